@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * ct/session.h - one recording, from outside the traced program
+ *
+ * Model:    configure -> ct_session_record(): private daemon, session,
+ *           channels, events, program, bounded stop, clean-up -> result.
+ * Threads:  one recording at a time a process; it handles SIGINT and SIGTERM
+ *           while it runs and restores them.  The call may move the process
+ *           into a mount namespace of its own (root).
+ * Memory:   strings in the configuration are borrowed for the call; the
+ *           result's are freed by ct_session_result_fini().
+ * Errors:   GError, domain CT_SESSION_ERROR, one line without the program's
+ *           name in front; nothing is printed, nothing half-made stays behind.
+ * Depends:  glib.h.
+ */
+#ifndef CT_SESSION_H
+#define CT_SESSION_H
+
+#include <glib.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#define CT_SESSION_ERROR ct_session_error_quark()
+GQuark ct_session_error_quark(void);
+
+enum ct_session_error {
+    CT_SESSION_ERROR_PROGRAM, /* does not exist, can't be executed */
+    CT_SESSION_ERROR_OUTPUT,  /* the directory can't be made or is not empty */
+    CT_SESSION_ERROR_DAEMON,  /* no session daemon could be had */
+    CT_SESSION_ERROR_LTTNG,   /* LTTng refused something */
+};
+
+struct ct_session_config {
+    const char *output;    /* directory to make; must not exist or be empty */
+    char *const *argv;     /* program and arguments, NULL-terminated */
+    const char *events;    /* comma-separated patterns within provider cotrace
+                              ("*"; NULL: everything) */
+    uint64_t subbuf_bytes; /* 0: default; a power of two */
+    unsigned n_subbufs;    /* 0: default; a power of two */
+    const char *provider;  /* path of libcotrace-provider.so; NULL: the
+                              program finds its own */
+};
+
+struct ct_session_result {
+    uint64_t events;       /* recorded */
+    uint64_t discarded;    /* lost because the buffers were full */
+    bool counted;          /* the two numbers are known */
+    bool complete;         /* every buffer was taken over whole */
+    int exit_status;       /* of the program, 128+N if signal N ended it */
+    char *not_recorded;    /* what could not be recorded and why, or NULL */
+};
+
+/**
+ * ct_session_record() - run a program and record it
+ * @config:     see there; borrowed
+ * @ret_result: set only on success
+ * @error:      set only on failure
+ *
+ * Runs the program with this process's standard streams, environment and
+ * working directory.  SIGINT and SIGTERM go on to the program; the call
+ * returns when it has ended and the trace is complete, or, when LTTng makes no
+ * progress, at most 5 s after the program's end with complete == false.
+ * Return: true; false with @error set if the program was not started or could
+ * not be recorded at all (then @output is not left behind).
+ */
+bool ct_session_record(const struct ct_session_config *config,
+                       struct ct_session_result *ret_result, GError **error);
+
+void ct_session_result_fini(struct ct_session_result *result);
+
+#endif
