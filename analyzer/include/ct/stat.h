@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * ct/stat.h - totals over a whole trace
+ *
+ * Model:    a consumer with a result; numbers as in DESIGN section 7, `stat`.
+ * Threads:  one pass, one thread.
+ * Memory:   the result belongs to the struct ct_stat.
+ * Errors:   none.
+ * Depends:  ct/consumer.h.
+ */
+#ifndef CT_STAT_H
+#define CT_STAT_H
+
+#include "ct/consumer.h"
+
+struct ct_stat_context {
+    int32_t pid;
+    uint64_t id;
+    const char *name;
+    uint64_t polls;
+    unsigned max_poll_depth;
+    uint64_t bh_runs;
+    int64_t busy_ns;             /* in turns, waiting in the kernel left out */
+    int64_t longest_callback_ns;
+    uint64_t longest_callback_fn;
+};
+
+struct ct_stat_result {
+    struct ct_summary summary;
+    uint64_t requests;           /* outermost */
+    uint64_t requests_complete;
+    bool has_latency;            /* false: no complete request, or no clock */
+    int64_t p50_ns, p90_ns, p99_ns, p999_ns, max_ns; /* of complete ones */
+    int64_t states_ns[CT_STATES];/* summed over outermost requests */
+    unsigned n_contexts;
+    const struct ct_stat_context *contexts;
+    uint64_t workers_spawned, workers_exited, workers_peak;
+    uint64_t coroutines_created, coroutines_peak;
+};
+
+struct ct_stat;
+
+struct ct_stat *ct_stat_new(void);
+struct ct_consumer *ct_stat_consumer(struct ct_stat *stat);
+const struct ct_stat_result *ct_stat_get(const struct ct_stat *stat);
+void ct_stat_free(struct ct_stat *stat);
+
+#endif
