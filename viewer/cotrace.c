@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * cotrace.c - the command: finds what to run, and is the only place that
+ * prints an error
+ *
+ * Everything below returns what went wrong as text (GError) or as a status;
+ * what reaches stderr goes through ct_error(), one line a failure, so that
+ * strings out of a trace or a file name can't play with the terminal.
+ */
+#include "cotrace.h"
+
+#include <errno.h>
+#include <glib.h>
+#include <locale.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "out/inert.h"
+
+static const struct ct_command commands[] = {
+    {NULL, NULL, NULL, NULL},
+};
+
+/* One write, so that lines of two processes on one stderr do not mix. */
+static void tell(const char *kind, const char *format, va_list arguments,
+                 const char *hint)
+{
+    g_autofree char *text = g_strdup_vprintf(format, arguments);
+    GString *line = g_string_new("cotrace: ");
+
+    g_string_append(line, kind);
+    ct_inert_append(line, text);
+    g_string_append(line, hint);
+    g_string_append_c(line, '\n');
+    (void)!fwrite(line->str, 1, line->len, stderr);
+    (void)fflush(stderr);
+    g_string_free(line, TRUE);
+}
+
+int ct_error(const char *format, ...)
+{
+    va_list arguments;
+
+    va_start(arguments, format);
+    tell("", format, arguments, "");
+    va_end(arguments);
+    return CT_EXIT_ERROR;
+}
+
+void ct_warning(const char *format, ...)
+{
+    va_list arguments;
+
+    va_start(arguments, format);
+    tell("warning: ", format, arguments, "");
+    va_end(arguments);
+}
+
+int ct_usage_error(const char *command, const char *format, ...)
+{
+    g_autofree char *hint =
+        g_strdup_printf(" (see 'cotrace %s%s--help')", command ? command : "",
+                        command ? " " : "");
+    va_list arguments;
+
+    va_start(arguments, format);
+    tell("", format, arguments, hint);
+    va_end(arguments);
+    return CT_EXIT_ERROR;
+}
+
+static int told(void)
+{
+    if (fflush(stdout) || ferror(stdout)) {
+        return ct_error("standard output: %s", g_strerror(errno));
+    }
+    return CT_EXIT_OK;
+}
+
+static int help(void)
+{
+    fputs("usage: cotrace COMMAND [ARGUMENT...]\n"
+          "       cotrace COMMAND --help\n"
+          "       cotrace --version\n"
+          "\n"
+          "Records how coroutine-based I/O programs schedule their work, "
+          "rebuilds the\n"
+          "backtraces that coroutines, bottom halves and worker threads cut, "
+          "and accounts\n"
+          "for every nanosecond of every request.\n"
+          "\n"
+          "commands:\n",
+          stdout);
+    for (const struct ct_command *command = commands; command->name;
+         command++) {
+        printf("  %-10s %s\n", command->name, command->summary);
+    }
+    fputs("\n"
+          "A TRACE is a directory that 'cotrace record' made, or any directory "
+          "with CTF\n"
+          "traces of such programs.\n"
+          "\n"
+          "Exit status: 0 done; 2 wrong usage, unreadable input or unwritable "
+          "output,\n"
+          "with one line on stderr that says what is wrong.\n",
+          stdout);
+    return told();
+}
+
+static int version(void)
+{
+    puts("cotrace " CT_VERSION);
+    return told();
+}
+
+int main(int argc, char **argv)
+{
+    /* LC_CTYPE says whether the terminal takes UTF-8; nothing else of the
+     * locale may change what is printed. */
+    setlocale(LC_CTYPE, "");
+
+    if (argc < 2) {
+        return ct_usage_error(NULL, "no command given");
+    }
+    if (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h") ||
+        !strcmp(argv[1], "help")) {
+        return help();
+    }
+    if (!strcmp(argv[1], "--version")) {
+        return version();
+    }
+    for (const struct ct_command *command = commands; command->name;
+         command++) {
+        if (!strcmp(argv[1], command->name)) {
+            return command->run(argc - 1, argv + 1);
+        }
+    }
+    return ct_usage_error(
+        NULL, argv[1][0] == '-' ? "%s: no such option" : "%s: no such command",
+        argv[1]);
+}

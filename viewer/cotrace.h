@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * cotrace.h - what a command of cotrace is, and how it tells what went wrong
+ *
+ * Model:    main() finds the command by its name and returns its status.  A
+ *           command parses its own options and has its own --help.
+ * Threads:  main thread only.
+ * Memory:   argv is borrowed for the call.
+ * Errors:   a command that fails has told why, once, through ct_error().
+ * Depends:  libc only.
+ */
+#ifndef CT_COTRACE_H
+#define CT_COTRACE_H
+
+enum ct_exit {
+    CT_EXIT_OK = 0,
+    CT_EXIT_DIFFERENT = 1, /* `diff` found differences */
+    CT_EXIT_ERROR = 2, /* wrong usage, unreadable input, unwritable output */
+};
+
+struct ct_command {
+    const char *name;
+    const char *arguments; /* of the usage line */
+    const char *summary;   /* a few words for the list of commands */
+    int (*run)(int argc, char **argv); /* argv[0]: the command's name */
+};
+
+/**
+ * ct_error() - print the one line that says why a command fails
+ * @format: "FILE: what is wrong", without the program's name or a newline;
+ *          control characters in the result are shown as escapes
+ * Return: CT_EXIT_ERROR, for `return ct_error(...)`.
+ */
+int ct_error(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/** ct_warning() - print one line about something that does not end the work */
+void ct_warning(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/**
+ * ct_usage_error() - as ct_error(), for wrong arguments of a command: adds
+ * where its usage is told
+ */
+int ct_usage_error(const char *command, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+/* --- the commands, one file of commands/ each ------------------------------
+ */
+
+#endif
