@@ -11,6 +11,8 @@
  *
  * ct/events.h (generated, included here) has
  *   enum ct_event_id       CT_EV_BH_SCHEDULE ...  , CT_EV_COUNT
+ *                          (LTTng-UST's own: CT_EV_UST_BIN_INFO,
+ *                          CT_EV_UST_LIB_LOAD, CT_EV_UST_DL_DLOPEN ...)
  *   enum ct_fld_<event>    CT_FLD_BH_SCHEDULE_BH ... , positions of the fields
  *   enum ct_yield_reason   CT_YIELD_REASON_WORK ... , and so on for each enum
  *   CT_SCHEMA_MAJOR, CT_SCHEMA_MINOR
@@ -34,6 +36,7 @@ enum ct_field_kind {
     CT_FIELD_STRING,
     CT_FIELD_HEXES,
     CT_FIELD_STACK,
+    CT_FIELD_BYTES, /* u8[]; only in events of others (build ids) */
 };
 
 enum ct_field_unit {
