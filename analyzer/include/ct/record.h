@@ -25,6 +25,7 @@ struct ct_value {
         int64_t i;       /* i32, i64 */
         const char *s;   /* string */
         const uint64_t *v; /* hexes; `len` values */
+        const uint8_t *b;  /* bytes; `len` of them */
     };
     uint32_t len;
     bool present; /* false: the trace's schema has no such field */
@@ -38,7 +39,8 @@ enum ct_record_kind {
 struct ct_record {
     enum ct_record_kind kind;
     bool has_clock;   /* false: `when_ns` is 0, only `seq` orders */
-    int64_t when_ns;  /* since 1970 by the trace's clock; hole: its end */
+    int64_t when_ns;  /* since 1970 by the trace's clock, never less than the
+                         record's before; a hole stands at its beginning */
     uint64_t seq;     /* number of the record in the merged order, from 0 */
     uint32_t stream;  /* number of the stream within the trace, from 0 */
 
@@ -49,10 +51,11 @@ struct ct_record {
     struct ct_value values[CT_FIELDS_MAX];
 
     /* CT_RECORD_HOLE */
-    int64_t from_ns;  /* nothing is missing before */
+    int64_t to_ns;    /* its end; CT_HOLE_TO_END */
     uint64_t lost;    /* events; CT_LOST_UNKNOWN */
 };
 
 #define CT_LOST_UNKNOWN UINT64_MAX
+#define CT_HOLE_TO_END  INT64_MAX /* nothing of the stream comes any more */
 
 #endif

@@ -105,7 +105,9 @@ enum ct_step_kind {
     CT_STEP_STATE_END,        /* telling */
 
     /* events are missing; certainty of what they could have changed ends */
-    CT_STEP_GAP,              /* stream | - | - | from_ns .. when_ns, value = lost */
+    CT_STEP_GAP,              /* stream | - | - | value = lost; from_ns .. ns; it
+                                 comes at its beginning, so that ns is yet to
+                                 come (CT_HOLE_TO_END: the trace's end) */
     CT_STEP_KINDS,
 };
 
