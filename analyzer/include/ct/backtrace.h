@@ -39,6 +39,10 @@ struct ct_frame {
     int64_t when_ns;       /* of the cut */
     int32_t tid;
     unsigned n_also;
+    uint64_t repeats;      /* see struct ct_origin */
+    unsigned period;
+    uint64_t skipped;
+    bool cut;              /* what lies outside is not known; the last frame */
 };
 
 struct ct_backtrace {

@@ -43,7 +43,10 @@ enum ct_slice_kind {
 struct ct_slice {
     enum ct_slice_kind kind;
     bool open;          /* still so at the end of the trace */
-    bool begin_known;   /* false: it was open before the first event */
+    bool begin_known;   /* false: it was open before `begin_ns`, where what is
+                           known of its thread begins */
+    bool end_known;     /* false: seen open until `end_ns`; open, or its end is
+                           among lost events */
     int32_t pid;
     int32_t tid;
     unsigned depth;
@@ -115,11 +118,13 @@ struct ct_gap {
     uint64_t lost;      /* CT_LOST_UNKNOWN */
 };
 
-/* An entity that ended, or (open) is alive at the end of the trace. */
+/* A coroutine, work item, worker, thread or context that ended, or (open) is
+ * alive at the end of the trace. */
 struct ct_life {
     enum ct_entity_kind kind;
     bool open;
     bool begin_known;
+    bool end_known;       /* false: open, or its end is among lost events */
     int32_t pid;
     int32_t tid;          /* thread, worker: its own; else where it was made */
     uint64_t id;
@@ -144,6 +149,7 @@ struct ct_own_stack {
     uint64_t id;
     int64_t when_ns;
     uint64_t stack;
+    bool waits;           /* coroutine: the stack of a yield */
     const struct ct_origin *origin;
 };
 
@@ -158,6 +164,7 @@ struct ct_summary {
     bool discarded_known;
     bool complete;
     uint64_t bad_sums;    /* requests whose segments do not add up: a bug */
+    uint64_t oddities;    /* ends without begins and the like, outside of gaps */
     const struct ct_stacks *stacks;
     const struct ct_images *images;
 };
@@ -173,6 +180,7 @@ struct ct_consumer {
     void (*own_stack)(struct ct_consumer *, const struct ct_own_stack *);
     void (*gap)(struct ct_consumer *, const struct ct_gap *);
     bool (*finish)(struct ct_consumer *, const struct ct_summary *, GError **);
+    bool wants_origins; /* false: origins may be NULL, which saves their cost */
     bool failed;
     int64_t origin_ns; /* set by the pass before the first call */
 };

@@ -61,6 +61,9 @@ enum ct_certainty {
  * code whose stack was `stack`, which itself ran in what `next` describes.
  * next == NULL: `stack` reaches the base of its thread, or, with `cut`, what
  * lies outside is not known.
+ *
+ * A chain is unbounded in principle (a bottom half that schedules itself for
+ * ever); it is kept bounded, and says where: docs/MODEL.md.
  */
 struct ct_origin {
     unsigned refs;
@@ -74,6 +77,12 @@ struct ct_origin {
     struct ct_origin *next;
     unsigned n_also;  /* later causes that were coalesced into this one */
     uint64_t also_stack[4]; /* the first of them: their stacks */
+    uint64_t repeats; /* times that this boundary and the next period - 1 came
+                         once more in a row, outside this one; not in the chain */
+    unsigned period;  /* 0 without repeats */
+    uint64_t skipped; /* boundaries left out between this one and `next` */
+    unsigned length;  /* of the chain from here, the left out not counted */
+    struct ct_origin *shortened; /* private to origin.c */
 };
 
 struct ct_origin *ct_origin_ref(struct ct_origin *origin);

@@ -44,6 +44,7 @@ enum ct_cause_kind {
     CT_CAUSE_SPAWN,   /* a worker was being spawned */
     CT_CAUSE_CHILD,
     CT_CAUSE_DEVICE,
+    CT_CAUSE_WAKER,   /* who ended a wait in a queue */
     CT_CAUSE_UNKNOWN,
 };
 
@@ -68,7 +69,8 @@ struct ct_segment {
 
 struct ct_request {
     uint64_t number;    /* in the trace, from 1, by begin */
-    uint64_t parent;    /* number; 0: outermost */
+    uint64_t parent;    /* number; 0: outermost, or not known */
+    uint64_t parent_id; /* the process's own; 0: outermost */
     uint64_t id;        /* the process's own */
     int32_t pid;
     int32_t tid;        /* that began it */
@@ -85,7 +87,8 @@ struct ct_request {
     int64_t begin_ns;   /* since 1970, as in the record */
     int64_t end_ns;     /* an open one: the end of the trace */
     uint64_t stack;     /* at its begin */
-    struct ct_origin *origin; /* what that stack ran in, NULL: base or unknown */
+    struct ct_origin *origin; /* what that stack ran in, NULL: base of a thread,
+                                 or no consumer wants origins */
     const uint64_t *coroutines; /* that served it, in order */
     unsigned n_coroutines;
     const int32_t *workers;     /* tids that ran its work items, in order, once */

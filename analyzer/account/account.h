@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * account/account.h - changes in, requests with segments out
+ *
+ * Model:    a request's record lives from its begin to its end, at one
+ *           address; its segments are complete when it is handed over as ended.
+ * Threads:  one pass, one thread.
+ * Memory:   `began` lives until it is handed over as `ended`; `ended` until the
+ *           next call.
+ * Errors:   a sum that is wrong is counted, or aborts with COTRACE_CHECK in
+ *           the environment.
+ * Depends:  ct/change.h.
+ */
+#ifndef CT_ACCOUNT_H
+#define CT_ACCOUNT_H
+
+#include "ct/change.h"
+
+struct ct_account;
+
+struct ct_account_result {
+    struct ct_request *began;       /* NULL: none did */
+    const struct ct_request *ended; /* NULL: none did */
+};
+
+struct ct_account *ct_account_new(void);
+void ct_account_free(struct ct_account *account);
+
+/** ct_account_take() - one change about a request (the others do nothing) */
+struct ct_account_result ct_account_take(struct ct_account *account,
+                                         const struct ct_change *change);
+
+uint64_t ct_account_bad_sums(const struct ct_account *account);
+
+#endif
