@@ -5,7 +5,13 @@
  * Model:    the pass calls the functions that a consumer has set, in time
  *           order of what *ends* (a slice comes when it ends), and `finish`
  *           once.  What is still open at the end of the trace is told before
- *           `finish` with open == true and the end of the trace as its end.
+ *           `finish` with open == true and the end of the trace as its end
+ *           (slices of a thread from the inside out).
+ *           `slice_began` comes when a slice begins, so that on one thread
+ *           slice_began and slice follow each other as brackets do, in time
+ *           order; every slice has had its slice_began.  When one event does
+ *           several things, their order is: slices that end, slices that
+ *           begin, edges, counters.
  *           A NULL function says "not wanted", and the work for it is saved.
  * Threads:  one pass, one thread.
  * Memory:   everything handed over is borrowed for the call, except that
@@ -172,6 +178,8 @@ struct ct_summary {
 struct ct_consumer {
     void (*request_began)(struct ct_consumer *, struct ct_request *);
     void (*request)(struct ct_consumer *, const struct ct_request *);
+    /* what only its end tells is not yet set: end, open, children, flag */
+    void (*slice_began)(struct ct_consumer *, const struct ct_slice *);
     void (*slice)(struct ct_consumer *, const struct ct_slice *);
     void (*edge)(struct ct_consumer *, const struct ct_edge *);
     void (*counter)(struct ct_consumer *, const struct ct_counter *);
