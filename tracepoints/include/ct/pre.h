@@ -20,13 +20,28 @@
  *        tests look for it in stderr
  * @cond: evaluated exactly once, in all builds
  */
-#define ct_pre(id, cond)                                                       \
-    do {                                                                       \
-        if (__builtin_expect(!(cond), 0)) {                                    \
-            fprintf(stderr, "precondition [%s] broken in %s(): %s\n", id,      \
-                    __func__, #cond);                                          \
-            abort();                                                           \
-        }                                                                      \
+#define ct_pre(id, cond)                                                  \
+    do {                                                                  \
+        if (__builtin_expect(!(cond), 0)) {                               \
+            fprintf(stderr, "precondition [%s] broken in %s(): %s\n", id, \
+                    __func__, #cond);                                     \
+            abort();                                                      \
+        }                                                                 \
+    } while (0)
+
+/**
+ * ct_pre_msg() - ct_pre() that names a culprit which the condition can't show
+ * @...: format and arguments, as for printf; evaluated only when it is broken
+ */
+#define ct_pre_msg(id, cond, ...)                                     \
+    do {                                                              \
+        if (__builtin_expect(!(cond), 0)) {                           \
+            fprintf(stderr, "precondition [%s] broken in %s(): ", id, \
+                    __func__);                                        \
+            fprintf(stderr, __VA_ARGS__);                             \
+            fputc('\n', stderr);                                      \
+            abort();                                                  \
+        }                                                             \
     } while (0)
 
 #endif
