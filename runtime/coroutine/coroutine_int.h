@@ -9,22 +9,54 @@
  * A coroutine belongs to one thread at a time, the one that enters it; fields
  * that say nothing else are that thread's.  It changes hands only between a
  * complete switch away and the next enter, ordered by whatever hands it over.
+ *
+ * Fields marked "told" are also read by the teller (tell.c) on any thread, at
+ * any time: they are stored with ct_store_release(), so that whoever sees the
+ * value of a new life also sees that `id` has changed.
  */
 #ifndef CT_COROUTINE_INT_H
 #define CT_COROUTINE_INT_H
 
 #include "base/list.h"
+#include "coroutine/fiber.h"
+#include "coroutine/stack.h"
 #include "ct/coroutine.h"
+#include "ct/stack.h"
+
+#ifdef CT_COROUTINE_UCONTEXT
+#include <ucontext.h>
+#endif
 
 struct Coroutine {
-    CoroutineEntry *entry; /* immutable after coroutine_create() */
-    void *opaque;          /* likewise */
+    /* Where it goes on; the first member, a jump's address is a coroutine's. */
+    struct coroutine_jump jump;
 
     /*
      * Who entered it: another coroutine, or the thread's leader.  NULL: it is
-     * not entered.
+     * not entered.  Told.
      */
     Coroutine *caller;
+
+    /*
+     * Fresh for each life; 0 while the object is in a pool, and for a leader.
+     * Told: whoever reads a coroutine that is not his own checks it before and
+     * after.
+     */
+    uint64_t id;
+
+    /*
+     * Name of the function that has scheduled it, NULL: not scheduled.
+     * Atomic: set with ct_cmpxchg() by any thread, cleared by the context
+     * before it enters the coroutine.
+     */
+    const char *scheduled;
+
+    /*
+     * The context that entered it last, NULL: none.  Atomic: stored before
+     * the enter; a waker on another thread loads it with acquire, after it
+     * has found the coroutine in something that the coroutine published.
+     */
+    void *ctx;
 
     /*
      * Coroutines that it has woken and that are entered when it yields or
@@ -41,29 +73,40 @@ struct Coroutine {
     /* Links it in a context's queue of scheduled coroutines (aio/schedule). */
     struct lifo_node schedule_node;
 
-    /*
-     * Name of the function that has scheduled it, NULL: not scheduled.
-     * Atomic: set with ct_cmpxchg() by any thread, cleared by the context
-     * before it enters the coroutine.
-     */
-    const char *scheduled;
-
-    /*
-     * The context that entered it last, NULL: none.  Atomic: stored before
-     * the enter; a waker on another thread loads it with acquire, after it
-     * has found the coroutine in something that the coroutine published.
-     */
-    void *ctx;
+    CoroutineEntry *entry; /* of this life; told */
+    void *opaque;          /* of this life */
 
     /* CoMutexes held; 0 when it terminates. */
     unsigned locks_held;
 
+    /* What it waits for since its last yield; told. */
+    enum ct_yield_reason reason;
+    uint64_t object;
+
+    uint64_t from_id; /* id of `caller`; told */
+
     /*
-     * Fresh for each life.  Atomic: 0 while the object is in a pool; whoever
-     * reads fields of a coroutine that is not his own (the teller) checks it
-     * before and after.
+     * Told, and known only while recordings want the state of coroutines: the
+     * instant of the last change of state, 0: not known.
      */
-    uint64_t id;
+    uint64_t since_ns;
+
+    /* Odd during a change of state, and so in pairs; told (tell.c). */
+    unsigned changes;
+
+    bool started; /* entered at least once in this life; told */
+
+    /* The entry that ct_stack_switch() makes current with the coroutine. */
+    struct ct_stack_entry *stack_current;
+    struct ct_stack_entry stack_entry;
+
+    struct coroutine_stack stack; /* base is NULL while it has none */
+    struct coroutine_fiber fiber;
+#ifdef CT_COROUTINE_UCONTEXT
+    ucontext_t ucontext;
+#endif
+
+    Coroutine *pool_next; /* in a pool (pool.c) */
 };
 
 /**
@@ -72,12 +115,13 @@ struct Coroutine {
  * @ctx_id: its id in traces, 0: none
  * @co:     see coroutine_enter()
  */
-void coroutine_enter_in(void *ctx, uint64_t ctx_id, Coroutine *co);
+CT_COROUTINE_CALL void coroutine_enter_in(void *ctx, uint64_t ctx_id,
+                                          Coroutine *co);
 
 /**
  * coroutine_queue_wake() - enter a coroutine when the running one stops
- * @co: yielded, in no queue; it is entered, in the context of this thread's
- *      enter, when the caller yields or terminates
+ * @co: yielded, in no queue; it is entered, in the context that the caller was
+ *      entered in, when the caller yields or terminates
  *
  * Context: in a coroutine other than @co.  Records nothing: the caller has.
  */
@@ -85,10 +129,26 @@ void coroutine_queue_wake(Coroutine *co);
 
 /**
  * coroutine_thread_context() - what coroutine_enter() on this thread enters in
- * @ctx, @ctx_id: the context that has its home here; NULL, 0: none
+ * @ctx, @ctx_id: the thread's current context; NULL, 0: none
  *
- * Called by the loop when a context finds its home thread, and when it ends.
+ * Called by the loop whenever the thread's current context changes.
  */
 void coroutine_thread_context(void *ctx, uint64_t ctx_id);
+
+/* As the halves at the end of ct/coroutine.h. */
+struct coroutine_switch coroutine_enter_in_begin(void *ctx, uint64_t ctx_id,
+                                                 Coroutine *co);
+void coroutine_enter_in_rest(void *ctx, uint64_t ctx_id);
+
+#ifdef CT_COROUTINE_INLINE
+static inline void coroutine_enter_in(void *ctx, uint64_t ctx_id, Coroutine *co)
+{
+    if (__builtin_expect(
+            coroutine_jump(coroutine_enter_in_begin(ctx, ctx_id, co)) != 0,
+            0)) {
+        coroutine_enter_in_rest(ctx, ctx_id);
+    }
+}
+#endif
 
 #endif

@@ -19,7 +19,7 @@
  *           reused; ids (coroutine_id()) never are.
  * Errors:   misuse aborts and names the culprit; memory for a stack that can't
  *           be had aborts as well.
- * Depends:  ct/events.h.
+ * Depends:  ct/events.h, ct/coroutine_switch.h.
  */
 #ifndef CT_COROUTINE_H
 #define CT_COROUTINE_H
@@ -27,6 +27,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "ct/coroutine_switch.h"
 #include "ct/events.h"
 
 /*
@@ -37,6 +38,13 @@
 #define coroutine_fn __attribute__((annotate("coroutine_fn")))
 #else
 #define coroutine_fn
+#endif
+
+/* Calls that switch stacks: inlined where that is possible, see there. */
+#ifdef CT_COROUTINE_INLINE
+#define CT_COROUTINE_CALL static inline
+#else
+#define CT_COROUTINE_CALL
 #endif
 
 typedef struct Coroutine Coroutine;
@@ -65,7 +73,7 @@ Coroutine *coroutine_create(CoroutineEntry *entry, void *opaque);
  *          scheduled in '...'"), and on entering it a second time ("Co-routine
  *          re-entered recursively").
  */
-void coroutine_enter(Coroutine *co);
+CT_COROUTINE_CALL void coroutine_enter(Coroutine *co);
 
 /**
  * coroutine_yield() - give the thread back to whoever entered us
@@ -73,15 +81,15 @@ void coroutine_enter(Coroutine *co);
  * Returns when somebody enters the coroutine again, perhaps on another thread.
  * Pre: in a coroutine ("Co-routine is yielding to no one" aborts).
  */
-void coroutine_fn coroutine_yield(void);
+CT_COROUTINE_CALL void coroutine_fn coroutine_yield(void);
 
 /**
  * coroutine_yield_for() - coroutine_yield(), told to traces with its reason
  * @reason: what it waits for
  * @object: id of that, by the reason; 0: none
  */
-void coroutine_fn coroutine_yield_for(enum ct_yield_reason reason,
-                                      uint64_t object);
+CT_COROUTINE_CALL void coroutine_fn
+coroutine_yield_for(enum ct_yield_reason reason, uint64_t object);
 
 /**
  * coroutine_self() - the running coroutine, NULL outside coroutines
@@ -104,5 +112,35 @@ bool coroutine_entered(const Coroutine *co);
 
 /** coroutine_id() - its id in traces: never 0; 0 for NULL (no coroutine) */
 uint64_t coroutine_id(const Coroutine *co);
+
+/*
+ * The two halves around a switch: not for use but by the calls above.
+ * _begin() checks, records and makes the other side current; what must happen
+ * after a switch, to whatever terminated or was woken, does _rest().
+ */
+struct coroutine_switch coroutine_enter_begin(Coroutine *co);
+void coroutine_enter_rest(void);
+struct coroutine_switch coroutine_yield_begin(enum ct_yield_reason reason,
+                                              uint64_t object);
+
+#ifdef CT_COROUTINE_INLINE
+static inline void coroutine_enter(Coroutine *co)
+{
+    if (__builtin_expect(coroutine_jump(coroutine_enter_begin(co)) != 0, 0)) {
+        coroutine_enter_rest();
+    }
+}
+
+static inline void coroutine_fn coroutine_yield_for(enum ct_yield_reason reason,
+                                                    uint64_t object)
+{
+    (void)coroutine_jump(coroutine_yield_begin(reason, object));
+}
+
+static inline void coroutine_fn coroutine_yield(void)
+{
+    coroutine_yield_for(CT_YIELD_REASON_OTHER, 0);
+}
+#endif
 
 #endif

@@ -1,0 +1,318 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * coroutine.c - enter, yield, terminate, and the order of what was woken
+ *
+ * On a thread the coroutines that are entered form a chain by `caller`, from
+ * the one that runs out to the thread's leader, which stands for the thread
+ * itself outside coroutines:
+ *
+ *      leader  <-caller-  A  <-caller-  B (current)
+ *
+ * Entering X makes X the current one with B as its caller; a yield or the end
+ * of X takes it out of the chain and goes back to B.
+ *
+ * Order of wakes.  What a coroutine has woken lies in its `woken`, first in,
+ * first out.  When it stops, its list is handed (in the thread's `news`) to
+ * whoever entered it, which runs it before going on:
+ *
+ *      enter(co):  pending = [co]
+ *                  while pending is not empty:
+ *                      X = pop(pending); switch to X
+ *                      pending = X.woken + pending
+ *
+ * so what X wakes runs before what was woken earlier but has not run yet: depth
+ * first, and in the order of waking among equals.  The first round of the loop
+ * is the inlined coroutine_enter() of ct/coroutine.h; the rest happens in
+ * coroutine_enter_rest(), for which the side that stops leaves `news` != 0.
+ *
+ * Everything is recorded and made current before the switch, on the stack that
+ * stops: from then on nothing of it is touched, since another thread may enter
+ * it as soon as it has stopped.
+ *
+ * Thread-locals.  A compiler keeps the address of one in a register as long as
+ * it likes, also over a switch that comes back on another thread.  Only
+ * functions without a switch in them touch `thread` here, and they are never
+ * inlined into one that has (and that comes back on another thread: an enter
+ * always comes back on its own).
+ */
+#include "coroutine/coroutine_int.h"
+
+#include "base/clock.h"
+#include "coroutine/pool.h"
+#include "coroutine/start.h"
+#include "ct/emit.h"
+#include "ct/id.h"
+#include "ct/pre.h"
+
+#define NO_INLINE   __attribute__((noinline))
+#define unlikely(x) __builtin_expect(!!(x), 0)
+
+struct coroutine_thread {
+    Coroutine *current; /* NULL until the thread's first call */
+    void *ctx;          /* see coroutine_thread_context() */
+    uint64_t ctx_id;
+    Coroutine *ended;   /* news: it has terminated */
+    struct queue woken; /* news: what the side that stopped has woken */
+    Coroutine leader;
+};
+
+static __thread struct coroutine_thread thread
+    __attribute__((tls_model("initial-exec")));
+
+static NO_INLINE Coroutine *init_thread(void)
+{
+    fiber_init_leader(&thread.leader.fiber);
+    queue_init(&thread.leader.woken);
+    queue_init(&thread.woken);
+    thread.current = &thread.leader;
+    return thread.current;
+}
+
+void coroutine_thread_context(void *ctx, uint64_t ctx_id)
+{
+    thread.ctx = ctx;
+    thread.ctx_id = ctx_id;
+}
+
+/*
+ * Around a change of state.  Only with a recording that wants the state of
+ * coroutines; without one a field that would then be wrong is cleared.
+ */
+static inline void change_begin(Coroutine *co)
+{
+    if (unlikely(ct_emit_on_state_coroutine())) {
+        ct_store(&co->changes, co->changes | 1);
+        ct_store_release(&co->since_ns,
+                         (uint64_t)ct_clock_now_ns(&ct_clock_monotonic));
+    } else {
+        ct_store_release(&co->since_ns, 0);
+    }
+}
+
+static inline void change_end(Coroutine *co)
+{
+    if (unlikely(ct_emit_on_state_coroutine())) {
+        ct_store_release(&co->changes, (co->changes | 1) + 1);
+    }
+}
+
+Coroutine *coroutine_create(CoroutineEntry *entry, void *opaque)
+{
+    Coroutine *co = coroutine_pool_get();
+    uint64_t id = ct_id_new();
+
+    co->opaque = opaque;
+    ct_store_release(&co->entry, entry);
+    ct_store_release(&co->started, false);
+    ct_store_release(&co->since_ns, 0);
+    ct_store(&co->ctx, NULL);
+    queue_init(&co->woken);
+
+    ct_emit_coroutine_create(id, entry);
+    ct_store_release(&co->id, id);
+    return co;
+}
+
+static inline struct coroutine_switch hand_over(Coroutine *from, Coroutine *to)
+{
+    thread.current = to;
+    from->stack_current = ct_stack_switch(to->stack_current);
+    return (struct coroutine_switch){&from->jump, &to->jump};
+}
+
+static inline struct coroutine_switch enter_begin(void *ctx, uint64_t ctx_id,
+                                                  Coroutine *co)
+{
+    Coroutine *self = thread.current;
+
+    if (unlikely(self == NULL)) {
+        self = init_thread();
+    }
+    ct_pre_msg("coroutine-enter/not-scheduled", ct_load(&co->scheduled) == NULL,
+               "Co-routine was already scheduled in '%s'", co->scheduled);
+    ct_pre_msg("coroutine-enter/not-entered", co->caller == NULL && co != self,
+               "Co-routine re-entered recursively");
+
+    ct_emit_aio_coroutine_enter(ctx_id, self->id, co->id);
+    change_begin(co);
+    ct_store_release(&co->caller, self);
+    ct_store_release(&co->from_id, self->id);
+    ct_store_release(&co->started, true);
+    ct_store(&co->ctx, ctx);
+    change_end(co);
+    return hand_over(self, co);
+}
+
+NO_INLINE struct coroutine_switch coroutine_enter_in_begin(void *ctx,
+                                                           uint64_t ctx_id,
+                                                           Coroutine *co)
+{
+    return enter_begin(ctx, ctx_id, co);
+}
+
+NO_INLINE struct coroutine_switch coroutine_enter_begin(Coroutine *co)
+{
+    return enter_begin(thread.ctx, thread.ctx_id, co);
+}
+
+NO_INLINE struct coroutine_switch coroutine_yield_begin(
+    enum ct_yield_reason reason, uint64_t object)
+{
+    Coroutine *self = thread.current;
+    Coroutine *to = self != NULL ? self->caller : NULL;
+
+    ct_pre_msg("coroutine-yield/in-coroutine", to != NULL,
+               "Co-routine is yielding to no one");
+
+    ct_emit_coroutine_yield(self->id, to->id, reason, object);
+    change_begin(self);
+    ct_store_release(&self->reason, reason);
+    ct_store_release(&self->object, object);
+    ct_store_release(&self->caller, NULL);
+    change_end(self);
+
+    to->jump.news = !queue_is_empty(&self->woken);
+    if (unlikely(to->jump.news)) {
+        queue_append(&thread.woken, &self->woken);
+    }
+    return hand_over(self, to);
+}
+
+/* The entry function has returned. */
+static NO_INLINE struct coroutine_switch terminate_begin(Coroutine *self)
+{
+    Coroutine *to = self->caller;
+
+    ct_pre("coroutine-terminate/no-locks-held", self->locks_held == 0);
+    ct_emit_coroutine_terminate(self->id, to->id);
+    ct_store(&self->id, 0);
+    ct_store_release(&self->caller, NULL);
+
+    thread.ended = self;
+    queue_append(&thread.woken, &self->woken);
+    to->jump.news = 1;
+    return hand_over(self, to);
+}
+
+/* What whoever just stopped has left to do: who is to be entered next. */
+static NO_INLINE void take_news(struct queue *pending)
+{
+    if (thread.ended != NULL) {
+        coroutine_pool_put(thread.ended);
+        thread.ended = NULL;
+    }
+    queue_prepend(pending, &thread.woken);
+}
+
+/* A switch, with what sanitizers must know of it. */
+static inline __attribute__((always_inline)) uintptr_t noted_jump(
+    struct coroutine_switch s, bool enters, bool ends)
+{
+    Coroutine *from = list_entry(s.from, Coroutine, jump);
+    Coroutine *to = list_entry(s.to, Coroutine, jump);
+    uintptr_t news;
+
+    fiber_leave(&from->fiber, &to->fiber, ends);
+    news = coroutine_jump(s);
+    fiber_arrive(&from->fiber, enters ? NULL : &from->caller->fiber);
+    return news;
+}
+
+void coroutine_enter_in_rest(void *ctx, uint64_t ctx_id)
+{
+    struct queue pending;
+
+    queue_init(&pending);
+    take_news(&pending);
+    while (!queue_is_empty(&pending)) {
+        Coroutine *co = list_entry(queue_pop(&pending), Coroutine, wake_node);
+
+        if (noted_jump(coroutine_enter_in_begin(ctx, ctx_id, co), true,
+                       false) != 0) {
+            take_news(&pending);
+        }
+    }
+}
+
+void coroutine_enter_rest(void)
+{
+    coroutine_enter_in_rest(thread.ctx, thread.ctx_id);
+}
+
+#ifndef CT_COROUTINE_INLINE
+void coroutine_enter_in(void *ctx, uint64_t ctx_id, Coroutine *co)
+{
+    if (noted_jump(coroutine_enter_in_begin(ctx, ctx_id, co), true, false) !=
+        0) {
+        coroutine_enter_in_rest(ctx, ctx_id);
+    }
+}
+
+void coroutine_enter(Coroutine *co)
+{
+    if (noted_jump(coroutine_enter_begin(co), true, false) != 0) {
+        coroutine_enter_rest();
+    }
+}
+
+void coroutine_fn coroutine_yield_for(enum ct_yield_reason reason,
+                                      uint64_t object)
+{
+    (void)noted_jump(coroutine_yield_begin(reason, object), false, false);
+}
+
+void coroutine_fn coroutine_yield(void)
+{
+    (void)noted_jump(coroutine_yield_begin(CT_YIELD_REASON_OTHER, 0), false,
+                     false);
+}
+#endif
+
+void coroutine_trampoline(void)
+{
+    Coroutine *co;
+
+    /* Where debuggers and unwinders stop: there is no caller. */
+#if defined(__x86_64__)
+    __asm__ volatile(".cfi_undefined rip");
+#elif defined(__aarch64__)
+    __asm__ volatile(".cfi_undefined x30");
+#endif
+    co = coroutine_self();
+    fiber_arrive(&co->fiber, &co->caller->fiber);
+    ct_stack_coroutine_entry(&co->stack_entry);
+    for (;;) {
+        co->entry(co->opaque);
+        (void)noted_jump(terminate_begin(co), false, true);
+    }
+}
+
+void coroutine_queue_wake(Coroutine *co)
+{
+    Coroutine *self = thread.current;
+
+    ct_pre("coroutine-queue-wake/in-coroutine",
+           self != NULL && self != &thread.leader);
+    ct_pre("coroutine-queue-wake/not-self", self != co);
+    queue_push(&self->woken, &co->wake_node);
+}
+
+NO_INLINE Coroutine *coroutine_self(void)
+{
+    return thread.current != &thread.leader ? thread.current : NULL;
+}
+
+bool in_coroutine(void)
+{
+    return coroutine_self() != NULL;
+}
+
+bool coroutine_entered(const Coroutine *co)
+{
+    return co->caller != NULL;
+}
+
+uint64_t coroutine_id(const Coroutine *co)
+{
+    return co != NULL ? co->id : 0;
+}

@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * tell.c - tells the live coroutines to a trace (event state_coroutine)
+ *
+ * The teller runs on one thread while coroutines run on others, and must not
+ * cost them anything.  It reads their fields as they are, and then finds out
+ * whether what it read belongs together:
+ *
+ *   - `id` is 0 in a pool, and new in each life.  A life stores its fields
+ *     with release after the store of 0 that ended the life before, so a field
+ *     of the next life is never seen together with the old id twice.
+ *   - `changes` is odd while a change of state is under way, and grows with
+ *     each.  It is kept only while a recording wants this event, that is,
+ *     whenever there is a teller; a change that began just before may be told
+ *     half (for as long as one enter or yield takes, once a recording).
+ *
+ * A coroutine that moves while it is read is read again; one that moves all the
+ * time is not told, its own events tell it.
+ */
+#include "coroutine/tell.h"
+
+#include "coroutine/coroutine_int.h"
+#include "coroutine/pool.h"
+#include "ct/emit.h"
+#include "ct/retell.h"
+
+#define TRIES 4
+
+struct told {
+    uint64_t id;
+    CoroutineEntry *entry;
+    enum ct_co_state state;
+    enum ct_yield_reason reason;
+    uint64_t object;
+    uint64_t from;
+    uint64_t since_ns;
+};
+
+/* What must be equal before and after: nothing happened in between. */
+static bool read_whole(Coroutine *co, struct told *ret_told)
+{
+    unsigned changes = ct_load_acquire(&co->changes);
+    bool running, started, scheduled;
+
+    ret_told->id = ct_load_acquire(&co->id);
+    if (changes % 2 != 0) {
+        return false;
+    }
+    ret_told->entry = ct_load_acquire(&co->entry);
+    ret_told->reason = ct_load_acquire(&co->reason);
+    ret_told->object = ct_load_acquire(&co->object);
+    ret_told->from = ct_load_acquire(&co->from_id);
+    ret_told->since_ns = ct_load_acquire(&co->since_ns);
+    running = ct_load_acquire(&co->caller) != NULL;
+    started = ct_load_acquire(&co->started);
+    scheduled = ct_load_acquire(&co->scheduled) != NULL;
+    if (ct_load_acquire(&co->id) != ret_told->id ||
+        ct_load_acquire(&co->changes) != changes) {
+        return false;
+    }
+
+    ret_told->state = running     ? CT_CO_STATE_RUNNING
+                      : scheduled ? CT_CO_STATE_SCHEDULED
+                      : started   ? CT_CO_STATE_YIELDED
+                                  : CT_CO_STATE_CREATED;
+    if (!running) {
+        ret_told->from = 0;
+    }
+    if (running || !started) {
+        ret_told->reason = CT_YIELD_REASON_OTHER;
+        ret_told->object = 0;
+    }
+    return true;
+}
+
+static void tell_one(Coroutine *co, void *opaque)
+{
+    uint64_t telling = *(const uint64_t *)opaque;
+    struct told told;
+
+    for (int i = 0; i < TRIES; i++) {
+        if (read_whole(co, &told)) {
+            if (told.id != 0) {
+                ct_emit_state_coroutine(telling, told.id, told.entry,
+                                        told.state, told.reason, told.object,
+                                        told.from, told.since_ns, 0, 0);
+            }
+            return;
+        }
+    }
+}
+
+static void tell(uint64_t telling)
+{
+    coroutine_pool_for_each(tell_one, &telling);
+}
+
+void coroutine_tell_init(void)
+{
+    static struct ct_teller teller = {.tell = tell};
+
+    ct_retell_register(&teller);
+}
