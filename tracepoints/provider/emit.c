@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * emit.c - the slow half of ct_emit_X(), and ids
+ * emit.c - the slow half of ct_emit_X()
  *
  * ct_emit_X() (generated, ct/emit.h) branches on its own tracepoint's state
  * and calls the generated ct_emit_slow_X() when somebody records it.  That one
@@ -9,16 +9,41 @@
  */
 #include "ct/emit.h"
 
-#include "ct/id.h"
 #include "ct/stack.h"
+
+#include "load.h"
+#include "stack_int.h"
 
 #define LTTNG_UST_TRACEPOINT_HIDDEN_DEFINITION
 #define LTTNG_UST_TRACEPOINT_DEFINE
 #define LTTNG_UST_TRACEPOINT_PROBE_DYNAMIC_LINKAGE
 #include "probes.h"
 
+/* LTTng joins probes and tracepoints whichever register first. */
+__attribute__((constructor)) static void load(void)
+{
+    ct_provider_load();
+}
+
+/*
+ * For a debugger: a breakpoint here finds the frames that @id names live, those
+ * of the caller's caller outward.
+ */
+__attribute__((noinline)) void ct_stack_captured(uint64_t id)
+{
+    __asm__ volatile("" : : "r"(id));
+}
+
+static inline __attribute__((always_inline)) uint64_t capture(void)
+{
+    uint64_t id = ct_stack_capture(__builtin_frame_address(0));
+
+    ct_stack_captured(id);
+    return id;
+}
+
 #define CT_EMIT_SLOW      __attribute__((noinline))
-#define CT_EMIT_STACK()   ct_stack_capture(__builtin_frame_address(0))
+#define CT_EMIT_STACK()   capture()
 #define CT_EMIT_CALL(...) lttng_ust_do_tracepoint(__VA_ARGS__)
 
 #include "emit_slow.c.inc"

@@ -32,11 +32,13 @@
  */
 struct ct_stack_entry {
     struct ct_stack_entry *prev; /* what ct_stack_leave() restores */
-    const void *frame;           /* frame address of the function that entered */
-    const void *limit;           /* highest address a frame may have; NULL: the
-                                    thread's stack */
-    uint64_t outer;              /* id of what lies outside */
-    int outer_known;             /* 0: taken at the first capture */
+    const void *frame; /* frame address of the function that entered */
+    const void *limit; /* highest address a frame may have; NULL: the
+                          thread's stack */
+    uint64_t outer;    /* id of what lies outside */
+    uintptr_t address; /* not 0: an entry that nobody declared; holds
+                          while this is its return address */
+    int outer_known;   /* 0: taken at the first capture */
 };
 
 #ifdef CT_TRACING
@@ -53,8 +55,8 @@ extern __thread struct ct_stack_entry *ct_stack_current
  * on another thread; here nothing of it outlives the three instructions.
  * Return: the entry that was current, NULL if the thread had none yet.
  */
-static inline struct ct_stack_entry *
-ct_stack_switch(struct ct_stack_entry *entry)
+static inline struct ct_stack_entry *ct_stack_switch(
+    struct ct_stack_entry *entry)
 {
     struct ct_stack_entry *old;
     uintptr_t at;
@@ -82,8 +84,8 @@ ct_stack_switch(struct ct_stack_entry *entry)
     return old;
 }
 #else
-static inline struct ct_stack_entry *
-ct_stack_switch(struct ct_stack_entry *entry)
+static inline struct ct_stack_entry *ct_stack_switch(
+    struct ct_stack_entry *entry)
 {
     return entry;
 }
@@ -97,7 +99,7 @@ ct_stack_switch(struct ct_stack_entry *entry)
  * function, or whatever a library calls back.  Costs a few stores whether a
  * recording is on or not; the outside is unwound only when an event needs it.
  */
-#define ct_stack_enter(entry)                                                  \
+#define ct_stack_enter(entry) \
     ct_stack_enter_at(entry, __builtin_frame_address(0))
 
 static inline void ct_stack_enter_at(struct ct_stack_entry *entry,
@@ -105,6 +107,7 @@ static inline void ct_stack_enter_at(struct ct_stack_entry *entry,
 {
     entry->frame = frame;
     entry->outer = 0;
+    entry->address = 0;
     entry->outer_known = 0;
     entry->prev = ct_stack_switch(entry);
     entry->limit = entry->prev ? entry->prev->limit : NULL;
@@ -124,7 +127,7 @@ static inline void ct_stack_leave(struct ct_stack_entry *entry)
  * A macro: fills @entry with the caller's frame as outermost, with no outer
  * piece.  Does not make it current; ct_stack_switch() does.
  */
-#define ct_stack_coroutine_entry(entry)                                        \
+#define ct_stack_coroutine_entry(entry) \
     ct_stack_coroutine_entry_at(entry, __builtin_frame_address(0))
 
 static inline void ct_stack_coroutine_entry_at(struct ct_stack_entry *entry,

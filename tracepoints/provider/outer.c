@@ -1,0 +1,335 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * outer.c - what lies outside our own code, taken once and cached
+ *
+ * Foreign code (GLib, libc) keeps no frame pointers, so the frames outside an
+ * entry come from .eh_frame, which costs microseconds.  They don't change as
+ * long as the entry's function runs; and a loop that calls back again and
+ * again calls from the same place.  So every thread keeps the last few outer
+ * pieces, by entry frame and return address, and trusts one again after it has
+ * re-read every return address from where it was found: equal addresses in
+ * equal places are the same calls.
+ *
+ *     walk.start  .--------------------.
+ *                 | capture code       |
+ *                 | our own code       |  frames of the piece: compared with
+ *                 | ...                |  .eh_frame when it is unwound
+ *     walk.at ->  | entry's function   |
+ *                 +--------------------+  return address into foreign code:
+ *                 | g_main_loop_run    |  first frame of the outer piece
+ *                 | main               |
+ *                 | __libc_start_main  |
+ *                 '--------------------'  walk.limit
+ *
+ * Everything here belongs to the thread that it runs on.
+ */
+#include "stack_int.h"
+
+#include <dlfcn.h>
+#include <link.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "intern.h"
+
+enum {
+    WAYS = 16,         /* outer pieces that a thread keeps; power of two */
+    UNWOUND_MAX = 512, /* frames: capture code, our own, and foreign */
+    BASE_FRAMES = 3,   /* of libc's start code, at most */
+};
+
+/* An outer piece and how to know it again. */
+struct outer {
+    const uintptr_t *at; /* entry frame; NULL: free */
+    uintptr_t address;   /* its return address */
+    uint64_t id;
+    bool is_base; /* nothing but libc's start code lies outside */
+    struct ct_piece piece;
+    const uintptr_t *slots[CT_STACK_MAX]; /* of piece.frames */
+};
+
+struct thread {
+    const uintptr_t *low, *high; /* of the stack that it was born with */
+    struct ct_stack_entry base;
+    struct outer *outers[WAYS]; /* made when needed, never freed before exit */
+    struct ct_unwound unwound[UNWOUND_MAX];
+};
+
+static __thread struct thread *this_thread
+    __attribute__((tls_model("initial-exec")));
+static pthread_key_t at_exit;
+static pthread_once_t at_exit_once = PTHREAD_ONCE_INIT;
+
+/* --- the thread
+ * -------------------------------------------------------------*/
+
+static void thread_free(void *opaque)
+{
+    struct thread *thread = opaque;
+
+    if (ct_stack_current == &thread->base) {
+        ct_stack_current = NULL;
+    }
+    this_thread = NULL;
+    for (size_t i = 0; i < WAYS; i++) {
+        free(thread->outers[i]);
+    }
+    free(thread);
+}
+
+static void make_key(void)
+{
+    pthread_key_create(&at_exit, thread_free);
+}
+
+/* NULL without memory. */
+static struct thread *thread_new(void)
+{
+    struct thread *thread = calloc(1, sizeof(*thread));
+    pthread_attr_t attr;
+    void *low = NULL;
+    size_t size = 0;
+
+    if (!thread) {
+        return NULL;
+    }
+    if (pthread_getattr_np(pthread_self(), &attr) == 0) {
+        pthread_attr_getstack(&attr, &low, &size);
+        pthread_attr_destroy(&attr);
+    }
+    thread->low = low;
+    thread->high = (const uintptr_t *)((char *)low + size);
+    pthread_once(&at_exit_once, make_key);
+    pthread_setspecific(at_exit, thread);
+    this_thread = thread;
+    return thread;
+}
+
+static struct thread *thread_get(void)
+{
+    return this_thread ? this_thread : thread_new();
+}
+
+const uintptr_t *ct_outer_limit(const void *frame)
+{
+    const struct thread *thread = thread_get();
+    const uintptr_t *at = frame;
+
+    if (!thread || at < thread->low || at >= thread->high) {
+        return NULL;
+    }
+    return thread->high;
+}
+
+struct ct_stack_entry *ct_outer_set_base(const struct ct_walk *walk,
+                                         uint64_t outer)
+{
+    struct thread *thread = thread_get();
+
+    thread->base = (struct ct_stack_entry){
+        .frame = walk->at,
+        .limit = walk->limit,
+        .outer = outer,
+        .outer_known = 1,
+        .address = walk->at[1],
+    };
+    return &thread->base;
+}
+
+/* --- unwinding
+ * ----------------------------------------------------------------*/
+
+/* Position of the frame whose return address lies in @slot, or @n. */
+static size_t find_slot(const struct ct_unwound *frames, size_t n,
+                        const uintptr_t *slot)
+{
+    size_t i = 0;
+
+    while (i < n && frames[i].slot != slot) {
+        i++;
+    }
+    return i;
+}
+
+/* The piece from position @i outward. */
+static void take(struct ct_piece *piece, const struct ct_unwound *frames,
+                 size_t i, size_t n, bool whole)
+{
+    piece->outer = 0;
+    piece->n = 0;
+    for (; i < n && piece->n < CT_STACK_MAX; i++) {
+        piece->frames[piece->n++] = frames[i].address;
+    }
+    piece->limit = i < n || !whole;
+}
+
+static bool agrees(const struct ct_piece *piece,
+                   const struct ct_unwound *frames, size_t n)
+{
+    if (piece->n != n) {
+        return false;
+    }
+    for (size_t i = 0; i < n; i++) {
+        if (piece->frames[i] != frames[i].address) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* An address, and the loaded object that it lies in. */
+struct lookup {
+    uintptr_t address, base; /* base 0: in none */
+};
+
+static int look_into(struct dl_phdr_info *info, size_t size, void *opaque)
+{
+    struct lookup *lookup = opaque;
+
+    for (int i = 0; i < info->dlpi_phnum; i++) {
+        const ElfW(Phdr) *header = &info->dlpi_phdr[i];
+        uintptr_t start = info->dlpi_addr + header->p_vaddr;
+
+        if (header->p_type == PT_LOAD &&
+            lookup->address - start < header->p_memsz) {
+            lookup->base = info->dlpi_addr;
+            return 1;
+        }
+    }
+    return 0;
+}
+
+static uintptr_t object_of(uintptr_t address)
+{
+    struct lookup lookup = {.address = address};
+
+    dl_iterate_phdr(look_into, &lookup);
+    return lookup.base;
+}
+
+/*
+ * Whether nothing but libc's start code, which calls one function and never
+ * comes back to it, lies outside.
+ */
+static bool is_base(const struct ct_piece *piece)
+{
+    uintptr_t libc;
+
+    if (piece->limit || piece->n == 0 || piece->n > BASE_FRAMES) {
+        return false;
+    }
+    libc = object_of((uintptr_t)dlsym(RTLD_DEFAULT, "pthread_create"));
+    for (uint32_t i = 0; libc && i < piece->n; i++) {
+        /* main's outermost frame is the program's own _start */
+        bool is_last = i > 0 && i + 1 == piece->n;
+
+        if (!is_last && object_of(piece->frames[i]) != libc) {
+            return false;
+        }
+    }
+    return libc != 0;
+}
+
+void ct_outer_whole(const struct ct_walk *walk, struct ct_piece *piece)
+{
+    struct thread *thread = thread_get();
+    size_t n, from;
+    bool whole = false;
+
+    piece->n = 0;
+    piece->outer = 0;
+    piece->limit = true;
+    if (!thread) {
+        return;
+    }
+    n = ct_unwind(thread->unwound, UNWOUND_MAX, walk->limit, &whole);
+    from = find_slot(thread->unwound, n, walk->start + 1);
+    take(piece, thread->unwound, from, n, whole);
+}
+
+/* --- the cache
+ * ------------------------------------------------------------------*/
+
+static bool is_same(const struct outer *outer, const struct ct_walk *walk)
+{
+    if (outer->at != walk->at || outer->address != walk->at[1]) {
+        return false;
+    }
+    for (uint32_t i = 0; i < outer->piece.n; i++) {
+        if (outer->slots[i] >= walk->limit ||
+            *outer->slots[i] != outer->piece.frames[i]) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static struct outer **way_of(struct thread *thread, const struct ct_walk *walk)
+{
+    uintptr_t key = ((uintptr_t)walk->at >> 4) ^ walk->at[1];
+
+    return &thread->outers[(key ^ (key >> 8)) % WAYS];
+}
+
+/* Unwinds into @outer; false if .eh_frame does not go through walk->at. */
+static bool fill(struct thread *thread, struct outer *outer,
+                 const struct ct_walk *walk, const struct ct_piece *piece)
+{
+    const struct ct_unwound *frames = thread->unwound;
+    size_t n, from, to;
+    bool whole = false;
+
+    n = ct_unwind(thread->unwound, UNWOUND_MAX, walk->limit, &whole);
+    from = find_slot(frames, n, walk->start + 1);
+    to = find_slot(frames, n, walk->at + 1);
+    if (to == n || from > to || !agrees(piece, frames + from, to - from)) {
+        return false;
+    }
+    take(&outer->piece, frames, to, n, whole);
+    outer->at = walk->at;
+    outer->address = walk->at[1];
+    for (uint32_t i = 0; i < outer->piece.n; i++) {
+        outer->slots[i] = frames[to + i].slot;
+        if (!outer->slots[i]) {
+            outer->at = NULL; /* can't be known again */
+        }
+    }
+    outer->id = ct_intern_hash(outer->piece.frames, outer->piece.n, 0,
+                               outer->piece.limit);
+    outer->is_base = is_base(&outer->piece);
+    return true;
+}
+
+bool ct_outer_piece(const struct ct_walk *walk, struct ct_piece *piece,
+                    bool *ret_base)
+{
+    struct thread *thread = thread_get();
+    struct outer **way, *outer;
+
+    *ret_base = false;
+    piece->outer = 0;
+    piece->limit = true;
+    if (!thread) {
+        return true;
+    }
+    way = way_of(thread, walk);
+    if (!*way) {
+        *way = calloc(1, sizeof(**way));
+        if (!*way) {
+            return true;
+        }
+    }
+    outer = *way;
+    if (!is_same(outer, walk) && !fill(thread, outer, walk, piece)) {
+        outer->at = NULL;
+        return false;
+    }
+    if (!ct_intern_is_told(outer->id)) {
+        ct_intern_tell(outer->id, &outer->piece);
+    }
+    piece->outer = outer->id;
+    piece->limit = false;
+    *ret_base = outer->is_base;
+    return true;
+}
