@@ -2,13 +2,16 @@
 /*
  * atomics.h - the ordering words of the runtime
  *
- * Five words order memory; nothing else in runtime/ uses a builtin:
+ * Six words order memory; nothing else in runtime/ uses a builtin:
  *
  *   ct_load(p)              relaxed: the value is whole, nothing is ordered
  *   ct_store(p, v)          relaxed
  *   ct_load_acquire(p)      sees what preceded the ct_store_release() (or the
  *                           read-modify-write) whose value it loads
  *   ct_store_release(p, v)  publishes everything that precedes it
+ *   ct_load_seq(p)          an acquire that is not swapped with a
+ *                           read-modify-write before it: the cheap half of
+ *                           the pair below where the store can be a ct_xchg()
  *   ct_fence()              a store before it and a load after it are not
  *                           swapped; needed where two sides each store one
  *                           variable and then read the other's
@@ -27,6 +30,7 @@
 #define ct_load(p)             __atomic_load_n((p), __ATOMIC_RELAXED)
 #define ct_store(p, v)         __atomic_store_n((p), (v), __ATOMIC_RELAXED)
 #define ct_load_acquire(p)     __atomic_load_n((p), __ATOMIC_ACQUIRE)
+#define ct_load_seq(p)         __atomic_load_n((p), __ATOMIC_SEQ_CST)
 #define ct_store_release(p, v) __atomic_store_n((p), (v), __ATOMIC_RELEASE)
 
 /* All return the old value. */

@@ -328,9 +328,10 @@ void aio_co_reschedule_self(AioContext *new_ctx);
 /* One wait; in the frame of the waiter.  Private to AIO_WAIT_WHILE(). */
 typedef struct AioWaiter AioWaiter;
 struct AioWaiter {
-    AioContext *poll_ctx; /* polled by the waiter; immutable in the wait */
-    AioWaiter *next;      /* protected by the lock of wait.c */
-    AioWaiter **link;     /* protected by the lock of wait.c */
+    AioContext *ctx;      /* immutable in the wait, as poll_ctx */
+    AioContext *poll_ctx; /* what the waiter polls */
+    AioWaiter *next;      /* protected by the lock of wait.c, as prev */
+    AioWaiter *prev;
 };
 
 void aio_wait_begin(AioWaiter *waiter, AioContext *ctx);

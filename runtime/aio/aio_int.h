@@ -1,0 +1,197 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * aio_int.h - what a context is, for the rooms of this folder and for whatever
+ * lives above and keeps something in a context (slots)
+ *
+ * One mechanism a file; each owns the fields under its name below and nobody
+ * else touches them.  "Home" in a comment: only the home thread, without
+ * atomics.  A "turn" is one aio_poll() or one dispatch of the GSource; turns
+ * nest.
+ */
+#ifndef CT_AIO_INT_H
+#define CT_AIO_INT_H
+
+#include <pthread.h>
+
+#include "base/clock.h"
+#include "base/list.h"
+#include "ct/aio.h"
+
+/* No deadline. */
+#define AIO_NEVER_NS INT64_MAX
+
+struct fdmon_ops;
+struct fdmon_poll;
+struct AioHandler;
+
+/* What lives above the loop and has one object a context. */
+enum aio_slot { AIO_SLOT_THREAD_POOL, AIO_SLOT_COUNT };
+
+struct aio_slot_content {
+    void *object;
+    void (*destroy)(void *object); /* called when the context is freed */
+};
+
+struct AioContext {
+    GSource source; /* first: a context is a GSource */
+
+    uint64_t id;                  /* immutable after aio_context_new() */
+    char *name;                   /* likewise */
+    const struct ct_clock *clock; /* immutable after the first timer */
+    struct list registry_node;    /* protected by the registry's lock */
+    struct aio_slot_content slots[AIO_SLOT_COUNT]; /* home */
+
+    /* --- home.c --- */
+    const void *home; /* atomic: the home thread's token, NULL: none yet */
+    unsigned depth;   /* open turns; home writes, the teller reads: atomic */
+
+    /* --- notify.c --- */
+    /*
+     * Bit 0: a GMainContext may sleep for us; the rest, in twos: blocking
+     * turns that may sleep.  Home writes; atomic, pairs with aio_notify().
+     */
+    unsigned notify_me;
+    /* A turn is asked for; atomic: set by aio_notify(), taken by accept. */
+    unsigned notified;
+    GPollFD notify_pfd; /* the eventfd; its revents: home */
+
+    /* --- bh.c --- */
+    struct lifo bh_pushed;   /* any thread pushes; home takes */
+    struct queue bh_ready;   /* home: taken, not yet run */
+    pthread_mutex_t bh_lock; /* protects bh_all */
+    struct list bh_all;      /* all but one-shots, to name a leak */
+
+    /* --- schedule.c --- */
+    struct lifo co_scheduled; /* any thread pushes; home takes */
+    unsigned co_count;        /* atomic: how many are queued, for the teller */
+    AioBH *co_schedule_bh;    /* immutable after aio_context_new() */
+
+    /* --- timer.c --- */
+    pthread_mutex_t timer_lock; /* protects the fields up to timer_next_ns */
+    AioTimer **timer_heap;
+    unsigned timer_armed; /* used length of timer_heap */
+    unsigned timer_room;
+    unsigned timer_count; /* timers that exist */
+    uint64_t timer_sequence;
+    struct list timer_firing; /* due, in order, not yet run */
+    /*
+     * Deadline of the next call, AIO_NEVER_NS: none; atomic, written with
+     * timer_lock held, pairs with aio_timers_timeout_ns().
+     */
+    int64_t timer_next_ns;
+
+    /* --- fd.c --- */
+    pthread_mutex_t fd_lock;      /* protects the fields up to fd_deleted */
+    struct AioHandler **fd_table; /* by fd */
+    int fd_table_room;
+    struct list fd_handlers;
+    struct list fd_deleted; /* freed at the end of an outermost turn */
+    /* Changes of fd_handlers; atomic, written with fd_lock held. */
+    unsigned fd_generation;
+    unsigned fd_count;             /* length of fd_handlers; likewise */
+    struct list fd_ready;          /* home: found ready, not yet run */
+    const struct fdmon_ops *fdmon; /* immutable after aio_context_new() */
+    struct fdmon_poll *fdmon_poll; /* fdmon/poll.c's own */
+};
+
+/* --- home.c: whose thread, which context -------------------------------- */
+
+/* The calling thread becomes the home, unless another one is. */
+void aio_home_claim(AioContext *ctx);
+/* No thread is the home any more; the old one doesn't run the context. */
+void aio_home_release(AioContext *ctx);
+/* A turn starts: checks the home, makes @ctx current; Return: what was. */
+AioContext *aio_turn_begin(AioContext *ctx);
+void aio_turn_end(AioContext *ctx, AioContext *outer);
+
+/* --- notify.c: see its head for the protocol ---------------------------- */
+
+bool aio_notify_init(AioContext *ctx, GError **error);
+void aio_notify_fini(AioContext *ctx);
+/*
+ * There is new work that compute_timeout() finds: as aio_notify(), but silent
+ * on the home thread while nothing of the context is about to sleep.
+ */
+void aio_notify_work(AioContext *ctx);
+/* The turn that calls may sleep from now on; undone by the second. */
+void aio_notify_sleep_begin(AioContext *ctx, unsigned bits);
+void aio_notify_sleep_end(AioContext *ctx, unsigned bits);
+/* A turn was asked for and not yet accepted: don't sleep. */
+bool aio_notify_is_pending(AioContext *ctx);
+void aio_notify_accept(AioContext *ctx);
+/* Sleep until the next write to the eventfd; takes it. */
+void aio_notify_wait(AioContext *ctx);
+/* Takes what was written to the eventfd; never sleeps. */
+void aio_notify_drain(AioContext *ctx);
+
+#define AIO_NOTIFY_GSOURCE 1u
+#define AIO_NOTIFY_TURN    2u
+
+/* --- bh.c ----------------------------------------------------------------- */
+
+void aio_bh_init(AioContext *ctx);
+/* Drops what is left; aborts on a bottom half that nobody deleted. */
+void aio_bh_fini(AioContext *ctx);
+/* How long a turn may wait for bottom halves' sake; ns, -1: for ever. */
+int64_t aio_bh_timeout_ns(AioContext *ctx);
+/* Runs what is scheduled; Return: a bottom half ran that was not idle. */
+bool aio_bh_poll(AioContext *ctx);
+
+/* --- schedule.c ----------------------------------------------------------- */
+
+void aio_schedule_init(AioContext *ctx);
+void aio_schedule_fini(AioContext *ctx);
+
+/* --- timer.c -------------------------------------------------------------- */
+
+void aio_timers_init(AioContext *ctx);
+void aio_timers_fini(AioContext *ctx);
+/* Time to the first deadline; ns, 0: due, -1: none. */
+int64_t aio_timers_timeout_ns(AioContext *ctx);
+bool aio_timers_run(AioContext *ctx);
+
+/* --- fd.c ----------------------------------------------------------------- */
+
+/*
+ * Callbacks never change: another callback for an fd is another handler.
+ * Freed by home only, at the end of an outermost turn, so home may keep
+ * pointers through a turn.
+ */
+typedef struct AioHandler {
+    GPollFD pfd;             /* fd, events: immutable; revents: home */
+    AioHandlerFunc *io_read; /* immutable */
+    AioHandlerFunc *io_write;
+    void *opaque;
+    uint64_t id;
+    unsigned deleted;       /* atomic: set with fd_lock held */
+    unsigned revents;       /* home: what a monitor found */
+    struct list node;       /* protected by fd_lock */
+    struct list ready_node; /* home */
+} AioHandler;
+
+void aio_fd_init(AioContext *ctx);
+void aio_fd_fini(AioContext *ctx);
+/* Home: a monitor found @handler ready (pfd's bits). */
+void aio_fd_add_ready(AioContext *ctx, AioHandler *handler, unsigned revents);
+/* Home: takes over what GLib found; Return: whether any is ready. */
+bool aio_fd_take_gsource_ready(AioContext *ctx);
+bool aio_fd_dispatch(AioContext *ctx);
+/* Home, outside of turns or in an outermost one: frees deleted handlers. */
+void aio_fd_reap(AioContext *ctx);
+
+/* --- poll.c --------------------------------------------------------------- */
+
+/* How long a turn may wait at all; ns, 0: not, -1: for ever. */
+int64_t aio_compute_timeout_ns(AioContext *ctx);
+/* One turn for GLib, which has waited already. */
+void aio_dispatch(AioContext *ctx);
+
+/* --- slots ---------------------------------------------------------------- */
+
+/* Home.  Return: the object in the slot, NULL: none. */
+void *aio_slot_get(AioContext *ctx, enum aio_slot slot);
+/* Home; @object is taken, @destroy frees it with the context. */
+void aio_slot_set(AioContext *ctx, enum aio_slot slot, void *object,
+                  void (*destroy)(void *object));
+
+#endif

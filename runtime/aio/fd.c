@@ -1,0 +1,242 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * fd.c - handlers of file descriptors: set, found ready, called, removed
+ *
+ * The list of handlers is changed under fd_lock by any thread and read under
+ * it by the home thread, never while a callback runs.  A turn works on
+ * fd_ready, which is home's own: monitors append to it, dispatch pops from it.
+ * A nested turn finds there what the outer one has not called yet, and goes on
+ * with it.
+ *
+ * Removing marks a handler deleted and moves it to fd_deleted; the mark is
+ * looked at before each callback.  Its memory goes at the end of an outermost
+ * turn of the home thread, so pointers that monitors and outer turns hold stay
+ * good without counting them.
+ */
+#include "aio/aio_int.h"
+
+#include <errno.h>
+
+#include "aio/fdmon/fdmon.h"
+#include "base/atomics.h"
+#include "ct/emit.h"
+#include "ct/id.h"
+#include "ct/pre.h"
+
+#define READ_EVENTS  (G_IO_IN | G_IO_HUP | G_IO_ERR)
+#define WRITE_EVENTS (G_IO_OUT | G_IO_ERR)
+
+void aio_fd_init(AioContext *ctx)
+{
+    pthread_mutex_init(&ctx->fd_lock, NULL);
+    list_init(&ctx->fd_handlers);
+    list_init(&ctx->fd_deleted);
+    list_init(&ctx->fd_ready);
+    fdmon_init(ctx);
+}
+
+void aio_fd_fini(AioContext *ctx)
+{
+    ct_pre("aio-context-free/fd-handler-leaked", ctx->fd_count == 0);
+    aio_fd_reap(ctx);
+    fdmon_fini(ctx);
+    g_free(ctx->fd_table);
+    pthread_mutex_destroy(&ctx->fd_lock);
+}
+
+static void table_set_locked(AioContext *ctx, int fd, AioHandler *handler)
+{
+    if (fd >= ctx->fd_table_room) {
+        int room = MAX(fd + 1, 2 * ctx->fd_table_room);
+
+        ctx->fd_table = g_renew(AioHandler *, ctx->fd_table, room);
+        for (int i = ctx->fd_table_room; i < room; i++) {
+            ctx->fd_table[i] = NULL;
+        }
+        ctx->fd_table_room = room;
+    }
+    ctx->fd_table[fd] = handler;
+}
+
+static AioHandler *table_get_locked(AioContext *ctx, int fd)
+{
+    return fd < ctx->fd_table_room ? ctx->fd_table[fd] : NULL;
+}
+
+static AioHandler *handler_new(int fd, AioHandlerFunc *io_read,
+                               AioHandlerFunc *io_write, void *opaque)
+{
+    AioHandler *handler = g_new(AioHandler, 1);
+
+    *handler = (AioHandler){.io_read = io_read,
+                            .io_write = io_write,
+                            .opaque = opaque,
+                            .id = ct_id_new()};
+    handler->pfd.fd = fd;
+    if (io_read != NULL) {
+        handler->pfd.events |= READ_EVENTS;
+    }
+    if (io_write != NULL) {
+        handler->pfd.events |= WRITE_EVENTS;
+    }
+    list_init(&handler->ready_node);
+    return handler;
+}
+
+static void remove_locked(AioContext *ctx, AioHandler *handler)
+{
+    ct_emit_fd_handler_remove(handler->id, ctx->id, handler->pfd.fd);
+    if (!g_source_is_destroyed(&ctx->source)) {
+        g_source_remove_poll(&ctx->source, &handler->pfd);
+    }
+    ctx->fd_table[handler->pfd.fd] = NULL;
+    list_del(&handler->node);
+    /* Pairs with is_live(). */
+    ct_store_release(&handler->deleted, 1);
+    list_add_tail(&ctx->fd_deleted, &handler->node);
+    ct_store(&ctx->fd_count, ctx->fd_count - 1);
+}
+
+static void add_locked(AioContext *ctx, AioHandler *handler)
+{
+    table_set_locked(ctx, handler->pfd.fd, handler);
+    list_add_tail(&ctx->fd_handlers, &handler->node);
+    ct_store(&ctx->fd_count, ctx->fd_count + 1);
+    if (!g_source_is_destroyed(&ctx->source)) {
+        g_source_add_poll(&ctx->source, &handler->pfd);
+    }
+}
+
+void aio_set_fd_handler(AioContext *ctx, int fd, AioHandlerFunc *io_read,
+                        AioHandlerFunc *io_write, void *opaque)
+{
+    AioHandler *handler = NULL;
+    AioHandler *old;
+
+    ct_pre("aio-fd/fd", fd >= 0);
+    if (io_read != NULL || io_write != NULL) {
+        handler = handler_new(fd, io_read, io_write, opaque);
+        ct_emit_fd_handler_set(handler->id, ctx->id, fd, io_read, io_write);
+    }
+    pthread_mutex_lock(&ctx->fd_lock);
+    old = table_get_locked(ctx, fd);
+    if (old != NULL) {
+        remove_locked(ctx, old);
+    }
+    if (handler != NULL) {
+        add_locked(ctx, handler);
+    }
+    if (old != NULL || handler != NULL) {
+        /* Pairs with the monitors' look at it, and precedes N1. */
+        (void)ct_fetch_add(&ctx->fd_generation, 1);
+    }
+    pthread_mutex_unlock(&ctx->fd_lock);
+    /* The turn that waits has to watch something else. */
+    aio_notify_work(ctx);
+}
+
+uint64_t aio_fd_handler_id(AioContext *ctx, int fd)
+{
+    AioHandler *handler;
+    uint64_t id;
+
+    ct_pre("aio-fd/fd", fd >= 0);
+    pthread_mutex_lock(&ctx->fd_lock);
+    handler = table_get_locked(ctx, fd);
+    id = handler != NULL ? handler->id : 0;
+    pthread_mutex_unlock(&ctx->fd_lock);
+    return id;
+}
+
+void aio_fd_add_ready(AioContext *ctx, AioHandler *handler, unsigned revents)
+{
+    if (revents & G_IO_NVAL) {
+        revents |= G_IO_ERR; /* closed too early: let its callback find out */
+    }
+    handler->revents |= revents;
+    if (!list_is_linked(&handler->ready_node)) {
+        list_add_tail(&ctx->fd_ready, &handler->ready_node);
+    }
+}
+
+bool aio_fd_take_gsource_ready(AioContext *ctx)
+{
+    if (ct_load(&ctx->fd_count) > 0) {
+        pthread_mutex_lock(&ctx->fd_lock);
+        list_for_each (node, &ctx->fd_handlers) {
+            AioHandler *handler = list_entry(node, AioHandler, node);
+
+            if (handler->pfd.revents != 0) {
+                aio_fd_add_ready(ctx, handler, handler->pfd.revents);
+                handler->pfd.revents = 0;
+            }
+        }
+        pthread_mutex_unlock(&ctx->fd_lock);
+    }
+    return !list_is_empty(&ctx->fd_ready);
+}
+
+static bool is_live(AioHandler *handler)
+{
+    /* Pairs with remove_locked(). */
+    return !ct_load_acquire(&handler->deleted);
+}
+
+static void run(AioContext *ctx, AioHandler *handler, AioHandlerFunc *callback,
+                unsigned revents)
+{
+    ct_emit_fd_run_begin(handler->id, ctx->id, handler->pfd.fd, revents,
+                         callback);
+    callback(handler->opaque);
+    ct_emit_fd_run_end(handler->id, ctx->id);
+}
+
+bool aio_fd_dispatch(AioContext *ctx)
+{
+    bool progress = false;
+
+    while (!list_is_empty(&ctx->fd_ready)) {
+        AioHandler *handler =
+            list_entry(ctx->fd_ready.next, AioHandler, ready_node);
+        unsigned revents = handler->revents;
+
+        list_del(&handler->ready_node);
+        handler->revents = 0;
+        if (handler->io_read != NULL && (revents & READ_EVENTS) &&
+            is_live(handler)) {
+            run(ctx, handler, handler->io_read, revents);
+            progress = true;
+        }
+        if (handler->io_write != NULL && (revents & WRITE_EVENTS) &&
+            is_live(handler)) {
+            run(ctx, handler, handler->io_write, revents);
+            progress = true;
+        }
+    }
+    return progress;
+}
+
+void aio_fd_reap(AioContext *ctx)
+{
+    struct list dead;
+
+    /*
+     * A handler that another thread removes just now is freed by a later
+     * turn.
+     */
+    pthread_mutex_lock(&ctx->fd_lock);
+    list_init(&dead);
+    while (!list_is_empty(&ctx->fd_deleted)) {
+        struct list *node = ctx->fd_deleted.next;
+
+        list_del(node);
+        list_add_tail(&dead, node);
+    }
+    pthread_mutex_unlock(&ctx->fd_lock);
+    list_for_each_safe (node, &dead) {
+        AioHandler *handler = list_entry(node, AioHandler, node);
+
+        list_del(&handler->ready_node);
+        g_free(handler);
+    }
+}

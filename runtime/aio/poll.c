@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * poll.c - one turn
+ *
+ * aio_poll():
+ *   1  compute how long to wait; if it may be long, announce it (notify_me) and
+ *      compute again
+ *   2  wait for file descriptors and notifications
+ *   3  take the announcement back, accept notifications
+ *   4  bottom halves
+ *   5  handlers of file descriptors that were found ready
+ *   6  timers
+ *   7  outermost turn: free what was removed in the meantime
+ *
+ * GLib's loop does 1 in prepare, 2 itself, 3 in check; aio_dispatch() is 4
+ * to 7. Every step takes its work from a list of the context, so a nested turn
+ * goes on where the outer one stands, and the outer one finds less to do.
+ */
+#include "aio/aio_int.h"
+
+#include "aio/fdmon/fdmon.h"
+#include "base/atomics.h"
+#include "ct/emit.h"
+
+int64_t aio_compute_timeout_ns(AioContext *ctx)
+{
+    int64_t bh_ns, timer_ns;
+
+    if (!list_is_empty(&ctx->fd_ready)) {
+        return 0; /* a nested turn: the outer one has some left */
+    }
+    bh_ns = aio_bh_timeout_ns(ctx);
+    if (bh_ns == 0) {
+        return 0;
+    }
+    timer_ns = aio_timers_timeout_ns(ctx);
+    if (bh_ns < 0 || timer_ns < 0) {
+        return MAX(bh_ns, timer_ns);
+    }
+    return MIN(bh_ns, timer_ns);
+}
+
+/* Steps 1 to 3. */
+static void wait_for_events(AioContext *ctx, bool blocking)
+{
+    int64_t timeout_ns = blocking ? aio_compute_timeout_ns(ctx) : 0;
+    bool may_sleep = timeout_ns != 0;
+
+    if (may_sleep) {
+        aio_notify_sleep_begin(ctx, AIO_NOTIFY_TURN);
+        /* What came before the announcement did not write the eventfd. */
+        timeout_ns =
+            aio_notify_is_pending(ctx) ? 0 : aio_compute_timeout_ns(ctx);
+    }
+    if (timeout_ns != 0 || ct_load(&ctx->fd_count) > 0) {
+        int ready;
+
+        ct_emit_fdmon_wait_begin(ctx->id, timeout_ns);
+        ready = ctx->fdmon->wait(ctx, timeout_ns);
+        ct_emit_fdmon_wait_end(ctx->id, ready);
+    }
+    if (may_sleep) {
+        aio_notify_sleep_end(ctx, AIO_NOTIFY_TURN);
+    }
+    aio_notify_accept(ctx);
+}
+
+bool aio_poll(AioContext *ctx, bool blocking)
+{
+    AioContext *outer = aio_turn_begin(ctx);
+    bool progress;
+
+    ct_emit_poll_begin(ctx->id, blocking, ctx->depth, CT_POLL_MODE_POLL);
+    wait_for_events(ctx, blocking);
+    progress = aio_bh_poll(ctx);
+    progress |= aio_fd_dispatch(ctx);
+    progress |= aio_timers_run(ctx);
+    ct_emit_poll_end(ctx->id, progress, ctx->depth);
+    aio_turn_end(ctx, outer);
+    return progress;
+}
+
+void aio_dispatch(AioContext *ctx)
+{
+    AioContext *outer = aio_turn_begin(ctx);
+    bool progress;
+
+    ct_emit_poll_begin(ctx->id, 0, ctx->depth, CT_POLL_MODE_DISPATCH);
+    aio_notify_accept(ctx);
+    progress = aio_bh_poll(ctx);
+    progress |= aio_fd_dispatch(ctx);
+    progress |= aio_timers_run(ctx);
+    ct_emit_poll_end(ctx->id, progress, ctx->depth);
+    aio_turn_end(ctx, outer);
+}
