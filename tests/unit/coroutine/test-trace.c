@@ -1,0 +1,183 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What coroutines record, and how live ones are told again.
+ */
+#include <stdint.h>
+
+#include "ct/coroutine.h"
+#include "ct/emit.h"
+#include "coroutine/coroutine_int.h"
+#include "lib/tap.h"
+
+/* --- events ------------------------------------------------------------------
+ */
+
+static struct fake_event events[64];
+static int n_events;
+
+static void keep_event(const struct fake_event *event)
+{
+    if (n_events < 64) {
+        events[n_events++] = *event;
+    }
+}
+
+static void check_event(int at, enum ct_event_id event, uint64_t a, uint64_t b,
+                        uint64_t c, uint64_t d)
+{
+    tap_check(at < n_events);
+    tap_equal(events[at].event, event);
+    tap_equal(events[at].fields[0], a);
+    tap_equal(events[at].fields[1], b);
+    tap_equal(events[at].fields[2], c);
+    tap_equal(events[at].fields[3], d);
+}
+
+static void coroutine_fn waits_for_work(void *opaque)
+{
+    coroutine_yield_for(CT_YIELD_REASON_WORK, 55);
+}
+
+static void coroutine_fn creates_and_enters(void *opaque)
+{
+    Coroutine *co = coroutine_create(waits_for_work, NULL);
+
+    *(Coroutine **)opaque = co;
+    coroutine_enter(co);
+}
+
+static void test_events(void)
+{
+    Coroutine *in = NULL;
+    Coroutine *out;
+    uint64_t out_id, in_id;
+
+    n_events = 0;
+    fake_emit = keep_event;
+    coroutine_thread_context(&in, 77);
+    out = coroutine_create(creates_and_enters, &in);
+    out_id = coroutine_id(out);
+    coroutine_enter(out);
+    in_id = coroutine_id(in);
+    coroutine_enter(in);
+    coroutine_thread_context(NULL, 0);
+    fake_emit = NULL;
+
+    tap_equal(n_events, 8);
+    check_event(0, CT_EV_COROUTINE_CREATE, out_id,
+                (uintptr_t)creates_and_enters, 0, 0);
+    check_event(1, CT_EV_AIO_COROUTINE_ENTER, 77, 0, out_id, 0);
+    check_event(2, CT_EV_COROUTINE_CREATE, in_id, (uintptr_t)waits_for_work, 0,
+                0);
+    check_event(3, CT_EV_AIO_COROUTINE_ENTER, 77, out_id, in_id, 0);
+    check_event(4, CT_EV_COROUTINE_YIELD, in_id, out_id, CT_YIELD_REASON_WORK,
+                55);
+    check_event(5, CT_EV_COROUTINE_TERMINATE, out_id, 0, 0, 0);
+    check_event(6, CT_EV_AIO_COROUTINE_ENTER, 77, 0, in_id, 0);
+    check_event(7, CT_EV_COROUTINE_TERMINATE, in_id, 0, 0, 0);
+}
+
+/* --- telling -----------------------------------------------------------------
+ */
+
+static const struct fake_event *told_of(uint64_t id)
+{
+    const struct fake_event *found = NULL;
+
+    for (int i = 0; i < n_events; i++) {
+        if (events[i].fields[1] == id) {
+            tap_check(found == NULL);
+            found = &events[i];
+        }
+    }
+    return found;
+}
+
+static void check_told(uint64_t id, CoroutineEntry *entry,
+                       enum ct_co_state state, enum ct_yield_reason reason,
+                       uint64_t object, uint64_t from, bool since_known)
+{
+    const struct fake_event *event = told_of(id);
+
+    tap_check(event != NULL);
+    if (event == NULL) {
+        return;
+    }
+    tap_equal(event->event, CT_EV_STATE_COROUTINE);
+    tap_equal(event->fields[0], 9);
+    tap_equal(event->fields[2], (uintptr_t)entry);
+    tap_equal(event->fields[3], state);
+    tap_equal(event->fields[4], reason);
+    tap_equal(event->fields[5], object);
+    tap_equal(event->fields[6], from);
+    tap_equal(event->fields[7] != 0, since_known);
+}
+
+static void drop_event(const struct fake_event *event)
+{
+}
+
+static void coroutine_fn tells(void *opaque)
+{
+    n_events = 0;
+    fake_emit = keep_event;
+    fake_teller->tell(9);
+    fake_emit = drop_event;
+}
+
+static void coroutine_fn enters_teller(void *opaque)
+{
+    coroutine_enter(coroutine_create(tells, NULL));
+}
+
+static void test_telling(void)
+{
+    Coroutine *created = coroutine_create(waits_for_work, NULL);
+    Coroutine *early = coroutine_create(waits_for_work, NULL);
+    Coroutine *late, *scheduled, *teller_co;
+    uint64_t outer_id;
+
+    coroutine_enter(early); /* nobody records yet: since when is not known */
+    fake_emit = drop_event;
+    late = coroutine_create(waits_for_work, NULL);
+    coroutine_enter(late);
+    scheduled = coroutine_create(waits_for_work, NULL);
+    coroutine_enter(scheduled);
+    scheduled->scheduled = "test";
+    teller_co = coroutine_create(enters_teller, NULL);
+    outer_id = coroutine_id(teller_co);
+    coroutine_enter(teller_co);
+    fake_emit = NULL;
+
+    tap_equal(n_events, 6);
+    check_told(coroutine_id(created), waits_for_work, CT_CO_STATE_CREATED,
+               CT_YIELD_REASON_OTHER, 0, 0, false);
+    check_told(coroutine_id(early), waits_for_work, CT_CO_STATE_YIELDED,
+               CT_YIELD_REASON_WORK, 55, 0, false);
+    check_told(coroutine_id(late), waits_for_work, CT_CO_STATE_YIELDED,
+               CT_YIELD_REASON_WORK, 55, 0, true);
+    check_told(coroutine_id(scheduled), waits_for_work, CT_CO_STATE_SCHEDULED,
+               CT_YIELD_REASON_WORK, 55, 0, true);
+    check_told(outer_id, enters_teller, CT_CO_STATE_RUNNING,
+               CT_YIELD_REASON_OTHER, 0, 0, true);
+
+    scheduled->scheduled = NULL;
+    coroutine_enter(created);
+    coroutine_enter(created);
+    coroutine_enter(early);
+    coroutine_enter(late);
+    coroutine_enter(scheduled);
+
+    n_events = 0;
+    fake_emit = keep_event;
+    fake_teller->tell(10);
+    fake_emit = NULL;
+    tap_equal(n_events, 0); /* nobody lives */
+}
+
+int main(void)
+{
+    tap_run("/coroutine/telling", test_telling);
+    tap_run("/coroutine/events", test_events);
+    return tap_end();
+}
