@@ -21,6 +21,7 @@ ARROWS = {
     "tracepoints/session": [],
     "runtime/base": [],
     "runtime/coroutine": ["runtime/base"],
+    "runtime/coroutine/switch": ["runtime/coroutine"],
     "runtime/aio": ["runtime/base", "runtime/coroutine", "runtime/aio/fdmon"],
     "runtime/aio/fdmon": ["runtime/base", "runtime/aio"],
     "runtime/sync": ["runtime/base", "runtime/aio", "runtime/coroutine"],
