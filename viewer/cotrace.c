@@ -19,6 +19,10 @@
 #include "out/inert.h"
 
 static const struct ct_command commands[] = {
+#ifdef CT_WITH_RECORD
+    {"record", "[OPTION...] [--] PROGRAM [ARG...]",
+     "run a program and record it", ct_command_record},
+#endif
     {NULL, NULL, NULL, NULL},
 };
 

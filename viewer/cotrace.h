@@ -46,4 +46,8 @@ int ct_usage_error(const char *command, const char *format, ...)
 /* --- the commands, one file of commands/ each ------------------------------
  */
 
+#ifdef CT_WITH_RECORD
+int ct_command_record(int argc, char **argv);
+#endif
+
 #endif

@@ -28,6 +28,7 @@ enum ct_session_error {
     CT_SESSION_ERROR_OUTPUT,  /* the directory can't be made or is not empty */
     CT_SESSION_ERROR_DAEMON,  /* no session daemon could be had */
     CT_SESSION_ERROR_LTTNG,   /* LTTng refused something */
+    CT_SESSION_ERROR_INTERRUPTED, /* a signal came before the program ran */
 };
 
 struct ct_session_config {
@@ -42,12 +43,12 @@ struct ct_session_config {
 };
 
 struct ct_session_result {
-    uint64_t events;       /* recorded */
-    uint64_t discarded;    /* lost because the buffers were full */
-    bool counted;          /* the two numbers are known */
-    bool complete;         /* every buffer was taken over whole */
-    int exit_status;       /* of the program, 128+N if signal N ended it */
-    char *not_recorded;    /* what could not be recorded and why, or NULL */
+    uint64_t events;    /* recorded */
+    uint64_t discarded; /* lost because the buffers were full */
+    bool counted;       /* the two numbers are known */
+    bool complete;      /* every buffer was taken over whole */
+    int exit_status;    /* of the program, 128+N if signal N ended it */
+    char *not_recorded; /* what could not be recorded and why, or NULL */
 };
 
 /**

@@ -1,0 +1,225 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * daemon.c - starts a private lttng-sessiond
+ *
+ * Root's daemon keeps lock, sockets and pid file in CT_DAEMON_ROOT_DIR whatever
+ * it is told, and refuses to be the second.  In a namespace with a tmpfs on
+ * that folder it is the first.  The buffers lie in /dev/shm, which gets a tmpfs
+ * too: then they do not depend on the size that a container gave to it, and
+ * vanish with the namespace however it ends.
+ *
+ * The folder must exist outside to be mounted on.  If it does not, it is made,
+ * with a mode that nobody else would give it (MARK_MODE: a daemon that takes it
+ * over changes that), and removed by the last recording that uses it: every
+ * user holds a shared lock on it, the last one gets the exclusive lock.
+ */
+#include "daemon.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/mount.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "ct/session.h"
+
+#define MARK_MODE 01700
+#define LOG       "log"
+#define CONFIG    "lttng.conf"
+#define TRIES     100
+/* Not relative to a folder: the daemon must not load sessions that the
+ * administrator set up for the system-wide one. */
+#define AUTOLOAD "/etc/lttng/sessions"
+
+char *ct_daemon_find(GError **error)
+{
+    const char *named = getenv("LTTNG_SESSIOND_PATH");
+    const char *const places[] = {"/usr/bin/lttng-sessiond",
+                                  "/usr/local/bin/lttng-sessiond",
+                                  "/usr/sbin/lttng-sessiond"};
+    char *path = named && *named && !access(named, X_OK)
+                     ? g_strdup(named)
+                     : g_find_program_in_path("lttng-sessiond");
+
+    for (size_t i = 0; !path && i < G_N_ELEMENTS(places); i++) {
+        if (!access(places[i], X_OK)) {
+            path = g_strdup(places[i]);
+        }
+    }
+    if (!path) {
+        g_set_error(error, CT_SESSION_ERROR, CT_SESSION_ERROR_DAEMON,
+                    "lttng-sessiond: not found (Debian: package lttng-tools)");
+    }
+    return path;
+}
+
+/* Hold the folder, marked as ours if it had to be made. */
+static int hold_folder(void)
+{
+    for (int i = 0; i < TRIES; i++) {
+        struct stat held, named;
+
+        if (!mkdir(CT_DAEMON_ROOT_DIR, 0700)) {
+            (void)chmod(CT_DAEMON_ROOT_DIR, MARK_MODE);
+        }
+        int mark = open(CT_DAEMON_ROOT_DIR, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        if (mark < 0 && errno != ENOENT) {
+            return -errno;
+        }
+        if (mark < 0) {
+            continue;
+        }
+        if (!flock(mark, LOCK_SH) && !fstat(mark, &held) &&
+            !stat(CT_DAEMON_ROOT_DIR, &named) && held.st_ino == named.st_ino &&
+            held.st_dev == named.st_dev) {
+            return mark;
+        }
+        (void)close(mark); /* removed between open and lock */
+    }
+    return -EBUSY;
+}
+
+static void leave_folder(int mark)
+{
+    struct stat held;
+
+    if (!fstat(mark, &held) && (held.st_mode & 07777) == MARK_MODE &&
+        !flock(mark, LOCK_EX | LOCK_NB)) {
+        (void)rmdir(CT_DAEMON_ROOT_DIR);
+    }
+    (void)close(mark);
+}
+
+static bool cover(const char *path, const char *options)
+{
+    return !mount("tmpfs", path, "tmpfs", MS_NOSUID | MS_NODEV | MS_NOEXEC,
+                  options);
+}
+
+bool ct_daemon_isolate(int *ret_mark)
+{
+    /* As a slave it follows what is unmounted outside, and tells nothing. */
+    if (unshare(CLONE_NEWNS) ||
+        mount("none", "/", NULL, MS_REC | MS_SLAVE, NULL)) {
+        return false;
+    }
+    int mark = hold_folder();
+    if (mark < 0) {
+        return false;
+    }
+    if (!cover(CT_DAEMON_ROOT_DIR, "mode=0755")) {
+        leave_folder(mark);
+        return false;
+    }
+    if (!cover("/dev/shm", "mode=1777")) {
+        ct_daemon_unisolate(mark);
+        return false;
+    }
+    if (!access(AUTOLOAD, F_OK)) {
+        (void)cover(AUTOLOAD, "mode=0755");
+    }
+    *ret_mark = mark;
+    return true;
+}
+
+void ct_daemon_unisolate(int mark)
+{
+    (void)umount2(CT_DAEMON_ROOT_DIR, MNT_DETACH);
+    leave_folder(mark);
+}
+
+/* In the child; returns only if it can't. */
+static void become(const char *path, const char *const argv[], const char *home,
+                   const char *log)
+{
+    g_autofree char *log_path =
+        log ? g_build_filename(home, log, NULL) : g_strdup("/dev/null");
+    sigset_t none;
+
+    int in = open("/dev/null", O_RDONLY);
+    int out = open(log_path, O_WRONLY | O_CREAT | O_APPEND, 0600);
+    if (in < 0 || out < 0 || dup2(in, STDIN_FILENO) < 0 ||
+        dup2(out, STDOUT_FILENO) < 0 || dup2(out, STDERR_FILENO) < 0) {
+        return;
+    }
+    if (home) {
+        (void)setenv("LTTNG_HOME", home, 1);
+    }
+    (void)chdir("/");
+    (void)sigemptyset(&none);
+    (void)sigprocmask(SIG_SETMASK, &none, NULL);
+    execv(path, (char *const *)argv);
+}
+
+pid_t ct_daemon_spawn(const char *path, const char *const argv[],
+                      const char *home, const char *log)
+{
+    pid_t parent = getpid();
+    pid_t pid = fork();
+
+    if (pid) {
+        return pid < 0 ? -errno : pid;
+    }
+    if (home) {
+        /* A group of its own: with the consumer, and ended with it.  Ends with
+         * the keeper, even if that is killed. */
+        (void)setpgid(0, 0);
+        (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+        if (getppid() != parent) {
+            _exit(127);
+        }
+    }
+    become(path, argv, home, log);
+    _exit(127);
+}
+
+pid_t ct_daemon_start(const char *path, const char *home)
+{
+    g_autofree char *config = g_build_filename(home, CONFIG, NULL);
+    g_autofree char *folder = g_build_filename(home, ".lttng", NULL);
+    g_autofree char *socket =
+        g_build_filename(folder, "lttng-ust-sock-8", NULL);
+    const char *argv[] = {path,   "--sig-parent", "--no-kernel", "--config",
+                          config, "--apps-sock",  socket,        NULL};
+
+    if (!g_file_set_contents(config, "[sessiond]\n", -1, NULL)) {
+        return -EIO;
+    }
+    if (geteuid()) {
+        argv[5] = NULL; /* its paths follow LTTNG_HOME */
+    } else if (mkdir(folder, 0711) || chmod(folder, 0711) ||
+               chmod(home, 0711)) {
+        /* Children of the program that gave up root find the socket too. */
+        return -errno;
+    }
+    pid_t pid = ct_daemon_spawn(path, argv, home, LOG);
+    if (pid > 0) {
+        (void)setpgid(pid, pid); /* whoever comes first */
+    }
+    return pid;
+}
+
+char *ct_daemon_last_words(const char *home)
+{
+    g_autofree char *path = g_build_filename(home, LOG, NULL);
+    g_autofree char *text = NULL;
+    char *found = NULL;
+
+    if (!g_file_get_contents(path, &text, NULL, NULL)) {
+        return NULL;
+    }
+    g_auto(GStrv) lines = g_strsplit(text, "\n", -1);
+    for (char **line = lines; *line; line++) {
+        char *error = strstr(*line, "Error: ");
+        if (error) {
+            g_free(found);
+            found = g_strstrip(g_strdup(error + strlen("Error: ")));
+        }
+    }
+    return found;
+}

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * keeper.h - the process that owns a recording's daemons
+ *
+ * Model:    start -> (READY) -> the recording -> end.  The keeper is a child of
+ *           the recorder, outside of its process group, so that Ctrl-C does not
+ *           reach it; it starts the daemon and the control process, and ends
+ *           both when it is told to or when the recorder is gone, however that
+ *           ended.  It removes the home and what is left in /dev/shm.
+ * Threads:  the recorder's main thread; the recorder is single-threaded when it
+ *           starts a keeper.
+ * Memory:   the plan's strings are borrowed for the call of start.
+ * Errors:   GError, domain CT_SESSION_ERROR.
+ * Depends:  lttng.h, wire.h, ct/session.h.
+ */
+#ifndef CT_SESSION_KEEPER_H
+#define CT_SESSION_KEEPER_H
+
+#include "ct/session.h"
+#include "lttng.h"
+
+enum ct_keeper_mode {
+    CT_KEEPER_HOME,      /* a user's daemon, in the home */
+    CT_KEEPER_NAMESPACE, /* root's, in a mount namespace; apps by the home */
+    CT_KEEPER_SHARED,    /* the system-wide daemon; the home is not used */
+};
+
+struct ct_keeper {
+    pid_t pid;
+    int wire;    /* to the keeper */
+    int control; /* to the control process, see control.h */
+};
+
+/**
+ * ct_keeper_start() - fork the keeper
+ * @daemon: path of lttng-sessiond
+ * @home:   see ct_place_home()
+ * @plan:   the session, for the control process
+ *
+ * It answers on the wire: CT_WIRE_READY or CT_WIRE_FAILED.
+ * Return: 0 or -errno.
+ */
+int ct_keeper_start(struct ct_keeper *ret_keeper, const char *daemon,
+                    const char *home, const struct ct_lttng_plan *plan);
+
+/**
+ * ct_keeper_end() - have everything ended, and wait for it
+ * @patience_ms: how long the daemons may take to end by themselves
+ */
+void ct_keeper_end(struct ct_keeper *keeper, int patience_ms);
+
+#endif

@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * place.c - output directory and home of a recording
+ *
+ * The path of a unix socket has at most 107 bytes, so the home lies in the
+ * first of a few directories where it is short enough and can be made.
+ */
+#include "place.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <ftw.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+/* The longest that LTTng puts below LTTNG_HOME. */
+#define LONGEST_SOCKET "/.lttng/ustconsumerd64/command"
+#define HOME_TEMPLATE  "/cotrace-XXXXXX"
+#define OPEN_FOLDERS   16
+
+static bool is_empty(const char *path, GError **error)
+{
+    g_autoptr(GError) reason = NULL;
+    GDir *folder = g_dir_open(path, 0, &reason);
+
+    if (!folder) {
+        g_set_error(error, CT_SESSION_ERROR, CT_SESSION_ERROR_OUTPUT, "%s: %s",
+                    path, g_strerror(errno));
+        return false;
+    }
+    bool empty = !g_dir_read_name(folder);
+    g_dir_close(folder);
+    if (!empty) {
+        g_set_error(error, CT_SESSION_ERROR, CT_SESSION_ERROR_OUTPUT,
+                    "%s: exists and is not empty", path);
+    } else if (access(path, W_OK | X_OK)) {
+        g_set_error(error, CT_SESSION_ERROR, CT_SESSION_ERROR_OUTPUT, "%s: %s",
+                    path, g_strerror(errno));
+        return false;
+    }
+    return empty;
+}
+
+char *ct_place_output(const char *path, bool *ret_made, GError **error)
+{
+    if (!*path) {
+        g_set_error(error, CT_SESSION_ERROR, CT_SESSION_ERROR_OUTPUT,
+                    "the output directory has an empty name");
+        return NULL;
+    }
+    if (!mkdir(path, 0777)) {
+        char *resolved = realpath(path, NULL);
+        *ret_made = true;
+        return resolved;
+    }
+    if (errno != EEXIST) {
+        g_set_error(error, CT_SESSION_ERROR, CT_SESSION_ERROR_OUTPUT, "%s: %s",
+                    path, g_strerror(errno));
+        return NULL;
+    }
+    if (!g_file_test(path, G_FILE_TEST_IS_DIR)) {
+        g_set_error(error, CT_SESSION_ERROR, CT_SESSION_ERROR_OUTPUT,
+                    "%s: exists and is not a directory", path);
+        return NULL;
+    }
+    if (!is_empty(path, error)) {
+        return NULL;
+    }
+    *ret_made = false;
+    return realpath(path, NULL);
+}
+
+static int remove_one(const char *path, const struct stat *status, int kind,
+                      struct FTW *where)
+{
+    (void)status;
+    (void)where;
+    if (kind == FTW_DP || kind == FTW_DNR) {
+        (void)rmdir(path);
+    } else {
+        (void)unlink(path);
+    }
+    return 0;
+}
+
+void ct_place_remove(const char *path)
+{
+    (void)nftw(path, remove_one, OPEN_FOLDERS,
+               FTW_DEPTH | FTW_PHYS | FTW_MOUNT);
+}
+
+static int remove_below(const char *path, const struct stat *status, int kind,
+                        struct FTW *where)
+{
+    return where->level == 0 ? 0 : remove_one(path, status, kind, where);
+}
+
+void ct_place_abandon(const char *output, bool made)
+{
+    (void)nftw(output, made ? remove_one : remove_below, OPEN_FOLDERS,
+               FTW_DEPTH | FTW_PHYS | FTW_MOUNT);
+}
+
+static bool is_short(const char *folder)
+{
+    struct sockaddr_un address;
+
+    return strlen(folder) + strlen(HOME_TEMPLATE LONGEST_SOCKET) <
+           sizeof(address.sun_path);
+}
+
+char *ct_place_home(GError **error)
+{
+    const char *const folders[] = {getenv("XDG_RUNTIME_DIR"), getenv("TMPDIR"),
+                                   "/tmp", "/var/tmp", "/dev/shm"};
+    int reason = ENAMETOOLONG;
+    const char *last = "/tmp";
+
+    for (size_t i = 0; i < G_N_ELEMENTS(folders); i++) {
+        if (!folders[i] || folders[i][0] != '/' || !is_short(folders[i])) {
+            continue;
+        }
+        char *home = g_strconcat(folders[i], HOME_TEMPLATE, NULL);
+        if (mkdtemp(home)) {
+            return home;
+        }
+        reason = errno;
+        last = folders[i];
+        g_free(home);
+    }
+    g_set_error(error, CT_SESSION_ERROR, CT_SESSION_ERROR_DAEMON,
+                "no directory for the session daemon's sockets: %s: %s", last,
+                g_strerror(reason));
+    return NULL;
+}
+
+/* nftw() passes no data: one walk at a time, in a single-threaded process. */
+static uint64_t walked_bytes;
+
+static int add_one(const char *path, const struct stat *status, int kind,
+                   struct FTW *where)
+{
+    (void)path;
+    (void)where;
+    walked_bytes += 1;
+    if (kind == FTW_F) {
+        walked_bytes += (uint64_t)status->st_size;
+    }
+    return 0;
+}
+
+uint64_t ct_place_bytes(const char *path)
+{
+    walked_bytes = 0;
+    (void)nftw(path, add_one, OPEN_FOLDERS, FTW_PHYS);
+    return walked_bytes;
+}
