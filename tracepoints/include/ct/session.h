@@ -4,9 +4,9 @@
  *
  * Model:    configure -> ct_session_record(): private daemon, session,
  *           channels, events, program, bounded stop, clean-up -> result.
- * Threads:  one recording at a time a process; it handles SIGINT and SIGTERM
- *           while it runs and restores them.  The call may move the process
- *           into a mount namespace of its own (root).
+ * Threads:  one recording at a time a process, which has one thread then: the
+ *           call forks helpers that own the daemons and speak with them.  It
+ *           takes over the signals that end a process, and restores them.
  * Memory:   strings in the configuration are borrowed for the call; the
  *           result's are freed by ct_session_result_fini().
  * Errors:   GError, domain CT_SESSION_ERROR, one line without the program's
@@ -43,7 +43,7 @@ struct ct_session_config {
 };
 
 struct ct_session_result {
-    uint64_t events;    /* recorded */
+    uint64_t events;    /* recorded; LTTng's own about loaded files aside */
     uint64_t discarded; /* lost because the buffers were full */
     bool counted;       /* the two numbers are known */
     bool complete;      /* every buffer was taken over whole */
@@ -58,9 +58,12 @@ struct ct_session_result {
  * @error:      set only on failure
  *
  * Runs the program with this process's standard streams, environment and
- * working directory.  SIGINT and SIGTERM go on to the program; the call
- * returns when it has ended and the trace is complete, or, when LTTng makes no
+ * working directory.  Signals that were sent to this process alone go on to
+ * the program (a terminal sends its own to both); the call returns when the
+ * program has ended and the trace is complete, or, when LTTng makes no
  * progress, at most 5 s after the program's end with complete == false.
+ * If this process is killed, the program gets SIGTERM, and the helpers end the
+ * daemons.  @output gets a note about the recording, see docs/RECORDING.md.
  * Return: true; false with @error set if the program was not started or could
  * not be recorded at all (then @output is not left behind).
  */
