@@ -37,16 +37,18 @@ static void tell_contexts(uint64_t telling)
     pthread_mutex_unlock(&registry_lock);
 }
 
-static struct ct_teller teller = {.tell = tell_contexts};
+static void register_teller(void)
+{
+    static struct ct_teller teller = {.tell = tell_contexts};
+
+    ct_retell_register(&teller);
+}
 
 static void register_context(AioContext *ctx)
 {
-    static gsize once;
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
 
-    if (g_once_init_enter(&once)) {
-        ct_retell_register(&teller);
-        g_once_init_leave(&once, 1);
-    }
+    (void)pthread_once(&once, register_teller);
     pthread_mutex_lock(&registry_lock);
     list_add_tail(&registry, &ctx->registry_node);
     pthread_mutex_unlock(&registry_lock);
@@ -95,7 +97,8 @@ static gboolean source_check(GSource *source)
     }
     aio_notify_accept(ctx);
     has_fds = aio_fd_take_gsource_ready(ctx);
-    /* Idle bottom halves run whenever the loop has woken, for whatever reason. */
+    /* Idle bottom halves run whenever the loop has woken, for whatever reason.
+     */
     return has_fds || aio_bh_timeout_ns(ctx) >= 0 ||
            aio_timers_timeout_ns(ctx) == 0;
 }

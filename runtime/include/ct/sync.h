@@ -50,7 +50,8 @@ void co_mutex_init(CoMutex *mutex);
  * co_mutex_fini() - the mutex goes away
  *
  * Needed also for one that was never locked: traces list the mutexes that live.
- * Pre: [co-mutex-fini/locked] nobody holds it or waits for it.
+ * Pre: [co-mutex-fini/locked] nobody holds it or waits for it, and every
+ *      co_mutex_unlock() has returned.
  */
 void co_mutex_fini(CoMutex *mutex);
 
