@@ -32,6 +32,7 @@
 #include <string.h>
 
 #include "intern.h"
+#include "known.h"
 
 enum {
     WAYS = 16,         /* outer pieces that a thread keeps; power of two */
@@ -54,7 +55,11 @@ struct thread {
     struct ct_stack_entry base;
     struct outer *outers[WAYS]; /* made when needed, never freed before exit */
     struct ct_unwound unwound[UNWOUND_MAX];
+    struct ct_known known[CT_KNOWN_SLOTS];
 };
+
+__thread struct ct_known *ct_known_stacks
+    __attribute__((tls_model("initial-exec")));
 
 static __thread struct thread *this_thread
     __attribute__((tls_model("initial-exec")));
@@ -72,6 +77,7 @@ static void thread_free(void *opaque)
         ct_stack_current = NULL;
     }
     this_thread = NULL;
+    ct_known_stacks = NULL;
     for (size_t i = 0; i < WAYS; i++) {
         free(thread->outers[i]);
     }
@@ -103,6 +109,7 @@ static struct thread *thread_new(void)
     pthread_once(&at_exit_once, make_key);
     pthread_setspecific(at_exit, thread);
     this_thread = thread;
+    ct_known_stacks = thread->known;
     return thread;
 }
 

@@ -16,11 +16,12 @@
  * both ends lie on the stack that it runs on, so whatever stands in a saved
  * frame pointer, the walk can neither fault nor go on for ever.
  *
- *   1. entry known, outside known (nearly always): walk, hash, look up: done
- *   2. else outer.c finds the outside; the entry keeps it
- *   3. .eh_frame contradicts the frame pointers: the whole stack through it,
+ *   1. entry and outside known, the stack known by heart: compare: done
+ *   2. entry and outside known: walk, hash, look up, learn: done
+ *   3. else outer.c finds the outside; the entry keeps it
+ *   4. .eh_frame contradicts the frame pointers: the whole stack through it,
  *      this time and every time
- *   4. a frame pointer that can't be one: what was found, marked as cut
+ *   5. a frame pointer that can't be one: what was found, marked as cut
  */
 #include "stack_int.h"
 
@@ -29,6 +30,7 @@
 #include "ct/emit.h"
 
 #include "intern.h"
+#include "known.h"
 
 __thread struct ct_stack_entry *ct_stack_current
     __attribute__((used, tls_model("initial-exec"), visibility("hidden")));
@@ -180,26 +182,53 @@ __attribute__((noinline)) static uint64_t capture_slow(
     return name_piece(&piece);
 }
 
-__attribute__((noinline)) uint64_t ct_stack_capture(const void *frame)
+/* A stack that is not known by heart. */
+__attribute__((noinline, no_sanitize("address", "thread"))) static uint64_t
+capture_walk(const uintptr_t *start, struct ct_stack_entry *entry)
 {
-    struct ct_stack_entry *entry = ct_stack_current;
-    const uintptr_t *at = frame;
+    const uintptr_t *at = start;
     struct ct_piece piece;
     uint64_t id;
 
-    if (!entry || !entry->outer_known ||
-        at >= (const uintptr_t *)entry->frame ||
-        walk_frames(&at, entry->frame, &piece) != CT_WALK_ENTRY) {
-        return capture_slow(frame, entry);
+    if (walk_frames(&at, entry->frame, &piece) != CT_WALK_ENTRY) {
+        return capture_slow(start, entry);
     }
-    if (entry->address && at[1] != entry->address) {
+    piece.outer = entry->outer;
+    piece.limit = false;
+    id = ct_intern_hash(piece.frames, piece.n, piece.outer, piece.limit);
+    if (!ct_intern_is_told(id)) {
+        return capture_slow(start, entry);
+    }
+    ct_known_learn(start, (uintptr_t)at - (uintptr_t)start, &piece, id);
+    return id;
+}
+
+__attribute__((no_sanitize("address", "thread"))) uint64_t
+ct_stack_capture(const void *frame)
+{
+    struct ct_stack_entry *entry = ct_stack_current;
+    const uintptr_t *start = frame;
+    const struct ct_known *known;
+    uintptr_t distance;
+
+    if (!entry || !entry->outer_known ||
+        start >= (const uintptr_t *)entry->frame) {
+        return capture_slow(start, entry);
+    }
+    if (entry->address &&
+        ((const uintptr_t *)entry->frame)[1] != entry->address) {
         /* the thread's base was left: an implicit entry no longer holds */
         ct_stack_current = NULL;
-        return capture_slow(frame, NULL);
+        return capture_slow(start, NULL);
     }
-    id = ct_intern_hash(piece.frames, piece.n, entry->outer, false);
-    if (__builtin_expect(ct_intern_is_told(id), 1)) {
-        return id;
+    distance = (uintptr_t)entry->frame - (uintptr_t)start;
+    if (ct_known_stacks) {
+        known = ct_known_slot(start, distance);
+        if (ct_known_is(known, start, distance, entry->outer) &&
+            known->generation == __atomic_load_n(&ct_intern_generation,
+                                                 __ATOMIC_RELAXED)) {
+            return known->id;
+        }
     }
-    return capture_slow(frame, entry);
+    return capture_walk(start, entry);
 }

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * known.c - a thread learns a stack
+ *
+ * A slot keeps the last stack of its key; two stacks that share a slot are
+ * walked in turns, which costs time and nothing else.
+ */
+#include "known.h"
+
+#include "intern.h"
+
+__attribute__((no_sanitize("address", "thread"))) void ct_known_learn(
+    const uintptr_t *start, uintptr_t distance, const struct ct_piece *piece,
+    uint64_t id)
+{
+    const uintptr_t *frame = start;
+    struct ct_known *known;
+
+    if (!ct_known_stacks || piece->n > CT_KNOWN_FRAMES) {
+        return;
+    }
+    known = ct_known_slot(start, distance);
+    for (uint32_t i = 0; i < piece->n; i++) {
+        known->records[i] = (ct_record){frame[0] - (uintptr_t)start, frame[1]};
+        frame = (const uintptr_t *)frame[0];
+    }
+    known->id = id;
+    known->outer = piece->outer;
+    known->distance = distance;
+    known->n = piece->n;
+    known->generation =
+        __atomic_load_n(&ct_intern_generation, __ATOMIC_RELAXED);
+}
