@@ -37,7 +37,8 @@ static double now_ns(void)
     return (double)now.tv_sec * 1e9 + (double)now.tv_nsec;
 }
 
-/* --- what is measured: each runs `count` times --------------------------------*/
+/* --- what is measured: each runs `count` times
+ * --------------------------------*/
 
 NO_INLINE static void run_empty(uint64_t count)
 {
@@ -138,7 +139,7 @@ NO_INLINE static void descend(unsigned depth, void (*run)(uint64_t),
 struct measured {
     const char *name;
     void (*run)(uint64_t count);
-    unsigned depth; /* frames of our own up to main */
+    unsigned depth;   /* frames of our own up to main */
     const char *peer; /* whose cost it is compared with */
     double ns[ROUNDS];
 };
@@ -158,9 +159,15 @@ static struct measured on[] = {
     {"event, 2 fields and stack of 4", run_stack, 4, "LTTng, 2 fields", {0}},
     {"event, 2 fields and stack of 16", run_stack, 16, "LTTng, 2 fields", {0}},
     {"event, 2 fields and stack of 32", run_stack, 32, "LTTng, 2 fields", {0}},
-    {"LTTng, 2 fields and 16 frames", run_peer_frames, 16, "LTTng, 2 fields",
+    {"LTTng, 2 fields and 16 frames",
+     run_peer_frames,
+     16,
+     "LTTng, 2 fields",
      {0}},
-    {"LTTng, 2 fields and 32 frames", run_peer_frames, 32, "LTTng, 2 fields",
+    {"LTTng, 2 fields and 32 frames",
+     run_peer_frames,
+     32,
+     "LTTng, 2 fields",
      {0}},
 };
 

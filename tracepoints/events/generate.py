@@ -156,17 +156,48 @@ def write_emit_h(voc):
 
 
 def write_emit_c(voc):
-    provider = voc.ours()[0].provider.name
     out = []
     for event in voc.ours():
-        args = [n for _, n in c_args(event)]
+        args = c_args(event)
+        call = [n for _, n in args]
+        types = [t for t, _ in args]
         out.append(f"\nCT_EMIT_SLOW {c_prototype(event)}\n{{\n")
         if event.stack >= 0:
             out.append("    uint64_t stack = CT_EMIT_STACK();\n\n")
-            args.append("stack")
-        call = ", ".join([provider, event.name] + args)
-        out.append(f"    CT_EMIT_CALL({call});\n}}\n")
+            call.append("stack")
+            types.append("uint64_t")
+        out.append(
+            f"    CT_EMIT_CALL({event.name}, ({', '.join(types)}),\n"
+            f"                 ({', '.join(call)}));\n}}\n"
+        )
     return "".join(out)
+
+
+def probe_fields(event):
+    """LTTng's fields of an event, adjacent numbers between pack.h's marks."""
+    out, packing = [], False
+    for field in event.fields:
+        _, macro, wire = KINDS[field.kind]
+        arg = f"arg_{field.name}"
+        packs = field.kind not in ("string", "hexes")
+        if packs != packing:
+            out.append("CT_PACK_BEGIN" if packs else "CT_PACK_END")
+            packing = packs
+        if field.kind == "hexes":
+            out.append(
+                f"lttng_ust_field_{macro}({wire}, {field.name}, {arg}, "
+                f"uint8_t, n_{arg})"
+            )
+        elif field.kind == "string":
+            out.append(f"lttng_ust_field_string({field.name}, {arg})")
+        elif field.kind == "enum":
+            out.append(
+                f"ct_pack_enum({event.provider.name}, {field.enum.name}, "
+                f"{wire}, {field.name}, {arg})"
+            )
+        else:
+            out.append(f"ct_pack_{macro}({wire}, {field.name}, {arg})")
+    return out + ["CT_PACK_END"] if packing else out
 
 
 def write_probes_h(voc):
@@ -176,6 +207,7 @@ def write_probes_h(voc):
         f"#define LTTNG_UST_TRACEPOINT_PROVIDER {provider}\n"
         "#undef LTTNG_UST_TRACEPOINT_INCLUDE\n"
         '#define LTTNG_UST_TRACEPOINT_INCLUDE "probes.h"\n\n'
+        '#include "pack.h"\n\n'
         "#if !defined(CT_PROBES_H) || "
         "defined(LTTNG_UST_TRACEPOINT_HEADER_MULTI_READ)\n"
         "#define CT_PROBES_H\n\n"
@@ -194,33 +226,17 @@ def write_probes_h(voc):
             )
         out.append("    )\n)\n")
     for event in voc.ours():
-        args, fields = [], []
+        args = []
         for field in event.fields:
-            ctype, macro, wire = KINDS[field.kind]
-            arg = f"arg_{field.name}"
-            args.append(f"{ctype or wire}, {arg}")
+            ctype, _, wire = KINDS[field.kind]
+            args.append(f"{ctype or wire}, arg_{field.name}")
             if field.kind == "hexes":
-                args.append(f"uint32_t, n_{arg}")
-                fields.append(
-                    f"lttng_ust_field_{macro}({wire}, {field.name}, {arg}, "
-                    f"uint8_t, n_{arg})"
-                )
-            elif field.kind == "string":
-                fields.append(f"lttng_ust_field_string({field.name}, {arg})")
-            elif field.kind == "enum":
-                fields.append(
-                    f"lttng_ust_field_enum({provider}, {field.enum.name}, "
-                    f"{wire}, {field.name}, {arg})"
-                )
-            else:
-                fields.append(
-                    f"lttng_ust_field_{macro}({wire}, {field.name}, {arg})"
-                )
+                args.append(f"uint32_t, n_arg_{field.name}")
         out.append(
             f"\nLTTNG_UST_TRACEPOINT_EVENT({provider}, {event.name},\n"
             f"    LTTNG_UST_TP_ARGS({', '.join(args)}),\n"
             "    LTTNG_UST_TP_FIELDS(\n"
-            + "".join(f"        {f}\n" for f in fields)
+            + "".join(f"        {f}\n" for f in probe_fields(event))
             + "    )\n)\n"
         )
     out.append("\n#endif\n\n#include <lttng/tracepoint-event.h>\n")

@@ -42,8 +42,32 @@ static inline __attribute__((always_inline)) uint64_t capture(void)
     return id;
 }
 
-#define CT_EMIT_SLOW      __attribute__((noinline))
-#define CT_EMIT_STACK()   capture()
-#define CT_EMIT_CALL(...) lttng_ust_do_tracepoint(__VA_ARGS__)
+#define CT_EMIT_SLOW    __attribute__((noinline))
+#define CT_EMIT_STACK() capture()
+
+/*
+ * What lttng_ust_do_tracepoint() does, without its call through a pointer to
+ * read another pointer.  The probes are an array that ends with a NULL function
+ * and lives as long as the read lock is held; the load pairs with LTTng's
+ * rcu_assign_pointer.
+ */
+#define CT_EMIT_CALL(event, types, values)                                   \
+    struct lttng_ust_tracepoint_dlopen *lttng =                              \
+        lttng_ust_tracepoint_dlopen_ptr;                                     \
+    const struct lttng_ust_tracepoint_probe *probe;                          \
+                                                                             \
+    if (__builtin_expect(!lttng || !lttng->rcu_read_lock_sym, 0)) {          \
+        return;                                                              \
+    }                                                                        \
+    lttng->rcu_read_lock_sym();                                              \
+    probe = __atomic_load_n(&lttng_ust_tracepoint_cotrace___##event.probes,  \
+                            __ATOMIC_CONSUME);                               \
+    for (; probe && probe->func; probe++) {                                  \
+        ((CT_PROBE(CT_ARGS types))probe->func)(probe->data, CT_ARGS values); \
+    }                                                                        \
+    lttng->rcu_read_unlock_sym()
+
+#define CT_ARGS(...)  __VA_ARGS__
+#define CT_PROBE(...) void (*)(void *, __VA_ARGS__)
 
 #include "emit_slow.c.inc"

@@ -203,8 +203,8 @@ capture_walk(const uintptr_t *start, struct ct_stack_entry *entry)
     return id;
 }
 
-__attribute__((no_sanitize("address", "thread"))) uint64_t
-ct_stack_capture(const void *frame)
+__attribute__((no_sanitize("address", "thread"))) uint64_t ct_stack_capture(
+    const void *frame)
 {
     struct ct_stack_entry *entry = ct_stack_current;
     const uintptr_t *start = frame;
@@ -225,8 +225,8 @@ ct_stack_capture(const void *frame)
     if (ct_known_stacks) {
         known = ct_known_slot(start, distance);
         if (ct_known_is(known, start, distance, entry->outer) &&
-            known->generation == __atomic_load_n(&ct_intern_generation,
-                                                 __ATOMIC_RELAXED)) {
+            known->generation ==
+                __atomic_load_n(&ct_intern_generation, __ATOMIC_RELAXED)) {
             return known->id;
         }
     }
