@@ -41,6 +41,8 @@ struct ct_record {
     bool has_clock;   /* false: `when_ns` is 0, only `seq` orders */
     int64_t when_ns;  /* since 1970 by the trace's clock, never less than the
                          record's before; a hole stands at its beginning */
+    int64_t zero_ns;  /* since 1970, what 0 of the traced clock is: for values
+                         that are times themselves */
     uint64_t seq;     /* number of the record in the merged order, from 0 */
     uint32_t stream;  /* number of the stream within the trace, from 0 */
 

@@ -93,7 +93,8 @@ enum ct_step_kind {
     CT_STEP_REQUEST_COROUTINE,/* request | co */
     CT_STEP_REQUEST_END,      /* request | - | - | ret */
 
-    /* the runtime tells its state again; ns = since */
+    /* the runtime tells its state again; ns = since when, on the record's
+     * clock, 0: not known */
     CT_STEP_STATE_BEGIN,      /* telling | - | - | reason */
     CT_STEP_STATE_CONTEXT,    /* ctx | - | ctx | name, value = depth, bytes = scheduled */
     CT_STEP_STATE_CO,         /* co | from | - | fn, value = enum ct_co_state,

@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * decode.c - which dialect a record is told in
+ *
+ * The only place that knows them all.  Events come numbered by provider in
+ * the schema, so the first and last of a provider say whose a record is; a
+ * table by event keeps that to one load a record.
+ */
+#include "decode/decode.h"
+
+#include <glib.h>
+#include <string.h>
+
+#include "decode/dialects.h"
+
+enum dialect {
+    DIALECT_NONE,
+    DIALECT_COTRACE,
+    DIALECT_UST,
+};
+
+struct ct_decoder {
+    uint8_t dialects[CT_EV_COUNT]; /* enum dialect, immutable after new */
+    char build_id[CT_BUILD_ID_MAX * 2 + 1];
+};
+
+struct ct_decoder *ct_decoder_new(void)
+{
+    struct ct_decoder *decoder = g_new0(struct ct_decoder, 1);
+
+    for (unsigned i = 0; i < CT_EV_COUNT; i++) {
+        const char *provider = ct_schema_event(i)->provider;
+
+        if (strcmp(provider, "cotrace") == 0) {
+            decoder->dialects[i] = DIALECT_COTRACE;
+        } else if (g_str_has_prefix(provider, "lttng_ust_")) {
+            decoder->dialects[i] = DIALECT_UST;
+        }
+    }
+    return decoder;
+}
+
+void ct_decoder_free(struct ct_decoder *decoder)
+{
+    g_free(decoder);
+}
+
+static bool decode_hole(const struct ct_record *record, struct ct_step *step)
+{
+    step->kind = CT_STEP_GAP;
+    step->subject = record->stream;
+    step->value = record->lost;
+    step->from_ns = record->when_ns;
+    step->ns = record->to_ns;
+    return true;
+}
+
+unsigned ct_decode(struct ct_decoder *decoder, const struct ct_record *record,
+                   struct ct_step *ret_steps)
+{
+    struct ct_step *step = ret_steps;
+
+    *step = (struct ct_step){
+        .certainty = CT_KNOWN,
+        .when_ns = record->when_ns,
+        .seq = record->seq,
+        .pid = record->pid,
+        .tid = record->tid,
+    };
+    if (record->kind == CT_RECORD_HOLE) {
+        return decode_hole(record, step);
+    }
+    if (record->event < 0) {
+        return 0;
+    }
+    switch ((enum dialect)decoder->dialects[record->event]) {
+    case DIALECT_COTRACE:
+        return ct_decode_cotrace(record, step);
+    case DIALECT_UST:
+        return ct_decode_ust(record, step, decoder->build_id);
+    case DIALECT_NONE:
+        break;
+    }
+    return 0;
+}

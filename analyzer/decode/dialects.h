@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * decode/dialects.h - the dialects that decode.c chooses from
+ *
+ * Model:    decode.c sets what every step has (time, order, process, thread);
+ *           a dialect sets kind and the columns of ct/step.h, and returns
+ *           whether the record says anything.
+ * Depends:  decode/decode.h.
+ */
+#ifndef CT_DECODE_DIALECTS_H
+#define CT_DECODE_DIALECTS_H
+
+#include "decode/decode.h"
+
+/* Two digits a byte: room for the longest build id that is taken over. */
+#define CT_BUILD_ID_MAX 64
+
+bool ct_decode_cotrace(const struct ct_record *record, struct ct_step *step);
+
+/** @text: CT_BUILD_ID_MAX * 2 + 1 characters, borrowed by the step */
+bool ct_decode_ust(const struct ct_record *record, struct ct_step *step,
+                   char *text);
+
+#endif
