@@ -1,0 +1,247 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * pass.c - the spine: record -> steps -> changes -> requests -> consumers
+ *
+ * The one place that knows the order of the rooms.  Nobody calls up: decode
+ * returns steps, the model returns changes, account returns requests, and
+ * this file hands each to who wants it.
+ *
+ * Invariant: what is handed on never goes back in time; a record that would
+ * is moved up to the time that the pass has reached.
+ */
+#include "pass.h"
+
+#include "account/account.h"
+#include "decode/decode.h"
+#include "model/model.h"
+#include "symbols/images.h"
+
+/* Holes that are kept until the first event; the rest is only counted. */
+#define EARLY_MAX 1024
+
+struct ct_pass {
+    struct ct_consumer *const *consumers;
+    struct ct_decoder *decoder;
+    struct ct_model *model;
+    struct ct_account *account;
+    struct ct_stacks *stacks;
+    struct ct_images *images;
+    struct ct_summary summary;
+    uint64_t ours; /* events of provider cotrace */
+    bool begun;    /* the origin is known */
+    GArray *early; /* struct ct_record: holes before the first event */
+};
+
+struct ct_pass *ct_pass_new(struct ct_consumer *const consumers[])
+{
+    struct ct_pass *pass = g_new0(struct ct_pass, 1);
+    unsigned wants = 0;
+
+    for (unsigned i = 0; consumers[i]; i++) {
+        wants |= ct_model_wants(consumers[i]);
+    }
+    pass->consumers = consumers;
+    pass->decoder = ct_decoder_new();
+    pass->model = ct_model_new(wants);
+    pass->account = ct_account_new();
+    pass->stacks = ct_stacks_new();
+    pass->images = ct_images_new();
+    pass->summary.discarded_known = true;
+    pass->early = g_array_new(FALSE, FALSE, sizeof(struct ct_record));
+    return pass;
+}
+
+void ct_pass_free(struct ct_pass *pass)
+{
+    if (!pass) {
+        return;
+    }
+    g_array_unref(pass->early);
+    ct_images_free(pass->images);
+    ct_stacks_free(pass->stacks);
+    ct_account_free(pass->account);
+    ct_model_free(pass->model);
+    ct_decoder_free(pass->decoder);
+    g_free(pass);
+}
+
+/* Calls one function of every consumer that has it and has not failed. */
+#define TELL(pass, function, what)                                 \
+    do {                                                           \
+        for (unsigned i_ = 0; (pass)->consumers[i_]; i_++) {       \
+            struct ct_consumer *consumer_ = (pass)->consumers[i_]; \
+                                                                   \
+            if (consumer_->function && !consumer_->failed) {       \
+                consumer_->function(consumer_, what);              \
+            }                                                      \
+        }                                                          \
+    } while (0)
+
+static void hand_on(struct ct_pass *pass, const struct ct_change *change)
+{
+    struct ct_account_result result;
+
+    switch (change->kind) {
+    case CT_CHANGE_SLICE:
+        TELL(pass, slice, &change->slice);
+        break;
+    case CT_CHANGE_EDGE:
+        TELL(pass, edge, &change->edge);
+        break;
+    case CT_CHANGE_COUNTER:
+        TELL(pass, counter, &change->counter);
+        break;
+    case CT_CHANGE_THREAD_NAME:
+        TELL(pass, thread_name, &change->thread_name);
+        break;
+    case CT_CHANGE_LIFE:
+        TELL(pass, life, &change->life);
+        break;
+    case CT_CHANGE_OWN_STACK:
+        TELL(pass, own_stack, &change->own_stack);
+        break;
+    case CT_CHANGE_GAP:
+        TELL(pass, gap, &change->gap);
+        break;
+    default:
+        result = ct_account_take(pass->account, change);
+        if (result.began) {
+            TELL(pass, request_began, result.began);
+        }
+        if (result.ended) {
+            TELL(pass, request, result.ended);
+        }
+        break;
+    }
+}
+
+static void take_step(struct ct_pass *pass, const struct ct_step *step)
+{
+    struct ct_changes changes;
+
+    switch (step->kind) {
+    case CT_STEP_STACK:
+        ct_stacks_add(pass->stacks, step);
+        return;
+    case CT_STEP_IMAGE_LOAD:
+    case CT_STEP_IMAGE_UNLOAD:
+        ct_images_step(pass->images, step);
+        return;
+    default:
+        break;
+    }
+    changes = ct_model_step(pass->model, step);
+    for (unsigned i = 0; i < changes.n; i++) {
+        hand_on(pass, &changes.v[i]);
+    }
+}
+
+static void count(struct ct_pass *pass, const struct ct_record *record)
+{
+    struct ct_summary *summary = &pass->summary;
+
+    if (record->kind == CT_RECORD_HOLE) {
+        if (record->lost == CT_LOST_UNKNOWN) {
+            summary->discarded_known = false;
+        } else {
+            summary->discarded += record->lost;
+        }
+        return;
+    }
+    summary->events++;
+    if (record->event < 0) {
+        summary->unknown_events++;
+    } else if (record->event < CT_EV_UST_START) {
+        pass->ours++;
+    }
+}
+
+static void take_record(struct ct_pass *pass, const struct ct_record *record)
+{
+    struct ct_step steps[CT_DECODE_MAX];
+    unsigned n;
+
+    pass->summary.end_ns = MAX(pass->summary.end_ns, record->when_ns);
+    n = ct_decode(pass->decoder, record, steps);
+    for (unsigned i = 0; i < n; i++) {
+        steps[i].when_ns = pass->summary.end_ns;
+        take_step(pass, &steps[i]);
+    }
+}
+
+/* The first event is the trace's origin; holes before it end up there. */
+static void begin(struct ct_pass *pass, const struct ct_record *record)
+{
+    pass->begun = true;
+    pass->summary.has_clock = record->has_clock;
+    pass->summary.clock = record->has_clock ? "exact" : "none";
+    pass->summary.origin_ns = record->when_ns;
+    pass->summary.end_ns = record->when_ns;
+    for (unsigned i = 0; pass->consumers[i]; i++) {
+        pass->consumers[i]->origin_ns = record->when_ns;
+    }
+    for (unsigned i = 0; i < pass->early->len; i++) {
+        struct ct_record *hole =
+            &g_array_index(pass->early, struct ct_record, i);
+
+        hole->when_ns = record->when_ns;
+        hole->to_ns = MAX(hole->to_ns, hole->when_ns);
+        take_record(pass, hole);
+    }
+}
+
+bool ct_pass_record(struct ct_pass *pass, const struct ct_record *record)
+{
+    count(pass, record);
+    if (G_UNLIKELY(!pass->begun)) {
+        if (record->kind == CT_RECORD_HOLE) {
+            if (pass->early->len < EARLY_MAX) {
+                g_array_append_val(pass->early, *record);
+            }
+            return true;
+        }
+        begin(pass, record);
+    }
+    take_record(pass, record);
+    for (unsigned i = 0; pass->consumers[i]; i++) {
+        if (G_LIKELY(!pass->consumers[i]->failed)) {
+            return true;
+        }
+    }
+    return pass->consumers[0] == NULL;
+}
+
+uint64_t ct_pass_events(const struct ct_pass *pass, uint64_t *ret_ours)
+{
+    *ret_ours = pass->ours;
+    return pass->summary.events;
+}
+
+bool ct_pass_finish(struct ct_pass *pass, bool complete, GError **error)
+{
+    struct ct_summary *summary = &pass->summary;
+    struct ct_changes changes;
+    bool good = true;
+
+    do {
+        changes = ct_model_finish(pass->model, summary->end_ns);
+        for (unsigned i = 0; i < changes.n; i++) {
+            hand_on(pass, &changes.v[i]);
+        }
+    } while (changes.n > 0);
+
+    summary->complete = complete;
+    summary->clock = summary->clock ? summary->clock : "none";
+    summary->bad_sums = ct_account_bad_sums(pass->account);
+    summary->stacks = pass->stacks;
+    summary->images = pass->images;
+    for (unsigned i = 0; pass->consumers[i]; i++) {
+        struct ct_consumer *consumer = pass->consumers[i];
+
+        if (consumer->finish &&
+            !consumer->finish(consumer, summary, good ? error : NULL)) {
+            good = false;
+        }
+    }
+    return good;
+}

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * pass.h - the spine: records in, consumers called
+ *
+ * Model:    fresh -> records, in time order -> finished.  The pass stops taking
+ *           records when no consumer wants more.
+ * Threads:  one thread.
+ * Memory:   consumers are borrowed until ct_pass_finish() has returned.
+ * Errors:   a consumer's failure comes out of ct_pass_finish().
+ * Depends:  ct/record.h, ct/consumer.h.
+ */
+#ifndef CT_PASS_H
+#define CT_PASS_H
+
+#include "ct/consumer.h"
+#include "ct/record.h"
+
+struct ct_pass;
+
+/** @consumers: NULL-terminated; the array too is borrowed */
+struct ct_pass *ct_pass_new(struct ct_consumer *const consumers[]);
+void ct_pass_free(struct ct_pass *pass);
+
+/**
+ * ct_pass_record() - the next record
+ * Return: false: every consumer has failed, no record is wanted any more.
+ */
+bool ct_pass_record(struct ct_pass *pass, const struct ct_record *record);
+
+/** ct_pass_events() - events so far, and how many of them were cotrace's */
+uint64_t ct_pass_events(const struct ct_pass *pass, uint64_t *ret_ours);
+
+/**
+ * ct_pass_finish() - tell what is open, then call every consumer's finish
+ * @complete: nothing of the trace was damaged or missing at its end
+ * @error:    of the first consumer that failed
+ *
+ * Call it exactly once.
+ */
+bool ct_pass_finish(struct ct_pass *pass, bool complete, GError **error);
+
+#endif
