@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * source/carry.h - between babeltrace2's events and our records
+ *
+ * Model:    a reader keeps one plan an event class (which member of the
+ *           payload is which field of the schema) and reads by index from
+ *           then on; a writer keeps one event class a set of fields.
+ * Threads:  one graph, one thread.
+ * Memory:   what a record points to lives until the reader's next read or as
+ *           long as the message, whichever ends first.  A reader holds a
+ *           reference on every event class that it has a plan for, so that an
+ *           address never comes to mean another class.
+ * Errors:   none in reading: what does not fit the schema is not present.
+ * Depends:  ct/record.h, babeltrace2.
+ */
+#ifndef CT_SOURCE_CARRY_H
+#define CT_SOURCE_CARRY_H
+
+#include <babeltrace2/babeltrace.h>
+
+#include "ct/record.h"
+
+struct ct_carry;
+
+struct ct_carry *ct_carry_new(void);
+void ct_carry_free(struct ct_carry *carry);
+
+/**
+ * ct_carry_read() - fill a record's event, pid, tid and values
+ * @event:  of a message; borrowed
+ * @record: the other fields are the caller's
+ *
+ * An event that the schema does not know gets event == -1 and no values; its
+ * process and thread are told all the same.
+ */
+void ct_carry_read(struct ct_carry *carry, const bt_event *event,
+                   struct ct_record *record);
+
+struct ct_carry_writer;
+
+/**
+ * ct_carry_writer_new() - makes event classes in a stream class
+ * @stream_class: assigns event class ids itself; a reference is taken
+ */
+struct ct_carry_writer *ct_carry_writer_new(bt_stream_class *stream_class);
+void ct_carry_writer_free(struct ct_carry_writer *writer);
+
+/**
+ * ct_carry_context_class() - the common context that a writer fills
+ * Return: a structure of vpid and vtid, the caller's; NULL: no memory.
+ */
+bt_field_class *ct_carry_context_class(bt_trace_class *trace_class);
+
+/**
+ * ct_carry_class() - the event class for exactly the fields of this record
+ * Return: borrowed; NULL: no memory.
+ */
+const bt_event_class *ct_carry_class(struct ct_carry_writer *writer,
+                                     const struct ct_record *record);
+
+/** ct_carry_write() - fill an event of the class that ct_carry_class() gave
+ * Return: false: no memory. */
+bool ct_carry_write(const struct ct_record *record, bt_event *event);
+
+#endif

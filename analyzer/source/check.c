@@ -1,0 +1,307 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * check.c - which bytes of a CTF trace are whole packets
+ *
+ * source.ctf.fs refuses a whole trace for one stream that is cut, padded or
+ * has a bad index, so all of that is looked at before it is asked: the head of
+ * every packet, and every entry of an index against the packet that it is for.
+ * One warning a damaged stream.
+ */
+#include "source/view.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define INDEX_MAGIC 0xc1f1dcc1u
+#define INDEX_HEAD  16
+
+static void file_free(void *data)
+{
+    struct ct_view_file *file = data;
+
+    g_free(file->path);
+    g_free(file->original);
+    g_free(file->stream);
+    g_array_unref(file->ranges);
+    g_free(file);
+}
+
+void ct_view_trace_free(void *data)
+{
+    struct ct_view_trace *trace = data;
+
+    g_free(trace->dir);
+    g_free(trace->view_dir);
+    g_ptr_array_unref(trace->files);
+    g_free(trace);
+}
+
+void ct_view_range_add(GArray *ranges, const struct ct_packet *packet)
+{
+    struct ct_range *last =
+        ranges->len ? &g_array_index(ranges, struct ct_range, ranges->len - 1)
+                    : NULL;
+    struct ct_range range = {packet->offset, packet->bytes, 1};
+
+    if (last && last->offset + last->bytes == packet->offset) {
+        last->bytes += packet->bytes;
+        last->packets++;
+    } else {
+        g_array_append_val(ranges, range);
+    }
+}
+
+/* --- the index ------------------------------------------------------------ */
+
+/* Read along with the packets; any contradiction makes it bad. */
+struct index {
+    char *bytes; /* NULL: there is none */
+    gsize n;
+    gsize entry; /* bytes */
+    gsize at;
+    bool bad;
+};
+
+static uint64_t big_endian(const char *at, unsigned bytes)
+{
+    uint64_t value = 0;
+
+    for (unsigned i = 0; i < bytes; i++) {
+        value = value << 8 | (uint8_t)at[i];
+    }
+    return value;
+}
+
+static void index_open(struct index *index, const char *dir, const char *name)
+{
+    char *idx = g_strconcat(name, ".idx", NULL);
+    char *path = g_build_filename(dir, "index", idx, NULL);
+
+    *index = (struct index){.at = INDEX_HEAD};
+    if (g_file_get_contents(path, &index->bytes, &index->n, NULL)) {
+        index->entry = index->n >= INDEX_HEAD
+                           ? (gsize)big_endian(index->bytes + 12, 4)
+                           : 0;
+        index->bad = index->n < INDEX_HEAD ||
+                     big_endian(index->bytes, 4) != INDEX_MAGIC ||
+                     big_endian(index->bytes + 4, 4) != 1 ||
+                     index->entry < 56 || index->entry > 4096;
+    }
+    g_free(path);
+    g_free(idx);
+}
+
+static void index_compare(struct index *index, const struct ct_packet *packet)
+{
+    const char *entry = index->bytes + index->at;
+
+    if (!index->bytes || index->bad) {
+        return;
+    }
+    if (index->n - index->at < index->entry ||
+        big_endian(entry, 8) != packet->offset ||
+        big_endian(entry + 8, 8) != packet->bytes * 8 ||
+        big_endian(entry + 16, 8) != packet->content_bits ||
+        big_endian(entry + 24, 8) != packet->begin ||
+        big_endian(entry + 32, 8) != packet->end) {
+        index->bad = true;
+        return;
+    }
+    index->at += index->entry;
+}
+
+static bool index_close(struct index *index)
+{
+    bool bad = index->bytes && (index->bad || index->at != index->n);
+
+    g_free(index->bytes);
+    return bad;
+}
+
+/* --- a stream file -------------------------------------------------------- */
+
+static void take_packet(const struct ct_view_trace *trace,
+                        struct ct_view_file *file,
+                        const struct ct_packet *packet)
+{
+    const struct ct_layout *layout = &trace->layout;
+
+    if (file->packets == 0) {
+        file->stream = ct_stream_name(layout->has_uuid ? layout->uuid : NULL,
+                                      packet->stream_id, packet->instance_id);
+        file->begin = packet->begin;
+        /* A later packet would count what was lost before it, too. */
+        file->first_lost = packet->seq_num == 0 ? packet->discarded : 0;
+    }
+    ct_view_range_add(file->ranges, packet);
+    file->packets++;
+}
+
+static void tell_damage(struct ct_view *view, const struct ct_view_file *file,
+                        uint64_t in_middle, enum ct_damage at_end,
+                        uint64_t tail)
+{
+    GString *text;
+
+    if (at_end == CT_DAMAGE_EMPTY) {
+        ct_view_warn(view, "%s: is empty; what it had is lost", file->shown);
+        return;
+    }
+    text = g_string_new(NULL);
+    if (in_middle > 0) {
+        g_string_append_printf(
+            text, "%" G_GUINT64_FORMAT " bytes in the middle are no packet",
+            in_middle);
+    }
+    if (tail > 0) {
+        g_string_append_printf(text,
+                               "%sthe last %" G_GUINT64_FORMAT " bytes are %s",
+                               in_middle > 0 ? ", " : "", tail,
+                               at_end == CT_DAMAGE_CUT ? "a packet that was cut"
+                               : at_end == CT_DAMAGE_ZEROS ? "zeros"
+                                                           : "no packet");
+    }
+    ct_view_warn(view, "%s: %s; read without them", file->shown, text->str);
+    g_string_free(text, TRUE);
+}
+
+/* Return: 0; -errno. */
+static int walk_file(struct ct_view *view, const struct ct_view_trace *trace,
+                     struct ct_view_file *file, struct index *index, int fd)
+{
+    uint64_t in_middle = 0;
+    struct ct_walk walk;
+    int got = ct_walk_begin(&walk, &trace->layout, fd);
+
+    if (got < 0) {
+        return got;
+    }
+    file->size = walk.size;
+    while ((got = ct_walk_step(&walk)) > 0) {
+        in_middle += walk.skipped;
+        take_packet(trace, file, &walk.packet);
+        index_compare(index, &walk.packet);
+    }
+    if (got < 0) {
+        return got;
+    }
+    file->tail_lost = walk.damage != CT_DAMAGE_NONE;
+    file->whole = in_middle == 0 && !file->tail_lost;
+    if (!file->whole) {
+        view->damaged = true;
+        tell_damage(view, file, in_middle, walk.damage, walk.skipped);
+    }
+    return 0;
+}
+
+static bool check_file(struct ct_view *view, struct ct_view_trace *trace,
+                       const char *name, GError **error)
+{
+    struct ct_view_file *file = g_new0(struct ct_view_file, 1);
+    struct index index;
+    int ret = 0;
+    int fd;
+
+    file->original = g_build_filename(trace->dir, name, NULL);
+    file->path = g_strdup(file->original);
+    file->shown = file->original;
+    file->ranges = g_array_new(FALSE, FALSE, sizeof(struct ct_range));
+    g_ptr_array_add(trace->files, file);
+
+    fd = open(file->original, O_RDONLY | O_CLOEXEC);
+    if (fd < 0) {
+        ret = -errno;
+    } else {
+        index_open(&index, trace->dir, name);
+        ret = walk_file(view, trace, file, &index, fd);
+        file->bad_index = index_close(&index);
+        close(fd);
+    }
+    if (ret < 0) {
+        g_set_error(error, CT_TRACE_ERROR, CT_TRACE_ERROR_INPUT, "%s: %s",
+                    file->original, g_strerror(-ret));
+        return false;
+    }
+    if (file->whole && file->bad_index) {
+        ct_view_warn(view, "%s: its index is damaged; read without it",
+                     file->shown);
+    }
+    view->packets += file->packets;
+    view->bytes += file->size;
+    return true;
+}
+
+/* --- a trace -------------------------------------------------------------- */
+
+static int compare_names(const void *a, const void *b)
+{
+    return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+/* The files that source.ctf.fs takes for streams, sorted. */
+static GPtrArray *stream_names(const char *dir)
+{
+    GPtrArray *names = g_ptr_array_new_with_free_func(g_free);
+    GDir *listing = g_dir_open(dir, 0, NULL);
+    const char *name;
+
+    while (listing && (name = g_dir_read_name(listing))) {
+        char *path = g_build_filename(dir, name, NULL);
+
+        if (name[0] != '.' && strcmp(name, "metadata") != 0 &&
+            strcmp(name, "cotrace.json") != 0 &&
+            g_file_test(path, G_FILE_TEST_IS_REGULAR)) {
+            g_ptr_array_add(names, g_strdup(name));
+        }
+        g_free(path);
+    }
+    if (listing) {
+        g_dir_close(listing);
+    }
+    g_ptr_array_sort(names, compare_names);
+    return names;
+}
+
+static bool read_metadata(struct ct_view_trace *trace, GError **error)
+{
+    char *path = g_build_filename(trace->dir, "metadata", NULL);
+    const char *why;
+    char *text = ct_metadata_text(path, &why);
+
+    g_free(path);
+    if (!text) {
+        g_set_error(error, CT_TRACE_ERROR, CT_TRACE_ERROR_INPUT, "%s: %s",
+                    trace->dir, why);
+        return false;
+    }
+    trace->has_layout = ct_layout_read(text, &trace->layout);
+    g_free(text);
+    return true;
+}
+
+struct ct_view_trace *ct_view_check_trace(struct ct_view *view, const char *dir,
+                                          GError **error)
+{
+    struct ct_view_trace *trace = g_new0(struct ct_view_trace, 1);
+    GPtrArray *names;
+    bool good;
+
+    trace->dir = g_strdup(dir);
+    trace->files = g_ptr_array_new_with_free_func(file_free);
+    good = read_metadata(trace, error);
+    if (good && trace->has_layout) {
+        names = stream_names(dir);
+        for (unsigned i = 0; good && i < names->len; i++) {
+            good = check_file(view, trace, g_ptr_array_index(names, i), error);
+        }
+        g_ptr_array_unref(names);
+    }
+    if (!good) {
+        ct_view_trace_free(trace);
+        return NULL;
+    }
+    return trace;
+}

@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * find.c - what a path that a user gave is
+ *
+ * Directories are searched to a limited depth, and links to directories are
+ * not followed below the path itself, so a loop can't catch us.  `record`
+ * leaves a note beside the traces (cotrace.json); if it says that the
+ * recording was cut off, the end of every stream is uncertain.
+ */
+#include "source/find.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "source/src-text.h"
+
+#define DEPTH_MAX 16
+#define DIRS_MAX  4096
+#define NOTE      "cotrace.json"
+#define NOTE_MAX  65536
+
+static bool fail(GError **error, const char *path, const char *why)
+{
+    g_set_error(error, CT_TRACE_ERROR, CT_TRACE_ERROR_INPUT, "%s: %s", path,
+                why);
+    return false;
+}
+
+/* The note is ours and flat: looking for the one member is enough. */
+static bool note_says_cut_off(const char *dir)
+{
+    char *path = g_build_filename(dir, NOTE, NULL);
+    struct stat status;
+    char *text = NULL;
+    bool cut_off = false;
+
+    if (stat(path, &status) == 0 && S_ISREG(status.st_mode) &&
+        status.st_size <= NOTE_MAX &&
+        g_file_get_contents(path, &text, NULL, NULL)) {
+        const char *at = strstr(text, "\"complete\"");
+
+        if (at) {
+            at += strlen("\"complete\"");
+            at += strspn(at, " \t\r\n:");
+            cut_off = g_str_has_prefix(at, "false");
+        }
+    }
+    g_free(text);
+    g_free(path);
+    return cut_off;
+}
+
+static bool is_regular(const char *dir, const char *name)
+{
+    char *path = g_build_filename(dir, name, NULL);
+    bool regular = g_file_test(path, G_FILE_TEST_IS_REGULAR);
+
+    g_free(path);
+    return regular;
+}
+
+static bool is_directory(const char *path)
+{
+    struct stat status;
+
+    return lstat(path, &status) == 0 && S_ISDIR(status.st_mode);
+}
+
+/* What can't be opened below the path is passed over: it may be anything. */
+static void search(struct ct_found *found, const char *dir, unsigned depth,
+                   unsigned *entries)
+{
+    GDir *listing = g_dir_open(dir, 0, NULL);
+    const char *name;
+
+    if (!listing) {
+        return;
+    }
+    found->cut_off = found->cut_off || note_says_cut_off(dir);
+    if (is_regular(dir, "metadata") && found->dirs->len < DIRS_MAX) {
+        g_ptr_array_add(found->dirs, g_strdup(dir));
+    }
+    while ((name = g_dir_read_name(listing))) {
+        char *path = g_build_filename(dir, name, NULL);
+
+        ++*entries;
+        if (depth < DEPTH_MAX && is_directory(path)) {
+            search(found, path, depth + 1, entries);
+        }
+        g_free(path);
+    }
+    g_dir_close(listing);
+}
+
+static int compare(const void *a, const void *b)
+{
+    return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+static bool find_in_directory(const char *path, struct ct_found *found,
+                              GError **error)
+{
+    GError *reason = NULL;
+    GDir *listing = g_dir_open(path, 0, &reason);
+    unsigned entries = 0;
+
+    if (!listing) {
+        g_error_free(reason);
+        return fail(error, path, g_strerror(errno));
+    }
+    g_dir_close(listing);
+    found->dirs = g_ptr_array_new_with_free_func(g_free);
+    search(found, path, 0, &entries);
+    if (found->dirs->len == 0) {
+        ct_found_fini(found);
+        return fail(error, path,
+                    entries == 0 ? "not a trace: the directory is empty"
+                                 : "not a trace: no CTF metadata in it");
+    }
+    g_ptr_array_sort(found->dirs, compare);
+    return true;
+}
+
+bool ct_find(const char *path, struct ct_found *ret_found, GError **error)
+{
+    struct ct_found found = {0};
+    struct stat status;
+
+    if (stat(path, &status) < 0) {
+        return fail(error, path, g_strerror(errno));
+    }
+    if (S_ISDIR(status.st_mode)) {
+        if (!find_in_directory(path, &found, error)) {
+            return false;
+        }
+    } else if (!S_ISREG(status.st_mode)) {
+        return fail(error, path, "not a trace: neither a file nor a directory");
+    } else if (access(path, R_OK) < 0) {
+        return fail(error, path, g_strerror(errno));
+    } else if (!ct_text_recognise(path)) {
+        return fail(error, path,
+                    "not a trace (a directory of one, or a text trace, is)");
+    } else {
+        found.is_text = true;
+    }
+    *ret_found = found;
+    return true;
+}
+
+void ct_found_fini(struct ct_found *found)
+{
+    if (found->dirs) {
+        g_ptr_array_unref(found->dirs);
+        found->dirs = NULL;
+    }
+}

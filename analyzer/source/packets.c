@@ -1,0 +1,266 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * packets.c - the whole packets of a stream file
+ *
+ * A packet is whole if its header is this trace's, its sizes agree with each
+ * other and with the file, its times don't run backwards, and it belongs to
+ * the stream of the packets before it.  Behind something that is not, the next
+ * packet is found by its magic number and the trace's uuid together: 20 bytes
+ * that an event's content does not hold by chance.
+ */
+#include "source/packets.h"
+
+#include <errno.h>
+#include <glib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define CTF_MAGIC 0xc1fc1fc1u
+#define WINDOW    65536
+
+int ct_walk_begin(struct ct_walk *walk, const struct ct_layout *layout, int fd)
+{
+    struct stat status;
+
+    if (fstat(fd, &status) < 0) {
+        return -errno;
+    }
+    *walk = (struct ct_walk){
+        .layout = layout,
+        .fd = fd,
+        .size = (uint64_t)status.st_size,
+    };
+    return 0;
+}
+
+/* All of @n bytes; 0 if the file has become shorter. */
+static int read_at(int fd, void *to, size_t n, uint64_t offset)
+{
+    size_t done = 0;
+
+    while (done < n) {
+        ssize_t got =
+            pread(fd, (char *)to + done, n - done, (off_t)(offset + done));
+
+        if (got < 0 && errno == EINTR) {
+            continue;
+        }
+        if (got < 0) {
+            return -errno;
+        }
+        if (got == 0) {
+            return 0;
+        }
+        done += (size_t)got;
+    }
+    return 1;
+}
+
+static bool is_known_stream(const struct ct_layout *layout, uint64_t id)
+{
+    for (unsigned i = 0; i < layout->n_streams; i++) {
+        if (layout->streams[i] == id) {
+            return true;
+        }
+    }
+    return layout->n_streams == 0 || layout->n_streams == CT_LAYOUT_STREAMS_MAX;
+}
+
+/* Can @packet come behind @before in one stream? */
+static bool follows(const struct ct_layout *layout,
+                    const struct ct_packet *before,
+                    const struct ct_packet *packet)
+{
+    return packet->stream_id == before->stream_id &&
+           packet->instance_id == before->instance_id &&
+           packet->begin >= before->end &&
+           packet->discarded >= before->discarded &&
+           (layout->fields[CT_LAYOUT_SEQ_NUM].bytes == 0 ||
+            packet->seq_num > before->seq_num);
+}
+
+/* A packet by itself: is it this trace's, and does it agree with itself? */
+static bool is_packet(const struct ct_layout *layout, const uint8_t *head,
+                      uint64_t offset, struct ct_packet *ret_packet)
+{
+    uint64_t bits = ct_layout_get(layout, head, CT_LAYOUT_PACKET_SIZE);
+    struct ct_packet packet = {
+        .offset = offset,
+        .bytes = bits / 8,
+        .content_bits = ct_layout_get(layout, head, CT_LAYOUT_CONTENT_SIZE),
+        .stream_id = ct_layout_get(layout, head, CT_LAYOUT_STREAM_ID),
+        .instance_id = layout->fields[CT_LAYOUT_INSTANCE_ID].bytes
+                           ? ct_layout_get(layout, head, CT_LAYOUT_INSTANCE_ID)
+                           : UINT64_MAX,
+        .begin = ct_layout_get(layout, head, CT_LAYOUT_BEGIN),
+        .end = ct_layout_get(layout, head, CT_LAYOUT_END),
+        .seq_num = ct_layout_get(layout, head, CT_LAYOUT_SEQ_NUM),
+        .discarded = ct_layout_get(layout, head, CT_LAYOUT_DISCARDED),
+    };
+
+    *ret_packet = packet;
+    return ct_layout_get(layout, head, CT_LAYOUT_MAGIC) == CTF_MAGIC &&
+           (!layout->has_uuid ||
+            memcmp(head + layout->fields[CT_LAYOUT_UUID].offset, layout->uuid,
+                   16) == 0) &&
+           is_known_stream(layout, packet.stream_id) && bits % 8 == 0 &&
+           packet.content_bits <= bits &&
+           packet.content_bits >= (uint64_t)layout->bytes * 8 &&
+           packet.end >= packet.begin;
+}
+
+/* Reads the head at @offset. Return: 1: it is a packet's; 0: not; -errno. */
+static int read_packet(const struct ct_walk *walk, uint64_t offset,
+                       struct ct_packet *ret_packet)
+{
+    uint8_t head[CT_LAYOUT_BYTES_MAX];
+    int got;
+
+    if (offset > walk->size || walk->size - offset < walk->layout->bytes) {
+        return 0;
+    }
+    got = read_at(walk->fd, head, walk->layout->bytes, offset);
+    return got <= 0 ? got : is_packet(walk->layout, head, offset, ret_packet);
+}
+
+/*
+ * A packet may agree with itself and still have a damaged head: the one that
+ * contradicts both of its neighbours, which agree, is the damaged one; so a
+ * time that is too late does not cost the rest of the stream.
+ */
+static int is_believable(const struct ct_walk *walk,
+                         const struct ct_packet *packet)
+{
+    const struct ct_layout *layout = walk->layout;
+    bool good = !walk->has_packet || follows(layout, &walk->packet, packet);
+    struct ct_packet next;
+    int got;
+
+    if (!good) {
+        return 0;
+    }
+    got = read_packet(walk, packet->offset + packet->bytes, &next);
+    if (got <= 0) {
+        return got < 0 ? got : 1;
+    }
+    return follows(layout, packet, &next) || !walk->has_packet ||
+           !follows(layout, &walk->packet, &next);
+}
+
+/* From @from on: where magic number and uuid stand together, or the end. */
+static int find_head(const struct ct_walk *walk, uint64_t from,
+                     uint64_t *ret_at)
+{
+    const struct ct_layout *layout = walk->layout;
+    uint8_t mark[20];
+    size_t mark_bytes = 4;
+    uint8_t *window;
+    int got = 0;
+
+    for (unsigned i = 0; i < 4; i++) {
+        mark[i] = (uint8_t)(CTF_MAGIC >> 8 * (layout->big_endian ? 3 - i : i));
+    }
+    if (layout->has_uuid && layout->fields[CT_LAYOUT_MAGIC].offset == 0 &&
+        layout->fields[CT_LAYOUT_UUID].offset == 4) {
+        memcpy(mark + 4, layout->uuid, 16);
+        mark_bytes = 20;
+    }
+    *ret_at = walk->size;
+    window = g_malloc(WINDOW);
+    while (from + mark_bytes <= walk->size) {
+        size_t n = (size_t)MIN(walk->size - from, (uint64_t)WINDOW);
+        const uint8_t *hit;
+
+        got = read_at(walk->fd, window, n, from);
+        if (got <= 0) {
+            break;
+        }
+        hit = memmem(window, n, mark, mark_bytes);
+        if (hit) {
+            *ret_at = from + (uint64_t)(hit - window);
+            break;
+        }
+        from += n - mark_bytes + 1;
+    }
+    g_free(window);
+    return got < 0 ? got : 0;
+}
+
+static int is_zero_to_end(const struct ct_walk *walk, uint64_t from,
+                          bool *ret_zeros)
+{
+    uint8_t *window = g_malloc(WINDOW);
+    int got = 0;
+
+    *ret_zeros = true;
+    while (*ret_zeros && from < walk->size) {
+        size_t n = (size_t)MIN(walk->size - from, (uint64_t)WINDOW);
+
+        got = read_at(walk->fd, window, n, from);
+        if (got <= 0) {
+            break;
+        }
+        *ret_zeros = window[0] == 0 && memcmp(window, window + 1, n - 1) == 0;
+        from += n;
+    }
+    g_free(window);
+    return got < 0 ? got : 0;
+}
+
+/* Nothing more is to be found: why not? */
+static int end_of_walk(struct ct_walk *walk, uint64_t begin, bool cut)
+{
+    bool zeros;
+    int ret;
+
+    walk->at = walk->size;
+    walk->skipped = walk->size - begin;
+    if (walk->size == 0) {
+        walk->damage = CT_DAMAGE_EMPTY;
+        return 0;
+    }
+    if (walk->skipped == 0) {
+        return 0;
+    }
+    ret = is_zero_to_end(walk, begin, &zeros);
+    walk->damage = zeros ? CT_DAMAGE_ZEROS
+                   : cut ? CT_DAMAGE_CUT
+                         : CT_DAMAGE_PACKET;
+    return ret;
+}
+
+int ct_walk_step(struct ct_walk *walk)
+{
+    uint64_t begin = walk->at;
+    bool cut = false;
+
+    walk->damage = CT_DAMAGE_NONE;
+    walk->skipped = 0;
+    while (walk->at < walk->size) {
+        struct ct_packet packet;
+        int got = read_packet(walk, walk->at, &packet);
+
+        if (got > 0 && packet.bytes <= walk->size - walk->at) {
+            got = is_believable(walk, &packet);
+            if (got > 0) {
+                walk->packet = packet;
+                walk->has_packet = true;
+                walk->skipped = walk->at - begin;
+                walk->damage =
+                    walk->skipped ? CT_DAMAGE_PACKET : CT_DAMAGE_NONE;
+                walk->at += packet.bytes;
+                return 1;
+            }
+        } else if (got > 0 || walk->size - walk->at < walk->layout->bytes) {
+            cut = cut || walk->at == begin;
+        }
+        if (got >= 0) {
+            got = find_head(walk, walk->at + 1, &walk->at);
+        }
+        if (got < 0) {
+            return got;
+        }
+    }
+    return end_of_walk(walk, begin, cut);
+}

@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * source/salvage.h - a view of CTF traces that source.ctf.fs can read whole
+ *
+ * Model:    checked -> (repaired: a temporary directory of links and copies)
+ *           -> perhaps repaired again without packets that turned out bad.
+ *           An undamaged trace is its own view.
+ * Threads:  one view at a time a process (source/tempdir.h).
+ * Memory:   ct_view_free() removes the temporary directory.
+ * Errors:   GError, CT_TRACE_ERROR_INPUT, "PATH: why".
+ * Depends:  ct/trace.h, source/feed.h.
+ */
+#ifndef CT_SOURCE_SALVAGE_H
+#define CT_SOURCE_SALVAGE_H
+
+#include "ct/trace.h"
+#include "source/feed.h"
+
+struct ct_view;
+
+struct ct_view_warnings {
+    void (*warn)(const char *text, void *data);
+    void *data;
+};
+
+/**
+ * ct_view_new() - check every packet of every stream, repair what needs it
+ * @dirs:   of the traces, char *
+ * @copies: don't read the files where they lie, they are being written
+ */
+struct ct_view *ct_view_new(const GPtrArray *dirs, bool copies,
+                            const struct ct_view_warnings *warnings,
+                            GError **error);
+void ct_view_free(struct ct_view *view);
+
+/** ct_view_inputs() - for each trace the value for parameter `inputs`
+ * Return: GPtrArray of GPtrArray of char *, borrowed. */
+const GPtrArray *ct_view_inputs(const struct ct_view *view);
+
+/** ct_view_is_damaged() - is anything missing that was recorded? */
+bool ct_view_is_damaged(const struct ct_view *view);
+
+/** ct_view_has_changed() - has a file another size than when it was checked? */
+bool ct_view_has_changed(const struct ct_view *view);
+
+/** ct_view_packets() - whole packets and the bytes of all streams */
+uint64_t ct_view_packets(const struct ct_view *view, uint64_t *ret_bytes);
+
+/** ct_view_tell() - what the feed must know of the streams */
+void ct_view_tell(const struct ct_view *view, struct ct_feed *feed);
+
+/**
+ * ct_view_check_contents() - a graph failed in the middle: take out the packets
+ * whose contents can't be read
+ *
+ * Reads every stream by itself, so it is slow; each bad packet is told to
+ * @feed and warned of.
+ * Return: true: the view has changed and is worth another graph; false: no bad
+ * packet was found, or (@error set) the new view could not be made.
+ */
+bool ct_view_check_contents(struct ct_view *view, struct ct_feed *feed,
+                            GError **error);
+
+#endif

@@ -1,0 +1,445 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * sink.c - babeltrace2's messages and lost counts become records
+ *
+ * One sink component feeds one pass.  Everything that a message says of lost
+ * events becomes a hole: `discarded events` with a count, `discarded packets`
+ * without, a stream that could be saved only in part ends in one.
+ *
+ * Invariants: a record's time never goes back; a stream keeps its number over
+ * all graphs of a feed; what the pass has is not handed over twice.
+ */
+#include "ct/sink.h"
+
+#include "ct/trace.h"
+#include "source/carry.h"
+#include "source/feed.h"
+
+/* Streams whose feed entry is found without looking it up by name. */
+#define CACHE_SIZE 64
+
+struct sink {
+    struct ct_feed *feed; /* owned if own_feed */
+    bool own_feed;
+    struct ct_sink_options options; /* own_feed */
+    bool told;                      /* options.finished has been called */
+    struct ct_carry *carry;
+    bt_message_iterator *iterator;
+    struct {
+        const bt_stream *stream; /* weak: compared with streams of messages,
+                                    each of which is alive until its end */
+        struct ct_feed_stream *entry;
+    } cache[CACHE_SIZE];
+    struct ct_record record; /* reused; only its head is set anew */
+};
+
+/* --- streams -------------------------------------------------------------- */
+
+static struct ct_feed_stream *look_up(struct sink *sink,
+                                      const bt_stream *stream)
+{
+    const bt_trace *trace = bt_stream_borrow_trace_const(stream);
+    char *name = ct_stream_name(
+        bt_trace_get_uuid(trace),
+        bt_stream_class_get_id(bt_stream_borrow_class_const(stream)),
+        bt_stream_get_id(stream));
+    struct ct_feed_stream *entry = ct_feed_stream(sink->feed, name);
+
+    g_free(name);
+    return entry;
+}
+
+static struct ct_feed_stream *stream_of(struct sink *sink,
+                                        const bt_stream *stream)
+{
+    unsigned place = (unsigned)((uintptr_t)stream >> 5) % CACHE_SIZE;
+
+    if (G_UNLIKELY(sink->cache[place].stream != stream)) {
+        sink->cache[place].stream = stream;
+        sink->cache[place].entry = look_up(sink, stream);
+    }
+    return sink->cache[place].entry;
+}
+
+static void stream_ended(struct sink *sink, const bt_stream *stream)
+{
+    unsigned place = (unsigned)((uintptr_t)stream >> 5) % CACHE_SIZE;
+
+    if (sink->cache[place].stream == stream) {
+        sink->cache[place].stream = NULL;
+    }
+}
+
+/* --- times ---------------------------------------------------------------- */
+
+/* Never less than what came before; without a clock 0. */
+static int64_t time_of(struct sink *sink, const bt_clock_snapshot *snapshot)
+{
+    struct ct_feed *feed = sink->feed;
+    int64_t when_ns;
+
+    if (snapshot && bt_clock_snapshot_get_ns_from_origin(snapshot, &when_ns) ==
+                        BT_CLOCK_SNAPSHOT_GET_NS_FROM_ORIGIN_STATUS_OK) {
+        feed->has_clock = true;
+        feed->last_ns = MAX(feed->last_ns, when_ns);
+    }
+    return feed->last_ns;
+}
+
+static int64_t zero_of(const bt_stream *stream)
+{
+    const bt_clock_class *clock =
+        bt_stream_class_borrow_default_clock_class_const(
+            bt_stream_borrow_class_const(stream));
+    int64_t zero_ns = 0;
+
+    if (!clock || bt_clock_class_cycles_to_ns_from_origin(clock, 0, &zero_ns) !=
+                      BT_CLOCK_CLASS_CYCLES_TO_NS_FROM_ORIGIN_STATUS_OK) {
+        return 0;
+    }
+    return zero_ns;
+}
+
+/* --- messages ------------------------------------------------------------- */
+
+static void hand_over(struct sink *sink, struct ct_feed_stream *entry)
+{
+    struct ct_feed *feed = sink->feed;
+
+    sink->record.seq = feed->seq++;
+    sink->record.stream = entry->number;
+    sink->record.has_clock = feed->has_clock;
+    sink->record.zero_ns = entry->zero_ns;
+    if (!ct_pass_record(feed->pass, &sink->record)) {
+        feed->enough = true;
+    }
+}
+
+static void take_event(struct sink *sink, const bt_message *message)
+{
+    const bt_event *event = bt_message_event_borrow_event_const(message);
+    const bt_stream *stream = bt_event_borrow_stream_const(event);
+    struct ct_feed_stream *entry = stream_of(sink, stream);
+    const bt_clock_snapshot *snapshot = NULL;
+
+    entry->events++;
+    if (G_UNLIKELY(entry->events <= entry->had_events)) {
+        return;
+    }
+    if (bt_stream_class_borrow_default_clock_class_const(
+            bt_stream_borrow_class_const(stream))) {
+        snapshot =
+            bt_message_event_borrow_default_clock_snapshot_const(message);
+    }
+    sink->record.when_ns = time_of(sink, snapshot);
+    ct_carry_read(sink->carry, event, &sink->record);
+    hand_over(sink, entry);
+}
+
+static void take_hole(struct sink *sink, const bt_stream *stream,
+                      const bt_clock_snapshot *from,
+                      const bt_clock_snapshot *to, uint64_t lost)
+{
+    struct ct_feed_stream *entry = stream_of(sink, stream);
+    int64_t to_ns;
+
+    entry->holes++;
+    if (entry->holes <= entry->had_holes) {
+        return;
+    }
+    if (lost == CT_LOST_UNKNOWN && entry->packets == 0 &&
+        entry->first_lost > 0) {
+        lost = entry->first_lost;
+    }
+    sink->record.kind = CT_RECORD_HOLE;
+    sink->record.when_ns = time_of(sink, from);
+    if (!to || bt_clock_snapshot_get_ns_from_origin(to, &to_ns) !=
+                   BT_CLOCK_SNAPSHOT_GET_NS_FROM_ORIGIN_STATUS_OK) {
+        to_ns = sink->record.when_ns;
+    }
+    sink->record.to_ns = MAX(to_ns, sink->record.when_ns);
+    sink->record.lost = lost;
+    hand_over(sink, entry);
+}
+
+static void take_discarded_events(struct sink *sink, const bt_message *message)
+{
+    const bt_stream *stream =
+        bt_message_discarded_events_borrow_stream_const(message);
+    const bt_clock_snapshot *from = NULL;
+    const bt_clock_snapshot *to = NULL;
+    uint64_t lost;
+
+    if (bt_stream_class_discarded_events_have_default_clock_snapshots(
+            bt_stream_borrow_class_const(stream))) {
+        from =
+            bt_message_discarded_events_borrow_beginning_default_clock_snapshot_const(
+                message);
+        to =
+            bt_message_discarded_events_borrow_end_default_clock_snapshot_const(
+                message);
+    }
+    if (bt_message_discarded_events_get_count(message, &lost) !=
+        BT_PROPERTY_AVAILABILITY_AVAILABLE) {
+        lost = CT_LOST_UNKNOWN;
+    }
+    take_hole(sink, stream, from, to, lost);
+}
+
+static void take_discarded_packets(struct sink *sink, const bt_message *message)
+{
+    const bt_stream *stream =
+        bt_message_discarded_packets_borrow_stream_const(message);
+    const bt_clock_snapshot *from = NULL;
+    const bt_clock_snapshot *to = NULL;
+
+    if (bt_stream_class_discarded_packets_have_default_clock_snapshots(
+            bt_stream_borrow_class_const(stream))) {
+        from =
+            bt_message_discarded_packets_borrow_beginning_default_clock_snapshot_const(
+                message);
+        to =
+            bt_message_discarded_packets_borrow_end_default_clock_snapshot_const(
+                message);
+    }
+    take_hole(sink, stream, from, to, CT_LOST_UNKNOWN);
+}
+
+static void take_packet_beginning(struct sink *sink, const bt_message *message)
+{
+    const bt_packet *packet =
+        bt_message_packet_beginning_borrow_packet_const(message);
+    struct ct_feed_stream *entry =
+        stream_of(sink, bt_packet_borrow_stream_const(packet));
+
+    entry->packets++;
+    entry->events_before = entry->events;
+    sink->feed->packets++;
+    if (sink->feed->progress) {
+        sink->feed->progress(sink->feed->packets, sink->feed->data);
+    }
+}
+
+static void take_packet_end(struct sink *sink, const bt_message *message)
+{
+    const bt_packet *packet =
+        bt_message_packet_end_borrow_packet_const(message);
+    struct ct_feed_stream *entry =
+        stream_of(sink, bt_packet_borrow_stream_const(packet));
+
+    entry->holes_before = entry->holes;
+}
+
+static void take_stream_beginning(struct sink *sink, const bt_message *message)
+{
+    const bt_stream *stream =
+        bt_message_stream_beginning_borrow_stream_const(message);
+    struct ct_feed_stream *entry = stream_of(sink, stream);
+
+    entry->zero_ns = zero_of(stream);
+    entry->packets = 0;
+}
+
+static void take_stream_end(struct sink *sink, const bt_message *message)
+{
+    const bt_stream *stream =
+        bt_message_stream_end_borrow_stream_const(message);
+    struct ct_feed_stream *entry = stream_of(sink, stream);
+
+    if (entry->tail_lost || sink->feed->all_tails_lost) {
+        sink->record.kind = CT_RECORD_HOLE;
+        sink->record.when_ns = sink->feed->last_ns;
+        sink->record.to_ns = CT_HOLE_TO_END;
+        sink->record.lost = CT_LOST_UNKNOWN;
+        hand_over(sink, entry);
+    }
+    stream_ended(sink, stream);
+}
+
+static void take_message(struct sink *sink, const bt_message *message)
+{
+    switch (bt_message_get_type(message)) {
+    case BT_MESSAGE_TYPE_EVENT:
+        take_event(sink, message);
+        break;
+    case BT_MESSAGE_TYPE_STREAM_BEGINNING:
+        take_stream_beginning(sink, message);
+        break;
+    case BT_MESSAGE_TYPE_STREAM_END:
+        take_stream_end(sink, message);
+        break;
+    case BT_MESSAGE_TYPE_PACKET_BEGINNING:
+        take_packet_beginning(sink, message);
+        break;
+    case BT_MESSAGE_TYPE_PACKET_END:
+        take_packet_end(sink, message);
+        break;
+    case BT_MESSAGE_TYPE_DISCARDED_EVENTS:
+        take_discarded_events(sink, message);
+        break;
+    case BT_MESSAGE_TYPE_DISCARDED_PACKETS:
+        take_discarded_packets(sink, message);
+        break;
+    default:
+        break;
+    }
+}
+
+/* --- component methods ---------------------------------------------------- */
+
+static struct sink *data_of(bt_self_component_sink *self)
+{
+    return bt_self_component_get_data(
+        bt_self_component_sink_as_self_component(self));
+}
+
+static bt_component_class_initialize_method_status initialize(
+    bt_self_component_sink *self, struct ct_feed *feed,
+    const struct ct_sink_options *options)
+{
+    struct sink *sink;
+
+    if (bt_self_component_sink_add_input_port(self, "in", NULL, NULL) !=
+        BT_SELF_COMPONENT_ADD_PORT_STATUS_OK) {
+        return BT_COMPONENT_CLASS_INITIALIZE_METHOD_STATUS_MEMORY_ERROR;
+    }
+    sink = g_new0(struct sink, 1);
+    if (options) {
+        sink->options = *options;
+        sink->own_feed = true;
+        feed = ct_feed_new(options->consumers);
+    }
+    sink->feed = feed;
+    sink->carry = ct_carry_new();
+    bt_self_component_set_data(bt_self_component_sink_as_self_component(self),
+                               sink);
+    return BT_COMPONENT_CLASS_INITIALIZE_METHOD_STATUS_OK;
+}
+
+bt_component_class_initialize_method_status ct_sink_initialize(
+    bt_self_component_sink *self, const struct ct_sink_options *options)
+{
+    return initialize(self, NULL, options);
+}
+
+/* The plugin's sink is its pass's owner: it ends the pass itself. */
+static bool finish(struct sink *sink, GError **error)
+{
+    GError *reason = NULL;
+    bool good =
+        ct_pass_finish(sink->feed->pass, !sink->feed->all_tails_lost, &reason);
+
+    sink->told = true;
+    if (sink->options.finished) {
+        sink->options.finished(sink->options.data, reason);
+    }
+    if (reason) {
+        g_propagate_error(error, reason);
+    }
+    return good;
+}
+
+void ct_sink_finalize(bt_self_component_sink *self)
+{
+    struct sink *sink = data_of(self);
+    GError *reason = NULL;
+
+    if (!sink) {
+        return;
+    }
+    if (sink->own_feed) {
+        if (!sink->told && sink->options.finished) {
+            g_set_error_literal(&reason, CT_TRACE_ERROR, CT_TRACE_ERROR_GRAPH,
+                                "the trace was not read to its end");
+            sink->options.finished(sink->options.data, reason);
+            g_error_free(reason);
+        }
+        ct_feed_free(sink->feed);
+    }
+    bt_message_iterator_put_ref(sink->iterator);
+    ct_carry_free(sink->carry);
+    g_free(sink);
+}
+
+bt_component_class_sink_graph_is_configured_method_status
+ct_sink_graph_is_configured(bt_self_component_sink *self)
+{
+    struct sink *sink = data_of(self);
+
+    if (bt_message_iterator_create_from_sink_component(
+            self, bt_self_component_sink_borrow_input_port_by_name(self, "in"),
+            &sink->iterator) !=
+        BT_MESSAGE_ITERATOR_CREATE_FROM_SINK_COMPONENT_STATUS_OK) {
+        return BT_COMPONENT_CLASS_SINK_GRAPH_IS_CONFIGURED_METHOD_STATUS_ERROR;
+    }
+    return BT_COMPONENT_CLASS_SINK_GRAPH_IS_CONFIGURED_METHOD_STATUS_OK;
+}
+
+static bt_component_class_sink_consume_method_status at_end(
+    struct sink *sink, bt_self_component_sink *self)
+{
+    GError *error = NULL;
+
+    if (!sink->own_feed || sink->told || finish(sink, &error)) {
+        return BT_COMPONENT_CLASS_SINK_CONSUME_METHOD_STATUS_END;
+    }
+    BT_CURRENT_THREAD_ERROR_APPEND_CAUSE_FROM_COMPONENT(
+        bt_self_component_sink_as_self_component(self), "%s",
+        error ? error->message : "a view failed");
+    g_clear_error(&error);
+    return BT_COMPONENT_CLASS_SINK_CONSUME_METHOD_STATUS_ERROR;
+}
+
+bt_component_class_sink_consume_method_status ct_sink_consume(
+    bt_self_component_sink *self)
+{
+    struct sink *sink = data_of(self);
+    bt_message_array_const messages;
+    uint64_t n;
+
+    if (sink->feed->enough) {
+        return at_end(sink, self);
+    }
+    switch (bt_message_iterator_next(sink->iterator, &messages, &n)) {
+    case BT_MESSAGE_ITERATOR_NEXT_STATUS_OK:
+        break;
+    case BT_MESSAGE_ITERATOR_NEXT_STATUS_AGAIN:
+        return BT_COMPONENT_CLASS_SINK_CONSUME_METHOD_STATUS_AGAIN;
+    case BT_MESSAGE_ITERATOR_NEXT_STATUS_END:
+        return at_end(sink, self);
+    case BT_MESSAGE_ITERATOR_NEXT_STATUS_MEMORY_ERROR:
+        return BT_COMPONENT_CLASS_SINK_CONSUME_METHOD_STATUS_MEMORY_ERROR;
+    default:
+        return BT_COMPONENT_CLASS_SINK_CONSUME_METHOD_STATUS_ERROR;
+    }
+    for (uint64_t i = 0; i < n; i++) {
+        take_message(sink, messages[i]);
+        bt_message_put_ref(messages[i]);
+    }
+    return BT_COMPONENT_CLASS_SINK_CONSUME_METHOD_STATUS_OK;
+}
+
+/* --- the class that the command's graphs use -------------------------------
+ */
+
+static bt_component_class_initialize_method_status class_initialize(
+    bt_self_component_sink *self,
+    bt_self_component_sink_configuration *configuration, const bt_value *params,
+    void *data)
+{
+    return initialize(self, data, NULL);
+}
+
+const bt_component_class_sink *ct_sink_class(void)
+{
+    bt_component_class_sink *class =
+        bt_component_class_sink_create("pass", ct_sink_consume);
+
+    if (class) {
+        bt_component_class_sink_set_initialize_method(class, class_initialize);
+        bt_component_class_sink_set_finalize_method(class, ct_sink_finalize);
+        bt_component_class_sink_set_graph_is_configured_method(
+            class, ct_sink_graph_is_configured);
+    }
+    return class;
+}

@@ -1,0 +1,255 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * trace.c - open a trace, whatever it is, and run one pass over it
+ *
+ * What runs when:
+ *   1. find out what the path is (source/find.c);
+ *   2. for CTF: check every packet and make a repaired view if one is needed
+ *      (source/salvage.c);
+ *   3. build the graph and run it into the pass;
+ *   4. if that failed in the middle, look for packets with unreadable
+ *      contents, and go on with another graph without them;
+ *   5. finish the pass.
+ *
+ * A trace that can't be opened, or has no event of ours, is an error and no
+ * consumer's finish is called; whatever happens after the first event of ours,
+ * finish is called, and what could not be read makes the trace incomplete.
+ */
+#include "ct/trace.h"
+
+#include <string.h>
+
+#include "source/feed.h"
+#include "source/find.h"
+#include "source/graph.h"
+#include "source/salvage.h"
+#include "source/src-text.h"
+
+/* A trace that is being written can change again while we look. */
+#define TRIES_MAX 3
+
+G_DEFINE_QUARK(ct - trace - error - quark, ct_trace_error)
+
+struct run {
+    const char *path;
+    const struct ct_trace_options *options;
+    struct ct_feed *feed;
+    uint64_t packets;
+    uint64_t bytes;
+    bool damaged;
+};
+
+__attribute__((format(printf, 2, 3))) static void warn(const struct run *run,
+                                                       const char *format, ...)
+{
+    va_list args;
+    char *text;
+
+    if (run->options && run->options->warning) {
+        va_start(args, format);
+        text = g_strdup_vprintf(format, args);
+        va_end(args);
+        run->options->warning(text, run->options->data);
+        g_free(text);
+    }
+}
+
+static void warn_of_file(const char *text, void *data)
+{
+    warn(data, "%s", text);
+}
+
+static void progress(uint64_t packets, void *data)
+{
+    const struct run *run = data;
+
+    if (run->packets > 0) {
+        run->options->progress((uint64_t)((double)run->bytes *
+                                          ((double)MIN(packets, run->packets) /
+                                           (double)run->packets)),
+                               run->bytes, run->options->data);
+    }
+}
+
+static bool fail(const struct run *run, GError **error, int code,
+                 const char *why)
+{
+    g_set_error(error, CT_TRACE_ERROR, code, "%s: %s", run->path, why);
+    return false;
+}
+
+/* --- one graph -------------------------------------------------------------
+ */
+
+/* CT_GRAPH_FAILED: *ret_why; *ret_built tells whether the sink got anything. */
+static enum ct_graph_end run_ctf(struct run *run, const struct ct_view *view,
+                                 bool *ret_built, char **ret_why)
+{
+    const bt_component_class_sink *class = ct_sink_class();
+    struct ct_graph *graph = ct_graph_new();
+    const GPtrArray *inputs = ct_view_inputs(view);
+    enum ct_graph_end end = CT_GRAPH_FAILED;
+
+    *ret_built = true;
+    for (unsigned i = 0; *ret_built && i < inputs->len; i++) {
+        *ret_built =
+            ct_graph_add_ctf(graph, g_ptr_array_index(inputs, i), ret_why);
+    }
+    if (*ret_built) {
+        end = ct_graph_run(graph, class, run->feed, ret_why);
+    }
+    ct_graph_free(graph);
+    bt_component_class_sink_put_ref(class);
+    return end;
+}
+
+/* --- CTF -------------------------------------------------------------------
+ */
+
+/* Goes on behind what stopped a graph in its middle, if that can be found. */
+static bool go_on(struct run *run, struct ct_view *view, char *why,
+                  GError **error)
+{
+    GError *reason = NULL;
+    bool built;
+    char *again = NULL;
+
+    if (ct_view_check_contents(view, run->feed, &reason) &&
+        run_ctf(run, view, &built, &again) == CT_GRAPH_DONE) {
+        return true;
+    }
+    if (reason) {
+        g_propagate_error(error, reason);
+        return false;
+    }
+    warn(run, "%s: reading stopped in the middle: %s", run->path,
+         again ? again : why);
+    g_free(again);
+    return true;
+}
+
+static struct ct_view *open_view(struct run *run, const GPtrArray *dirs,
+                                 bool copies, GError **error)
+{
+    const struct ct_view_warnings warnings = {warn_of_file, run};
+    struct ct_view *view = ct_view_new(dirs, copies, &warnings, error);
+
+    if (view) {
+        run->packets = ct_view_packets(view, &run->bytes);
+    }
+    return view;
+}
+
+static bool run_found(struct run *run, const struct ct_found *found,
+                      GError **error)
+{
+    struct ct_view *view = NULL;
+    char *why = NULL;
+    bool built = false;
+    bool good = true;
+
+    for (unsigned i = 0; !built && i < TRIES_MAX; i++) {
+        if (view && !ct_view_has_changed(view)) {
+            break;
+        }
+        ct_view_free(view);
+        g_clear_pointer(&why, g_free);
+        view = open_view(run, found->dirs, i > 0, error);
+        if (!view) {
+            return false;
+        }
+        ct_view_tell(view, run->feed);
+        if (i == 0) {
+            ct_feed_begin(run->feed);
+        }
+        run_ctf(run, view, &built, &why);
+    }
+    if (!built) {
+        good = fail(run, error, CT_TRACE_ERROR_INPUT, why);
+    } else if (why) {
+        run->damaged = true;
+        good = go_on(run, view, why, error);
+    }
+    run->damaged = run->damaged || ct_view_is_damaged(view);
+    g_free(why);
+    ct_view_free(view);
+    return good;
+}
+
+/* --- text ------------------------------------------------------------------
+ */
+
+static bool run_text(struct run *run, GError **error)
+{
+    const bt_component_class_sink *class = ct_sink_class();
+    struct ct_graph *graph = ct_graph_new();
+    struct ct_text_report report = {0};
+    char *why = NULL;
+    bool good = ct_graph_add_text(graph, run->path, &report, &why) &&
+                ct_graph_run(graph, class, run->feed, &why) != CT_GRAPH_FAILED;
+
+    ct_graph_free(graph);
+    bt_component_class_sink_put_ref(class);
+    if (!good) {
+        fail(run, error, CT_TRACE_ERROR_INPUT, why);
+        g_free(why);
+        return false;
+    }
+    if (report.bad_lines > 0) {
+        run->damaged = true;
+        warn(run,
+             "%s: %" G_GUINT64_FORMAT " line%s not understood and left out, "
+             "the first: %s",
+             run->path, report.bad_lines,
+             report.bad_lines == 1 ? " was" : "s were", report.first_bad);
+    }
+    if (report.stepped_back > 0) {
+        warn(run, "%s: %" G_GUINT64_FORMAT " time%s back and moved up",
+             run->path, report.stepped_back,
+             report.stepped_back == 1 ? " stepped" : "s stepped");
+    }
+    return true;
+}
+
+/* --- the pass --------------------------------------------------------------
+ */
+
+static bool run_pass(struct run *run, const struct ct_found *found,
+                     GError **error)
+{
+    uint64_t ours;
+
+    if (run->options && run->options->progress) {
+        run->feed->progress = progress;
+        run->feed->data = run;
+    }
+    run->feed->all_tails_lost = found->cut_off;
+    if (!(found->is_text ? run_text(run, error)
+                         : run_found(run, found, error))) {
+        return false;
+    }
+    ct_pass_events(run->feed->pass, &ours);
+    if (ours == 0) {
+        return fail(run, error, CT_TRACE_ERROR_INPUT,
+                    "holds no cotrace events");
+    }
+    return ct_pass_finish(run->feed->pass, !run->damaged && !found->cut_off,
+                          error);
+}
+
+bool ct_trace_run(const char *path, const struct ct_trace_options *options,
+                  struct ct_consumer *const consumers[], GError **error)
+{
+    struct run run = {.path = path, .options = options};
+    struct ct_found found;
+    bool good;
+
+    if (!ct_find(path, &found, error)) {
+        return false;
+    }
+    run.feed = ct_feed_new(consumers);
+    good = run_pass(&run, &found, error);
+    ct_feed_free(run.feed);
+    ct_found_fini(&found);
+    return good;
+}
