@@ -18,6 +18,7 @@
 
 enum ct_change_kind {
     /* for the consumers, as they are */
+    CT_CHANGE_SLICE_BEGAN,
     CT_CHANGE_SLICE,
     CT_CHANGE_EDGE,
     CT_CHANGE_COUNTER,
@@ -31,8 +32,7 @@ enum ct_change_kind {
     CT_CHANGE_REQUEST_WORKER,    /* ran a work item of it */
     CT_CHANGE_REQUEST_SITUATION, /* from now on */
     CT_CHANGE_REQUEST_WAKER,     /* the open wait was ended by ... */
-    CT_CHANGE_REQUEST_SURE,      /* what was told since the gap is so */
-    CT_CHANGE_REQUEST_UNSURE,    /* ... is not: unknown from the gap until now */
+    CT_CHANGE_REQUEST_UNSURE,    /* unknown, from a gap until now */
     CT_CHANGE_REQUEST_END,
 };
 
@@ -59,6 +59,7 @@ struct ct_situation {
     enum ct_work_phase work; /* waits for a work item */
     uint8_t reason;          /* waits: enum ct_yield_reason */
     bool on_top;             /* runs */
+    bool spawn_known;        /* work queued: what follows is known */
     bool spawn_awaited;      /* work queued: no worker idle, one being spawned */
     int32_t tid;             /* submitter, runs; work running: the worker's */
     uint64_t waits_for;      /* id, by the reason */
@@ -89,7 +90,7 @@ struct ct_request_change {
             uint64_t coroutine, request;
         } waker;
         struct {
-            int64_t from_ns; /* unsure: where the doubt begins */
+            int64_t from_ns; /* where the doubt begins */
         } doubt;
         struct {
             int32_t ret;
@@ -123,7 +124,8 @@ enum ct_want {
     CT_WANT_GAPS = 1 << 6,
     CT_WANT_REQUESTS = 1 << 7,
     CT_WANT_ORIGINS = 1 << 8,
-    CT_WANT_ALL = (1 << 9) - 1,
+    CT_WANT_SLICE_BEGINS = 1 << 9,
+    CT_WANT_ALL = (1 << 10) - 1,
 };
 
 #endif

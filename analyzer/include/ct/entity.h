@@ -73,7 +73,7 @@ struct ct_origin {
     int32_t tid;      /* that the stack was taken on */
     uint64_t id;      /* of the entity inside this boundary */
     uint64_t stack;   /* id; 0: not known */
-    int64_t when_ns;
+    int64_t when_ns;  /* 0: not known */
     struct ct_origin *next;
     unsigned n_also;  /* later causes that were coalesced into this one */
     uint64_t also_stack[4]; /* the first of them: their stacks */

@@ -22,7 +22,7 @@ enum ct_step_kind {
     CT_STEP_NONE,
 
     /* process, images, stacks */
-    CT_STEP_STACK,            /* stack id | outer id | - | addresses, limit */
+    CT_STEP_STACK,            /* stack id | outer id | - | addresses, flag = limit */
     CT_STEP_IMAGE_LOAD,       /* base | size | - | name = path, build_id */
     CT_STEP_IMAGE_UNLOAD,     /* base */
     CT_STEP_PROCESS_NAME,     /* - | - | - | name */

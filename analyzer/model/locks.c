@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Who holds each CoMutex, and who waits for it.
+ *
+ * A lock is remembered while it is held or waited for.  A new holder is told to
+ * those who wait longest, at most TOLD_MAX of them: they are the ones that get
+ * it next, and a convoy of a thousand does not cost a million changes.
+ */
+#include "model/model_int.h"
+
+#include <glib.h>
+
+enum { TOLD_MAX = 16 };
+
+static struct ct_lock *lock_get(struct ct_model *model,
+                                struct ct_process *process,
+                                const struct ct_step *step, uint64_t id)
+{
+    struct ct_lock *lock = ct_table_get(&process->locks, id);
+
+    if (!lock) {
+        lock = ct_slab_new(&model->locks);
+        ct_entity_init(model, &lock->entity, step, id, false);
+        ct_table_put(&process->locks, id, lock);
+    }
+    return lock;
+}
+
+void ct_lock_free(struct ct_model *model, struct ct_lock *lock)
+{
+    for (struct ct_co *co = lock->first, *next; co; co = next) {
+        next = co->lock_next;
+        co->lock = NULL;
+        co->lock_next = co->lock_prev = NULL;
+    }
+    ct_table_take(&lock->entity.process->locks, lock->entity.id);
+    ct_slab_free(&model->locks, lock);
+}
+
+static void free_if_idle(struct ct_model *model, struct ct_lock *lock)
+{
+    if (!lock->holder && !lock->first) {
+        ct_lock_free(model, lock);
+    }
+}
+
+static void set_holder(struct ct_model *model, struct ct_lock *lock,
+                       uint64_t holder)
+{
+    bool is_news =
+        lock->holder != holder || !ct_entity_is_sure(model, &lock->entity);
+
+    lock->holder = holder;
+    ct_entity_told(model, &lock->entity);
+    if (is_news) {
+        struct ct_co *co = lock->first;
+        for (unsigned i = 0; co && i < TOLD_MAX; i++, co = co->lock_next) {
+            ct_co_changed(model, co);
+        }
+    }
+}
+
+void ct_lock_wait(struct ct_model *model, struct ct_co *co,
+                  const struct ct_step *step)
+{
+    if (!co->waits_for) {
+        return;
+    }
+    struct ct_lock *lock =
+        lock_get(model, co->entity.process, step, co->waits_for);
+    co->lock = lock;
+    co->lock_prev = lock->last;
+    *(lock->last ? &lock->last->lock_next : &lock->first) = co;
+    lock->last = co;
+}
+
+void ct_lock_leave(struct ct_model *model, struct ct_co *co)
+{
+    struct ct_lock *lock = co->lock;
+
+    if (!lock) {
+        return;
+    }
+    *(co->lock_prev ? &co->lock_prev->lock_next : &lock->first) = co->lock_next;
+    *(co->lock_next ? &co->lock_next->lock_prev : &lock->last) = co->lock_prev;
+    co->lock = NULL;
+    co->lock_next = co->lock_prev = NULL;
+    free_if_idle(model, lock);
+}
+
+static void hand_over_edge(struct ct_model *model, struct ct_lock *lock,
+                           const struct ct_step *step)
+{
+    if (lock->handed_epoch == model->epoch && lock->holder == step->object) {
+        ct_model_edge(model, &(struct ct_edge){
+                                 .kind = CT_EDGE_HAND_OVER,
+                                 .pid = step->pid,
+                                 .from_tid = lock->handed_tid,
+                                 .from_ns = lock->handed_ns,
+                                 .to_tid = step->tid,
+                                 .to_ns = model->now_ns,
+                                 .id = step->subject,
+                                 .request = ct_co_request(lock->entity.process,
+                                                          step->object),
+                             });
+    }
+    lock->handed_epoch = 0;
+}
+
+void ct_lock_step(struct ct_model *model, struct ct_thread *thread,
+                  const struct ct_step *step)
+{
+    struct ct_process *process = thread->process;
+    struct ct_lock *lock;
+
+    if (step->kind == CT_STEP_QUEUE_WAIT || step->kind == CT_STEP_QUEUE_WAKE) {
+        return; /* the yield and the wake tell the same */
+    }
+    switch (step->kind) {
+    case CT_STEP_LOCK_TAKE:
+    case CT_STEP_LOCK_TAKEN:
+        lock = lock_get(model, process, step, step->subject);
+        hand_over_edge(model, lock, step);
+        set_holder(model, lock, step->object);
+        break;
+    case CT_STEP_LOCK_WAIT:
+        lock = lock_get(model, process, step, step->subject);
+        if (step->value && !ct_entity_is_sure(model, &lock->entity)) {
+            set_holder(model, lock, step->value);
+        }
+        break;
+    case CT_STEP_LOCK_RELEASE:
+        /* With waiters it is handed over next: no moment without a holder. */
+        lock = ct_table_get(&process->locks, step->subject);
+        if (lock && !lock->first) {
+            lock->holder = 0;
+            lock->handed_epoch = 0;
+        }
+        break;
+    default: /* CT_STEP_LOCK_HAND_OVER */
+        lock = lock_get(model, process, step, step->subject);
+        lock->handed_epoch = model->in_gap ? 0 : model->epoch;
+        lock->handed_ns = model->now_ns;
+        lock->handed_tid = step->tid;
+        set_holder(model, lock, step->value);
+        break;
+    }
+    if (lock) {
+        free_if_idle(model, lock);
+    }
+}
+
+void ct_lock_told(struct ct_model *model, struct ct_process *process,
+                  const struct ct_step *step)
+{
+    struct ct_lock *lock = lock_get(model, process, step, step->subject);
+
+    lock->entity.telling = process->telling.number;
+    if (process->telling.open && !ct_entity_is_sure(model, &lock->entity)) {
+        set_holder(model, lock, step->object);
+    }
+    free_if_idle(model, lock);
+}

@@ -1,0 +1,529 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * model/model_int.h - what the model's rooms share
+ *
+ * Model:    processes hold tables of live entities; a thread holds what is
+ *           open on it, outermost first (struct ct_open), truly nested.
+ *
+ *           Doubt.  Every gap raises model->epoch.  An entity is sure while its
+ *           own epoch is the model's, that is, when something absolute was told
+ *           of it since the last gap ended; during a gap nothing is sure.
+ * Threads:  one pass, one thread.
+ * Memory:   entities live in slabs; each is freed by the room that made it.
+ *           What a change still points to is freed at the next step.
+ * Errors:   none.
+ * Depends:  model/model.h, model/table.h, model/origin.h, ct/schema.h.
+ */
+#ifndef CT_MODEL_INT_H
+#define CT_MODEL_INT_H
+
+#include "ct/schema.h"
+#include "model/model.h"
+#include "model/origin.h"
+#include "model/table.h"
+
+struct ct_process;
+struct ct_thread;
+struct ct_co;
+struct ct_work;
+struct ct_worker;
+struct ct_req;
+
+/* What every entity has; the first member. */
+struct ct_entity {
+    struct ct_process *process;
+    uint64_t id;
+    uint32_t epoch; /* of the last thing that was certain of it; 0: none */
+    bool begin_known;
+    int32_t tid; /* where it was made */
+    int64_t begin_ns;
+    uint64_t telling; /* the last that listed it */
+    unsigned missed;  /* tellings since it came into doubt */
+};
+
+/* --- what is open on a thread ----------------------------------------------
+ */
+
+struct ct_open {
+    uint8_t kind; /* enum ct_slice_kind; never CT_SLICE_THREAD */
+    bool begin_known;
+    uint16_t inner; /* position + 1 of the innermost run of an entity
+                       (bh, timer, fd, coroutine, work) up to here */
+    unsigned poll_depth;
+    int64_t begin_ns;
+    uint64_t id;
+    uint64_t context;
+    uint64_t fn;
+    uint64_t request; /* number of the last that it served */
+    const char *name;
+    uint64_t n_children;
+    int64_t children_ns;
+    struct ct_origin *origin; /* bh, timer, fd: of this run; one reference */
+    struct ct_co *co;         /* CT_SLICE_COROUTINE: it is alive, co->thread
+                                 is this thread */
+    struct ct_work *work;     /* CT_SLICE_WORK, likewise */
+};
+
+struct ct_thread {
+    struct ct_process *process;
+    int32_t tid;
+    bool introduced; /* its start was seen: nothing is below what is open */
+    bool base_known; /* nothing is open below what is known to be open */
+    bool clean;      /* nothing was closed on it since `horizon_ns` */
+    uint64_t id;
+    const char *name;
+    int64_t begin_ns;
+    int64_t last_ns;
+    int64_t horizon_ns; /* all its events since then were seen */
+    uint64_t n_children;
+    int64_t children_ns;
+    struct ct_open *open;
+    unsigned n_open;
+    unsigned capacity;
+    struct ct_origin *origin; /* who created it; NULL: main, or not known */
+    struct ct_worker *worker; /* that it is; NULL */
+    uint64_t stack;           /* its last own one, outside of any run */
+    int64_t stack_ns;
+};
+
+/* --- entities ---------------------------------------------------------------
+ */
+
+struct ct_context {
+    struct ct_entity entity;
+    const char *name;
+    uint64_t scheduled;    /* coroutines in its queue */
+    uint32_t notify_epoch; /* 0: not notified since it accepted */
+    int64_t notify_ns;
+    int32_t notify_tid;
+};
+
+/* A bottom half or timer while it is pending, an fd handler while it is set. */
+struct ct_callback {
+    struct ct_entity entity;
+    struct ct_origin *origin;
+};
+
+enum ct_co_phase {
+    CT_CO_UNKNOWN,
+    CT_CO_CREATED, /* never entered */
+    CT_CO_RUNNING,
+    CT_CO_WAITING,
+};
+
+struct ct_co {
+    struct ct_entity entity;
+    uint8_t phase;  /* enum ct_co_phase */
+    uint8_t reason; /* waiting: enum ct_yield_reason */
+    bool was_entered;
+    uint8_t edge_kind;   /* enum ct_edge_kind */
+    uint32_t edge_epoch; /* 0: nothing has asked for its next enter */
+    int32_t edge_tid;
+    int64_t edge_ns;
+    uint64_t fn;
+    uint64_t waits_for;
+    uint64_t context;     /* that it was entered in last */
+    uint32_t woken_epoch; /* to be entered, or will be when it yields */
+    uint64_t woken_context;
+    uint64_t waker;     /* coroutine whose list it is queued in */
+    uint64_t queued_in; /* context that counts it as scheduled */
+    uint64_t completed; /* the last of its work items that was completed */
+    struct ct_thread *thread; /* that it is open on */
+    struct ct_work *work;     /* waits for; work->waiter is this */
+    struct ct_lock *lock;     /* waits for; this is in its list */
+    struct ct_co *lock_next, *lock_prev;
+    struct ct_co *parent; /* that entered or scheduled it first; alive */
+    struct ct_co *children, *children_last;
+    struct ct_co *sibling_next, *sibling_prev;
+    struct ct_req *requests;  /* that it serves, innermost first */
+    struct ct_origin *origin; /* NULL: not known */
+    uint64_t stack;           /* its last own one */
+    int64_t stack_ns;
+    uint64_t yield_stack; /* of its last yield */
+    int64_t yield_stack_ns;
+};
+
+/* A request for one more worker, not yet created. */
+struct ct_spawn {
+    uint64_t nth;
+    uint32_t epoch;
+    struct ct_origin like; /* boundary and id: of who creates the worker */
+    struct ct_origin *next;
+};
+
+struct ct_pool {
+    struct ct_entity entity;
+    uint32_t known_epoch;    /* the counts below are all that there are */
+    int64_t queued;          /* work items */
+    int64_t busy, idle;      /* workers */
+    int64_t awaited;         /* spawn requests whose worker has not started */
+    uint64_t named;          /* workers that got a name */
+    struct ct_spawn *spawns; /* not yet created, oldest first */
+    unsigned n_spawns, spawns_capacity;
+};
+
+struct ct_work {
+    struct ct_entity entity;
+    struct ct_pool *pool;
+    uint8_t phase; /* enum ct_work_phase */
+    bool counted;  /* in pool->queued */
+    int32_t worker_tid;
+    int32_t end_tid;
+    int64_t end_ns;
+    uint64_t co; /* that submitted it; 0 */
+    uint64_t fn;
+    struct ct_co *waiter;
+    struct ct_thread *thread; /* that it is open on */
+    struct ct_origin *origin;
+    uint64_t stack;
+    int64_t stack_ns;
+};
+
+enum ct_worker_phase {
+    CT_WORKER_UNKNOWN,
+    CT_WORKER_CREATED,
+    CT_WORKER_IDLE,
+    CT_WORKER_BUSY,
+};
+
+struct ct_worker {
+    struct ct_entity entity;
+    struct ct_pool *pool;
+    uint8_t phase;        /* enum ct_worker_phase */
+    bool awaited;         /* counted in pool->awaited */
+    uint32_t spawn_epoch; /* the request that it answers; 0: not known */
+    int32_t spawn_tid;
+    int64_t spawn_ns;
+    struct ct_thread *thread; /* thread->worker is this */
+    struct ct_origin *origin;
+    uint64_t stack;
+    int64_t stack_ns;
+};
+
+struct ct_lock {
+    struct ct_entity entity;
+    uint64_t holder;            /* coroutine, 0: free or not known */
+    struct ct_co *first, *last; /* waiters */
+    uint32_t handed_epoch;      /* handed over to `holder`; 0: not */
+    int64_t handed_ns;
+    int32_t handed_tid;
+};
+
+struct ct_req {
+    struct ct_entity entity;
+    uint64_t number;
+    uint64_t parent_id;
+    bool served;   /* a coroutine was named */
+    bool co_ended; /* and it has ended */
+    bool doubt;    /* its life, and who serves it, since: */
+    int64_t doubt_ns;
+    struct ct_co *co; /* serves it; it is in its list */
+    struct ct_req *next, *prev;
+    void *slot;               /* account's */
+    struct ct_situation said; /* the last one that was told */
+};
+
+/* A thread that was created and has not started. */
+struct ct_birth {
+    struct ct_entity entity;
+    struct ct_origin *origin;
+    const char *name;
+};
+
+struct ct_process {
+    int32_t pid;
+    struct ct_table threads; /* tid -> struct ct_thread (owner) */
+    struct ct_table contexts, bhs, timers, fds, coroutines, pools, works;
+    struct ct_table workers, locks, requests, births;
+    uint64_t outermost; /* requests in flight */
+    bool attached;      /* recording began in mid-life */
+    struct {
+        uint64_t number; /* the last one, 0: none yet */
+        bool open;       /* it is being told, and nothing is missing of it */
+        int64_t begin_ns;
+    } telling;
+};
+
+/* --- the model --------------------------------------------------------------
+ */
+
+struct ct_model {
+    unsigned wants;
+    int64_t now_ns;
+    uint32_t epoch;
+    bool in_gap;
+    int64_t gap_end_ns; /* inclusive */
+    bool finishing;
+    uint64_t oddities;
+    uint64_t next_number; /* of requests */
+
+    struct ct_table processes;  /* pid -> struct ct_process (owner) */
+    struct ct_process *process; /* of the last step */
+    struct ct_thread *thread;   /* of the last step */
+    struct ct_names names;
+
+    struct ct_change *changes;
+    unsigned n_changes, changes_capacity;
+    struct ct_origin **held; /* that changes point to */
+    unsigned n_held, held_capacity;
+    struct ct_req **dead; /* whose slots changes point to */
+    unsigned n_dead, dead_capacity;
+
+    struct ct_slab threads, contexts, callbacks, coroutines, pools, works;
+    struct ct_slab workers, locks, requests, births;
+};
+
+static inline bool ct_model_wants_any(const struct ct_model *model,
+                                      unsigned wants)
+{
+    return model->wants & wants;
+}
+
+/* model.c */
+
+/** ct_model_change() - a new change of this step, zeroed but for its kind */
+struct ct_change *ct_model_change(struct ct_model *model,
+                                  enum ct_change_kind kind);
+
+/** ct_model_hold() - keep @origin until the changes were handed on */
+const struct ct_origin *ct_model_hold(struct ct_model *model,
+                                      struct ct_origin *origin);
+
+static inline void ct_model_odd(struct ct_model *model)
+{
+    model->oddities += !model->in_gap;
+}
+
+static inline bool ct_entity_is_sure(const struct ct_model *model,
+                                     const struct ct_entity *entity)
+{
+    return !model->in_gap && entity->epoch == model->epoch;
+}
+
+/** ct_entity_told() - something absolute was told of it */
+static inline void ct_entity_told(const struct ct_model *model,
+                                  struct ct_entity *entity)
+{
+    entity->epoch = model->in_gap ? 0 : model->epoch;
+    entity->missed = 0;
+}
+
+/** ct_entity_init() - @is_begin: its beginning is this step */
+void ct_entity_init(struct ct_model *model, struct ct_entity *entity,
+                    const struct ct_step *step, uint64_t id, bool is_begin);
+
+/** ct_process_get() - the process, made if it is new */
+struct ct_process *ct_process_get(struct ct_model *model, int32_t pid);
+
+void ct_model_edge(struct ct_model *model, const struct ct_edge *edge);
+void ct_model_counter(struct ct_model *model, const struct ct_process *process,
+                      enum ct_counter_kind kind, uint64_t id, uint64_t value);
+
+/** ct_model_life() - @entity ended, or is open at the trace's end */
+struct ct_life *ct_model_life(struct ct_model *model, enum ct_entity_kind kind,
+                              const struct ct_entity *entity,
+                              struct ct_origin *origin, bool end_known);
+
+/* threads.c */
+
+struct ct_thread *ct_thread_get(struct ct_model *model,
+                                struct ct_process *process, int32_t tid);
+void ct_thread_name(struct ct_model *model, struct ct_thread *thread,
+                    const char *name);
+void ct_thread_end(struct ct_model *model, struct ct_thread *thread,
+                   bool end_known);
+void ct_thread_step(struct ct_model *model, struct ct_thread *thread,
+                    const struct ct_step *step);
+
+/**
+ * ct_thread_push() - opens a slice
+ * @like: what is known of it; its origin is taken over
+ * Return: false in a gap, or absurdly deep: it was not opened.
+ */
+bool ct_thread_push(struct ct_model *model, struct ct_thread *thread,
+                    struct ct_open like);
+
+/**
+ * ct_thread_push_below() - opens one that has been open, unseen
+ * Return: false where that can't be: something is open, or nothing can be.
+ */
+bool ct_thread_push_below(struct ct_model *model, struct ct_thread *thread,
+                          struct ct_open like);
+
+/**
+ * ct_thread_pop() - closes the innermost slice of that kind and id, after what
+ * is above it; one that was never seen to open is told if that is sound
+ * @flag: goes into the slice
+ * Return: it was open.
+ */
+bool ct_thread_pop(struct ct_model *model, struct ct_thread *thread,
+                   enum ct_slice_kind kind, uint64_t id, bool flag,
+                   const struct ct_step *step);
+
+/** ct_thread_unwind() - closes what lies above the first @keep, ends unseen */
+void ct_thread_unwind(struct ct_model *model, struct ct_thread *thread,
+                      unsigned keep);
+
+/** ct_thread_restart() - another thread has the tid now
+ * Return: that one. */
+struct ct_thread *ct_thread_restart(struct ct_model *model,
+                                    struct ct_thread *thread);
+
+/** ct_thread_find_co() - where the coroutine is open; [.../open] it is */
+struct ct_open *ct_thread_find_co(struct ct_thread *thread,
+                                  const struct ct_co *co, unsigned *ret_at);
+
+/** ct_thread_top_changed() - tell whose coroutine is on top now, or no more */
+void ct_thread_top_changed(struct ct_model *model, struct ct_thread *thread);
+
+static inline struct ct_open *ct_thread_top(const struct ct_thread *thread)
+{
+    return thread->n_open ? &thread->open[thread->n_open - 1] : NULL;
+}
+
+/** ct_thread_run() - innermost run of an entity; NULL: the thread itself */
+static inline struct ct_open *ct_thread_run(const struct ct_thread *thread)
+{
+    unsigned inner =
+        thread->n_open ? thread->open[thread->n_open - 1].inner : 0;
+    return inner ? &thread->open[inner - 1] : NULL;
+}
+
+/**
+ * ct_thread_origin() - a new origin for @id, brought into being by this step
+ * Return: with one reference; NULL if nobody wants origins.
+ */
+struct ct_origin *ct_thread_origin(struct ct_model *model,
+                                   const struct ct_thread *thread,
+                                   const struct ct_step *step,
+                                   enum ct_boundary boundary, uint64_t id);
+
+/** ct_thread_base() - what code that runs there now was brought by; borrowed
+ * @ret_cut: true: not known */
+struct ct_origin *ct_thread_base(const struct ct_model *model,
+                                 const struct ct_thread *thread, bool *ret_cut);
+
+/** ct_thread_own_stack() - the step's stack belongs to what runs there */
+void ct_thread_own_stack(struct ct_model *model, struct ct_thread *thread,
+                         const struct ct_step *step);
+
+/* coroutines.c */
+
+/** ct_co_get() - the coroutine, made (its begin unseen) if it is not known */
+struct ct_co *ct_co_get(struct ct_model *model, struct ct_process *process,
+                        const struct ct_step *step, uint64_t id);
+void ct_co_step(struct ct_model *model, struct ct_thread *thread,
+                const struct ct_step *step);
+void ct_co_told(struct ct_model *model, struct ct_process *process,
+                const struct ct_step *step);
+
+/** ct_co_end() - it is gone; takes it out and frees it */
+void ct_co_end(struct ct_model *model, struct ct_co *co, bool end_known);
+
+/** ct_co_left() - its thread lost it: it may be anywhere */
+void ct_co_left(struct ct_model *model, struct ct_co *co);
+
+/** ct_co_edge() - what will enter it next; the first one counts */
+void ct_co_edge(const struct ct_model *model, struct ct_co *co,
+                enum ct_edge_kind kind, int32_t tid);
+
+/** ct_co_completed() - the work item that it may be waiting for was */
+void ct_co_completed(struct ct_model *model, struct ct_co *co,
+                     const struct ct_step *step);
+
+/* doing.c */
+
+static inline bool ct_co_is_woken(const struct ct_model *model,
+                                  const struct ct_co *co)
+{
+    return !model->in_gap && co->woken_epoch == model->epoch;
+}
+
+/** ct_co_state() - what it is doing in a word, for lists; requests say it finer
+ */
+enum ct_state ct_co_state(const struct ct_model *model, const struct ct_co *co);
+
+/** ct_co_situation() - what it is doing, as far as is known */
+struct ct_situation ct_co_situation(const struct ct_model *model,
+                                    const struct ct_co *co);
+
+/** ct_co_changed() - tell it to the requests that it serves */
+void ct_co_changed(struct ct_model *model, struct ct_co *co);
+
+/** ct_co_request() - number of the innermost request of a coroutine, or 0 */
+uint64_t ct_co_request(const struct ct_process *process, uint64_t co);
+
+/* loops.c */
+
+void ct_loop_step(struct ct_model *model, struct ct_thread *thread,
+                  const struct ct_step *step);
+void ct_context_told(struct ct_model *model, struct ct_process *process,
+                     const struct ct_step *step);
+void ct_context_end(struct ct_model *model, struct ct_context *context,
+                    bool end_known);
+void ct_context_scheduled(struct ct_model *model, struct ct_co *co,
+                          uint64_t context);
+void ct_callback_free(struct ct_model *model, struct ct_table *table,
+                      struct ct_callback *callback);
+void ct_callbacks_free(struct ct_model *model, struct ct_table *table);
+
+/* work.c */
+
+void ct_work_step(struct ct_model *model, struct ct_thread *thread,
+                  const struct ct_step *step);
+void ct_work_told(struct ct_model *model, struct ct_process *process,
+                  const struct ct_step *step);
+void ct_worker_told(struct ct_model *model, struct ct_process *process,
+                    const struct ct_step *step);
+void ct_work_end(struct ct_model *model, struct ct_work *work, bool end_known);
+void ct_work_left(struct ct_model *model, struct ct_work *work);
+void ct_worker_end(struct ct_model *model, struct ct_worker *worker,
+                   bool end_known);
+void ct_pool_told_all(struct ct_model *model, struct ct_process *process);
+void ct_pool_free(struct ct_model *model, struct ct_pool *pool);
+
+/** ct_work_situation() - of a coroutine that waits for a work item */
+void ct_work_situation(const struct ct_model *model, const struct ct_co *co,
+                       struct ct_situation *situation);
+
+/* locks.c */
+
+void ct_lock_step(struct ct_model *model, struct ct_thread *thread,
+                  const struct ct_step *step);
+void ct_lock_told(struct ct_model *model, struct ct_process *process,
+                  const struct ct_step *step);
+void ct_lock_wait(struct ct_model *model, struct ct_co *co,
+                  const struct ct_step *step);
+void ct_lock_leave(struct ct_model *model, struct ct_co *co);
+void ct_lock_free(struct ct_model *model, struct ct_lock *lock);
+
+/* requests.c */
+
+void ct_req_step(struct ct_model *model, struct ct_thread *thread,
+                 const struct ct_step *step);
+void ct_req_told(struct ct_model *model, struct ct_process *process,
+                 const struct ct_step *step);
+void ct_req_end(struct ct_model *model, struct ct_req *req,
+                const struct ct_step *step);
+
+/** ct_req_situation() - tell @situation of its coroutine, if it is news */
+void ct_req_situation(struct ct_model *model, struct ct_req *req,
+                      const struct ct_situation *situation);
+
+/** ct_req_tell() - work its situation out and tell it */
+void ct_req_tell(struct ct_model *model, struct ct_req *req);
+/** ct_req_worker() - a worker runs a work item that it waits for */
+void ct_req_worker(struct ct_model *model, struct ct_req *req, int32_t tid);
+void ct_req_waker(struct ct_model *model, struct ct_co *co, uint64_t waker);
+
+/* gaps.c */
+
+void ct_gap_begin(struct ct_model *model, const struct ct_step *step);
+void ct_gap_end(struct ct_model *model);
+void ct_telling_step(struct ct_model *model, struct ct_process *process,
+                     struct ct_thread *thread, const struct ct_step *step);
+
+/** ct_process_end() - everything that lives in it is over */
+void ct_process_end(struct ct_model *model, struct ct_process *process);
+
+#endif

@@ -1,0 +1,396 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Pools: their workers, and the requests for one more.
+ *
+ * The n-th worker created in a pool answers its n-th spawn request, whoever
+ * creates the thread.  So a worker's origin has two steps: the stack of its
+ * creation, as it really was (in a bottom half, or in another worker), and
+ * behind that boundary the stack of the request that it answers.
+ *
+ * Whether a queued item waits for a worker or for a spawn can be said only
+ * while the counts are complete: since the pool's first spawn request, or since
+ * a telling listed all workers, and not over a gap.
+ */
+#include "model/work_int.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include <glib.h>
+
+enum { SPAWNS_MAX = 1024 }; /* requests that nobody answers */
+
+struct ct_pool *ct_pool_get(struct ct_model *model, struct ct_process *process,
+                            const struct ct_step *step, uint64_t id)
+{
+    struct ct_pool *pool = ct_table_get(&process->pools, id);
+
+    if (!pool) {
+        pool = ct_slab_new(&model->pools);
+        ct_entity_init(model, &pool->entity, step, id, false);
+        ct_table_put(&process->pools, id, pool);
+    }
+    return pool;
+}
+
+void ct_pool_free(struct ct_model *model, struct ct_pool *pool)
+{
+    for (unsigned i = 0; i < pool->n_spawns; i++) {
+        ct_origin_unref(pool->spawns[i].next);
+    }
+    g_free(pool->spawns);
+    ct_table_take(&pool->entity.process->pools, pool->entity.id);
+    ct_slab_free(&model->pools, pool);
+}
+
+static void tell_counts(struct ct_model *model, const struct ct_pool *pool)
+{
+    const struct ct_process *process = pool->entity.process;
+
+    ct_model_counter(model, process, CT_COUNTER_WORKERS_BUSY, pool->entity.id,
+                     (uint64_t)MAX(pool->busy, 0));
+    ct_model_counter(model, process, CT_COUNTER_WORKERS_IDLE, pool->entity.id,
+                     (uint64_t)MAX(pool->idle, 0));
+}
+
+static void set_phase(struct ct_model *model, struct ct_worker *worker,
+                      enum ct_worker_phase phase)
+{
+    struct ct_pool *pool = worker->pool;
+
+    if (worker->phase == phase) {
+        return;
+    }
+    pool->idle -= worker->phase == CT_WORKER_IDLE;
+    pool->busy -= worker->phase == CT_WORKER_BUSY;
+    pool->idle += phase == CT_WORKER_IDLE;
+    pool->busy += phase == CT_WORKER_BUSY;
+    if (worker->awaited && phase != CT_WORKER_CREATED) {
+        worker->awaited = false;
+        pool->awaited--;
+    }
+    worker->phase = (uint8_t)phase;
+    tell_counts(model, pool);
+}
+
+static struct ct_worker *worker_get(struct ct_model *model,
+                                    struct ct_process *process,
+                                    const struct ct_step *step, uint64_t id,
+                                    bool is_begin)
+{
+    struct ct_worker *worker = ct_table_get(&process->workers, id);
+
+    if (!worker) {
+        worker = ct_slab_new(&model->workers);
+        ct_entity_init(model, &worker->entity, step, id, is_begin);
+        worker->pool = ct_pool_get(model, process, step, step->context);
+        ct_table_put(&process->workers, id, worker);
+    }
+    return worker;
+}
+
+/* The thread is this worker from now on. */
+static void attach(struct ct_model *model, struct ct_worker *worker,
+                   struct ct_thread *thread)
+{
+    char name[32];
+
+    if (worker->thread == thread) {
+        return;
+    }
+    if (worker->thread) {
+        worker->thread->worker = NULL;
+    }
+    if (thread->worker) {
+        thread->worker->thread = NULL;
+    }
+    worker->thread = thread;
+    worker->entity.tid = thread->tid;
+    thread->worker = worker;
+    worker->pool->named++;
+    snprintf(name, sizeof(name), "worker %" G_GUINT64_FORMAT,
+             worker->pool->named);
+    ct_thread_name(model, thread, name);
+    if (worker->origin) {
+        ct_origin_unref(thread->origin);
+        thread->origin = ct_origin_ref(worker->origin);
+    }
+}
+
+void ct_worker_end(struct ct_model *model, struct ct_worker *worker,
+                   bool end_known)
+{
+    struct ct_life *life = ct_model_life(
+        model, CT_ENTITY_WORKER, &worker->entity, worker->origin, end_known);
+    if (life) {
+        life->context = worker->pool->entity.id;
+        life->name = worker->thread ? worker->thread->name : NULL;
+        life->stack = worker->stack;
+        life->stack_ns = worker->stack_ns;
+    }
+    set_phase(model, worker, CT_WORKER_UNKNOWN);
+    if (worker->thread) {
+        worker->thread->worker = NULL;
+    }
+    ct_table_take(&worker->entity.process->workers, worker->entity.id);
+    ct_origin_unref(worker->origin);
+    ct_slab_free(&model->workers, worker);
+}
+
+void ct_worker_busy(struct ct_model *model, struct ct_process *process,
+                    const struct ct_step *step, uint64_t id, bool is_busy)
+{
+    if (!id) {
+        return;
+    }
+    struct ct_worker *worker = worker_get(model, process, step, id, false);
+    if (!worker->thread) {
+        attach(model, worker, ct_thread_get(model, process, step->tid));
+    }
+    ct_entity_told(model, &worker->entity);
+    set_phase(model, worker, is_busy ? CT_WORKER_BUSY : CT_WORKER_IDLE);
+}
+
+/* --- spawning
+ * ------------------------------------------------------------------------ */
+
+static void spawn_request(struct ct_model *model, struct ct_thread *thread,
+                          const struct ct_step *step)
+{
+    struct ct_pool *pool =
+        ct_pool_get(model, thread->process, step, step->subject);
+
+    ct_thread_own_stack(model, thread, step);
+    if (step->value == 1 && !model->in_gap) {
+        pool->known_epoch = model->epoch;
+        pool->awaited = 0;
+    }
+    pool->awaited++;
+    if (pool->n_spawns == SPAWNS_MAX) {
+        ct_model_odd(model);
+        ct_origin_unref(pool->spawns[0].next);
+        pool->n_spawns--;
+        memmove(pool->spawns, pool->spawns + 1,
+                pool->n_spawns * sizeof(*pool->spawns));
+    }
+    if (pool->n_spawns == pool->spawns_capacity) {
+        pool->spawns_capacity = MAX(8, pool->spawns_capacity * 2);
+        pool->spawns =
+            g_renew(struct ct_spawn, pool->spawns, pool->spawns_capacity);
+    }
+    struct ct_spawn *spawn = &pool->spawns[pool->n_spawns++];
+    *spawn = (struct ct_spawn){
+        .nth = step->value,
+        .epoch = model->in_gap ? 0 : model->epoch,
+        .like =
+            {
+                .pid = step->pid,
+                .tid = step->tid,
+                .stack = step->stack,
+                .when_ns = model->now_ns,
+            },
+    };
+    if (ct_model_wants_any(model, CT_WANT_ORIGINS)) {
+        spawn->next =
+            ct_origin_ref(ct_thread_base(model, thread, &spawn->like.cut));
+    }
+}
+
+static bool take_spawn(struct ct_pool *pool, uint64_t nth,
+                       struct ct_spawn *ret_spawn)
+{
+    for (unsigned i = 0; i < pool->n_spawns; i++) {
+        if (pool->spawns[i].nth == nth) {
+            *ret_spawn = pool->spawns[i];
+            pool->n_spawns--;
+            memmove(pool->spawns + i, pool->spawns + i + 1,
+                    (pool->n_spawns - i) * sizeof(*pool->spawns));
+            return true;
+        }
+    }
+    return false;
+}
+
+/* The creation as it was, then the request that it answers; without that, what
+ * the creation itself ran in. */
+static struct ct_origin *worker_origin(struct ct_model *model,
+                                       struct ct_thread *thread,
+                                       const struct ct_step *step,
+                                       const struct ct_spawn *spawn)
+{
+    if (!ct_model_wants_any(model, CT_WANT_ORIGINS)) {
+        return NULL;
+    }
+    if (!spawn) {
+        return ct_thread_origin(model, thread, step, CT_BOUNDARY_WORKER_SPAWN,
+                                step->subject);
+    }
+    struct ct_open *run = ct_thread_run(thread);
+    struct ct_origin request = spawn->like;
+    if (run && run->kind == CT_SLICE_BH) {
+        request.boundary = CT_BOUNDARY_BOTTOM_HALF;
+        request.id = run->id;
+    } else {
+        request.boundary = CT_BOUNDARY_WORKER_SPAWN;
+        request.id = thread->worker ? thread->worker->entity.id : 0;
+    }
+    struct ct_origin *next = ct_origin_new(&request, spawn->next);
+    struct ct_origin *origin = ct_origin_new(
+        &(struct ct_origin){
+            .boundary = CT_BOUNDARY_WORKER_SPAWN,
+            .pid = step->pid,
+            .tid = step->tid,
+            .id = step->subject,
+            .stack = step->stack,
+            .when_ns = model->now_ns,
+        },
+        next);
+    ct_origin_unref(next);
+    return origin;
+}
+
+static void worker_create(struct ct_model *model, struct ct_thread *thread,
+                          const struct ct_step *step)
+{
+    struct ct_process *process = thread->process;
+    struct ct_worker *worker = ct_table_get(&process->workers, step->subject);
+    struct ct_spawn spawn;
+
+    ct_thread_own_stack(model, thread, step);
+    if (worker) {
+        ct_model_odd(model);
+        ct_worker_end(model, worker, false);
+    }
+    worker = worker_get(model, process, step, step->subject, true);
+    bool has_spawn = take_spawn(worker->pool, step->value, &spawn);
+    worker->origin =
+        worker_origin(model, thread, step, has_spawn ? &spawn : NULL);
+    set_phase(model, worker, CT_WORKER_CREATED);
+    if (has_spawn) {
+        worker->awaited = true;
+        worker->spawn_epoch = spawn.epoch;
+        worker->spawn_ns = spawn.like.when_ns;
+        worker->spawn_tid = spawn.like.tid;
+        ct_origin_unref(spawn.next);
+    }
+}
+
+static void worker_start(struct ct_model *model, struct ct_thread *thread,
+                         const struct ct_step *step)
+{
+    struct ct_process *process = thread->process;
+
+    /* A worker's first event: what had this tid before is gone, except that
+     * the thread's own start may have been told. */
+    if (thread->worker || thread->n_open || !thread->clean ||
+        (!thread->introduced && thread->begin_ns != model->now_ns)) {
+        thread = ct_thread_restart(model, thread);
+    }
+    struct ct_worker *worker =
+        worker_get(model, process, step, step->subject, false);
+    thread->introduced = true;
+    thread->base_known = !model->in_gap;
+    attach(model, worker, thread);
+    ct_entity_told(model, &worker->entity);
+    set_phase(model, worker, CT_WORKER_IDLE);
+    worker->stack = step->stack;
+    worker->stack_ns = model->now_ns;
+    if (step->stack && ct_model_wants_any(model, CT_WANT_OWN_STACKS)) {
+        ct_model_change(model, CT_CHANGE_OWN_STACK)->own_stack =
+            (struct ct_own_stack){
+                .kind = CT_ENTITY_WORKER,
+                .pid = step->pid,
+                .tid = step->tid,
+                .id = step->subject,
+                .when_ns = model->now_ns,
+                .stack = step->stack,
+                .origin = ct_model_hold(model, worker->origin),
+            };
+    }
+    if (worker->spawn_epoch == model->epoch) {
+        ct_model_edge(model, &(struct ct_edge){
+                                 .kind = CT_EDGE_SPAWN,
+                                 .pid = step->pid,
+                                 .from_tid = worker->spawn_tid,
+                                 .from_ns = worker->spawn_ns,
+                                 .to_tid = step->tid,
+                                 .to_ns = model->now_ns,
+                                 .id = step->subject,
+                             });
+    }
+}
+
+void ct_worker_step(struct ct_model *model, struct ct_thread *thread,
+                    const struct ct_step *step)
+{
+    struct ct_worker *worker;
+
+    switch (step->kind) {
+    case CT_STEP_SPAWN_REQUEST:
+        spawn_request(model, thread, step);
+        break;
+    case CT_STEP_WORKER_CREATE:
+        worker_create(model, thread, step);
+        break;
+    case CT_STEP_WORKER_START:
+        worker_start(model, thread, step);
+        break;
+    default: /* CT_STEP_WORKER_EXIT */
+        worker = ct_table_get(&thread->process->workers, step->subject);
+        if (worker && worker->thread == thread) {
+            ct_thread_end(model, thread, true);
+        } else if (worker) {
+            ct_model_odd(model);
+            ct_worker_end(model, worker, true);
+        }
+    }
+}
+
+/* --- tellings
+ * ------------------------------------------------------------------------- */
+
+void ct_worker_told(struct ct_model *model, struct ct_process *process,
+                    const struct ct_step *step)
+{
+    struct ct_worker *worker =
+        worker_get(model, process, step, step->subject, false);
+
+    worker->entity.telling = process->telling.number;
+    if (!worker->thread && step->ret) {
+        struct ct_thread *thread = ct_thread_get(model, process, step->ret);
+        if (!thread->worker) {
+            attach(model, worker, thread);
+        }
+    }
+    if (process->telling.open && !ct_entity_is_sure(model, &worker->entity)) {
+        set_phase(model, worker,
+                  step->value == CT_WORKER_STATE_BUSY ? CT_WORKER_BUSY
+                                                      : CT_WORKER_IDLE);
+        ct_entity_told(model, &worker->entity);
+    }
+}
+
+void ct_pool_told_all(struct ct_model *model, struct ct_process *process)
+{
+    uint32_t pos = 0;
+    struct ct_pool *pool;
+    struct ct_worker *worker;
+
+    while ((pool = ct_table_each(&process->pools, &pos))) {
+        if (pool->known_epoch == model->epoch) {
+            continue;
+        }
+        pool->known_epoch = model->epoch;
+        pool->awaited = 0;
+        for (unsigned i = 0; i < pool->n_spawns; i++) {
+            pool->awaited += pool->spawns[i].epoch == model->epoch;
+        }
+        uint32_t at = 0;
+        while ((worker = ct_table_each(&process->workers, &at))) {
+            if (worker->pool == pool) {
+                worker->awaited = worker->phase == CT_WORKER_CREATED;
+                pool->awaited += worker->awaited;
+            }
+        }
+    }
+}

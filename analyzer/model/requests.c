@@ -1,0 +1,309 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Requests: which coroutine serves each, and what that means for it.
+ *
+ * A request's situation is that of its coroutine; nested requests of one
+ * coroutine share it.  Before its coroutine is entered for the first time, the
+ * thread that began it works on it.
+ *
+ * A gap puts a request's own life in doubt: its end, or the event that gave it
+ * to another coroutine, may be among the lost ones.  What its coroutine does
+ * after the gap is told all the same, provisionally: it stands if the request
+ * is told again with that coroutine, or ends in it; if not, everything since
+ * the gap is unknown.
+ */
+#include "model/model_int.h"
+
+#include <string.h>
+
+#include <glib.h>
+
+static struct ct_request_change *change(struct ct_model *model,
+                                        struct ct_req *req,
+                                        enum ct_change_kind kind)
+{
+    struct ct_request_change *what = &ct_model_change(model, kind)->request;
+
+    what->number = req->number;
+    what->slot = &req->slot;
+    what->when_ns = model->now_ns;
+    return what;
+}
+
+static bool is_told(const struct ct_model *model)
+{
+    return ct_model_wants_any(model, CT_WANT_REQUESTS);
+}
+
+static bool is_same(const struct ct_situation *a, const struct ct_situation *b)
+{
+    return a->doing == b->doing && a->work == b->work &&
+           a->reason == b->reason && a->on_top == b->on_top &&
+           a->spawn_known == b->spawn_known &&
+           a->spawn_awaited == b->spawn_awaited && a->tid == b->tid &&
+           a->waits_for == b->waits_for && a->context == b->context &&
+           a->by_coroutine == b->by_coroutine && a->by_request == b->by_request;
+}
+
+void ct_req_situation(struct ct_model *model, struct ct_req *req,
+                      const struct ct_situation *situation)
+{
+    struct ct_situation own = *situation;
+
+    if (own.doing == CT_DOING_SUBMITTER) {
+        own.tid = req->entity.tid;
+    }
+    if (own.by_request == req->number) {
+        own.by_request = 0;
+    }
+    if (is_told(model) && !is_same(&own, &req->said)) {
+        req->said = own;
+        change(model, req, CT_CHANGE_REQUEST_SITUATION)->situation = own;
+    }
+}
+
+void ct_req_tell(struct ct_model *model, struct ct_req *req)
+{
+    struct ct_situation situation = {.doing = CT_DOING_UNKNOWN};
+
+    if (model->finishing) {
+        return;
+    }
+    if (req->co) {
+        situation = ct_co_situation(model, req->co);
+    } else if (!model->in_gap && req->co_ended) {
+        situation.doing = CT_DOING_ENDED;
+    } else if (!req->served && ct_entity_is_sure(model, &req->entity) &&
+               req->entity.begin_known) {
+        situation.doing = CT_DOING_SUBMITTER;
+    }
+    ct_req_situation(model, req, &situation);
+}
+
+void ct_req_worker(struct ct_model *model, struct ct_req *req, int32_t tid)
+{
+    if (is_told(model)) {
+        change(model, req, CT_CHANGE_REQUEST_WORKER)->worker_tid = tid;
+    }
+}
+
+void ct_req_waker(struct ct_model *model, struct ct_co *co, uint64_t waker)
+{
+    if (!co->requests || !is_told(model)) {
+        return;
+    }
+    uint64_t number = ct_co_request(co->entity.process, waker);
+    for (struct ct_req *req = co->requests; req; req = req->next) {
+        struct ct_request_change *what =
+            change(model, req, CT_CHANGE_REQUEST_WAKER);
+        what->waker.coroutine = waker;
+        what->waker.request = number == req->number ? 0 : number;
+    }
+}
+
+/* --- who serves it
+ * ------------------------------------------------------------------ */
+
+static void unlink_co(struct ct_req *req)
+{
+    struct ct_co *co = req->co;
+
+    if (!co) {
+        return;
+    }
+    *(req->prev ? &req->prev->next : &co->requests) = req->next;
+    if (req->next) {
+        req->next->prev = req->prev;
+    }
+    req->co = NULL;
+    req->next = req->prev = NULL;
+}
+
+static void serve(struct ct_model *model, struct ct_req *req,
+                  const struct ct_step *step, uint64_t id)
+{
+    struct ct_co *co = ct_co_get(model, req->entity.process, step, id);
+
+    unlink_co(req);
+    req->co = co;
+    req->co_ended = false;
+    req->served = true;
+    req->next = co->requests;
+    if (req->next) {
+        req->next->prev = req;
+    }
+    co->requests = req;
+    if (co->thread) {
+        unsigned at;
+        ct_thread_find_co(co->thread, co, &at)->request = req->number;
+    }
+    if (is_told(model)) {
+        change(model, req, CT_CHANGE_REQUEST_COROUTINE)->coroutine = id;
+    }
+}
+
+static void count(struct ct_model *model, struct ct_process *process,
+                  const struct ct_req *req, int by)
+{
+    if (!req->parent_id) {
+        process->outermost += (uint64_t)(int64_t)by;
+        ct_model_counter(model, process, CT_COUNTER_REQUESTS, 0,
+                         process->outermost);
+    }
+}
+
+static void unsure(struct ct_model *model, struct ct_req *req)
+{
+    if (req->doubt && is_told(model)) {
+        change(model, req, CT_CHANGE_REQUEST_UNSURE)->doubt.from_ns =
+            req->doubt_ns;
+    }
+    req->doubt = false;
+}
+
+/* --- steps
+ * ---------------------------------------------------------------------------
+ */
+
+static struct ct_req *begin(struct ct_model *model, struct ct_process *process,
+                            struct ct_thread *thread,
+                            const struct ct_step *step, bool is_begin)
+{
+    struct ct_req *req = ct_slab_new(&model->requests);
+
+    ct_entity_init(model, &req->entity, step, step->subject, is_begin);
+    req->number = model->next_number++;
+    req->parent_id = step->object;
+    ct_table_put(&process->requests, step->subject, req);
+    if (is_told(model)) {
+        struct ct_req *parent =
+            step->object ? ct_table_get(&process->requests, step->object)
+                         : NULL;
+        struct ct_origin *origin = NULL;
+        bool cut;
+        if (is_begin && ct_model_wants_any(model, CT_WANT_ORIGINS)) {
+            origin = ct_thread_base(model, thread, &cut);
+            ct_model_hold(model, origin);
+        }
+        struct ct_request_change *what =
+            change(model, req, CT_CHANGE_REQUEST_BEGIN);
+        what->begin.id = step->subject;
+        what->begin.parent = parent && parent != req ? parent->number : 0;
+        what->begin.parent_id = step->object;
+        what->begin.pid = step->pid;
+        what->begin.tid = step->tid;
+        what->begin.begin_known = is_begin;
+        what->begin.layer = ct_names_get(&model->names, step->layer);
+        what->begin.op = ct_names_get(&model->names, step->op);
+        what->begin.node = ct_names_get(&model->names, step->name);
+        what->begin.offset = step->offset;
+        what->begin.bytes = step->bytes;
+        what->begin.flags = (uint32_t)step->value;
+        what->begin.stack = step->stack;
+        what->begin.origin = origin;
+    }
+    count(model, process, req, 1);
+    return req;
+}
+
+void ct_req_end(struct ct_model *model, struct ct_req *req,
+                const struct ct_step *step)
+{
+    struct ct_process *process = req->entity.process;
+
+    unsure(model, req);
+    unlink_co(req);
+    if (is_told(model)) {
+        struct ct_request_change *what =
+            change(model, req, CT_CHANGE_REQUEST_END);
+        what->end.has_ret = step != NULL;
+        what->end.ret = step ? step->ret : 0;
+    }
+    ct_table_take(&process->requests, req->entity.id);
+    count(model, process, req, -1);
+
+    /* Its slot is still pointed to. */
+    if (model->n_dead == model->dead_capacity) {
+        model->dead_capacity = MAX(16, model->dead_capacity * 2);
+        model->dead =
+            g_renew(struct ct_req *, model->dead, model->dead_capacity);
+    }
+    model->dead[model->n_dead++] = req;
+}
+
+/* Does the step come from the coroutine that is thought to serve it? */
+static bool is_from_its_coroutine(const struct ct_model *model,
+                                  const struct ct_thread *thread,
+                                  const struct ct_req *req)
+{
+    if (model->in_gap || !req->co || req->co->thread != thread) {
+        return false;
+    }
+    struct ct_open *run = ct_thread_run(thread);
+    return run && run->co == req->co;
+}
+
+void ct_req_step(struct ct_model *model, struct ct_thread *thread,
+                 const struct ct_step *step)
+{
+    struct ct_process *process = thread->process;
+    struct ct_req *req = ct_table_get(&process->requests, step->subject);
+
+    switch (step->kind) {
+    case CT_STEP_REQUEST_BEGIN:
+        ct_thread_own_stack(model, thread, step);
+        if (req) {
+            ct_model_odd(model);
+            ct_req_end(model, req, NULL);
+        }
+        req = begin(model, process, thread, step, true);
+        if (step->waits_for) {
+            serve(model, req, step, step->waits_for);
+        }
+        ct_req_tell(model, req);
+        break;
+    case CT_STEP_REQUEST_COROUTINE:
+        if (req && step->object) {
+            unsure(model, req);
+            serve(model, req, step, step->object);
+            ct_entity_told(model, &req->entity);
+            ct_req_tell(model, req);
+        }
+        break;
+    default: /* CT_STEP_REQUEST_END */
+        if (!req) {
+            break;
+        }
+        if (is_from_its_coroutine(model, thread, req)) {
+            req->doubt = false;
+        }
+        ct_req_end(model, req, step);
+    }
+}
+
+void ct_req_told(struct ct_model *model, struct ct_process *process,
+                 const struct ct_step *step)
+{
+    struct ct_req *req = ct_table_get(&process->requests, step->subject);
+    uint64_t co = step->waits_for;
+
+    if (!req) {
+        req = begin(model, process, NULL, step, false);
+        req->served = true; /* perhaps, and unseen */
+    }
+    req->entity.telling = process->telling.number;
+    if (!process->telling.open || ct_entity_is_sure(model, &req->entity)) {
+        return;
+    }
+    if (req->co ? req->co->entity.id != co : co != 0) {
+        unsure(model, req);
+        if (co) {
+            serve(model, req, step, co);
+        } else {
+            unlink_co(req);
+        }
+    }
+    req->doubt = false;
+    ct_entity_told(model, &req->entity);
+    ct_req_tell(model, req);
+}
