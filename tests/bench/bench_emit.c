@@ -8,6 +8,7 @@
  * (emit_peer.h), in turns, so that both see the same machine.
  *
  *   bench_emit               everything
+ *   bench_emit quick         a little of everything, to see that it works
  *   bench_emit WORD COUNT    COUNT events of one case, to weigh their bytes
  */
 #include <inttypes.h>
@@ -235,19 +236,22 @@ static int weigh(const char *name, uint64_t count)
 
 int main(int argc, char **argv)
 {
+    bool quick = argc == 2 && strcmp(argv[1], "quick") == 0;
+    uint64_t less = quick ? 200 : 1;
+
     if (argc == 3) {
         return weigh(argv[1], strtoull(argv[2], NULL, 10));
     }
-    if (argc != 1) {
-        fprintf(stderr, "usage: bench_emit [CASE COUNT]\n");
+    if (argc != 1 && !quick) {
+        fprintf(stderr, "usage: bench_emit [quick | CASE COUNT]\n");
         return 2;
     }
     if (!ct_emit_on_bh_cancel()) {
-        measure(off, sizeof(off) / sizeof(off[0]), OFF_EVENTS);
+        measure(off, sizeof(off) / sizeof(off[0]), OFF_EVENTS / less);
     }
     if (ct_emit_on_bh_cancel() &&
         lttng_ust_tracepoint_enabled(bench_peer, two)) {
-        measure(on, sizeof(on) / sizeof(on[0]), EVENTS);
+        measure(on, sizeof(on) / sizeof(on[0]), EVENTS / less);
     }
     return 0;
 }

@@ -46,17 +46,21 @@ class Goal:
 
 
 class Row:
-    def __init__(self, name, title, unit, contenders, goal=None, more=False):
+    def __init__(self, name, title, unit, contenders, goal=None, more=False,
+                 turns=None):
         self.name = name
         self.title = title
         self.unit = unit
         self.contenders = contenders  # [(label, function)], ours first
         self.goal = goal
         self.more = more              # more is better
+        self.turns = turns            # None: as the runner says
         self.samples = {}
         self.missing = {}
 
     def run(self, turns, warm_up=True):
+        if self.turns is not None and not (turns == 1 and not warm_up):
+            turns, warm_up = self.turns
         for turn in range(turns + (1 if warm_up else 0)):
             for label, function in self.contenders:
                 if label in self.missing:
@@ -105,6 +109,7 @@ class Bench:
         self.build = os.path.abspath(build)
         self.quick = quick
         self.cpu = max(os.sched_getaffinity(0))
+        self.tmp = None  # a directory for what is recorded
 
     def pin(self):
         os.sched_setaffinity(0, {self.cpu})
@@ -115,9 +120,9 @@ class Bench:
             raise Missing(f"{parts[-1]} was not built")
         return path
 
-    def output(self, command, env=None):
-        done = subprocess.run(command, preexec_fn=self.pin, text=True,
-                              env={**os.environ, **(env or {})},
+    def output(self, command, pinned=True):
+        done = subprocess.run(command, text=True,
+                              preexec_fn=self.pin if pinned else None,
                               stdin=subprocess.DEVNULL,
                               stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         if done.returncode != 0:

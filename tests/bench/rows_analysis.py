@@ -1,6 +1,74 @@
 # SPDX-License-Identifier: MIT
-"""How fast a trace is read."""
+"""How fast a trace is read, beside babeltrace2 that reads it for nothing."""
+import os
+import shutil
+import subprocess
+import time
+
+from measure import Goal, Missing, Row
 
 
-def rows(bench):
-    return []
+class Reader:
+    """A command that reads the load's trace; its speed and its memory."""
+
+    def __init__(self, bench, load, command):
+        self.bench = bench
+        self.load = load
+        self.command = command
+        self.peak_mib = None
+
+    def speed(self):
+        """Millions of events a second."""
+        events = self.load.events()
+        command = self.command(self.load.trace)
+        started = time.monotonic()
+        child = subprocess.Popen(command, preexec_fn=self.bench.pin,
+                                 stdin=subprocess.DEVNULL,
+                                 stdout=subprocess.DEVNULL,
+                                 stderr=subprocess.PIPE)
+        errors = child.stderr.read().decode()
+        _, status, usage = os.wait4(child.pid, 0)
+        child.returncode = os.waitstatus_to_exitcode(status)
+        elapsed = time.monotonic() - started
+        if child.returncode != 0:
+            raise RuntimeError(f"{' '.join(command)}: status "
+                               f"{child.returncode}\n{errors}")
+        self.peak_mib = usage.ru_maxrss / 1024
+        return events / elapsed / 1e6
+
+    def peak(self):
+        if self.peak_mib is None:
+            self.speed()
+        return self.peak_mib
+
+
+def rows(bench, load):
+    def cotrace(*arguments):
+        return lambda trace: [bench.program("viewer", "cotrace"),
+                              *arguments[:1], trace, *arguments[1:]]
+
+    def dummy(trace):
+        if shutil.which("babeltrace2") is None:
+            raise Missing("babeltrace2 is not installed")
+        return ["babeltrace2", trace, "--output-format=dummy"]
+
+    stat = Reader(bench, load, cotrace("stat", "--json"))
+    requests = Reader(bench, load, cotrace("requests", "--json"))
+    chrome = Reader(bench, load, cotrace("render", "-o", "/dev/null",
+                                         "--format=chrome"))
+    peer = Reader(bench, load, dummy)
+    few = (5, True)
+    return [
+        Row("read-stat", "cotrace stat", "M events/s",
+            [("ours", stat.speed), ("dummy", peer.speed)],
+            Goal("dummy", 0.7), more=True, turns=few),
+        Row("read-requests", "cotrace requests --json", "M events/s",
+            [("ours", requests.speed), ("dummy", peer.speed)],
+            Goal("dummy", 0.7), more=True, turns=few),
+        Row("read-render", "cotrace render, Chrome JSON", "M events/s",
+            [("ours", chrome.speed), ("dummy", peer.speed)], more=True,
+            turns=few),
+        Row("read-peak", "cotrace stat, peak memory", "MiB",
+            [("ours", stat.peak), ("dummy", peer.peak)], Goal(limit=64),
+            turns=(1, False)),
+    ]

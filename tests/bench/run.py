@@ -82,7 +82,7 @@ def quick_case(number, result):
              for peer in result["peers"] if peer["missing"]]
     if result["missing"]:
         skips.insert(0, result["missing"])
-    elif not result["ours"] or result["ours"] <= 0:
+    elif result["ours"] is None or result["ours"] < 0:
         problems.append("no figure of ours")
     for peer in result["peers"]:
         if not peer["missing"] and (not peer["value"] or peer["value"] <= 0):
@@ -116,8 +116,9 @@ def main():
 
 
 def run(bench, args):
-    rows = (rows_runtime.rows(bench) + rows_tracing.rows(bench) +
-            rows_analysis.rows(bench))
+    load = rows_tracing.Load(bench)
+    rows = (rows_runtime.rows(bench) + rows_tracing.rows(bench, load) +
+            rows_analysis.rows(bench, load))
     if args.only:
         rows = [row for row in rows
                 if any(word in row.name for word in args.only)]
