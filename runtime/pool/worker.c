@@ -261,7 +261,6 @@ static void *worker_thread(void *opaque)
     do_spawn_thread(pool);
     worker_end(pool, worker, serve(pool, worker));
 
-    aio_wait_kick(); /* somebody may wait for a number of workers */
     ct_emit_thread_exit(thread_id);
     ct_stack_leave(&entry);
     return NULL;
