@@ -44,8 +44,9 @@
 #include "ct/id.h"
 #include "ct/pre.h"
 
-#define NO_INLINE   __attribute__((noinline))
-#define unlikely(x) __builtin_expect(!!(x), 0)
+#define NO_INLINE     __attribute__((noinline))
+#define ALWAYS_INLINE inline __attribute__((always_inline))
+#define unlikely(x)   __builtin_expect(!!(x), 0)
 
 struct coroutine_thread {
     Coroutine *current; /* NULL until the thread's first call */
@@ -120,8 +121,9 @@ static inline struct coroutine_switch hand_over(Coroutine *from, Coroutine *to)
     return (struct coroutine_switch){&from->jump, &to->jump};
 }
 
-static inline struct coroutine_switch enter_begin(void *ctx, uint64_t ctx_id,
-                                                  Coroutine *co)
+static ALWAYS_INLINE struct coroutine_switch enter_begin(void *ctx,
+                                                         uint64_t ctx_id,
+                                                         Coroutine *co)
 {
     Coroutine *self = thread.current;
 
@@ -194,14 +196,26 @@ static NO_INLINE struct coroutine_switch terminate_begin(Coroutine *self)
     return hand_over(self, to);
 }
 
-/* What whoever just stopped has left to do: who is to be entered next. */
-static NO_INLINE void take_news(struct queue *pending)
+/*
+ * What whoever just stopped has left: an object to use again, and coroutines to
+ * be entered next.  Return: whether there are any of the latter.
+ */
+static ALWAYS_INLINE bool take_news(void)
 {
-    if (thread.ended != NULL) {
-        coroutine_pool_put(thread.ended);
+    Coroutine *ended = thread.ended;
+
+    if (ended != NULL) {
         thread.ended = NULL;
+        coroutine_pool_put(ended);
     }
-    queue_prepend(pending, &thread.woken);
+    return !queue_is_empty(&thread.woken);
+}
+
+static NO_INLINE void take_woken(struct queue *pending)
+{
+    if (take_news()) {
+        queue_prepend(pending, &thread.woken);
+    }
 }
 
 /* A switch, with what sanitizers must know of it. */
@@ -218,25 +232,35 @@ static inline __attribute__((always_inline)) uintptr_t noted_jump(
     return news;
 }
 
-void coroutine_enter_in_rest(void *ctx, uint64_t ctx_id)
+/* Enters what was woken, and what that wakes, until nothing is left. */
+static NO_INLINE void enter_woken(void *ctx, uint64_t ctx_id)
 {
     struct queue pending;
 
     queue_init(&pending);
-    take_news(&pending);
+    take_woken(&pending);
     while (!queue_is_empty(&pending)) {
         Coroutine *co = list_entry(queue_pop(&pending), Coroutine, wake_node);
 
         if (noted_jump(coroutine_enter_in_begin(ctx, ctx_id, co), true,
                        false) != 0) {
-            take_news(&pending);
+            take_woken(&pending);
         }
     }
 }
 
-void coroutine_enter_rest(void)
+NO_INLINE void coroutine_enter_in_rest(void *ctx, uint64_t ctx_id)
 {
-    coroutine_enter_in_rest(thread.ctx, thread.ctx_id);
+    if (take_news()) {
+        enter_woken(ctx, ctx_id);
+    }
+}
+
+NO_INLINE void coroutine_enter_rest(void)
+{
+    if (take_news()) {
+        enter_woken(thread.ctx, thread.ctx_id);
+    }
 }
 
 #ifndef CT_COROUTINE_INLINE
