@@ -113,7 +113,7 @@ def write_emit_h(voc):
         " * Depends:  ct/events.h; LTTng-UST's types if built with tracing.\n"
         " */\n"
         "#ifndef CT_EMIT_H\n#define CT_EMIT_H\n\n"
-        "#include <stdint.h>\n\n"
+        "#include <stddef.h>\n#include <stdint.h>\n\n"
         '#include "ct/events.h"\n\n'
         "#ifdef CT_TRACING\n"
         "#include <lttng/tracepoint-types.h>\n\n"
@@ -122,12 +122,19 @@ def write_emit_h(voc):
         "    __builtin_expect(__atomic_load_n(&"
         f"{state}##event.state, \\\n"
         "                                     __ATOMIC_RELAXED) != 0, 0)\n"
+        "/* changes when a recording of the event starts or ends; NULL: none */\n"
+        "#define CT_EMIT_RECORDERS(event) \\\n"
+        "    (CT_EMIT_ON(event) \\\n"
+        f"         ? (const void *)__atomic_load_n(&{state}##event.probes, \\\n"
+        "                                         __ATOMIC_RELAXED) \\\n"
+        "         : NULL)\n"
         "#define CT_EMIT_POINT(event) \\\n"
         "    extern struct lttng_ust_tracepoint \\\n"
         f"        {state}##event \\\n"
         '        __attribute__((visibility("hidden")))\n'
         "#else\n"
         "#define CT_EMIT_ON(event) 0\n"
+        "#define CT_EMIT_RECORDERS(event) NULL\n"
         "#define CT_EMIT_POINT(event) struct ct_emit_no_point\n"
         "#endif\n"
     ]

@@ -26,7 +26,6 @@
 #include "stack_int.h"
 
 #include <dlfcn.h>
-#include <link.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
@@ -185,36 +184,6 @@ static bool agrees(const struct ct_piece *piece,
     return true;
 }
 
-/* An address, and the loaded object that it lies in. */
-struct lookup {
-    uintptr_t address, base; /* base 0: in none */
-};
-
-static int look_into(struct dl_phdr_info *info, size_t size, void *opaque)
-{
-    struct lookup *lookup = opaque;
-
-    for (int i = 0; i < info->dlpi_phnum; i++) {
-        const ElfW(Phdr) *header = &info->dlpi_phdr[i];
-        uintptr_t start = info->dlpi_addr + header->p_vaddr;
-
-        if (header->p_type == PT_LOAD &&
-            lookup->address - start < header->p_memsz) {
-            lookup->base = info->dlpi_addr;
-            return 1;
-        }
-    }
-    return 0;
-}
-
-static uintptr_t object_of(uintptr_t address)
-{
-    struct lookup lookup = {.address = address};
-
-    dl_iterate_phdr(look_into, &lookup);
-    return lookup.base;
-}
-
 /*
  * Whether nothing but libc's start code, which calls one function and never
  * comes back to it, lies outside.
@@ -226,12 +195,12 @@ static bool is_base(const struct ct_piece *piece)
     if (piece->limit || piece->n == 0 || piece->n > BASE_FRAMES) {
         return false;
     }
-    libc = object_of((uintptr_t)dlsym(RTLD_DEFAULT, "pthread_create"));
+    libc = ct_code_of((uintptr_t)dlsym(RTLD_DEFAULT, "gnu_get_libc_version"));
     for (uint32_t i = 0; libc && i < piece->n; i++) {
         /* main's outermost frame is the program's own _start */
         bool is_last = i > 0 && i + 1 == piece->n;
 
-        if (!is_last && object_of(piece->frames[i]) != libc) {
+        if (!is_last && ct_code_of(piece->frames[i]) != libc) {
             return false;
         }
     }

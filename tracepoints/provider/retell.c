@@ -96,15 +96,6 @@ static void tell_all(uint64_t telling, enum ct_tell_reason reason)
     ct_emit_state_end(telling);
 }
 
-static const void *recorders_now(void)
-{
-    return ct_emit_on_state_begin()
-               ? __atomic_load_n(
-                     &lttng_ust_tracepoint_cotrace___state_begin.probes,
-                     __ATOMIC_RELAXED)
-               : NULL;
-}
-
 static void retell_slow(const void *recorders)
 {
     enum ct_tell_reason reason;
@@ -129,7 +120,7 @@ static void retell_slow(const void *recorders)
 
 void ct_retell_poll(void)
 {
-    const void *recorders = recorders_now();
+    const void *recorders = CT_EMIT_RECORDERS(state_begin);
 
     if (__builtin_expect(recorders ||
                              __atomic_load_n(&recorders_seen, __ATOMIC_RELAXED),

@@ -76,6 +76,9 @@ struct ct_unwound {
 size_t ct_unwind(struct ct_unwound *frames, size_t max, const void *limit,
                  bool *ret_whole);
 
+/** ct_code_of() - where the loaded code begins that @address lies in, or 0 */
+uintptr_t ct_code_of(uintptr_t address);
+
 /* --- outer.c ---------------------------------------------------------------*/
 
 /**

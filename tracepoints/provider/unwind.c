@@ -7,20 +7,56 @@
  * follow a saved frame pointer.
  *
  * In our own code the unwind information itself builds on the frame pointer, so
- * one that lies outside the stack would make the next step read there.  The
- * callback, which the unwinder calls before each step, ends the walk then.
+ * one that lies outside the stack would make the next step read there, and a
+ * wrong one inside it would give a return address that is none.  The callback,
+ * which the unwinder calls before each step, ends the walk then.
  */
+#include <link.h>
 #include <sys/auxv.h>
 #include <unwind.h>
 
 #include "stack_int.h"
+
+/* --- loaded objects ------------------------------------------------------- */
+
+struct lookup {
+    uintptr_t address, base;
+};
+
+static int look_into(struct dl_phdr_info *info, size_t size, void *opaque)
+{
+    struct lookup *lookup = opaque;
+
+    for (int i = 0; i < info->dlpi_phnum; i++) {
+        const ElfW(Phdr) *header = &info->dlpi_phdr[i];
+        uintptr_t start = info->dlpi_addr + header->p_vaddr;
+
+        if (header->p_type == PT_LOAD && (header->p_flags & PF_X) &&
+            lookup->address - start < header->p_memsz) {
+            lookup->base = start;
+            return 1;
+        }
+    }
+    return 0;
+}
+
+uintptr_t ct_code_of(uintptr_t address)
+{
+    struct lookup lookup = {.address = address};
+
+    dl_iterate_phdr(look_into, &lookup);
+    return lookup.base;
+}
+
+/* --- unwinding ------------------------------------------------------------ */
 
 struct unwinding {
     struct ct_unwound *frames;
     size_t n, max;
     uintptr_t limit;
     bool whole;
-    uintptr_t inner_fp; /* frame pointer of the frame before, 0: none */
+    bool inner_own;     /* the frame before is our own code */
+    uintptr_t inner_fp; /* its frame pointer, 0: none */
 };
 
 #if defined(__x86_64__)
@@ -60,9 +96,13 @@ visit(struct _Unwind_Context *context, void *opaque)
     uintptr_t fp = _Unwind_GetGR(context, FRAME_POINTER);
     uintptr_t slot = return_slot(sp, unwinding->inner_fp);
 
-    if (address == 0 || slot >= unwinding->limit) {
+    if (slot >= unwinding->limit || (address == 0 && !unwinding->inner_own)) {
         unwinding->whole = true;
         return _URC_END_OF_STACK;
+    }
+    if (unwinding->inner_own && !ct_is_own_code(address) &&
+        ct_code_of(address) == 0) {
+        return _URC_END_OF_STACK; /* no return address at all */
     }
     if (unwinding->n == unwinding->max) {
         return _URC_END_OF_STACK;
@@ -73,11 +113,12 @@ visit(struct _Unwind_Context *context, void *opaque)
     unwinding->frames[unwinding->n++] =
         (struct ct_unwound){(const uintptr_t *)slot, address};
     unwinding->inner_fp = fp;
+    unwinding->inner_own = ct_is_own_code(address);
     if (is_program_start(address)) {
         unwinding->whole = true;
         return _URC_END_OF_STACK;
     }
-    if (ct_is_own_code(address) && (fp < sp || fp > unwinding->limit)) {
+    if (unwinding->inner_own && (fp < sp || fp > unwinding->limit)) {
         return _URC_END_OF_STACK;
     }
     return _URC_NO_REASON;

@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * test-retell.c - when the live state is told again; the clock is the test's
+ */
+#include <stdlib.h>
+
+#include "ct/retell.h"
+#include "retell.h"
+
+#include "ct/emit.h"
+#include "told.h"
+
+#include "lib/tap.h"
+
+enum { SECOND = 1000000000 };
+
+static const char first_recording, second_recording;
+
+static void test_attach(void)
+{
+    struct ct_retell retell = {.period_ns = SECOND};
+    enum ct_tell_reason reason;
+
+    tap_check(!ct_retell_is_due(&retell, NULL, 0, &reason));
+    tap_check(ct_retell_is_due(&retell, &first_recording, 1, &reason));
+    tap_equal(reason, CT_TELL_REASON_START);
+    tap_check(!ct_retell_is_due(&retell, &first_recording, 2, &reason));
+    /* again soon, since LTTng may have dropped the first */
+    tap_check(ct_retell_is_due(&retell, &first_recording,
+                               1 + CT_RETELL_AGAIN_NS, &reason));
+    tap_equal(reason, CT_TELL_REASON_PERIOD);
+    /* a second recording joins */
+    tap_check(ct_retell_is_due(&retell, &second_recording,
+                               2 + CT_RETELL_AGAIN_NS, &reason));
+    tap_equal(reason, CT_TELL_REASON_ATTACH);
+    /* all leave, one comes back */
+    tap_check(!ct_retell_is_due(&retell, NULL, SECOND, &reason));
+    tap_check(ct_retell_is_due(&retell, &second_recording, SECOND, &reason));
+    tap_equal(reason, CT_TELL_REASON_ATTACH);
+    tap_equal(retell.tellings, 4);
+}
+
+static void test_period(void)
+{
+    struct ct_retell retell = {.period_ns = SECOND};
+    enum ct_tell_reason reason;
+    unsigned told = 0;
+
+    for (uint64_t now_ns = 5; now_ns < 10ul * SECOND; now_ns += SECOND / 100) {
+        told += (unsigned)ct_retell_is_due(&retell, &first_recording, now_ns,
+                                           &reason);
+    }
+    /* at once, again, and then every second up to the tenth */
+    tap_equal(told, 2 + 9);
+}
+
+static void test_no_period(void)
+{
+    struct ct_retell retell = {.period_ns = 0};
+    enum ct_tell_reason reason;
+    unsigned told = 0;
+
+    for (uint64_t now_ns = 5; now_ns < 10ul * SECOND; now_ns += SECOND / 100) {
+        told += (unsigned)ct_retell_is_due(&retell, &first_recording, now_ns,
+                                           &reason);
+    }
+    tap_equal(told, 2);
+}
+
+static unsigned tellings;
+static uint64_t last_telling;
+
+static void tell(uint64_t telling)
+{
+    tellings++;
+    last_telling = telling;
+    ct_retell_poll(); /* from inside: returns at once */
+}
+
+static void test_poll(void)
+{
+    static struct ct_teller one = {.tell = tell}, two = {.tell = tell};
+
+    fake_recording = NULL;
+    ct_retell_register(&one);
+    ct_retell_register(&two);
+    ct_retell_poll();
+    tap_equal(tellings, 0);
+    fake_recording = &first_recording;
+    ct_retell_poll();
+    tap_equal(tellings, 2);
+    tap_equal(last_telling, 1);
+    tap_equal(told_last_state(), CT_EV_STATE_END);
+    fake_recording = &second_recording;
+    ct_retell_poll();
+    tap_equal(tellings, 4);
+    tap_equal(last_telling, 2);
+    fake_recording = NULL;
+    ct_retell_poll();
+    tap_equal(tellings, 4);
+}
+
+int main(void)
+{
+    tap_run("due/attach", test_attach);
+    tap_run("due/period", test_period);
+    tap_run("due/no-period", test_no_period);
+    tap_run("poll/tells-all", test_poll);
+    return tap_end();
+}
