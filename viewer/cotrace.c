@@ -16,14 +16,23 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "commands/analyse.h"
 #include "out/inert.h"
 
 static const struct ct_command commands[] = {
 #ifdef CT_WITH_RECORD
-    {"record", "[OPTION...] [--] PROGRAM [ARG...]",
-     "run a program and record it", ct_command_record},
+    {"record", "run a program and record it", ct_command_record},
 #endif
-    {NULL, NULL, NULL, NULL},
+#ifdef CT_WITH_VIEWS
+    {"stat", "totals: requests, latency, states, contexts, workers",
+     ct_command_view},
+    {"requests", "every request, and where its time went", ct_command_view},
+    {"backtrace", "the stack that was cut, joined back to main",
+     ct_command_view},
+    {"render", "the whole trace as a file for another viewer",
+     ct_command_render},
+#endif
+    {NULL, NULL, NULL},
 };
 
 /* One write, so that lines of two processes on one stderr do not mix. */

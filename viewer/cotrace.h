@@ -20,8 +20,7 @@ enum ct_exit {
 
 struct ct_command {
     const char *name;
-    const char *arguments; /* of the usage line */
-    const char *summary;   /* a few words for the list of commands */
+    const char *summary; /* a few words for the list of commands */
     int (*run)(int argc, char **argv); /* argv[0]: the command's name */
 };
 

@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * fake_analyzer.c - the analyzer's doors as the viewer's tests need them
+ *
+ * Function names are made of the address, so that every label can be foretold;
+ * the results of stat and backtrace are what the test has put into fake_stat
+ * and fake_backtrace.
+ */
+#include "fake_analyzer.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+struct ct_stat_result fake_stat;
+struct ct_backtrace fake_backtrace;
+
+struct ct_symbols {
+    GHashTable *names;
+};
+
+struct ct_symbols *ct_symbols_new(const struct ct_images *images)
+{
+    struct ct_symbols *symbols = g_new0(struct ct_symbols, 1);
+
+    symbols->names = g_hash_table_new_full(NULL, NULL, NULL, g_free);
+    return symbols;
+}
+
+void ct_symbols_free(struct ct_symbols *symbols)
+{
+    if (symbols) {
+        g_hash_table_destroy(symbols->names);
+        g_free(symbols);
+    }
+}
+
+const char *ct_symbols_function(struct ct_symbols *symbols, int32_t pid,
+                                uint64_t address, bool is_return)
+{
+    char *name;
+
+    if (address >= FAKE_NAMELESS) {
+        return NULL;
+    }
+    name = g_hash_table_lookup(symbols->names, GSIZE_TO_POINTER(address));
+    if (!name) {
+        name = g_strdup_printf("fn_%" PRIx64, address);
+        g_hash_table_insert(symbols->names, GSIZE_TO_POINTER(address), name);
+    }
+    return name;
+}
+
+const char *ct_state_word(enum ct_state state)
+{
+    static const char *const words[CT_STATES] = {
+        "running",    "runnable", "work-queued", "work-running", "work-done",
+        "work",       "io",       "lock",        "timer",        "children",
+        "completing", "queue",    "unknown",
+    };
+
+    return words[state];
+}
+
+const char *ct_cause_word(enum ct_cause_kind kind)
+{
+    static const char *const words[] = {
+        "none",  "holder", "loop",   "worker",
+        "spawn", "child",  "device", "unknown",
+    };
+
+    return words[kind];
+}
+
+const char *ct_boundary_word(enum ct_boundary boundary)
+{
+    static const char *const words[] = {
+        "none",       "coroutine", "bottom-half",  "timer",
+        "fd-handler", "work-item", "worker-spawn", "thread",
+    };
+
+    return words[boundary];
+}
+
+/* --- results that the test has made -----------------------------------------
+ */
+
+struct ct_stat {
+    struct ct_consumer consumer;
+};
+
+struct ct_stat *ct_stat_new(void)
+{
+    return g_new0(struct ct_stat, 1);
+}
+
+struct ct_consumer *ct_stat_consumer(struct ct_stat *stat)
+{
+    return &stat->consumer;
+}
+
+const struct ct_stat_result *ct_stat_get(const struct ct_stat *stat)
+{
+    return &fake_stat;
+}
+
+void ct_stat_free(struct ct_stat *stat)
+{
+    g_free(stat);
+}
+
+struct ct_backtrace_query {
+    struct ct_consumer consumer;
+};
+
+struct ct_backtrace_query *ct_backtrace_new(enum ct_backtrace_of of,
+                                            uint64_t id, int32_t pid,
+                                            int64_t at_ns)
+{
+    return g_new0(struct ct_backtrace_query, 1);
+}
+
+struct ct_consumer *ct_backtrace_consumer(struct ct_backtrace_query *query)
+{
+    return &query->consumer;
+}
+
+const struct ct_backtrace *ct_backtrace_result(
+    const struct ct_backtrace_query *query)
+{
+    return &fake_backtrace;
+}
+
+void ct_backtrace_free(struct ct_backtrace_query *query)
+{
+    g_free(query);
+}

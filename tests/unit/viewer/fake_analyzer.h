@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * fake_analyzer.h - the analyzer's doors as the viewer's tests need them
+ *
+ * Model:    link fake_analyzer.c instead of the analyzer; put results into the
+ *           variables before the view finishes.
+ * Depends:  ct/stat.h, ct/backtrace.h.
+ */
+#ifndef FAKE_ANALYZER_H
+#define FAKE_ANALYZER_H
+
+#include "ct/backtrace.h"
+#include "ct/stat.h"
+
+/* Functions from here on have no name. */
+#define FAKE_NAMELESS UINT64_C(0x7f0000000000)
+
+extern struct ct_stat_result fake_stat;
+extern struct ct_backtrace fake_backtrace;
+
+#endif

@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * test-terminal.c - widths, cuts, quantities, tables
+ */
+#include <glib.h>
+
+#include "out/terminal.h"
+
+static void test_width(void)
+{
+    g_assert_cmpuint(ct_text_width(""), ==, 0);
+    g_assert_cmpuint(ct_text_width("abc"), ==, 3);
+    g_assert_cmpuint(ct_text_width("\u00b5s"), ==, 2);
+    g_assert_cmpuint(ct_text_width("\u4e16\u754c"), ==, 4);
+    g_assert_cmpuint(ct_text_width("e\u0301"), ==, 1);
+    g_assert_cmpuint(ct_text_width("\033[31mabc\033[0m"), ==, 3);
+}
+
+static void expect_cut(const struct ct_text *text, const char *whole,
+                       unsigned columns, const char *wanted)
+{
+    GString *line = g_string_new(whole);
+
+    ct_text_cut(text, line, columns);
+    g_assert_cmpstr(line->str, ==, wanted);
+    g_string_free(line, TRUE);
+}
+
+static void test_cut(void)
+{
+    struct ct_text plain = {.utf8 = false};
+    struct ct_text utf8 = {.utf8 = true, .colour = true};
+
+    expect_cut(&plain, "abcdef", 0, "abcdef");
+    expect_cut(&plain, "abcdef", 6, "abcdef");
+    expect_cut(&plain, "abcdef", 5, "abcd~");
+    expect_cut(&utf8, "\033[31mabcdef\033[0m", 4, "\033[31mabc\033[0m\u2026");
+    expect_cut(&utf8, "\u4e16\u754cx", 4, "\u4e16\033[0m\u2026");
+}
+
+static void expect_ns(bool utf8, int64_t ns, const char *wanted)
+{
+    struct ct_text text = {.utf8 = utf8};
+    GString *line = g_string_new(NULL);
+
+    ct_text_ns(&text, line, ns);
+    g_assert_cmpstr(line->str, ==, wanted);
+    g_string_free(line, TRUE);
+}
+
+static void test_quantities(void)
+{
+    GString *line = g_string_new(NULL);
+
+    expect_ns(true, 0, "0 ns");
+    expect_ns(true, 999, "999 ns");
+    expect_ns(true, 1000, "1.000 \u00b5s");
+    expect_ns(false, 134256, "134.2 us");
+    expect_ns(false, 13425600, "13.42 ms");
+    expect_ns(false, 999999999, "999.9 ms");
+    expect_ns(false, 61000000000, "61.00 s");
+    expect_ns(false, -1500, "-1.500 us");
+    expect_ns(false, INT64_MIN, "-9223372036.8 s");
+    ct_text_count(line, 0);
+    g_string_append_c(line, '|');
+    ct_text_count(line, 999);
+    g_string_append_c(line, '|');
+    ct_text_count(line, 1000);
+    g_string_append_c(line, '|');
+    ct_text_count(line, 1234567);
+    g_assert_cmpstr(line->str, ==, "0|999|1 000|1 234 567");
+    g_string_free(line, TRUE);
+}
+
+/* Columns are as wide as what has come, and never narrower again. */
+static void test_table(void)
+{
+    struct ct_table table = {
+        .n_columns = 3,
+        .columns = {{"N", true, 3}, {"NAME", false, 0}, {"REST", false, 0}}};
+    static const char *const rows[][3] = {
+        {"1", "a", "x"},
+        {"12345", "abcdefg", "\u00b5"},
+        {"2", "", ""},
+    };
+    struct ct_out *out = ct_out_memory();
+
+    table.text.out = out;
+    ct_table_titles(&table);
+    for (unsigned i = 0; i < G_N_ELEMENTS(rows); i++) {
+        ct_table_row(&table, rows[i]);
+    }
+    *ct_out_room(out) = '\0';
+    g_assert_cmpstr(out->buffer, ==,
+                    "  N  NAME  REST\n"
+                    "  1  a     x\n"
+                    "12345  abcdefg  \u00b5\n"
+                    "    2\n");
+    ct_out_close(out, false, NULL);
+}
+
+int main(int argc, char **argv)
+{
+    g_test_init(&argc, &argv, NULL);
+    g_test_add_func("/terminal/width", test_width);
+    g_test_add_func("/terminal/cut", test_cut);
+    g_test_add_func("/terminal/quantities", test_quantities);
+    g_test_add_func("/terminal/table", test_table);
+    return g_test_run();
+}

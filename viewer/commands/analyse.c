@@ -1,0 +1,310 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * analyse.c - every command that is one pass over a trace and one view of it
+ *
+ * Signals: SIGINT, SIGTERM and SIGHUP stop the pass, so that everything that
+ * was opened is closed and removed in the usual way, and then end the process
+ * as they would have.  A reader that went away (EPIPE) ends it like SIGPIPE:
+ * quietly, and so that a shell sees it.
+ */
+#include "commands/analyse.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <signal.h>
+#include <stdio.h>
+
+#include "cotrace.h"
+#include "ct/trace.h"
+#include "out/terminal.h"
+#include "views.h"
+
+/* --- interruption -----------------------------------------------------------
+ */
+
+static volatile sig_atomic_t ended_by;
+/* The pass reads `failed` between events; a signal sets it. */
+static struct ct_consumer interrupt;
+
+static void on_signal(int number)
+{
+    ended_by = number;
+    interrupt.failed = true;
+}
+
+static bool interrupt_finish(struct ct_consumer *consumer,
+                             const struct ct_summary *summary, GError **error)
+{
+    if (ended_by) {
+        g_set_error(error, CT_VIEW_ERROR, 0, "interrupted");
+    }
+    return !ended_by;
+}
+
+static void catch_signals(void)
+{
+    static const int numbers[] = {SIGINT, SIGTERM, SIGHUP};
+    struct sigaction action = {.sa_handler = on_signal,
+                               .sa_flags = SA_RESETHAND};
+
+    interrupt.finish = interrupt_finish;
+    for (unsigned i = 0; i < G_N_ELEMENTS(numbers); i++) {
+        struct sigaction old;
+
+        /* nohup and shells without job control ignore some: they stay so */
+        if (!sigaction(numbers[i], NULL, &old) && old.sa_handler != SIG_IGN) {
+            sigaction(numbers[i], &action, NULL);
+        }
+    }
+    signal(SIGPIPE, SIG_IGN);
+}
+
+static void end_by(int number)
+{
+    signal(number, SIG_DFL);
+    raise(number);
+}
+
+/* --- one pass ---------------------------------------------------------------
+ */
+
+static void on_warning(const char *text, void *data)
+{
+    ct_progress_clear(data);
+    ct_warning("%s", text);
+}
+
+static void on_progress(uint64_t bytes, uint64_t total_bytes, void *data)
+{
+    ct_progress_tell(data, bytes, total_bytes);
+}
+
+static int pass(const struct ct_view *view, const struct ct_settings *settings,
+                const char *trace)
+{
+    g_autoptr(GError) error = NULL;
+    struct ct_progress progress;
+    struct ct_trace_options options = {on_warning, on_progress, &progress};
+    struct ct_consumer
+        *consumers[G_N_ELEMENTS(((struct ct_view_run *)0)->consumers) + 1] = {
+            &interrupt};
+    struct ct_view_run *run = ct_view_open(view, settings, &error);
+    bool done, is_gone;
+
+    if (!run) {
+        return ct_error("%s", error->message);
+    }
+    for (unsigned i = 0; run->consumers[i]; i++) {
+        consumers[i + 1] = run->consumers[i];
+    }
+    ct_progress_init(&progress, !run->streams || !run->out->is_terminal);
+    done = ct_trace_run(trace, &options, consumers, &error);
+    ct_progress_clear(&progress);
+    is_gone = run->out->error == EPIPE;
+    done = ct_view_close(run, done, done ? &error : NULL) && done;
+    if (ended_by) {
+        end_by(ended_by);
+    }
+    if (done) {
+        return CT_EXIT_OK;
+    }
+    if (is_gone || g_error_matches(error, CT_OUT_ERROR, EPIPE)) {
+        end_by(SIGPIPE);
+    }
+    return ct_error("%s", error->message);
+}
+
+/* --- the command line -------------------------------------------------------
+ */
+
+static void print_help(const char *command, const struct ct_view *view,
+                       unsigned taken, const char *arguments)
+{
+    printf("usage: cotrace %s %s\n\n%s\n", command, arguments, view->summary);
+    if (view->details) {
+        printf("\n%s\n", view->details);
+    }
+    printf("\noptions:\n");
+    for (const struct ct_option *option = ct_options; option->name; option++) {
+        g_autofree char *words = NULL;
+
+        if (!(taken & option->bit)) {
+            continue;
+        }
+        words = g_strdup_printf("%c%c%s--%s%s%s", option->letter ? '-' : ' ',
+                                option->letter ? option->letter : ' ',
+                                option->letter ? ", " : "  ", option->name,
+                                option->argument ? "=" : "",
+                                option->argument ? option->argument : "");
+        printf("  %-24s  %s\n", words, option->help);
+    }
+    printf("  %-24s  this text\n", "    --help");
+}
+
+/*
+ * getopt's tables from ours.  An option's value in `longs` is its place in
+ * ct_options, moved out of the way of letters.
+ */
+#define PLACE 256
+
+static void make_tables(unsigned taken, struct option *longs, char *letters)
+{
+    unsigned n = 0;
+
+    *letters++ = ':';
+    for (unsigned i = 0; ct_options[i].name; i++) {
+        const struct ct_option *option = &ct_options[i];
+
+        if (!(taken & option->bit)) {
+            continue;
+        }
+        longs[n++] = (struct option){
+            .name = option->name,
+            .has_arg = option->argument ? required_argument : no_argument,
+            .val = PLACE + (int)i,
+        };
+        if (option->letter) {
+            *letters++ = option->letter;
+            if (option->argument) {
+                *letters++ = ':';
+            }
+        }
+    }
+    longs[n++] = (struct option){.name = "help", .val = 'h'};
+    longs[n] = (struct option){.name = NULL};
+    *letters++ = 'h';
+    *letters = '\0';
+}
+
+static const struct ct_option *chosen(int value)
+{
+    if (value >= PLACE) {
+        return &ct_options[value - PLACE];
+    }
+    for (const struct ct_option *option = ct_options; option->name; option++) {
+        if (option->letter == value) {
+            return option;
+        }
+    }
+    return NULL;
+}
+
+/* CT_EXIT_OK with @ret_trace NULL: --help has been answered. */
+static int parse(int argc, char **argv, const struct ct_view *view,
+                 struct ct_settings *settings, const char **ret_trace)
+{
+    struct option longs[32];
+    char letters[64];
+    int value;
+
+    make_tables(view->options, longs, letters);
+    opterr = 0;
+    optind = 1;
+    *ret_trace = NULL;
+    while ((value = getopt_long(argc, argv, letters, longs, NULL)) != -1) {
+        g_autoptr(GError) error = NULL;
+        const struct ct_option *option;
+
+        if (value == 'h') {
+            print_help(argv[0], view, view->options, view->arguments);
+            return CT_EXIT_OK;
+        }
+        if (value == '?' && optopt && optopt < PLACE) {
+            return ct_usage_error(argv[0], "-%c: no such option", optopt);
+        }
+        if (value == '?') {
+            return ct_usage_error(argv[0], "%s: not understood",
+                                  argv[optind - 1]);
+        }
+        if (value == ':') {
+            return ct_usage_error(argv[0], "%s: needs a value",
+                                  argv[optind - 1]);
+        }
+        option = chosen(value);
+        if (!ct_settings_set(settings, view, option->name, optarg, &error)) {
+            return ct_usage_error(argv[0], "--%s", error->message);
+        }
+    }
+    if (optind >= argc) {
+        return ct_usage_error(argv[0], "no trace given");
+    }
+    if (optind + 1 < argc) {
+        return ct_usage_error(argv[0], "%s: only one trace can be given",
+                              argv[optind + 1]);
+    }
+    *ret_trace = argv[optind];
+    return CT_EXIT_OK;
+}
+
+int ct_command_view(int argc, char **argv)
+{
+    const struct ct_view *view = ct_view_find(argv[0]);
+    const char *trace;
+    struct ct_settings settings;
+    int status;
+
+    ct_settings_init(&settings);
+    status = parse(argc, argv, view, &settings, &trace);
+    if (trace) {
+        catch_signals();
+        status = pass(view, &settings, trace);
+    }
+    ct_settings_fini(&settings);
+    return status;
+}
+
+/* --- render: the view is chosen by the output
+ * --------------------------------- */
+
+static const struct ct_view *view_by_suffix(const char *path)
+{
+    for (const struct ct_view *view = ct_views; view->name; view++) {
+        if (view->suffix && g_str_has_suffix(path, view->suffix)) {
+            return view;
+        }
+    }
+    return NULL;
+}
+
+static int render(const char *command, const struct ct_settings *settings,
+                  const char *trace)
+{
+    const struct ct_view *view;
+
+    if (!settings->path) {
+        return ct_usage_error(command, "no output given (-o FILE)");
+    }
+    view = settings->format ? ct_view_find(settings->format)
+                            : view_by_suffix(settings->path);
+    if (!view) {
+        return ct_usage_error(command,
+                              "%s: its suffix says no format, and there is no "
+                              "--format",
+                              settings->path);
+    }
+    catch_signals();
+    return pass(view, settings, trace);
+}
+
+int ct_command_render(int argc, char **argv)
+{
+    static const struct ct_view any = {
+        .name = "render",
+        .options = CT_OPTION_PATH | CT_OPTION_FORMAT,
+        .arguments = "TRACE -o FILE [--format=chrome]",
+        .summary = "the whole trace as a file for another viewer",
+        .details = "chrome (.json): a timeline for ui.perfetto.dev, "
+                   "speedscope.app and\nchrome://tracing",
+    };
+    const char *trace;
+    struct ct_settings settings;
+    int status;
+
+    ct_settings_init(&settings);
+    status = parse(argc, argv, &any, &settings, &trace);
+    if (trace) {
+        status = render(argv[0], &settings, trace);
+    }
+    ct_settings_fini(&settings);
+    return status;
+}

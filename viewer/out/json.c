@@ -1,0 +1,288 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * json.c - a writer of JSON that owns commas, escapes and nesting
+ *
+ * One object of a timeline has some ten values, and a timeline has millions of
+ * objects: every value is put into the buffer directly, and a string that
+ * needs no escapes is one scan and one copy.
+ *
+ * `comma` belongs to the current level.  It is not stored for outer levels: an
+ * outer level to which we return has just got an element, so it is true.
+ */
+#include "out/json.h"
+
+#include "ct/pre.h"
+#include "out/inert.h"
+
+static const char pairs[] = "00010203040506070809"
+                            "10111213141516171819"
+                            "20212223242526272829"
+                            "30313233343536373839"
+                            "40414243444546474849"
+                            "50515253545556575859"
+                            "60616263646566676869"
+                            "70717273747576777879"
+                            "80818283848586878889"
+                            "90919293949596979899";
+
+unsigned ct_digits(char *to, uint64_t value)
+{
+    char digits[20];
+    unsigned at = sizeof(digits);
+
+    while (value >= 100) {
+        at -= 2;
+        memcpy(digits + at, pairs + 2 * (value % 100), 2);
+        value /= 100;
+    }
+    if (value >= 10) {
+        at -= 2;
+        memcpy(digits + at, pairs + 2 * value, 2);
+    } else {
+        digits[--at] = (char)('0' + value);
+    }
+    memcpy(to, digits + at, sizeof(digits) - at);
+    return (unsigned)sizeof(digits) - at;
+}
+
+unsigned ct_digits_us(char *to, int64_t value_ns)
+{
+    /* Negated as unsigned: the least integer has no positive twin. */
+    uint64_t value = value_ns < 0 ? -(uint64_t)value_ns : (uint64_t)value_ns;
+    unsigned decimals = (unsigned)(value % 1000);
+    unsigned n = 0;
+
+    if (value_ns < 0) {
+        to[n++] = '-';
+    }
+    n += ct_digits(to + n, value / 1000);
+    to[n++] = '.';
+    to[n++] = (char)('0' + decimals / 100);
+    memcpy(to + n, pairs + (size_t)2 * (decimals % 100), 2);
+    return n + 2;
+}
+
+void ct_json_init(struct ct_json *json, struct ct_out *out)
+{
+    *json = (struct ct_json){.out = out};
+}
+
+static bool in_object(const struct ct_json *json)
+{
+    return json->objects >> json->depth & 1;
+}
+
+/* Room for the next element, its comma written. */
+static char *element(struct ct_json *json)
+{
+    char *to = ct_out_room(json->out);
+
+    if (json->comma) {
+        *to++ = ',';
+        ct_out_used(json->out, 1);
+    }
+    json->comma = true;
+    if (json->depth == json->lines_depth && json->depth) {
+        *to++ = '\n';
+        ct_out_used(json->out, 1);
+    }
+    return to;
+}
+
+static char *value(struct ct_json *json)
+{
+    if (json->keyed) {
+        json->keyed = false;
+        return ct_out_room(json->out);
+    }
+    ct_pre("json-value/has-key", !in_object(json));
+    return element(json);
+}
+
+static void put(struct ct_json *json, const char *text, size_t length)
+{
+    memcpy(value(json), text, length);
+    ct_out_used(json->out, length);
+}
+
+static void open_level(struct ct_json *json, char bracket, bool is_object)
+{
+    put(json, &bracket, 1);
+    ct_pre("json-open/depth", json->depth + 1 < CT_JSON_DEPTH);
+    json->depth++;
+    json->objects &= ~(UINT32_C(1) << json->depth);
+    json->objects |= (uint32_t)is_object << json->depth;
+    json->comma = false;
+}
+
+static void close_level(struct ct_json *json, char bracket)
+{
+    *ct_out_room(json->out) = bracket;
+    ct_out_used(json->out, 1);
+    json->depth--;
+    json->comma = true;
+}
+
+void ct_json_object(struct ct_json *json)
+{
+    open_level(json, '{', true);
+}
+
+void ct_json_object_end(struct ct_json *json)
+{
+    ct_pre("json-end/object", json->depth && in_object(json) && !json->keyed);
+    close_level(json, '}');
+}
+
+void ct_json_array(struct ct_json *json)
+{
+    open_level(json, '[', false);
+}
+
+void ct_json_array_end(struct ct_json *json)
+{
+    ct_pre("json-end/array", json->depth && !in_object(json));
+    close_level(json, ']');
+}
+
+void ct_json_key_text(struct ct_json *json, const char *quoted, size_t length)
+{
+    ct_pre("json-key/in-object", in_object(json) && !json->keyed);
+    memcpy(element(json), quoted, length);
+    ct_out_used(json->out, length);
+    json->keyed = true;
+}
+
+void ct_json_null(struct ct_json *json)
+{
+    put(json, "null", 4);
+}
+
+void ct_json_bool(struct ct_json *json, bool is_true)
+{
+    put(json, is_true ? "true" : "false", is_true ? 4 : 5);
+}
+
+void ct_json_u64(struct ct_json *json, uint64_t number)
+{
+    char *to = value(json);
+
+    ct_out_used(json->out, ct_digits(to, number));
+}
+
+void ct_json_i64(struct ct_json *json, int64_t number)
+{
+    char *to = value(json);
+    unsigned n = 0;
+
+    if (number < 0) {
+        to[n++] = '-';
+    }
+    n += ct_digits(to + n, number < 0 ? -(uint64_t)number : (uint64_t)number);
+    ct_out_used(json->out, n);
+}
+
+void ct_json_us(struct ct_json *json, int64_t value_ns)
+{
+    char *to = value(json);
+
+    ct_out_used(json->out, ct_digits_us(to, value_ns));
+}
+
+static const char hex[] = "0123456789abcdef";
+
+void ct_json_hex(struct ct_json *json, uint64_t number)
+{
+    char *to = value(json);
+    unsigned n = 0;
+    int shift = 60;
+
+    memcpy(to, "\"0x", 3);
+    n = 3;
+    while (shift && !(number >> shift)) {
+        shift -= 4;
+    }
+    for (; shift >= 0; shift -= 4) {
+        to[n++] = hex[number >> shift & 0xf];
+    }
+    to[n++] = '"';
+    ct_out_used(json->out, n);
+}
+
+static bool plain(unsigned char byte)
+{
+    return byte >= 0x20 && byte < 0x7f && byte != '"' && byte != '\\';
+}
+
+static unsigned escape(char *to, uint32_t character)
+{
+    if (character == '"' || character == '\\') {
+        to[0] = '\\';
+        to[1] = (char)character;
+        return 2;
+    }
+    if (character == '\n' || character == '\t') {
+        to[0] = '\\';
+        to[1] = character == '\n' ? 'n' : 't';
+        return 2;
+    }
+    /* Everything that must be escaped lies in the first plane. */
+    memcpy(to, "\\u", 2);
+    for (unsigned i = 0; i < 4; i++) {
+        to[2 + i] = hex[character >> (12 - 4 * i) & 0xf];
+    }
+    return 6;
+}
+
+void ct_json_string(struct ct_json *json, const char *text)
+{
+    if (!text) {
+        ct_json_null(json);
+        return;
+    }
+    put(json, "\"", 1);
+    while (*text) {
+        size_t run = 0;
+        uint32_t character;
+        unsigned length;
+        char *to;
+
+        while (plain((unsigned char)text[run])) {
+            run++;
+        }
+        if (run) {
+            ct_out_write(json->out, text, run);
+            text += run;
+            continue;
+        }
+        length = ct_utf8_next(text, &character);
+        to = ct_out_room(json->out);
+        if (!length) {
+            memcpy(to, "\xef\xbf\xbd", 3);
+            ct_out_used(json->out, 3);
+            text++;
+        } else if (length == 1 || ct_inert_unsafe(character)) {
+            ct_out_used(json->out, escape(to, character));
+            text += length;
+        } else {
+            memcpy(to, text, length);
+            ct_out_used(json->out, length);
+            text += length;
+        }
+    }
+    ct_out_write(json->out, "\"", 1);
+}
+
+void ct_json_line(struct ct_json *json)
+{
+    if (!json->depth) {
+        json->comma = false;
+    }
+    ct_out_line(json->out);
+}
+
+void ct_json_verbatim(struct ct_json *json, const char *text, size_t length)
+{
+    (void)value(json);
+    ct_out_write(json->out, text, length);
+}

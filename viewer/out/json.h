@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * out/json.h - a writer of JSON that owns commas, escapes and nesting
+ *
+ * Model:    begin/end of objects and arrays, keys and values in the order of
+ *           the text; a value stands in an array, after a key, or alone at the
+ *           top.  Text goes straight to a struct ct_out; nothing is kept, so a
+ *           document may be of any length.
+ * Threads:  one at a time.
+ * Memory:   the writer is the caller's, without anything to free.
+ * Errors:   misuse aborts (key outside an object, value without its key, wrong
+ *           end); what the output can't take is the struct ct_out's to tell.
+ * Numbers:  integers only, exact; no value passes through a double.
+ * Strings:  any bytes; what is no UTF-8 becomes U+FFFD, and characters that
+ *           could act on a terminal (out/inert.h) are written as \uXXXX.
+ * Depends:  out/file.h.
+ */
+#ifndef CT_OUT_JSON_H
+#define CT_OUT_JSON_H
+
+#include "out/file.h"
+
+#define CT_JSON_DEPTH 32
+
+struct ct_json {
+    struct ct_out *out;
+    uint32_t objects; /* bit n: level n is an object, else an array */
+    unsigned depth;
+    bool comma;           /* the level has an element already */
+    bool keyed;           /* a key waits for its value */
+    unsigned lines_depth; /* elements of this level begin a line; 0: none */
+};
+
+void ct_json_init(struct ct_json *json, struct ct_out *out);
+
+void ct_json_object(struct ct_json *json);
+void ct_json_object_end(struct ct_json *json);
+void ct_json_array(struct ct_json *json);
+void ct_json_array_end(struct ct_json *json);
+
+/** ct_json_key() - @name: a string literal without characters to escape */
+#define ct_json_key(json, name) \
+    ct_json_key_text(json, "\"" name "\":", sizeof(name) + 2)
+
+void ct_json_key_text(struct ct_json *json, const char *quoted, size_t length);
+
+void ct_json_null(struct ct_json *json);
+void ct_json_bool(struct ct_json *json, bool value);
+void ct_json_u64(struct ct_json *json, uint64_t value);
+void ct_json_i64(struct ct_json *json, int64_t value);
+void ct_json_string(struct ct_json *json, const char *text); /* NULL: null */
+void ct_json_hex(struct ct_json *json, uint64_t value);      /* "0x..." */
+
+/** ct_json_us() - nanoseconds as microseconds with three decimals */
+void ct_json_us(struct ct_json *json, int64_t value_ns);
+
+/** ct_json_id() - an id or a number of which 0 means "none": null */
+static inline void ct_json_id(struct ct_json *json, uint64_t id)
+{
+    if (id) {
+        ct_json_u64(json, id);
+    } else {
+        ct_json_null(json);
+    }
+}
+
+/** ct_json_line() - end a line of a document or of JSON Lines */
+void ct_json_line(struct ct_json *json);
+
+/** ct_json_verbatim() - text that is already JSON as the next value */
+void ct_json_verbatim(struct ct_json *json, const char *text, size_t length);
+
+/** ct_digits() - decimal digits of @value; Return: how many (at most 20) */
+unsigned ct_digits(char *to, uint64_t value);
+
+/** ct_digits_us() - @value_ns / 1000 with three decimals; at most 22 */
+unsigned ct_digits_us(char *to, int64_t value_ns);
+
+#endif

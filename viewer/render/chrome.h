@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * render/chrome.h - between the two halves of the Chrome renderer
+ *
+ * Model:    chrome.c fills the tape while the pass goes on; chrome_json.c reads
+ *           it at the end and writes the file.
+ * Memory:   belongs to chrome.c.
+ * Depends:  the rooms beside it.
+ */
+#ifndef CT_RENDER_CHROME_H
+#define CT_RENDER_CHROME_H
+
+#include "ct/consumer.h"
+#include "out/file.h"
+#include "render/labels.h"
+#include "render/lanes.h"
+#include "render/tracks.h"
+
+struct ct_chrome {
+    struct ct_spool *tape;
+    struct ct_tracks tracks;
+    struct ct_labels *labels;
+    struct ct_lanes *lanes;
+};
+
+/** ct_chrome_write() - the whole file
+ * Return: false with @error: the tape can't be read or @out not be written. */
+bool ct_chrome_write(struct ct_chrome *chrome, struct ct_out *out,
+                     const struct ct_summary *summary, GError **error);
+
+#endif

@@ -1,0 +1,567 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * chrome_json.c - a timeline in Chrome's trace event format: tape to file
+ *
+ * What viewers make of the format, and how this file meets it:
+ * - Slices are B and E, not X: the ends of nested slices are then the same
+ *   text, and no viewer adds two rounded numbers and finds the inner one
+ *   longer.  They come in time order of each track, as the format demands.  A
+ *   slice without length is an X of no duration.
+ * - An E carries its B's name (speedscope compares it), and the arguments:
+ *   viewers that merge both lose nothing, and speedscope, which takes the
+ *   arguments of a B into its frame's name, shows plain names.
+ * - An arrow binds to the innermost slice that its viewer has open there, and
+ *   Perfetto draws it from that slice's end.  So it starts at an instant of
+ *   its own, which is where the cause was, and ends in the slice that it
+ *   caused, which begins there, or at an instant too.
+ * - An id of an arrow is used once.
+ */
+#include "render/chrome.h"
+
+#include "out/json.h"
+
+static const char *const categories[CT_SLICE_KINDS] = {
+    [CT_SLICE_POLL] = "poll",           [CT_SLICE_FDMON] = "poll",
+    [CT_SLICE_WAIT] = "poll",           [CT_SLICE_BH] = "bh",
+    [CT_SLICE_TIMER] = "timer",         [CT_SLICE_FD] = "fd",
+    [CT_SLICE_COROUTINE] = "coroutine", [CT_SLICE_WORK] = "work",
+    [CT_SLICE_THREAD] = "thread",
+};
+
+struct writer {
+    struct ct_json json;
+    struct ct_chrome *chrome;
+    uint64_t position; /* on the tape */
+    uint64_t n_flows;
+};
+
+/* --- pieces
+ * ------------------------------------------------------------------- */
+
+static void begin_event(struct writer *writer, const char *phase, int32_t pid,
+                        int32_t tid)
+{
+    struct ct_json *json = &writer->json;
+
+    ct_json_object(json);
+    ct_json_key(json, "ph");
+    ct_json_string(json, phase);
+    ct_json_key(json, "pid");
+    ct_json_i64(json, pid);
+    ct_json_key(json, "tid");
+    ct_json_i64(json, tid);
+}
+
+static void at(struct writer *writer, int64_t at_ns)
+{
+    ct_json_key(&writer->json, "ts");
+    ct_json_us(&writer->json, at_ns);
+}
+
+static void named(struct writer *writer, const char *category, const char *name)
+{
+    ct_json_key(&writer->json, "cat");
+    ct_json_string(&writer->json, category);
+    ct_json_key(&writer->json, "name");
+    ct_json_string(&writer->json, name);
+}
+
+static void begin_args(struct writer *writer)
+{
+    ct_json_key(&writer->json, "args");
+    ct_json_object(&writer->json);
+}
+
+static void end_args(struct writer *writer)
+{
+    ct_json_object_end(&writer->json);
+    ct_json_object_end(&writer->json);
+}
+
+static void no_args(struct writer *writer)
+{
+    ct_json_object_end(&writer->json);
+}
+
+static const char *text(const struct writer *writer, uint32_t label)
+{
+    return ct_labels_text(writer->chrome->labels, label);
+}
+
+/* --- metadata
+ * ----------------------------------------------------------------- */
+
+static void metadata_name(struct writer *writer, const char *what, int32_t pid,
+                          int32_t tid, const char *name)
+{
+    struct ct_json *json = &writer->json;
+
+    begin_event(writer, "M", pid, tid);
+    ct_json_key(json, "name");
+    ct_json_string(json, what);
+    begin_args(writer);
+    ct_json_key(json, "name");
+    ct_json_string(json, name);
+    end_args(writer);
+}
+
+static void metadata_index(struct writer *writer, const char *what, int32_t pid,
+                           int32_t tid, int index)
+{
+    struct ct_json *json = &writer->json;
+
+    begin_event(writer, "M", pid, tid);
+    ct_json_key(json, "name");
+    ct_json_string(json, what);
+    begin_args(writer);
+    ct_json_key(json, "sort_index");
+    ct_json_i64(json, index);
+    end_args(writer);
+}
+
+static void lane_names(struct writer *writer, int32_t pid)
+{
+    static const char *const words[CT_LANE_GROUPS] = {
+        [CT_LANES_OUTER] = "requests",
+        [CT_LANES_INNER] = "inner requests",
+    };
+    int index = -1000000;
+
+    for (unsigned group = 0; group < CT_LANE_GROUPS; group++) {
+        unsigned n = ct_lanes_count(writer->chrome->lanes, pid, group);
+
+        for (unsigned lane = 0; lane < n; lane++) {
+            g_autofree char *name =
+                n == 1 ? g_strdup(words[group])
+                       : g_strdup_printf("%s %u", words[group], lane + 1);
+            int32_t tid = CT_LANE_TID(group, lane);
+
+            metadata_name(writer, "thread_name", pid, tid, name);
+            metadata_index(writer, "thread_sort_index", pid, tid, index++);
+        }
+    }
+}
+
+static void process_names(struct writer *writer, int32_t pid, int index)
+{
+    const char *name = ct_labels_thread_name(writer->chrome->labels, pid, -1);
+    g_autofree char *number = g_strdup_printf("process %d", pid);
+
+    metadata_name(writer, "process_name", pid, pid, name ? name : number);
+    metadata_index(writer, "process_sort_index", pid, pid, index);
+    lane_names(writer, pid);
+}
+
+static void metadata(struct writer *writer)
+{
+    const GPtrArray *tracks = writer->chrome->tracks.all;
+    g_autoptr(GHashTable) seen = g_hash_table_new(NULL, NULL);
+
+    for (guint i = 0; i < tracks->len; i++) {
+        const struct ct_track *track = tracks->pdata[i];
+        const char *name = ct_labels_thread_name(writer->chrome->labels,
+                                                 track->pid, track->tid);
+        g_autofree char *number = g_strdup_printf("thread %d", track->tid);
+
+        if (g_hash_table_add(seen, GINT_TO_POINTER(track->pid))) {
+            process_names(writer, track->pid, (int)g_hash_table_size(seen));
+        }
+        metadata_name(writer, "thread_name", track->pid, track->tid,
+                      name ? name : number);
+        metadata_index(writer, "thread_sort_index", track->pid, track->tid,
+                       (int)i);
+    }
+}
+
+/* --- slices
+ * ------------------------------------------------------------------- */
+
+static void slice_args(struct writer *writer,
+                       const struct ct_tape_record *record)
+{
+    struct ct_json *json = &writer->json;
+    bool is_entity =
+        record->what == CT_SLICE_COROUTINE || record->what == CT_SLICE_WORK;
+
+    if (!is_entity && !record->flags) {
+        no_args(writer);
+        return;
+    }
+    begin_args(writer);
+    if (record->what == CT_SLICE_COROUTINE) {
+        ct_json_key(json, "coroutine");
+        ct_json_id(json, record->id);
+    } else if (record->what == CT_SLICE_WORK) {
+        ct_json_key(json, "work");
+        ct_json_id(json, record->id);
+    }
+    if (is_entity && record->more) {
+        ct_json_key(json, "request");
+        ct_json_u64(json, record->more);
+    }
+    if (record->flags & CT_TAPE_BEGAN_EARLIER) {
+        ct_json_key(json, "begin");
+        ct_json_string(json, "not seen");
+    }
+    if (record->flags & (CT_TAPE_OPEN | CT_TAPE_END_LOST)) {
+        ct_json_key(json, "end");
+        ct_json_string(json, record->flags & CT_TAPE_OPEN ? "after the trace"
+                                                          : "not seen");
+    }
+    end_args(writer);
+}
+
+static void slice(struct writer *writer, const struct ct_tape_record *record)
+{
+    const char *phase = record->kind == CT_TAPE_BEGIN ? "B"
+                        : record->kind == CT_TAPE_END ? "E"
+                                                      : "X";
+
+    begin_event(writer, phase, record->pid, record->tid);
+    at(writer, record->at_ns);
+    if (record->kind == CT_TAPE_POINT) {
+        ct_json_key(&writer->json, "dur");
+        ct_json_us(&writer->json, 0);
+    }
+    named(writer, categories[record->what], text(writer, record->label));
+    if (record->kind == CT_TAPE_BEGIN) {
+        no_args(writer);
+    } else {
+        slice_args(writer, record);
+    }
+}
+
+/* --- arrows
+ * ------------------------------------------------------------------- */
+
+static const struct {
+    const char *name;
+    const char *effect; /* NULL: a slice begins there */
+} edges[CT_EDGE_KINDS] = {
+    [CT_EDGE_SCHEDULE] = {"schedule", NULL},
+    [CT_EDGE_WAKE] = {"wake", NULL},
+    [CT_EDGE_SUBMIT] = {"submit", NULL},
+    [CT_EDGE_DONE] = {"work done", "complete"},
+    [CT_EDGE_RESUME] = {"resume", NULL},
+    [CT_EDGE_SPAWN] = {"spawn", "worker starts"},
+    [CT_EDGE_NOTIFY] = {"notify", "accept"},
+    [CT_EDGE_HAND_OVER] = {"hand over", "lock taken"},
+};
+
+static void instant(struct writer *writer, const char *name, int32_t pid,
+                    int32_t tid, int64_t at_ns,
+                    const struct ct_tape_record *record)
+{
+    struct ct_json *json = &writer->json;
+
+    begin_event(writer, "i", pid, tid);
+    at(writer, at_ns);
+    named(writer, "flow", name);
+    ct_json_key(json, "s");
+    ct_json_string(json, "t");
+    begin_args(writer);
+    ct_json_key(json, "id");
+    ct_json_id(json, record->id);
+    if (record->more) {
+        ct_json_key(json, "request");
+        ct_json_u64(json, record->more);
+    }
+    end_args(writer);
+}
+
+static void arrow_end(struct writer *writer, const char *phase,
+                      const char *name, int32_t pid, int32_t tid, int64_t at_ns)
+{
+    struct ct_json *json = &writer->json;
+
+    begin_event(writer, phase, pid, tid);
+    at(writer, at_ns);
+    named(writer, "flow", name);
+    ct_json_key(json, "id");
+    ct_json_u64(json, writer->n_flows);
+    if (phase[0] == 'f') {
+        ct_json_key(json, "bp");
+        ct_json_string(json, "e");
+    }
+    no_args(writer);
+}
+
+static void flow(struct writer *writer, const struct ct_tape_record *record)
+{
+    const char *name = edges[record->what].name;
+    const char *effect = edges[record->what].effect;
+
+    writer->n_flows++;
+    instant(writer, name, record->pid, record->tid, record->at_ns, record);
+    arrow_end(writer, "s", name, record->pid, record->tid, record->at_ns);
+    if (effect) {
+        instant(writer, effect, record->pid, record->to_tid, record->until_ns,
+                record);
+    }
+    arrow_end(writer, "f", name, record->pid, record->to_tid, record->until_ns);
+}
+
+/* --- counters and gaps
+ * -------------------------------------------------------- */
+
+static void counter(struct writer *writer, const struct ct_tape_record *record)
+{
+    struct ct_json *json = &writer->json;
+
+    begin_event(writer, "C", record->pid, record->tid);
+    at(writer, record->at_ns);
+    ct_json_key(json, "name");
+    ct_json_string(json, text(writer, record->label));
+    begin_args(writer);
+    switch ((enum ct_counter_kind)record->what) {
+    case CT_COUNTER_WORK_QUEUED:
+        ct_json_key(json, "work items");
+        break;
+    case CT_COUNTER_WORKERS_BUSY:
+        ct_json_key(json, "idle");
+        ct_json_i64(json, (int64_t)record->more);
+        ct_json_key(json, "busy");
+        break;
+    case CT_COUNTER_CO_SCHEDULED:
+        ct_json_key(json, "coroutines");
+        break;
+    case CT_COUNTER_REQUESTS:
+        ct_json_key(json, "in flight");
+        break;
+    default:
+        ct_json_key(json, "alive");
+        break;
+    }
+    ct_json_i64(json, (int64_t)record->id);
+    end_args(writer);
+}
+
+/* Which process it concerns is not known: told once, for all. */
+static void gap(struct writer *writer, const struct ct_tape_record *record)
+{
+    const GPtrArray *tracks = writer->chrome->tracks.all;
+    const struct ct_track *first = tracks->len ? tracks->pdata[0] : NULL;
+    struct ct_json *json = &writer->json;
+
+    if (!first) {
+        return;
+    }
+    begin_event(writer, "i", first->pid, first->tid);
+    at(writer, record->at_ns);
+    named(writer, "lost", "events lost");
+    ct_json_key(json, "s");
+    ct_json_string(json, "g");
+    begin_args(writer);
+    ct_json_key(json, "events");
+    if (record->id == UINT64_MAX) {
+        ct_json_null(json);
+    } else {
+        ct_json_u64(json, record->id);
+    }
+    ct_json_key(json, "until_us");
+    ct_json_us(json, record->until_ns);
+    end_args(writer);
+}
+
+/* --- requests
+ * ----------------------------------------------------------------- */
+
+static bool next(struct writer *writer, struct ct_tape_record *record)
+{
+    bool is_read = ct_spool_read(writer->chrome->tape, writer->position, record,
+                                 sizeof(*record));
+
+    writer->position += sizeof(*record);
+    return is_read;
+}
+
+static void segment(struct writer *writer, const struct ct_tape_record *record)
+{
+    const char *state = ct_state_word((enum ct_state)record->what);
+    struct ct_json *json = &writer->json;
+    bool is_point = record->at_ns == record->until_ns;
+
+    if (!is_point) {
+        begin_event(writer, "B", record->pid, record->tid);
+        at(writer, record->at_ns);
+        named(writer, "state", state);
+        no_args(writer);
+    }
+    begin_event(writer, is_point ? "X" : "E", record->pid, record->tid);
+    at(writer, record->until_ns);
+    if (is_point) {
+        ct_json_key(json, "dur");
+        ct_json_us(json, 0);
+    }
+    named(writer, "state", state);
+    if (!record->label && !record->to_tid) {
+        no_args(writer);
+        return;
+    }
+    begin_args(writer);
+    if (record->to_tid) {
+        ct_json_key(json, "tid");
+        ct_json_i64(json, record->to_tid);
+    }
+    if (record->label) {
+        ct_json_key(json, "cause");
+        ct_json_string(json, ct_cause_word((enum ct_cause_kind)record->label));
+    }
+    if (record->id) {
+        ct_json_key(json, "coroutine");
+        ct_json_u64(json, record->id);
+    }
+    if (record->more) {
+        ct_json_key(json, "request");
+        ct_json_u64(json, record->more);
+    }
+    end_args(writer);
+}
+
+static void request_args(struct writer *writer,
+                         const struct ct_tape_record *request,
+                         const struct ct_tape_record *more)
+{
+    struct ct_json *json = &writer->json;
+
+    begin_args(writer);
+    ct_json_key(json, "request");
+    ct_json_u64(json, request->id);
+    if (request->more) {
+        ct_json_key(json, "parent");
+        ct_json_u64(json, request->more);
+    }
+    ct_json_key(json, "layer");
+    ct_json_string(json, text(writer, more->label));
+    ct_json_key(json, "node");
+    ct_json_string(json, text(writer, (uint32_t)more->tid));
+    if (request->flags & CT_TAPE_HAS_RET) {
+        ct_json_key(json, "ret");
+        ct_json_i64(json, request->to_tid);
+    }
+    ct_json_key(json, "complete");
+    ct_json_bool(json, request->flags & CT_TAPE_COMPLETE);
+    end_args(writer);
+}
+
+static void request(struct writer *writer, const struct ct_tape_record *record)
+{
+    bool is_point = record->at_ns == record->until_ns;
+    struct ct_tape_record more = {0};
+    g_autofree char *name = NULL;
+
+    if (!next(writer, &more)) {
+        return;
+    }
+    name = g_strdup_printf("%s %s %" G_GUINT64_FORMAT "+%" G_GUINT64_FORMAT,
+                           text(writer, more.label),
+                           text(writer, record->label), more.id, more.more);
+    begin_event(writer, is_point ? "X" : "B", record->pid, record->tid);
+    at(writer, record->at_ns);
+    if (is_point) {
+        ct_json_key(&writer->json, "dur");
+        ct_json_us(&writer->json, 0);
+    }
+    named(writer, "request", name);
+    if (is_point) {
+        request_args(writer, record, &more);
+    } else {
+        no_args(writer);
+    }
+    for (uint32_t i = 0; i < record->count; i++) {
+        struct ct_tape_record part = {0};
+
+        if (next(writer, &part)) {
+            segment(writer, &part);
+        }
+    }
+    if (!is_point) {
+        begin_event(writer, "E", record->pid, record->tid);
+        at(writer, record->until_ns);
+        named(writer, "request", name);
+        request_args(writer, record, &more);
+    }
+}
+
+/* --- the file
+ * ----------------------------------------------------------------- */
+
+static void about(struct writer *writer, const struct ct_summary *summary)
+{
+    struct ct_json *json = &writer->json;
+    char origin[24];
+
+    origin[ct_digits(origin, (uint64_t)summary->origin_ns)] = '\0';
+    ct_json_key(json, "displayTimeUnit");
+    ct_json_string(json, "ns");
+    ct_json_key(json, "metadata");
+    ct_json_object(json);
+    ct_json_key(json, "producer");
+    ct_json_string(json, "cotrace " CT_VERSION);
+    ct_json_key(json, "origin_ns");
+    ct_json_string(json, origin);
+    ct_json_key(json, "clock");
+    ct_json_string(json, summary->clock);
+    ct_json_key(json, "events");
+    ct_json_u64(json, summary->events);
+    ct_json_key(json, "discarded");
+    if (summary->discarded_known) {
+        ct_json_u64(json, summary->discarded);
+    } else {
+        ct_json_null(json);
+    }
+    ct_json_key(json, "complete");
+    ct_json_bool(json, summary->complete);
+    ct_json_object_end(json);
+}
+
+bool ct_chrome_write(struct ct_chrome *chrome, struct ct_out *out,
+                     const struct ct_summary *summary, GError **error)
+{
+    struct writer writer = {.chrome = chrome};
+    uint64_t end = ct_spool_length(chrome->tape);
+
+    ct_json_init(&writer.json, out);
+    ct_json_object(&writer.json);
+    about(&writer, summary);
+    ct_json_key(&writer.json, "traceEvents");
+    ct_json_array(&writer.json);
+    writer.json.lines_depth = writer.json.depth;
+    metadata(&writer);
+    while (writer.position < end && !out->error) {
+        struct ct_tape_record record;
+
+        if (!next(&writer, &record)) {
+            break;
+        }
+        switch ((enum ct_tape_kind)record.kind) {
+        case CT_TAPE_BEGIN:
+        case CT_TAPE_END:
+        case CT_TAPE_POINT:
+            slice(&writer, &record);
+            break;
+        case CT_TAPE_FLOW:
+            flow(&writer, &record);
+            break;
+        case CT_TAPE_COUNTER:
+            counter(&writer, &record);
+            break;
+        case CT_TAPE_GAP:
+            gap(&writer, &record);
+            break;
+        case CT_TAPE_REQUEST:
+            request(&writer, &record);
+            break;
+        case CT_TAPE_MORE:
+        case CT_TAPE_SEGMENT:
+            break;
+        }
+    }
+    ct_json_array_end(&writer.json);
+    ct_json_object_end(&writer.json);
+    ct_json_line(&writer.json);
+    if (ct_spool_error(chrome->tape, error)) {
+        return false;
+    }
+    return !out->error || ct_out_failed(out, error);
+}

@@ -1,0 +1,299 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * views.c - the table of views: what can be made of one pass over a trace
+ *
+ * A new view: its file in views/ or render/, its make function below, a line
+ * in the table.  A new option: a bit, a field of the settings, a line in the
+ * table of options.
+ */
+#include "views.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "render/render.h"
+#include "views/make.h"
+
+GQuark ct_view_error_quark(void)
+{
+    return g_quark_from_static_string("ct-view-error");
+}
+
+/* --- options ----------------------------------------------------------------
+ */
+
+static bool parse_number(const char *value, uint64_t greatest,
+                         uint64_t *ret_number, GError **error)
+{
+    char *end = NULL;
+    uint64_t number;
+
+    errno = 0;
+    number = g_ascii_strtoull(value, &end, 10);
+    if (!g_ascii_isdigit(value[0]) || *end) {
+        g_set_error(error, CT_VIEW_ERROR, 0, "'%s' is not a number", value);
+        return false;
+    }
+    if (errno || number > greatest) {
+        g_set_error(error, CT_VIEW_ERROR, 0, "%s is too great", value);
+        return false;
+    }
+    *ret_number = number;
+    return true;
+}
+
+static bool set_json(struct ct_settings *settings, const char *value,
+                     GError **error)
+{
+    settings->json = true;
+    return true;
+}
+
+static bool set_all(struct ct_settings *settings, const char *value,
+                    GError **error)
+{
+    settings->all = true;
+    return true;
+}
+
+static bool set_layer(struct ct_settings *settings, const char *value,
+                      GError **error)
+{
+    g_free(settings->layer);
+    settings->layer = g_strdup(value);
+    return true;
+}
+
+static bool set_sort(struct ct_settings *settings, const char *value,
+                     GError **error)
+{
+    if (!strcmp(value, "start")) {
+        settings->sort = CT_SORT_START;
+    } else if (!strcmp(value, "latency")) {
+        settings->sort = CT_SORT_LATENCY;
+    } else {
+        g_set_error(error, CT_VIEW_ERROR, 0,
+                    "'%s' is neither 'start' nor 'latency'", value);
+        return false;
+    }
+    return true;
+}
+
+static bool set_limit(struct ct_settings *settings, const char *value,
+                      GError **error)
+{
+    settings->has_limit = true;
+    return parse_number(value, UINT64_MAX, &settings->limit, error);
+}
+
+static bool set_of(struct ct_settings *settings, enum ct_backtrace_of of,
+                   const char *value, GError **error)
+{
+    if (settings->has_of) {
+        g_set_error(error, CT_VIEW_ERROR, 0,
+                    "only one entity can be asked for");
+        return false;
+    }
+    settings->has_of = true;
+    settings->of = of;
+    return parse_number(value, UINT64_MAX, &settings->id, error);
+}
+
+static bool set_request(struct ct_settings *settings, const char *value,
+                        GError **error)
+{
+    return set_of(settings, CT_BACKTRACE_REQUEST, value, error);
+}
+
+static bool set_coroutine(struct ct_settings *settings, const char *value,
+                          GError **error)
+{
+    return set_of(settings, CT_BACKTRACE_COROUTINE, value, error);
+}
+
+static bool set_worker(struct ct_settings *settings, const char *value,
+                       GError **error)
+{
+    return set_of(settings, CT_BACKTRACE_WORKER, value, error);
+}
+
+static bool set_work(struct ct_settings *settings, const char *value,
+                     GError **error)
+{
+    return set_of(settings, CT_BACKTRACE_WORK, value, error);
+}
+
+static bool set_at(struct ct_settings *settings, const char *value,
+                   GError **error)
+{
+    uint64_t number;
+
+    if (!parse_number(value, INT64_MAX, &number, error)) {
+        return false;
+    }
+    settings->at_ns = (int64_t)number;
+    return true;
+}
+
+static bool set_pid(struct ct_settings *settings, const char *value,
+                    GError **error)
+{
+    uint64_t number;
+
+    if (!parse_number(value, INT32_MAX, &number, error)) {
+        return false;
+    }
+    settings->pid = (int32_t)number;
+    return true;
+}
+
+static bool set_path(struct ct_settings *settings, const char *value,
+                     GError **error)
+{
+    g_free(settings->path);
+    settings->path = g_strdup(value);
+    return true;
+}
+
+static bool set_format(struct ct_settings *settings, const char *value,
+                       GError **error)
+{
+    const struct ct_view *view = ct_view_find(value);
+
+    if (!view || !view->suffix) {
+        g_set_error(error, CT_VIEW_ERROR, 0, "no such format: '%s'", value);
+        return false;
+    }
+    g_free(settings->format);
+    settings->format = g_strdup(value);
+    return true;
+}
+
+const struct ct_option ct_options[] = {
+    {CT_OPTION_REQUEST, "request", 0, "ID",
+     "of a request, by its number in 'cotrace requests'", set_request},
+    {CT_OPTION_COROUTINE, "coroutine", 0, "ID", "of a coroutine",
+     set_coroutine},
+    {CT_OPTION_WORKER, "worker", 0, "TID", "of a worker thread", set_worker},
+    {CT_OPTION_WORK, "work", 0, "ID", "of a work item", set_work},
+    {CT_OPTION_AT, "at", 0, "NS",
+     "at this instant, in ns from the trace's first event", set_at},
+    {CT_OPTION_PID, "pid", 0, "PID",
+     "in this process, where several have such an id", set_pid},
+    {CT_OPTION_ALL, "all", 0, NULL, "requests inside of others too", set_all},
+    {CT_OPTION_LAYER, "layer", 0, "LAYER",
+     "only requests that came in by this interface", set_layer},
+    {CT_OPTION_SORT, "sort", 0, "start|latency",
+     "by begin (default), or the slowest first", set_sort},
+    {CT_OPTION_LIMIT, "limit", 0, "N", "at most so many", set_limit},
+    {CT_OPTION_PATH, "output", 'o', "FILE",
+     "where to; replaced when it is whole; '-': standard output", set_path},
+    {CT_OPTION_FORMAT, "format", 0, "FORMAT",
+     "instead of what FILE's suffix says", set_format},
+    {CT_OPTION_JSON, "json", 0, NULL, "JSON instead of text", set_json},
+    {0, NULL, 0, NULL, NULL, NULL},
+};
+
+/* --- views ------------------------------------------------------------------
+ */
+
+const struct ct_view ct_views[] = {
+    {"stat", NULL, CT_OPTION_JSON, "TRACE [--json]",
+     "totals: requests, latency, states, contexts, workers", NULL,
+     ct_view_stat},
+    {"requests", NULL,
+     CT_OPTION_ALL | CT_OPTION_LAYER | CT_OPTION_SORT | CT_OPTION_LIMIT |
+         CT_OPTION_JSON,
+     "TRACE [--all] [--layer=LAYER] [--sort=start|latency] [--limit=N] "
+     "[--json]",
+     "every request, and where its time went",
+     "By start, rows come as soon as no earlier request is open.  By latency,\n"
+     "the slowest 20 on a terminal, else all.  With --json: one object a line.",
+     ct_view_requests},
+    {"backtrace", NULL,
+     CT_OPTION_REQUEST | CT_OPTION_COROUTINE | CT_OPTION_WORKER |
+         CT_OPTION_WORK | CT_OPTION_AT | CT_OPTION_PID | CT_OPTION_JSON,
+     "TRACE (--request=ID | --coroutine=ID | --worker=TID | --work=ID) "
+     "[--at=NS] [--pid=PID] [--json]",
+     "the stack that was cut, joined back to main",
+     "Without --at: of a worker its start, of a coroutine its last yield, of "
+     "a\n"
+     "work item its begin, of a request the start of its longest wait.",
+     ct_view_backtrace},
+    {"chrome", ".json", CT_OPTION_PATH, "TRACE -o FILE.json",
+     "a timeline for Perfetto, speedscope or chrome://tracing", NULL,
+     ct_view_chrome},
+    {NULL, NULL, 0, NULL, NULL, NULL, NULL},
+};
+
+const struct ct_view *ct_view_find(const char *name)
+{
+    for (const struct ct_view *view = ct_views; view->name; view++) {
+        if (!strcmp(view->name, name)) {
+            return view;
+        }
+    }
+    return NULL;
+}
+
+void ct_settings_init(struct ct_settings *settings)
+{
+    *settings = (struct ct_settings){.at_ns = -1};
+}
+
+void ct_settings_fini(struct ct_settings *settings)
+{
+    g_free(settings->layer);
+    g_free(settings->path);
+    g_free(settings->format);
+}
+
+bool ct_settings_set(struct ct_settings *settings, const struct ct_view *view,
+                     const char *name, const char *value, GError **error)
+{
+    for (const struct ct_option *option = ct_options; option->name; option++) {
+        if (strcmp(option->name, name) != 0 || !(view->options & option->bit)) {
+            continue;
+        }
+        if (!option->argument == !value) {
+            if (option->set(settings, value, error)) {
+                return true;
+            }
+            g_prefix_error(error, "%s: ", name);
+            return false;
+        }
+        g_set_error(error, CT_VIEW_ERROR, 0,
+                    value ? "%s takes no value" : "%s needs a value", name);
+        return false;
+    }
+    g_set_error(error, CT_VIEW_ERROR, 0, "%s: %s takes no such option", name,
+                view->name);
+    return false;
+}
+
+struct ct_view_run *ct_view_open(const struct ct_view *view,
+                                 const struct ct_settings *settings,
+                                 GError **error)
+{
+    struct ct_out *out = ct_out_open(settings->path, error);
+    struct ct_view_run *run;
+
+    if (!out) {
+        return NULL;
+    }
+    run = view->make(settings, out, error);
+    if (!run) {
+        ct_out_close(out, false, NULL);
+        return NULL;
+    }
+    run->out = out;
+    return run;
+}
+
+bool ct_view_close(struct ct_view_run *run, bool keep, GError **error)
+{
+    struct ct_out *out = run->out;
+
+    run->free(run);
+    return ct_out_close(out, keep, error);
+}

@@ -1,0 +1,273 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * backtrace.c - a logical backtrace, as a debugger would print it
+ *
+ * Frames of code are numbered through, as gdb does; where the stack was cut
+ * stands a line that says what lies inside the cut and how long before it what
+ * lies outside happened.
+ */
+#include "views/make.h"
+
+#include <inttypes.h>
+
+#include "out/inert.h"
+#include "out/json.h"
+#include "out/terminal.h"
+
+struct view {
+    struct ct_view_run run;
+    struct ct_consumer printer;
+    struct ct_out *out;
+    bool json;
+    struct ct_backtrace_query *query;
+};
+
+/* --- JSON -------------------------------------------------------------------
+ */
+
+static void json_code(struct ct_json *json, const struct ct_frame *frame)
+{
+    ct_json_key(json, "function");
+    ct_json_string(json, frame->function);
+    ct_json_key(json, "file");
+    ct_json_string(json, frame->file);
+    ct_json_key(json, "line");
+    ct_json_id(json, frame->line);
+    ct_json_key(json, "address");
+    ct_json_hex(json, frame->address);
+    ct_json_key(json, "inlined");
+    ct_json_bool(json, frame->inlined);
+    ct_json_key(json, "image");
+    ct_json_string(json, frame->image);
+    ct_json_key(json, "image_offset");
+    if (frame->image) {
+        ct_json_hex(json, frame->image_offset);
+    } else {
+        ct_json_null(json);
+    }
+}
+
+static void json_boundary(struct ct_json *json, const struct ct_frame *frame,
+                          int64_t origin_ns)
+{
+    ct_json_key(json, "boundary");
+    ct_json_string(json, ct_boundary_word(frame->boundary));
+    ct_json_key(json, "id");
+    ct_json_id(json, frame->id);
+    ct_json_key(json, "elapsed_ns");
+    ct_json_i64(json, frame->elapsed_ns);
+    ct_json_key(json, "when_ns");
+    ct_json_i64(json, frame->when_ns - origin_ns);
+    ct_json_key(json, "tid");
+    ct_json_i64(json, frame->tid);
+    if (frame->n_also) {
+        ct_json_key(json, "also");
+        ct_json_u64(json, frame->n_also);
+    }
+}
+
+static void print_json(struct view *view, const struct ct_backtrace *result)
+{
+    int64_t origin_ns = view->printer.origin_ns;
+    struct ct_json json;
+
+    ct_json_init(&json, view->out);
+    ct_json_object(&json);
+    ct_json_key(&json, "pid");
+    ct_json_i64(&json, result->pid);
+    ct_json_key(&json, "stack_ns");
+    if (result->has_stack_ns) {
+        ct_json_i64(&json, result->stack_ns - origin_ns);
+    } else {
+        ct_json_null(&json);
+    }
+    ct_json_key(&json, "complete");
+    ct_json_bool(&json, result->complete);
+    ct_json_key(&json, "frames");
+    ct_json_array(&json);
+    for (unsigned i = 0; i < result->n_frames; i++) {
+        const struct ct_frame *frame = &result->frames[i];
+
+        ct_json_object(&json);
+        if (frame->boundary == CT_BOUNDARY_NONE) {
+            json_code(&json, frame);
+        } else {
+            json_boundary(&json, frame, origin_ns);
+        }
+        if (frame->limit) {
+            ct_json_key(&json, "limit");
+            ct_json_bool(&json, true);
+        }
+        ct_json_object_end(&json);
+    }
+    ct_json_array_end(&json);
+    ct_json_object_end(&json);
+    ct_json_line(&json);
+}
+
+/* --- text -------------------------------------------------------------------
+ */
+
+static void text_code(const struct ct_text *text, GString *line,
+                      const struct ct_frame *frame, unsigned number)
+{
+    g_string_append_printf(line, "#%-3u ", number);
+    if (!frame->function) {
+        g_string_append_printf(line, "0x%016" PRIx64 " in ?? ()",
+                               frame->address);
+    } else {
+        GString *name = g_string_new(NULL);
+
+        ct_inert_append(name, frame->function);
+        ct_text_styled(text, line, CT_YELLOW, name->str);
+        g_string_append(line, " ()");
+        g_string_free(name, TRUE);
+    }
+    if (frame->file) {
+        GString *place = g_string_new(NULL);
+
+        ct_inert_append(place, frame->file);
+        g_string_append(line, " at ");
+        ct_text_styled(text, line, CT_GREEN, place->str);
+        if (frame->line) {
+            g_string_append_printf(line, ":%u", frame->line);
+        }
+        g_string_free(place, TRUE);
+    } else if (frame->image) {
+        g_string_append(line, " from ");
+        ct_inert_append(line, frame->image);
+        if (!frame->function) {
+            g_string_append_printf(line, "+0x%" PRIx64, frame->image_offset);
+        }
+    }
+    if (frame->inlined) {
+        ct_text_styled(text, line, CT_DIM, " (inlined)");
+    }
+}
+
+/* What a boundary says: "bottom half 12, scheduled 134.2 us earlier". */
+static const struct {
+    const char *what;
+    const char *cause;
+} boundaries[] = {
+    [CT_BOUNDARY_COROUTINE] = {"coroutine", "entered"},
+    [CT_BOUNDARY_BOTTOM_HALF] = {"bottom half", "scheduled"},
+    [CT_BOUNDARY_TIMER] = {"timer", "armed"},
+    [CT_BOUNDARY_FD_HANDLER] = {"fd handler", "set"},
+    [CT_BOUNDARY_WORK_ITEM] = {"work item", "submitted"},
+    [CT_BOUNDARY_WORKER_SPAWN] = {"worker", "asked for"},
+    [CT_BOUNDARY_THREAD] = {"thread", "created"},
+};
+
+static void text_boundary(const struct ct_text *text, GString *line,
+                          const struct ct_frame *frame)
+{
+    const char *rule = text->utf8 ? "\u2500\u2500" : "--";
+    GString *words = g_string_new(NULL);
+
+    g_string_append_printf(words, "%s %s", rule,
+                           boundaries[frame->boundary].what);
+    if (frame->id) {
+        g_string_append_printf(words, " %" PRIu64, frame->id);
+    }
+    g_string_append_printf(words, ": %s ", boundaries[frame->boundary].cause);
+    ct_text_ns(text, words, frame->elapsed_ns);
+    g_string_append(words, " earlier");
+    if (frame->tid) {
+        g_string_append_printf(words, " on thread %d", frame->tid);
+    }
+    if (frame->n_also) {
+        g_string_append_printf(words, ", and %u more time%s before it ran",
+                               frame->n_also, frame->n_also == 1 ? "" : "s");
+    }
+    g_string_append_printf(words, " %s", rule);
+    ct_text_styled(text, line, CT_CYAN, words->str);
+    g_string_free(words, TRUE);
+}
+
+static void put(struct ct_text *text, GString *line)
+{
+    ct_out_write(text->out, line->str, line->len);
+    ct_out_line(text->out);
+    g_string_truncate(line, 0);
+}
+
+static void print_text(struct view *view, const struct ct_backtrace *result)
+{
+    GString *line = g_string_new(NULL);
+    unsigned number = 0;
+    struct ct_text text;
+
+    ct_text_init(&text, view->out);
+    for (unsigned i = 0; i < result->n_frames; i++) {
+        const struct ct_frame *frame = &result->frames[i];
+
+        if (frame->boundary == CT_BOUNDARY_NONE) {
+            text_code(&text, line, frame, number++);
+        } else {
+            text_boundary(&text, line, frame);
+        }
+        put(&text, line);
+        if (frame->limit) {
+            ct_text_styled(&text, line, CT_DIM, "(more frames than recorded)");
+            put(&text, line);
+        }
+    }
+    if (!result->complete) {
+        ct_text_styled(&text, line, CT_DIM,
+                       "(what lies outside was not recorded)");
+        put(&text, line);
+    }
+    g_string_free(line, TRUE);
+}
+
+/* --- the pass
+ * ----------------------------------------------------------------- */
+
+static bool on_finish(struct ct_consumer *consumer,
+                      const struct ct_summary *summary, GError **error)
+{
+    struct view *view =
+        (struct view *)((char *)consumer - offsetof(struct view, printer));
+    const struct ct_backtrace *result = ct_backtrace_result(view->query);
+
+    if (!result) {
+        return true;
+    }
+    if (view->json) {
+        print_json(view, result);
+    } else {
+        print_text(view, result);
+    }
+    return !view->out->error || ct_out_failed(view->out, error);
+}
+
+static void free_run(struct ct_view_run *run)
+{
+    struct view *view = (struct view *)run;
+
+    ct_backtrace_free(view->query);
+    g_free(view);
+}
+
+struct ct_view_run *ct_view_backtrace(const struct ct_settings *settings,
+                                      struct ct_out *out, GError **error)
+{
+    struct view *view;
+
+    if (!settings->has_of) {
+        g_set_error(error, CT_VIEW_ERROR, 0,
+                    "say of what: --request, --coroutine, --worker or --work");
+        return NULL;
+    }
+    view = g_new0(struct view, 1);
+    view->out = out;
+    view->json = settings->json;
+    view->query = ct_backtrace_new(settings->of, settings->id, settings->pid,
+                                   settings->at_ns);
+    view->printer.finish = on_finish;
+    view->run.consumers[0] = ct_backtrace_consumer(view->query);
+    view->run.consumers[1] = &view->printer;
+    view->run.free = free_run;
+    return &view->run;
+}

@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * views/make.h - the views that are text or JSON of one answer
+ *
+ * Model:    a file each; see views.h for what a run is.
+ * Memory:   the settings and the output are borrowed, as long as the run lives.
+ * Depends:  views.h.
+ */
+#ifndef CT_VIEWS_MAKE_H
+#define CT_VIEWS_MAKE_H
+
+#include "views.h"
+
+struct ct_view_run *ct_view_stat(const struct ct_settings *settings,
+                                 struct ct_out *out, GError **error);
+struct ct_view_run *ct_view_requests(const struct ct_settings *settings,
+                                     struct ct_out *out, GError **error);
+struct ct_view_run *ct_view_backtrace(const struct ct_settings *settings,
+                                      struct ct_out *out, GError **error);
+
+#endif

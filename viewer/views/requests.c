@@ -1,0 +1,479 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * requests.c - every request, and where its time went
+ *
+ * A request is known at its end, and shown by its begin: what it shows is made
+ * at its end (the analyzer's memory is only lent) and waits in out/held.c
+ * until no earlier request is open.  By latency, out/best.c keeps the rows.
+ *
+ * A row is what is printed: a line of JSON, or the cells of a table with tabs
+ * between them (inert text holds no tab).
+ */
+#include "views/make.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "out/best.h"
+#include "out/held.h"
+#include "out/inert.h"
+#include "out/json.h"
+#include "out/terminal.h"
+
+#define TERMINAL_LIMIT 20
+
+struct requests {
+    struct ct_view_run run;
+    struct ct_consumer consumer;
+    struct ct_out *out;
+    bool json;
+    bool all;
+    char *layer;
+    bool has_limit; /* by start: so many more */
+    uint64_t limit;
+    struct ct_held *held; /* by start, else NULL */
+    struct ct_best *best; /* by latency, else NULL */
+    struct ct_out *row;   /* the row that is being made */
+    struct ct_table table;
+    uint64_t shown;
+    bool wants_no_more;
+};
+
+static struct requests *from_consumer(struct ct_consumer *consumer)
+{
+    return (struct requests *)((char *)consumer -
+                               offsetof(struct requests, consumer));
+}
+
+static bool is_shown(const struct requests *view,
+                     const struct ct_request *request)
+{
+    return (view->all || !request->parent_id) &&
+           (!view->layer || !g_strcmp0(view->layer, request->layer));
+}
+
+static bool end_known(const struct ct_request *request)
+{
+    return request->complete || request->has_ret;
+}
+
+/* --- JSON -------------------------------------------------------------------
+ */
+
+static void json_instant(struct ct_json *json, bool known, int64_t ns)
+{
+    if (known) {
+        ct_json_i64(json, ns);
+    } else {
+        ct_json_null(json);
+    }
+}
+
+static void json_cause(struct ct_json *json, const struct ct_cause *cause)
+{
+    if (cause->kind == CT_CAUSE_NONE) {
+        ct_json_null(json);
+        return;
+    }
+    ct_json_object(json);
+    ct_json_key(json, "kind");
+    ct_json_string(json, ct_cause_word(cause->kind));
+    ct_json_key(json, "id");
+    ct_json_id(json, cause->id);
+    ct_json_key(json, "coroutine");
+    ct_json_id(json, cause->coroutine);
+    ct_json_key(json, "request");
+    ct_json_id(json, cause->request);
+    ct_json_object_end(json);
+}
+
+static void json_segment(struct ct_json *json, const struct ct_segment *segment,
+                         int64_t origin_ns)
+{
+    ct_json_object(json);
+    ct_json_key(json, "state");
+    ct_json_string(json, ct_state_word(segment->state));
+    ct_json_key(json, "begin_ns");
+    ct_json_i64(json, segment->begin_ns - origin_ns);
+    ct_json_key(json, "end_ns");
+    ct_json_i64(json, segment->end_ns - origin_ns);
+    if (segment->state == CT_STATE_RUNNING) {
+        ct_json_key(json, "on_top");
+        ct_json_bool(json, segment->on_top);
+    }
+    if (segment->tid) {
+        ct_json_key(json, "tid");
+        ct_json_i64(json, segment->tid);
+    }
+    if (segment->certainty == CT_BOUND) {
+        ct_json_key(json, "bound");
+        ct_json_bool(json, true);
+    }
+    ct_json_key(json, "cause");
+    json_cause(json, &segment->cause);
+    ct_json_object_end(json);
+}
+
+static void json_lists(struct ct_json *json, const struct ct_request *request)
+{
+    ct_json_key(json, "coroutines");
+    ct_json_array(json);
+    for (unsigned i = 0; i < request->n_coroutines; i++) {
+        ct_json_u64(json, request->coroutines[i]);
+    }
+    ct_json_array_end(json);
+    ct_json_key(json, "workers");
+    ct_json_array(json);
+    for (unsigned i = 0; i < request->n_workers; i++) {
+        ct_json_i64(json, request->workers[i]);
+    }
+    ct_json_array_end(json);
+}
+
+static void json_row(struct requests *view, const struct ct_request *request)
+{
+    int64_t origin_ns = view->consumer.origin_ns;
+    bool has_end = end_known(request);
+    struct ct_json json;
+
+    ct_json_init(&json, view->row);
+    ct_json_object(&json);
+    ct_json_key(&json, "request");
+    ct_json_u64(&json, request->number);
+    ct_json_key(&json, "pid");
+    ct_json_i64(&json, request->pid);
+    ct_json_key(&json, "layer");
+    ct_json_string(&json, request->layer);
+    ct_json_key(&json, "op");
+    ct_json_string(&json, request->op);
+    ct_json_key(&json, "node");
+    ct_json_string(&json, request->node);
+    ct_json_key(&json, "offset");
+    ct_json_u64(&json, request->offset);
+    ct_json_key(&json, "bytes");
+    ct_json_u64(&json, request->bytes);
+    ct_json_key(&json, "ret");
+    json_instant(&json, request->has_ret, request->ret);
+    ct_json_key(&json, "begin_ns");
+    json_instant(&json, request->begin_known, request->begin_ns - origin_ns);
+    ct_json_key(&json, "end_ns");
+    json_instant(&json, has_end, request->end_ns - origin_ns);
+    ct_json_key(&json, "latency_ns");
+    json_instant(&json, request->begin_known && has_end,
+                 request->end_ns - request->begin_ns);
+    ct_json_key(&json, "complete");
+    ct_json_bool(&json, request->complete);
+    ct_json_key(&json, "parent");
+    ct_json_id(&json, request->parent);
+    json_lists(&json, request);
+    ct_json_key(&json, "segments");
+    ct_json_array(&json);
+    for (unsigned i = 0; i < request->n_segments; i++) {
+        json_segment(&json, &request->segments[i], origin_ns);
+    }
+    ct_json_array_end(&json);
+    ct_json_object_end(&json);
+}
+
+/* --- text -------------------------------------------------------------------
+ */
+
+static const enum ct_style state_styles[CT_STATES] = {
+    [CT_STATE_RUNNING] = CT_GREEN,
+    [CT_STATE_RUNNABLE] = CT_YELLOW,
+    [CT_STATE_WORK_QUEUED] = CT_RED,
+    [CT_STATE_WORK_RUNNING] = CT_BLUE,
+    [CT_STATE_WORK_DONE] = CT_MAGENTA,
+    [CT_STATE_WORK] = CT_BLUE,
+    [CT_STATE_IO] = CT_BLUE,
+    [CT_STATE_LOCK] = CT_RED,
+    [CT_STATE_TIMER] = CT_CYAN,
+    [CT_STATE_CHILDREN] = CT_CYAN,
+    [CT_STATE_COMPLETING] = CT_MAGENTA,
+    [CT_STATE_QUEUE] = CT_RED,
+    [CT_STATE_UNKNOWN] = CT_DIM,
+};
+
+/* "work-running 62%, work-queued 21%": the greatest first, down to 1 %. */
+static void where(const struct requests *view, GString *cell,
+                  const struct ct_request *request)
+{
+    int64_t spent_ns[CT_STATES] = {0};
+    int64_t total_ns = request->end_ns - request->begin_ns;
+    bool first = true;
+
+    for (unsigned i = 0; i < request->n_segments; i++) {
+        const struct ct_segment *segment = &request->segments[i];
+
+        spent_ns[segment->state] += segment->end_ns - segment->begin_ns;
+    }
+    while (total_ns > 0) {
+        char share[64];
+        unsigned state = 0;
+        unsigned percent;
+
+        for (unsigned i = 1; i < CT_STATES; i++) {
+            if (spent_ns[i] > spent_ns[state]) {
+                state = i;
+            }
+        }
+        percent =
+            (unsigned)((double)spent_ns[state] * 100 / (double)total_ns + 0.5);
+        if (!percent) {
+            break;
+        }
+        spent_ns[state] = 0;
+        snprintf(share, sizeof(share), "%s %u%%",
+                 ct_state_word((enum ct_state)state), percent);
+        g_string_append(cell, first ? "" : ", ");
+        ct_text_styled(&view->table.text, cell, state_styles[state], share);
+        first = false;
+    }
+}
+
+static void text_times(GString *cells, const struct ct_request *request,
+                       int64_t origin_ns)
+{
+    bool has_end = end_known(request);
+
+    if (request->begin_known) {
+        ct_text_us(cells, request->begin_ns - origin_ns);
+    } else {
+        g_string_append_c(cells, '?');
+    }
+    g_string_append_c(cells, '\t');
+    /* What is not known to the end lasted at least so long. */
+    if (!request->begin_known || !has_end) {
+        g_string_append_c(cells, '>');
+    }
+    ct_text_us(cells, request->end_ns - request->begin_ns);
+    g_string_append_c(cells, '\t');
+}
+
+static void text_word(GString *cells, const char *word)
+{
+    if (word && *word) {
+        ct_inert_append(cells, word);
+    } else {
+        g_string_append_c(cells, '-');
+    }
+    g_string_append_c(cells, '\t');
+}
+
+static void text_result(const struct requests *view, GString *cells,
+                        const struct ct_request *request)
+{
+    if (!request->has_ret) {
+        ct_text_styled(&view->table.text, cells, CT_YELLOW,
+                       request->complete ? "?" : "open");
+    } else if (request->ret < 0) {
+        const char *name = strerrorname_np(-request->ret);
+        g_autofree char *words = name ? g_strdup_printf("-%s", name)
+                                      : g_strdup_printf("%d", request->ret);
+
+        ct_text_styled(&view->table.text, cells, CT_RED, words);
+    } else {
+        g_string_append_printf(cells, "%d", request->ret);
+    }
+    g_string_append_c(cells, '\t');
+}
+
+static void text_row(struct requests *view, const struct ct_request *request)
+{
+    GString *cells = g_string_new(NULL);
+
+    g_string_append_printf(cells, "%" PRIu64 "\t", request->number);
+    if (view->all) {
+        if (request->parent) {
+            g_string_append_printf(cells, "%" PRIu64 "\t", request->parent);
+        } else {
+            g_string_append(cells, request->parent_id ? "?\t" : "-\t");
+        }
+    }
+    text_word(cells, request->layer);
+    text_word(cells, request->op);
+    text_word(cells, request->node);
+    g_string_append_printf(cells, "%" PRIu64 "\t%" PRIu64 "\t", request->offset,
+                           request->bytes);
+    text_result(view, cells, request);
+    text_times(cells, request, view->consumer.origin_ns);
+    where(view, cells, request);
+    ct_out_write(view->row, cells->str, cells->len);
+    g_string_free(cells, TRUE);
+}
+
+static void text_leave(struct requests *view, const char *row, size_t length)
+{
+    const char *cells[CT_TABLE_COLUMNS] = {NULL};
+    g_autofree char *text = g_strndup(row, length);
+    unsigned n = 0;
+
+    for (char *at = text; at && n < view->table.n_columns; n++) {
+        char *tab = n + 1 < view->table.n_columns ? strchr(at, '\t') : NULL;
+
+        cells[n] = at;
+        if (tab) {
+            *tab++ = '\0';
+        }
+        at = tab;
+    }
+    if (n == view->table.n_columns) {
+        ct_table_row(&view->table, cells);
+    }
+}
+
+static void table_init(struct requests *view)
+{
+    static const struct ct_column request = {"REQUEST", true, 7};
+    static const struct ct_column parent = {"PARENT", true, 6};
+    static const struct ct_column others[] = {
+        {"LAYER", false, 5},
+        {"OP", false, 5},
+        {"NODE", false, 8},
+        {"OFFSET", true, 10},
+        {"BYTES", true, 7},
+        {"RET", true, 4},
+        {"BEGIN us", true, 12},
+        {"LATENCY us", true, 10},
+        {"WHERE THE TIME WENT", false, 0},
+    };
+    struct ct_table *table = &view->table;
+
+    ct_text_init(&table->text, view->out);
+    table->columns[table->n_columns++] = request;
+    if (view->all) {
+        table->columns[table->n_columns++] = parent;
+    }
+    for (unsigned i = 0; i < G_N_ELEMENTS(others); i++) {
+        table->columns[table->n_columns++] = others[i];
+    }
+}
+
+/* --- the pass ---------------------------------------------------------------
+ */
+
+/* A row's turn has come. */
+static void on_leave(void *data, const char *row, size_t length)
+{
+    struct requests *view = data;
+
+    if (view->wants_no_more || view->out->error) {
+        return;
+    }
+    if (view->json) {
+        ct_out_write(view->out, row, length);
+        ct_out_line(view->out);
+    } else {
+        if (!view->shown) {
+            ct_table_titles(&view->table);
+        }
+        text_leave(view, row, length);
+    }
+    view->shown++;
+    if (view->held && view->has_limit && view->shown >= view->limit) {
+        view->wants_no_more = true;
+    }
+    view->consumer.failed = view->wants_no_more || view->out->error;
+}
+
+static void on_request_began(struct ct_consumer *consumer,
+                             struct ct_request *request)
+{
+    struct requests *view = from_consumer(consumer);
+
+    request->user = NULL;
+    if (is_shown(view, request)) {
+        uint64_t place = ct_held_announce(view->held);
+
+        request->user = (void *)(uintptr_t)(place + 1);
+    }
+}
+
+static void on_request(struct ct_consumer *consumer,
+                       const struct ct_request *request)
+{
+    struct requests *view = from_consumer(consumer);
+    int64_t latency_ns = request->end_ns - request->begin_ns;
+
+    if (view->best &&
+        (!is_shown(view, request) || !ct_best_wants(view->best, latency_ns))) {
+        return;
+    }
+    if (view->held && !request->user) {
+        return;
+    }
+    view->row->used_bytes = 0;
+    if (view->json) {
+        json_row(view, request);
+    } else {
+        text_row(view, request);
+    }
+    if (view->held) {
+        ct_held_put(view->held, (uint64_t)(uintptr_t)request->user - 1,
+                    view->row->buffer, view->row->used_bytes);
+    } else {
+        ct_best_put(view->best, latency_ns, view->row->buffer,
+                    view->row->used_bytes);
+    }
+}
+
+static bool on_finish(struct ct_consumer *consumer,
+                      const struct ct_summary *summary, GError **error)
+{
+    struct requests *view = from_consumer(consumer);
+
+    if (view->best && !ct_best_leave(view->best, on_leave, view, error)) {
+        return false;
+    }
+    if (view->held && !view->wants_no_more &&
+        ct_held_error(view->held, error)) {
+        return false;
+    }
+    if (!view->json && !view->shown && !view->out->error) {
+        ct_table_titles(&view->table);
+    }
+    return !view->out->error || ct_out_failed(view->out, error);
+}
+
+static void free_run(struct ct_view_run *run)
+{
+    struct requests *view = (struct requests *)run;
+
+    ct_held_free(view->held);
+    ct_best_free(view->best);
+    ct_out_close(view->row, false, NULL);
+    g_free(view->layer);
+    g_free(view);
+}
+
+struct ct_view_run *ct_view_requests(const struct ct_settings *settings,
+                                     struct ct_out *out, GError **error)
+{
+    struct requests *view = g_new0(struct requests, 1);
+
+    view->out = out;
+    view->json = settings->json;
+    view->all = settings->all;
+    view->layer = g_strdup(settings->layer);
+    view->has_limit = settings->has_limit;
+    view->limit = settings->limit;
+    if (settings->sort == CT_SORT_LATENCY) {
+        if (!view->has_limit && !view->json && out->is_terminal) {
+            view->has_limit = true;
+            view->limit = TERMINAL_LIMIT;
+        }
+        view->best = ct_best_new(view->has_limit, view->limit);
+    } else {
+        view->held = ct_held_new(on_leave, view);
+        view->wants_no_more = view->has_limit && !view->limit;
+        view->consumer.request_began = on_request_began;
+    }
+    view->row = ct_out_memory();
+    view->consumer.request = on_request;
+    view->consumer.finish = on_finish;
+    view->run.consumers[0] = &view->consumer;
+    view->run.streams = view->held != NULL;
+    view->run.free = free_run;
+    table_init(view);
+    return &view->run;
+}
