@@ -170,40 +170,42 @@ static bool set_format(struct ct_settings *settings, const char *value,
 }
 
 const struct ct_option ct_options[] = {
-    {CT_OPTION_REQUEST, "request", 0, "ID",
+    {CT_OPTION_REQUEST, "request", NULL, 0, "ID",
      "of a request, by its number in 'cotrace requests'", set_request},
-    {CT_OPTION_COROUTINE, "coroutine", 0, "ID", "of a coroutine",
+    {CT_OPTION_COROUTINE, "coroutine", NULL, 0, "ID", "of a coroutine",
      set_coroutine},
-    {CT_OPTION_WORKER, "worker", 0, "TID", "of a worker thread", set_worker},
-    {CT_OPTION_WORK, "work", 0, "ID", "of a work item", set_work},
-    {CT_OPTION_AT, "at", 0, "NS",
+    {CT_OPTION_WORKER, "worker", NULL, 0, "TID", "of a worker thread",
+     set_worker},
+    {CT_OPTION_WORK, "work", NULL, 0, "ID", "of a work item", set_work},
+    {CT_OPTION_AT, "at", NULL, 0, "NS",
      "at this instant, in ns from the trace's first event", set_at},
-    {CT_OPTION_PID, "pid", 0, "PID",
+    {CT_OPTION_PID, "pid", NULL, 0, "PID",
      "in this process, where several have such an id", set_pid},
-    {CT_OPTION_ALL, "all", 0, NULL, "requests inside of others too", set_all},
-    {CT_OPTION_LAYER, "layer", 0, "LAYER",
+    {CT_OPTION_ALL, "all", NULL, 0, NULL, "requests inside of others too",
+     set_all},
+    {CT_OPTION_LAYER, "layer", NULL, 0, "LAYER",
      "only requests that came in by this interface", set_layer},
-    {CT_OPTION_SORT, "sort", 0, "start|latency",
-     "by begin (default), or the slowest first", set_sort},
-    {CT_OPTION_LIMIT, "limit", 0, "N", "at most so many", set_limit},
-    {CT_OPTION_PATH, "output", 'o', "FILE",
+    {CT_OPTION_SORT, "sort", NULL, 0, "ORDER",
+     "start (default), or latency: the slowest first", set_sort},
+    {CT_OPTION_LIMIT, "limit", NULL, 0, "N", "at most so many", set_limit},
+    {CT_OPTION_PATH, "output", "path", 'o', "FILE",
      "where to; replaced when it is whole; '-': standard output", set_path},
-    {CT_OPTION_FORMAT, "format", 0, "FORMAT",
+    {CT_OPTION_FORMAT, "format", NULL, 0, "FORMAT",
      "instead of what FILE's suffix says", set_format},
-    {CT_OPTION_JSON, "json", 0, NULL, "JSON instead of text", set_json},
-    {0, NULL, 0, NULL, NULL, NULL},
+    {CT_OPTION_JSON, "json", NULL, 0, NULL, "JSON instead of text", set_json},
+    {0, NULL, NULL, 0, NULL, NULL, NULL},
 };
 
 /* --- views ------------------------------------------------------------------
  */
 
 const struct ct_view ct_views[] = {
-    {"stat", NULL, CT_OPTION_JSON, "TRACE [--json]",
+    {"stat", NULL, CT_OPTION_JSON | CT_OPTION_PATH, "TRACE [--json]",
      "totals: requests, latency, states, contexts, workers", NULL,
      ct_view_stat},
     {"requests", NULL,
      CT_OPTION_ALL | CT_OPTION_LAYER | CT_OPTION_SORT | CT_OPTION_LIMIT |
-         CT_OPTION_JSON,
+         CT_OPTION_JSON | CT_OPTION_PATH,
      "TRACE [--all] [--layer=LAYER] [--sort=start|latency] [--limit=N] "
      "[--json]",
      "every request, and where its time went",
@@ -212,7 +214,8 @@ const struct ct_view ct_views[] = {
      ct_view_requests},
     {"backtrace", NULL,
      CT_OPTION_REQUEST | CT_OPTION_COROUTINE | CT_OPTION_WORKER |
-         CT_OPTION_WORK | CT_OPTION_AT | CT_OPTION_PID | CT_OPTION_JSON,
+         CT_OPTION_WORK | CT_OPTION_AT | CT_OPTION_PID | CT_OPTION_JSON |
+         CT_OPTION_PATH,
      "TRACE (--request=ID | --coroutine=ID | --worker=TID | --work=ID) "
      "[--at=NS] [--pid=PID] [--json]",
      "the stack that was cut, joined back to main",
@@ -252,7 +255,9 @@ bool ct_settings_set(struct ct_settings *settings, const struct ct_view *view,
                      const char *name, const char *value, GError **error)
 {
     for (const struct ct_option *option = ct_options; option->name; option++) {
-        if (strcmp(option->name, name) != 0 || !(view->options & option->bit)) {
+        if ((strcmp(option->name, name) != 0 &&
+             g_strcmp0(option->parameter, name) != 0) ||
+            !(view->options & option->bit)) {
             continue;
         }
         if (!option->argument == !value) {

@@ -62,9 +62,10 @@ enum ct_option_bits {
 
 struct ct_option {
     unsigned bit;
-    const char *name;     /* --name; without dashes a component's parameter */
-    char letter;          /* -l; 0: none */
-    const char *argument; /* what stands for it in the usage; NULL: a flag */
+    const char *name;      /* --name; without dashes a component's parameter */
+    const char *parameter; /* ... if that is called otherwise, else NULL */
+    char letter;           /* -l; 0: none */
+    const char *argument;  /* what stands for it in the usage; NULL: a flag */
     const char *help;
     bool (*set)(struct ct_settings *settings, const char *value,
                 GError **error); /* @value: NULL for a flag */
@@ -100,7 +101,7 @@ void ct_settings_init(struct ct_settings *settings);
 void ct_settings_fini(struct ct_settings *settings);
 
 /** ct_settings_set() - one option of a view
- * @name: of the option; @value: NULL for a flag */
+ * @name: of the option or parameter; @value: NULL for a flag */
 bool ct_settings_set(struct ct_settings *settings, const struct ct_view *view,
                      const char *name, const char *value, GError **error);
 

@@ -11,7 +11,6 @@
  */
 #include "out/json.h"
 
-#include "ct/pre.h"
 #include "out/inert.h"
 
 static const char pairs[] = "00010203040506070809"
@@ -25,24 +24,44 @@ static const char pairs[] = "00010203040506070809"
                             "80818283848586878889"
                             "90919293949596979899";
 
+static unsigned digits_of(uint64_t value)
+{
+    unsigned n = 1;
+
+    for (;;) {
+        if (value < 10) {
+            return n;
+        }
+        if (value < 100) {
+            return n + 1;
+        }
+        if (value < 1000) {
+            return n + 2;
+        }
+        if (value < 10000) {
+            return n + 3;
+        }
+        value /= 10000;
+        n += 4;
+    }
+}
+
 unsigned ct_digits(char *to, uint64_t value)
 {
-    char digits[20];
-    unsigned at = sizeof(digits);
+    unsigned n = digits_of(value);
+    unsigned at = n;
 
     while (value >= 100) {
         at -= 2;
-        memcpy(digits + at, pairs + 2 * (value % 100), 2);
+        memcpy(to + at, pairs + 2 * (value % 100), 2);
         value /= 100;
     }
     if (value >= 10) {
-        at -= 2;
-        memcpy(digits + at, pairs + 2 * value, 2);
+        memcpy(to, pairs + 2 * value, 2);
     } else {
-        digits[--at] = (char)('0' + value);
+        to[0] = (char)('0' + value);
     }
-    memcpy(to, digits + at, sizeof(digits) - at);
-    return (unsigned)sizeof(digits) - at;
+    return n;
 }
 
 unsigned ct_digits_us(char *to, int64_t value_ns)
@@ -67,47 +86,9 @@ void ct_json_init(struct ct_json *json, struct ct_out *out)
     *json = (struct ct_json){.out = out};
 }
 
-static bool in_object(const struct ct_json *json)
-{
-    return json->objects >> json->depth & 1;
-}
-
-/* Room for the next element, its comma written. */
-static char *element(struct ct_json *json)
-{
-    char *to = ct_out_room(json->out);
-
-    if (json->comma) {
-        *to++ = ',';
-        ct_out_used(json->out, 1);
-    }
-    json->comma = true;
-    if (json->depth == json->lines_depth && json->depth) {
-        *to++ = '\n';
-        ct_out_used(json->out, 1);
-    }
-    return to;
-}
-
-static char *value(struct ct_json *json)
-{
-    if (json->keyed) {
-        json->keyed = false;
-        return ct_out_room(json->out);
-    }
-    ct_pre("json-value/has-key", !in_object(json));
-    return element(json);
-}
-
-static void put(struct ct_json *json, const char *text, size_t length)
-{
-    memcpy(value(json), text, length);
-    ct_out_used(json->out, length);
-}
-
 static void open_level(struct ct_json *json, char bracket, bool is_object)
 {
-    put(json, &bracket, 1);
+    ct_json_put(json, &bracket, 1);
     ct_pre("json-open/depth", json->depth + 1 < CT_JSON_DEPTH);
     json->depth++;
     json->objects &= ~(UINT32_C(1) << json->depth);
@@ -130,7 +111,8 @@ void ct_json_object(struct ct_json *json)
 
 void ct_json_object_end(struct ct_json *json)
 {
-    ct_pre("json-end/object", json->depth && in_object(json) && !json->keyed);
+    ct_pre("json-end/object",
+           json->depth && ct_json_in_object(json) && !json->keyed);
     close_level(json, '}');
 }
 
@@ -141,38 +123,30 @@ void ct_json_array(struct ct_json *json)
 
 void ct_json_array_end(struct ct_json *json)
 {
-    ct_pre("json-end/array", json->depth && !in_object(json));
+    ct_pre("json-end/array", json->depth && !ct_json_in_object(json));
     close_level(json, ']');
-}
-
-void ct_json_key_text(struct ct_json *json, const char *quoted, size_t length)
-{
-    ct_pre("json-key/in-object", in_object(json) && !json->keyed);
-    memcpy(element(json), quoted, length);
-    ct_out_used(json->out, length);
-    json->keyed = true;
 }
 
 void ct_json_null(struct ct_json *json)
 {
-    put(json, "null", 4);
+    ct_json_put(json, "null", 4);
 }
 
 void ct_json_bool(struct ct_json *json, bool is_true)
 {
-    put(json, is_true ? "true" : "false", is_true ? 4 : 5);
+    ct_json_put(json, is_true ? "true" : "false", is_true ? 4 : 5);
 }
 
 void ct_json_u64(struct ct_json *json, uint64_t number)
 {
-    char *to = value(json);
+    char *to = ct_json_value(json);
 
     ct_out_used(json->out, ct_digits(to, number));
 }
 
 void ct_json_i64(struct ct_json *json, int64_t number)
 {
-    char *to = value(json);
+    char *to = ct_json_value(json);
     unsigned n = 0;
 
     if (number < 0) {
@@ -184,7 +158,7 @@ void ct_json_i64(struct ct_json *json, int64_t number)
 
 void ct_json_us(struct ct_json *json, int64_t value_ns)
 {
-    char *to = value(json);
+    char *to = ct_json_value(json);
 
     ct_out_used(json->out, ct_digits_us(to, value_ns));
 }
@@ -193,7 +167,7 @@ static const char hex[] = "0123456789abcdef";
 
 void ct_json_hex(struct ct_json *json, uint64_t number)
 {
-    char *to = value(json);
+    char *to = ct_json_value(json);
     unsigned n = 0;
     int shift = 60;
 
@@ -240,7 +214,7 @@ void ct_json_string(struct ct_json *json, const char *text)
         ct_json_null(json);
         return;
     }
-    put(json, "\"", 1);
+    ct_json_put(json, "\"", 1);
     while (*text) {
         size_t run = 0;
         uint32_t character;
@@ -283,6 +257,6 @@ void ct_json_line(struct ct_json *json)
 
 void ct_json_verbatim(struct ct_json *json, const char *text, size_t length)
 {
-    (void)value(json);
+    (void)ct_json_value(json);
     ct_out_write(json->out, text, length);
 }

@@ -13,11 +13,12 @@
  * Numbers:  integers only, exact; no value passes through a double.
  * Strings:  any bytes; what is no UTF-8 becomes U+FFFD, and characters that
  *           could act on a terminal (out/inert.h) are written as \uXXXX.
- * Depends:  out/file.h.
+ * Depends:  ct/pre.h, out/file.h.
  */
 #ifndef CT_OUT_JSON_H
 #define CT_OUT_JSON_H
 
+#include "ct/pre.h"
 #include "out/file.h"
 
 #define CT_JSON_DEPTH 32
@@ -38,11 +39,63 @@ void ct_json_object_end(struct ct_json *json);
 void ct_json_array(struct ct_json *json);
 void ct_json_array_end(struct ct_json *json);
 
+/* Room for the next element, its comma written.  Inline, as are the values
+ * that a timeline has millions of: their lengths are then constants. */
+static inline char *ct_json_element(struct ct_json *json)
+{
+    char *to = ct_out_room(json->out);
+
+    if (json->comma) {
+        *to++ = ',';
+        ct_out_used(json->out, 1);
+    }
+    json->comma = true;
+    if (json->depth == json->lines_depth && json->depth) {
+        *to++ = '\n';
+        ct_out_used(json->out, 1);
+    }
+    return to;
+}
+
+static inline bool ct_json_in_object(const struct ct_json *json)
+{
+    return json->objects >> json->depth & 1;
+}
+
+/* Room for the next value. */
+static inline char *ct_json_value(struct ct_json *json)
+{
+    if (json->keyed) {
+        json->keyed = false;
+        return ct_out_room(json->out);
+    }
+    ct_pre("json-value/has-key", !ct_json_in_object(json));
+    return ct_json_element(json);
+}
+
+static inline void ct_json_key_text(struct ct_json *json, const char *quoted,
+                                    size_t length)
+{
+    ct_pre("json-key/in-object", ct_json_in_object(json) && !json->keyed);
+    memcpy(ct_json_element(json), quoted, length);
+    ct_out_used(json->out, length);
+    json->keyed = true;
+}
+
 /** ct_json_key() - @name: a string literal without characters to escape */
 #define ct_json_key(json, name) \
     ct_json_key_text(json, "\"" name "\":", sizeof(name) + 2)
 
-void ct_json_key_text(struct ct_json *json, const char *quoted, size_t length);
+static inline void ct_json_put(struct ct_json *json, const char *text,
+                               size_t length)
+{
+    memcpy(ct_json_value(json), text, length);
+    ct_out_used(json->out, length);
+}
+
+/** ct_json_word() - a string that is a literal without characters to escape */
+#define ct_json_word(json, word) \
+    ct_json_put(json, "\"" word "\"", sizeof(word) + 1)
 
 void ct_json_null(struct ct_json *json);
 void ct_json_bool(struct ct_json *json, bool value);

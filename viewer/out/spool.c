@@ -3,8 +3,8 @@
  * spool.c - bytes that have to wait, in constant memory
  *
  * The buffer always holds the newest bytes: what lies before `start` is in the
- * file.  Reading in order goes through a second, smaller window, so that a
- * record costs a copy and not a system call.
+ * file.  Reading on from where the last read ended goes through a second,
+ * smaller window, so that a record costs a copy and not a system call.
  */
 #include "out/spool.h"
 
@@ -29,6 +29,7 @@ struct ct_spool {
     char *window; /* bytes [window_start, + window_length) of the file */
     uint64_t window_start;
     size_t window_length;
+    uint64_t read_end; /* where the last read ended */
 };
 
 struct ct_spool *ct_spool_new(const char *directory)
@@ -148,11 +149,11 @@ static bool window_read(struct ct_spool *spool, uint64_t position, char *to,
     if (!spool->window) {
         spool->window = g_malloc(WINDOW_BYTES);
     }
-    if (length > WINDOW_BYTES) {
-        return file_read(spool, position, to, length) == length;
-    }
     if (position < spool->window_start ||
         position + length > spool->window_start + spool->window_length) {
+        if (length > WINDOW_BYTES || position != spool->read_end) {
+            return file_read(spool, position, to, length) == length;
+        }
         spool->window_start = position;
         spool->window_length =
             file_read(spool, position, spool->window,
@@ -174,11 +175,13 @@ bool ct_spool_read(struct ct_spool *spool, uint64_t position, void *to,
         return false;
     }
     if (position < spool->start) {
+        uint64_t end = position + length;
         size_t part = (size_t)MIN(length, spool->start - position);
 
         if (!window_read(spool, position, at, part)) {
             return false;
         }
+        spool->read_end = end;
         position += part;
         at += part;
         length -= part;

@@ -242,7 +242,6 @@ static bool on_finish(struct ct_consumer *consumer,
         return true;
     }
     ct_tracks_finish(&chrome->tracks, summary->end_ns - summary->origin_ns);
-    ct_labels_resolve(chrome->labels, summary->images);
     return ct_chrome_write(chrome, view->out, summary, error);
 }
 

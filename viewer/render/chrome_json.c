@@ -21,11 +21,25 @@
 #include "out/json.h"
 
 static const char *const categories[CT_SLICE_KINDS] = {
-    [CT_SLICE_POLL] = "poll",           [CT_SLICE_FDMON] = "poll",
-    [CT_SLICE_WAIT] = "poll",           [CT_SLICE_BH] = "bh",
-    [CT_SLICE_TIMER] = "timer",         [CT_SLICE_FD] = "fd",
-    [CT_SLICE_COROUTINE] = "coroutine", [CT_SLICE_WORK] = "work",
-    [CT_SLICE_THREAD] = "thread",
+    [CT_SLICE_POLL] = "\"poll\"",           [CT_SLICE_FDMON] = "\"poll\"",
+    [CT_SLICE_WAIT] = "\"poll\"",           [CT_SLICE_BH] = "\"bh\"",
+    [CT_SLICE_TIMER] = "\"timer\"",         [CT_SLICE_FD] = "\"fd\"",
+    [CT_SLICE_COROUTINE] = "\"coroutine\"", [CT_SLICE_WORK] = "\"work\"",
+    [CT_SLICE_THREAD] = "\"thread\"",
+};
+
+static const struct {
+    const char *name;
+    const char *effect; /* NULL: a slice begins there */
+} edges[CT_EDGE_KINDS] = {
+    [CT_EDGE_SCHEDULE] = {"schedule", NULL},
+    [CT_EDGE_WAKE] = {"wake", NULL},
+    [CT_EDGE_SUBMIT] = {"submit", NULL},
+    [CT_EDGE_DONE] = {"work done", "complete"},
+    [CT_EDGE_RESUME] = {"resume", NULL},
+    [CT_EDGE_SPAWN] = {"spawn", "worker starts"},
+    [CT_EDGE_NOTIFY] = {"notify", "accept"},
+    [CT_EDGE_HAND_OVER] = {"hand over", "lock taken"},
 };
 
 struct writer {
@@ -33,19 +47,24 @@ struct writer {
     struct ct_chrome *chrome;
     uint64_t position; /* on the tape */
     uint64_t n_flows;
+    /* labels of fixed words */
+    uint32_t states[CT_STATES];
+    uint32_t causes[CT_EDGE_KINDS];
+    uint32_t effects[CT_EDGE_KINDS];
 };
 
 /* --- pieces
  * ------------------------------------------------------------------- */
 
-static void begin_event(struct writer *writer, const char *phase, int32_t pid,
+static void begin_event(struct writer *writer, char phase, int32_t pid,
                         int32_t tid)
 {
+    const char quoted[] = {'"', phase, '"'};
     struct ct_json *json = &writer->json;
 
     ct_json_object(json);
     ct_json_key(json, "ph");
-    ct_json_string(json, phase);
+    ct_json_put(json, quoted, sizeof(quoted));
     ct_json_key(json, "pid");
     ct_json_i64(json, pid);
     ct_json_key(json, "tid");
@@ -58,12 +77,17 @@ static void at(struct writer *writer, int64_t at_ns)
     ct_json_us(&writer->json, at_ns);
 }
 
-static void named(struct writer *writer, const char *category, const char *name)
+/* @category: quoted */
+static void named(struct writer *writer, const char *category, uint32_t label)
 {
-    ct_json_key(&writer->json, "cat");
-    ct_json_string(&writer->json, category);
-    ct_json_key(&writer->json, "name");
-    ct_json_string(&writer->json, name);
+    struct ct_json *json = &writer->json;
+    size_t length;
+    const char *name = ct_labels_json(writer->chrome->labels, label, &length);
+
+    ct_json_key(json, "cat");
+    ct_json_put(json, category, strlen(category));
+    ct_json_key(json, "name");
+    ct_json_verbatim(json, name, length);
 }
 
 static void begin_args(struct writer *writer)
@@ -96,7 +120,7 @@ static void metadata_name(struct writer *writer, const char *what, int32_t pid,
 {
     struct ct_json *json = &writer->json;
 
-    begin_event(writer, "M", pid, tid);
+    begin_event(writer, 'M', pid, tid);
     ct_json_key(json, "name");
     ct_json_string(json, what);
     begin_args(writer);
@@ -110,7 +134,7 @@ static void metadata_index(struct writer *writer, const char *what, int32_t pid,
 {
     struct ct_json *json = &writer->json;
 
-    begin_event(writer, "M", pid, tid);
+    begin_event(writer, 'M', pid, tid);
     ct_json_key(json, "name");
     ct_json_string(json, what);
     begin_args(writer);
@@ -213,9 +237,9 @@ static void slice_args(struct writer *writer,
 
 static void slice(struct writer *writer, const struct ct_tape_record *record)
 {
-    const char *phase = record->kind == CT_TAPE_BEGIN ? "B"
-                        : record->kind == CT_TAPE_END ? "E"
-                                                      : "X";
+    char phase = record->kind == CT_TAPE_BEGIN ? 'B'
+                 : record->kind == CT_TAPE_END ? 'E'
+                                               : 'X';
 
     begin_event(writer, phase, record->pid, record->tid);
     at(writer, record->at_ns);
@@ -223,7 +247,7 @@ static void slice(struct writer *writer, const struct ct_tape_record *record)
         ct_json_key(&writer->json, "dur");
         ct_json_us(&writer->json, 0);
     }
-    named(writer, categories[record->what], text(writer, record->label));
+    named(writer, categories[record->what], record->label);
     if (record->kind == CT_TAPE_BEGIN) {
         no_args(writer);
     } else {
@@ -234,31 +258,17 @@ static void slice(struct writer *writer, const struct ct_tape_record *record)
 /* --- arrows
  * ------------------------------------------------------------------- */
 
-static const struct {
-    const char *name;
-    const char *effect; /* NULL: a slice begins there */
-} edges[CT_EDGE_KINDS] = {
-    [CT_EDGE_SCHEDULE] = {"schedule", NULL},
-    [CT_EDGE_WAKE] = {"wake", NULL},
-    [CT_EDGE_SUBMIT] = {"submit", NULL},
-    [CT_EDGE_DONE] = {"work done", "complete"},
-    [CT_EDGE_RESUME] = {"resume", NULL},
-    [CT_EDGE_SPAWN] = {"spawn", "worker starts"},
-    [CT_EDGE_NOTIFY] = {"notify", "accept"},
-    [CT_EDGE_HAND_OVER] = {"hand over", "lock taken"},
-};
-
-static void instant(struct writer *writer, const char *name, int32_t pid,
+static void instant(struct writer *writer, uint32_t label, int32_t pid,
                     int32_t tid, int64_t at_ns,
                     const struct ct_tape_record *record)
 {
     struct ct_json *json = &writer->json;
 
-    begin_event(writer, "i", pid, tid);
+    begin_event(writer, 'i', pid, tid);
     at(writer, at_ns);
-    named(writer, "flow", name);
+    named(writer, "\"flow\"", label);
     ct_json_key(json, "s");
-    ct_json_string(json, "t");
+    ct_json_word(json, "t");
     begin_args(writer);
     ct_json_key(json, "id");
     ct_json_id(json, record->id);
@@ -269,36 +279,36 @@ static void instant(struct writer *writer, const char *name, int32_t pid,
     end_args(writer);
 }
 
-static void arrow_end(struct writer *writer, const char *phase,
-                      const char *name, int32_t pid, int32_t tid, int64_t at_ns)
+static void arrow_end(struct writer *writer, char phase, uint32_t label,
+                      int32_t pid, int32_t tid, int64_t at_ns)
 {
     struct ct_json *json = &writer->json;
 
     begin_event(writer, phase, pid, tid);
     at(writer, at_ns);
-    named(writer, "flow", name);
+    named(writer, "\"flow\"", label);
     ct_json_key(json, "id");
     ct_json_u64(json, writer->n_flows);
-    if (phase[0] == 'f') {
+    if (phase == 'f') {
         ct_json_key(json, "bp");
-        ct_json_string(json, "e");
+        ct_json_word(json, "e");
     }
     no_args(writer);
 }
 
 static void flow(struct writer *writer, const struct ct_tape_record *record)
 {
-    const char *name = edges[record->what].name;
-    const char *effect = edges[record->what].effect;
+    uint32_t cause = writer->causes[record->what];
 
     writer->n_flows++;
-    instant(writer, name, record->pid, record->tid, record->at_ns, record);
-    arrow_end(writer, "s", name, record->pid, record->tid, record->at_ns);
-    if (effect) {
-        instant(writer, effect, record->pid, record->to_tid, record->until_ns,
-                record);
+    instant(writer, cause, record->pid, record->tid, record->at_ns, record);
+    arrow_end(writer, 's', cause, record->pid, record->tid, record->at_ns);
+    if (edges[record->what].effect) {
+        instant(writer, writer->effects[record->what], record->pid,
+                record->to_tid, record->until_ns, record);
     }
-    arrow_end(writer, "f", name, record->pid, record->to_tid, record->until_ns);
+    arrow_end(writer, 'f', cause, record->pid, record->to_tid,
+              record->until_ns);
 }
 
 /* --- counters and gaps
@@ -307,11 +317,14 @@ static void flow(struct writer *writer, const struct ct_tape_record *record)
 static void counter(struct writer *writer, const struct ct_tape_record *record)
 {
     struct ct_json *json = &writer->json;
+    const char *name;
+    size_t length;
 
-    begin_event(writer, "C", record->pid, record->tid);
+    begin_event(writer, 'C', record->pid, record->tid);
     at(writer, record->at_ns);
     ct_json_key(json, "name");
-    ct_json_string(json, text(writer, record->label));
+    name = ct_labels_json(writer->chrome->labels, record->label, &length);
+    ct_json_verbatim(json, name, length);
     begin_args(writer);
     switch ((enum ct_counter_kind)record->what) {
     case CT_COUNTER_WORK_QUEUED:
@@ -346,11 +359,14 @@ static void gap(struct writer *writer, const struct ct_tape_record *record)
     if (!first) {
         return;
     }
-    begin_event(writer, "i", first->pid, first->tid);
+    begin_event(writer, 'i', first->pid, first->tid);
     at(writer, record->at_ns);
-    named(writer, "lost", "events lost");
+    ct_json_key(json, "cat");
+    ct_json_word(json, "lost");
+    ct_json_key(json, "name");
+    ct_json_word(json, "events lost");
     ct_json_key(json, "s");
-    ct_json_string(json, "g");
+    ct_json_word(json, "g");
     begin_args(writer);
     ct_json_key(json, "events");
     if (record->id == UINT64_MAX) {
@@ -377,23 +393,23 @@ static bool next(struct writer *writer, struct ct_tape_record *record)
 
 static void segment(struct writer *writer, const struct ct_tape_record *record)
 {
-    const char *state = ct_state_word((enum ct_state)record->what);
+    uint32_t state = writer->states[record->what];
     struct ct_json *json = &writer->json;
     bool is_point = record->at_ns == record->until_ns;
 
     if (!is_point) {
-        begin_event(writer, "B", record->pid, record->tid);
+        begin_event(writer, 'B', record->pid, record->tid);
         at(writer, record->at_ns);
-        named(writer, "state", state);
+        named(writer, "\"state\"", state);
         no_args(writer);
     }
-    begin_event(writer, is_point ? "X" : "E", record->pid, record->tid);
+    begin_event(writer, is_point ? 'X' : 'E', record->pid, record->tid);
     at(writer, record->until_ns);
     if (is_point) {
         ct_json_key(json, "dur");
         ct_json_us(json, 0);
     }
-    named(writer, "state", state);
+    named(writer, "\"state\"", state);
     if (!record->label && !record->to_tid) {
         no_args(writer);
         return;
@@ -444,6 +460,14 @@ static void request_args(struct writer *writer,
     end_args(writer);
 }
 
+static void request_name(struct writer *writer, const char *name)
+{
+    ct_json_key(&writer->json, "cat");
+    ct_json_word(&writer->json, "request");
+    ct_json_key(&writer->json, "name");
+    ct_json_string(&writer->json, name);
+}
+
 static void request(struct writer *writer, const struct ct_tape_record *record)
 {
     bool is_point = record->at_ns == record->until_ns;
@@ -456,13 +480,13 @@ static void request(struct writer *writer, const struct ct_tape_record *record)
     name = g_strdup_printf("%s %s %" G_GUINT64_FORMAT "+%" G_GUINT64_FORMAT,
                            text(writer, more.label),
                            text(writer, record->label), more.id, more.more);
-    begin_event(writer, is_point ? "X" : "B", record->pid, record->tid);
+    begin_event(writer, is_point ? 'X' : 'B', record->pid, record->tid);
     at(writer, record->at_ns);
     if (is_point) {
         ct_json_key(&writer->json, "dur");
         ct_json_us(&writer->json, 0);
     }
-    named(writer, "request", name);
+    request_name(writer, name);
     if (is_point) {
         request_args(writer, record, &more);
     } else {
@@ -476,9 +500,9 @@ static void request(struct writer *writer, const struct ct_tape_record *record)
         }
     }
     if (!is_point) {
-        begin_event(writer, "E", record->pid, record->tid);
+        begin_event(writer, 'E', record->pid, record->tid);
         at(writer, record->until_ns);
-        named(writer, "request", name);
+        request_name(writer, name);
         request_args(writer, record, &more);
     }
 }
@@ -515,12 +539,29 @@ static void about(struct writer *writer, const struct ct_summary *summary)
     ct_json_object_end(json);
 }
 
+/* Names are resolved here, when no label can be added any more. */
+static void resolve(struct writer *writer, const struct ct_images *images)
+{
+    struct ct_labels *labels = writer->chrome->labels;
+
+    for (unsigned i = 0; i < CT_STATES; i++) {
+        writer->states[i] =
+            ct_labels_plain(labels, ct_state_word((enum ct_state)i));
+    }
+    for (unsigned i = 0; i < CT_EDGE_KINDS; i++) {
+        writer->causes[i] = ct_labels_plain(labels, edges[i].name);
+        writer->effects[i] = ct_labels_plain(labels, edges[i].effect);
+    }
+    ct_labels_resolve(labels, images);
+}
+
 bool ct_chrome_write(struct ct_chrome *chrome, struct ct_out *out,
                      const struct ct_summary *summary, GError **error)
 {
     struct writer writer = {.chrome = chrome};
     uint64_t end = ct_spool_length(chrome->tape);
 
+    resolve(&writer, summary->images);
     ct_json_init(&writer.json, out);
     ct_json_object(&writer.json);
     about(&writer, summary);

@@ -10,6 +10,8 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "out/json.h"
+
 enum label_kind {
     /* 0 ..: enum ct_slice_kind */
     LABEL_COUNTERS = CT_SLICE_KINDS, /* ..: enum ct_counter_kind */
@@ -23,6 +25,8 @@ struct label {
     uint64_t id;      /* function; thread: its tid; counter: whose it is */
     const char *name; /* owned; NULL: none */
     char *text;       /* resolved */
+    char *json;       /* ... as a JSON string */
+    size_t json_length;
 };
 
 struct ct_labels {
@@ -60,6 +64,7 @@ static void label_free(gpointer data)
 
     g_free((char *)label->name);
     g_free(label->text);
+    g_free(label->json);
     g_free(label);
 }
 
@@ -244,9 +249,21 @@ static char *counter_text(const struct ct_labels *labels,
     return g_strdup_printf("pool %" PRIu64 ": %s", label->id, word);
 }
 
+static void label_json(struct label *label, struct ct_out *out)
+{
+    struct ct_json json;
+
+    out->used_bytes = 0;
+    ct_json_init(&json, out);
+    ct_json_string(&json, label->text);
+    label->json_length = out->used_bytes;
+    label->json = g_strndup(out->buffer, out->used_bytes);
+}
+
 void ct_labels_resolve(struct ct_labels *labels, const struct ct_images *images)
 {
     struct ct_symbols *symbols = ct_symbols_new(images);
+    struct ct_out *out = ct_out_memory();
 
     for (guint i = 0; i < labels->all->len; i++) {
         struct label *label = labels->all->pdata[i];
@@ -258,7 +275,9 @@ void ct_labels_resolve(struct ct_labels *labels, const struct ct_images *images)
         } else {
             label->text = g_strdup(label->name);
         }
+        label_json(label, out);
     }
+    ct_out_close(out, false, NULL);
     ct_symbols_free(symbols);
 }
 
@@ -267,4 +286,13 @@ const char *ct_labels_text(const struct ct_labels *labels, uint32_t label)
     const struct label *entry = labels->all->pdata[label];
 
     return entry->text;
+}
+
+const char *ct_labels_json(const struct ct_labels *labels, uint32_t label,
+                           size_t *ret_length)
+{
+    const struct label *entry = labels->all->pdata[label];
+
+    *ret_length = entry->json_length;
+    return entry->json;
 }

@@ -2,8 +2,8 @@
 /*
  * render/labels.h - the distinct texts of a timeline, as numbers
  *
- * Model:    get() while the pass goes on; resolve() at its end, when addresses
- *           have names; text() afterwards.
+ * Model:    number while the pass goes on; resolved at its end, when addresses
+ *           have names; text afterwards.
  * Threads:  one at a time.
  * Memory:   one entry a distinct label, whatever the length of the trace.
  * Errors:   none: an address without a name is shown as the address.
@@ -48,5 +48,9 @@ void ct_labels_resolve(struct ct_labels *labels,
                        const struct ct_images *images);
 
 const char *ct_labels_text(const struct ct_labels *labels, uint32_t label);
+
+/** ct_labels_json() - the same as a JSON string, quotes included */
+const char *ct_labels_json(const struct ct_labels *labels, uint32_t label,
+                           size_t *ret_length);
 
 #endif

@@ -65,8 +65,8 @@ const char *ct_state_word(enum ct_state state)
 const char *ct_cause_word(enum ct_cause_kind kind)
 {
     static const char *const words[] = {
-        "none",  "holder", "loop",   "worker",
-        "spawn", "child",  "device", "unknown",
+        "none",  "holder", "loop",  "worker",  "spawn",
+        "child", "device", "waker", "unknown",
     };
 
     return words[kind];
@@ -82,6 +82,12 @@ const char *ct_boundary_word(enum ct_boundary boundary)
     return words[boundary];
 }
 
+static bool finish(struct ct_consumer *consumer,
+                   const struct ct_summary *summary, GError **error)
+{
+    return true;
+}
+
 /* --- results that the test has made -----------------------------------------
  */
 
@@ -91,7 +97,10 @@ struct ct_stat {
 
 struct ct_stat *ct_stat_new(void)
 {
-    return g_new0(struct ct_stat, 1);
+    struct ct_stat *stat = g_new0(struct ct_stat, 1);
+
+    stat->consumer.finish = finish;
+    return stat;
 }
 
 struct ct_consumer *ct_stat_consumer(struct ct_stat *stat)
@@ -117,7 +126,10 @@ struct ct_backtrace_query *ct_backtrace_new(enum ct_backtrace_of of,
                                             uint64_t id, int32_t pid,
                                             int64_t at_ns)
 {
-    return g_new0(struct ct_backtrace_query, 1);
+    struct ct_backtrace_query *query = g_new0(struct ct_backtrace_query, 1);
+
+    query->consumer.finish = finish;
+    return query;
 }
 
 struct ct_consumer *ct_backtrace_consumer(struct ct_backtrace_query *query)

@@ -1,0 +1,153 @@
+# SPDX-License-Identifier: MIT
+"""The JSON that users rely on, checked against what the documentation says.
+
+Each check takes parsed output and raises AssertionError.  Fields may have been
+added; what is documented must be there, of the right type, null only where it
+may be unknown.
+"""
+import json
+import re
+
+STATES = {"running", "runnable", "work-queued", "work-running", "work-done",
+          "io", "lock", "timer", "children", "work", "completing", "queue",
+          "unknown"}
+CAUSES = {"holder", "loop", "worker", "spawn", "child", "device", "waker",
+          "unknown"}
+BOUNDARIES = {"coroutine", "bottom-half", "timer", "fd-handler", "work-item",
+              "worker-spawn", "thread"}
+CLOCKS = {"exact", "program", "reader", "none"}
+INT, TEXT, BOOL = "int", "text", "bool"
+
+
+def _pairs(pairs):
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise AssertionError(f"a key twice in one object: {pairs}")
+    return found
+
+
+def _no_float(text):
+    raise AssertionError(f"not a whole number: {text}")
+
+
+def parse(text):
+    """Strict: no key twice, no number that is not whole."""
+    return json.loads(text, object_pairs_hook=_pairs, parse_float=_no_float,
+                      parse_constant=_no_float)
+
+
+def lines(text):
+    if text and not text.endswith("\n"):
+        raise AssertionError("the last line has no end")
+    return [parse(line) for line in text.split("\n")[:-1]]
+
+
+def _is(value, kind):
+    if kind == INT:
+        return isinstance(value, int) and not isinstance(value, bool)
+    return isinstance(value, str if kind == TEXT else bool)
+
+
+def fields(what, value, **kinds):
+    """Each named field is there and of its kind; a kind in a tuple: or null."""
+    if not isinstance(value, dict):
+        raise AssertionError(f"{what}: no object: {value!r}")
+    for name, kind in kinds.items():
+        if name not in value:
+            raise AssertionError(f"{what}: {name} is missing in {value}")
+        may_be_null = isinstance(kind, tuple)
+        kind = kind[0] if may_be_null else kind
+        if value[name] is None and may_be_null:
+            continue
+        if isinstance(kind, (set, frozenset)):
+            good = value[name] in kind
+        elif isinstance(kind, type):
+            good = isinstance(value[name], kind)
+        else:
+            good = _is(value[name], kind)
+        if not good:
+            raise AssertionError(f"{what}: {name} is {value[name]!r}")
+
+
+def segment(value):
+    fields("segment", value, state=STATES, begin_ns=INT, end_ns=INT,
+           cause=(dict,))
+    if value["cause"] is not None:
+        fields("cause", value["cause"], kind=CAUSES, coroutine=(INT,),
+               request=(INT,))
+
+
+def request(value):
+    fields("request", value, request=INT, pid=INT, layer=(TEXT,), op=(TEXT,),
+           node=(TEXT,), offset=INT, bytes=INT, ret=(INT,), begin_ns=(INT,),
+           end_ns=(INT,), latency_ns=(INT,), complete=BOOL, parent=(INT,),
+           coroutines=list, workers=list, segments=list)
+    for number in value["coroutines"] + value["workers"]:
+        if not _is(number, INT):
+            raise AssertionError(f"request: no number: {number!r}")
+    for part in value["segments"]:
+        segment(part)
+    _accounted(value)
+
+
+def _accounted(value):
+    """Contiguous, and its sum the latency, to the nanosecond."""
+    parts = value["segments"]
+    if not parts:
+        raise AssertionError(f"a request without segments: {value}")
+    for one, other in zip(parts, parts[1:]):
+        if one["end_ns"] != other["begin_ns"]:
+            raise AssertionError(f"a hole or an overlap in {value}")
+    total = sum(part["end_ns"] - part["begin_ns"] for part in parts)
+    if any(part["end_ns"] < part["begin_ns"] for part in parts):
+        raise AssertionError(f"a segment ends before it begins: {value}")
+    if value["begin_ns"] is not None and \
+            parts[0]["begin_ns"] != value["begin_ns"]:
+        raise AssertionError(f"the segments begin elsewhere: {value}")
+    if value["end_ns"] is not None and parts[-1]["end_ns"] != value["end_ns"]:
+        raise AssertionError(f"the segments end elsewhere: {value}")
+    if value["latency_ns"] is not None and total != value["latency_ns"]:
+        raise AssertionError(f"the segments sum to {total}: {value}")
+    known = value["begin_ns"] is not None and value["end_ns"] is not None
+    if (value["latency_ns"] is not None) != known:
+        raise AssertionError(f"latency and its ends disagree: {value}")
+    if value["complete"] and not known:
+        raise AssertionError(f"complete, but not known: {value}")
+
+
+def frame(value):
+    if "boundary" in value:
+        fields("boundary", value, boundary=BOUNDARIES, id=(INT,),
+               elapsed_ns=(INT,))
+        return
+    fields("frame", value, function=(TEXT,), file=(TEXT,), line=(INT,),
+           address=TEXT, inlined=BOOL)
+    if not re.fullmatch("0x(0|[1-9a-f][0-9a-f]*)", value["address"]):
+        raise AssertionError(f"frame: address is {value['address']!r}")
+
+
+def backtrace(value):
+    fields("backtrace", value, stack_ns=(INT,), frames=list)
+    for each in value["frames"]:
+        frame(each)
+
+
+def stat(value):
+    fields("stat", value, origin_ns=(TEXT,), clock=CLOCKS, events=INT,
+           discarded=(INT,), complete=BOOL, duration_ns=(INT,), requests=dict,
+           states=dict, contexts=list, workers=dict, coroutines=dict)
+    if value["origin_ns"] is not None and \
+            not re.fullmatch("[0-9]+", value["origin_ns"]):
+        raise AssertionError(f"stat: origin_ns is {value['origin_ns']!r}")
+    fields("requests", value["requests"], count=INT, complete=INT,
+           latency_ns=dict)
+    fields("latency_ns", value["requests"]["latency_ns"], p50=(INT,),
+           p90=(INT,), p99=(INT,), p999=(INT,), max=(INT,))
+    if set(value["states"]) != STATES:
+        raise AssertionError(f"stat: states are {sorted(value['states'])}")
+    fields("states", value["states"], **{state: (INT,) for state in STATES})
+    for context in value["contexts"]:
+        fields("context", context, name=(TEXT,), polls=INT, max_poll_depth=INT,
+               bh_runs=INT, busy_ns=(INT,), longest_callback_ns=(INT,))
+    fields("workers", value["workers"], spawned=INT, exited=INT, peak=INT)
+    fields("coroutines", value["coroutines"], created=INT, peak=INT)
