@@ -3,12 +3,13 @@
  * control.c - carries out what the recorder asks, with liblttng-ctl
  *
  * Stopping:  stop (no wait) -> ask whether data is pending until it is not ->
- *            destroy (wait) -> DONE 1.
- *            HURRY while data is pending -> destroy (no wait) -> DONE 0.
+ *            destroy -> ask whether it is done until it is -> DONE 1.
+ *            HURRY -> no more asking -> DONE 0.
  * After a program was killed in the middle of an event, one sub-buffer never
- * completes and data stays pending for ever; any of the calls may block, too.
- * So the recorder says HURRY when nothing grows any more, and has this process
- * ended when that does not help either.
+ * completes.  LTTng then says that no data is pending, but is never done with
+ * the session; any of the calls may block, too.  So the recorder says HURRY
+ * when nothing grows any more, and has this process ended when that does not
+ * help either.
  */
 #include "control.h"
 
@@ -65,14 +66,31 @@ static bool drain(int end, const char *session)
     }
 }
 
+/* Until the session is closed; false as above. */
+static bool destroy(int end, const char *session)
+{
+    struct lttng_destruction_handle *destruction = ct_lttng_destroy(session);
+    int closed = destruction ? 0 : -1;
+
+    exists = false;
+    while (!closed) {
+        struct ct_wire_message message;
+
+        closed = ct_lttng_is_destroyed(destruction, PENDING_POLL_MS);
+        if (!closed && ct_wire_receive(end, &message, 0) != -EAGAIN) {
+            closed = -1;
+        }
+    }
+    ct_lttng_forget(destruction);
+    return closed > 0;
+}
+
 static bool stop(int end, const struct ct_lttng_plan *plan, char **ret_reason)
 {
-    bool whole =
+    bool drained =
         !ct_lttng_stop(plan->session, ret_reason) && drain(end, plan->session);
 
-    ct_lttng_destroy(plan->session, whole);
-    exists = false;
-    return whole;
+    return destroy(end, plan->session) && drained;
 }
 
 void ct_control_run(int end, const struct ct_lttng_plan *plan, bool shared)
@@ -107,7 +125,7 @@ void ct_control_run(int end, const struct ct_lttng_plan *plan, bool shared)
 
     if (exists) {
         (void)ct_lttng_stop(plan->session, &(char *){NULL});
-        ct_lttng_destroy(plan->session, false);
+        ct_lttng_forget(ct_lttng_destroy(plan->session));
     }
     if (shared) {
         ct_shared_leave();

@@ -120,8 +120,9 @@ static void count_stream(const struct ct_layout *layout, const char *path,
             size_t length =
                 ct_layout_event(layout, packet.stream_id, bytes + in,
                                 packet.content_bytes - in, &is_ours);
-            if (!length) {
+            if (!length) { /* its metadata is missing, most likely */
                 count->known = false;
+                count->damaged = true;
                 break;
             }
             count->events += is_ours;
@@ -144,6 +145,7 @@ static void count_folder(const char *path, const char *metadata_path,
 
     if (!names) {
         count->known = false;
+        count->damaged |= metadata.n == 0;
     }
     while (names && (name = g_dir_read_name(names))) {
         g_autofree char *stream = g_build_filename(path, name, NULL);

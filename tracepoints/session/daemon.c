@@ -204,17 +204,22 @@ pid_t ct_daemon_start(const char *path, const char *home)
     return pid;
 }
 
-char *ct_daemon_last_words(const char *home)
+static char **log_lines(const char *home)
 {
     g_autofree char *path = g_build_filename(home, LOG, NULL);
     g_autofree char *text = NULL;
+
+    return g_file_get_contents(path, &text, NULL, NULL)
+               ? g_strsplit(text, "\n", -1)
+               : NULL;
+}
+
+char *ct_daemon_last_words(const char *home)
+{
+    g_auto(GStrv) lines = log_lines(home);
     char *found = NULL;
 
-    if (!g_file_get_contents(path, &text, NULL, NULL)) {
-        return NULL;
-    }
-    g_auto(GStrv) lines = g_strsplit(text, "\n", -1);
-    for (char **line = lines; *line; line++) {
+    for (char **line = lines; line && *line; line++) {
         char *error = strstr(*line, "Error: ");
         if (error) {
             g_free(found);
@@ -222,4 +227,23 @@ char *ct_daemon_last_words(const char *home)
         }
     }
     return found;
+}
+
+/* "PERROR - TIME [...]: Error in write mmap (...): REASON (in FUNCTION() ..."
+ */
+char *ct_daemon_write_failure(const char *home)
+{
+    g_auto(GStrv) lines = log_lines(home);
+
+    for (char **line = lines; line && *line; line++) {
+        char *error = strstr(*line, "Error in write");
+        char *reason = error ? strstr(error, "): ") : NULL;
+        if (reason) {
+            char *end = strstr(reason, " (in ");
+            reason += strlen("): ");
+            return end ? g_strndup(reason, (gsize)(end - reason))
+                       : g_strdup(reason);
+        }
+    }
+    return NULL;
 }

@@ -46,6 +46,10 @@ pid_t ct_daemon_start(const char *path, const char *home);
 /** ct_daemon_last_words() - the last error in its log (g_free), or NULL */
 char *ct_daemon_last_words(const char *home);
 
+/** ct_daemon_write_failure() - why the consumer could not write the trace
+ * (g_free), or NULL if it could */
+char *ct_daemon_write_failure(const char *home);
+
 /**
  * ct_daemon_spawn() - run a program in the background of this process
  * @home: LTTNG_HOME for it, and where its log goes; NULL: neither

@@ -25,19 +25,23 @@
 #include <linux/close_range.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "control.h"
 #include "daemon.h"
+#include "family.h"
 #include "place.h"
 #include "shm.h"
 #include "wire.h"
 
+#define CONSUMER      "lttng-consumerd"
 #define READY_MS      15000
 #define ORPHAN_MS     1000 /* for daemons when the recorder is gone */
 #define CLOSE_MS      2500 /* for the control process to close the session */
@@ -57,6 +61,7 @@ struct keep {
     bool killed;   /* it had to be killed */
     int mark;      /* of ct_daemon_isolate(), -1 */
     int shm;       /* /dev/shm as the program sees it, or -errno */
+    int consumer;  /* handle of the consumer, -1: not known */
 };
 
 static int64_t now_ms(void)
@@ -170,11 +175,12 @@ static _Noreturn void end(struct keep *keep, int patience_ms, bool orphaned)
     if (keep->mark >= 0) {
         ct_daemon_unisolate(keep->mark);
     }
+    g_autofree char *failure = ct_daemon_write_failure(keep->home);
     ct_place_remove(keep->home);
     if (keep->shm >= 0) {
         ct_shm_sweep(keep->shm, keep->killed && keep->mode == CT_KEEPER_HOME);
     }
-    (void)ct_wire_send(keep->wire, CT_WIRE_ENDED, keep->killed, NULL);
+    (void)ct_wire_send(keep->wire, CT_WIRE_ENDED, keep->killed, failure);
     _exit(0);
 }
 
@@ -274,32 +280,63 @@ static void start_daemon(struct keep *keep, const char *daemon)
     await_daemon(keep);
 }
 
+/* The session daemon does not say when its consumer is gone, and takes the data
+ * that nobody can write any more for written. */
+static void watch_consumer(struct keep *keep)
+{
+    GArray *found = ct_family_find(keep->daemon, CONSUMER);
+
+    if (found->len) {
+        keep->consumer =
+            (int)syscall(SYS_pidfd_open, g_array_index(found, pid_t, 0), 0);
+    }
+    g_array_unref(found);
+}
+
+static void tell_broken(struct keep *keep, const char *who)
+{
+    g_autofree char *words = ct_daemon_last_words(keep->home);
+    g_autofree char *text = g_strconcat(who, " ended before the end",
+                                        words ? ": " : "", words, NULL);
+
+    (void)ct_wire_send(keep->wire, CT_WIRE_BROKEN, 0, text);
+}
+
 /* While the recording goes on. */
 static _Noreturn void watch(struct keep *keep)
 {
-    bool told = false;
+    bool told = keep->daemon <= 0;
 
     for (;;) {
         struct ct_wire_message message;
         struct pollfd ready[] = {
             {.fd = keep->children, .events = POLLIN},
             {.fd = keep->wire, .events = POLLIN},
+            {.fd = told ? -1 : keep->consumer, .events = POLLIN},
         };
 
         (void)poll(ready, G_N_ELEMENTS(ready), -1);
         read_signals(keep);
-        if (keep->daemon > 0 && !told && has_ended(keep->daemon)) {
-            g_autofree char *words = ct_daemon_last_words(keep->home);
-            (void)ct_wire_send(keep->wire, CT_WIRE_BROKEN, 0, words);
+        if (!told && has_ended(keep->daemon)) {
+            tell_broken(keep, "lttng-sessiond");
+            told = true;
+        }
+        if (!told && ready[2].revents) {
+            tell_broken(keep, CONSUMER);
             told = true;
         }
         if (!ready[1].revents || ct_wire_receive(keep->wire, &message, 0)) {
             continue;
         }
-        if (message.kind == CT_WIRE_END) {
+        switch (message.kind) {
+        case CT_WIRE_WATCH:
+            watch_consumer(keep);
+            break;
+        case CT_WIRE_END:
             end(keep, message.number, false);
+        default:
+            end(keep, ORPHAN_MS, true);
         }
-        end(keep, ORPHAN_MS, true);
     }
 }
 
@@ -313,6 +350,7 @@ static _Noreturn void keep_going(int wire, int end_of_control,
         .mode = CT_KEEPER_HOME,
         .mark = -1,
         .shm = ct_shm_open(),
+        .consumer = -1,
     };
 
     detach(&keep);
@@ -327,7 +365,8 @@ static _Noreturn void keep_going(int wire, int end_of_control,
     }
     start_daemon(&keep, daemon);
     start_control(&keep, plan, end_of_control);
-    (void)ct_wire_send(wire, CT_WIRE_READY, (int)keep.mode, NULL);
+    g_autofree char *pid = g_strdup_printf("%d", (int)keep.daemon);
+    (void)ct_wire_send(wire, CT_WIRE_READY, (int)keep.mode, pid);
     watch(&keep);
 }
 
@@ -364,11 +403,40 @@ int ct_keeper_start(struct ct_keeper *ret_keeper, const char *daemon,
         .pid = pid,
         .wire = wire[0],
         .control = control[0],
+        .home = home,
     };
     return 0;
 }
 
-void ct_keeper_end(struct ct_keeper *keeper, int patience_ms)
+enum ct_keeper_mode ct_keeper_ready(struct ct_keeper *keeper,
+                                    const struct ct_wire_message *message)
+{
+    keeper->daemon = (pid_t)strtol(message->text, NULL, 10);
+    return (enum ct_keeper_mode)message->number;
+}
+
+/*
+ * The keeper was killed.  Its daemon ended with it (PR_SET_PDEATHSIG), the rest
+ * of the daemon's group may live on.  The daemon's pid may be another's by now,
+ * so what is ended is looked at, one by one.
+ */
+static void stand_in(const struct ct_keeper *keeper)
+{
+    GArray *left = ct_family_find(keeper->daemon, "lttng-");
+
+    for (guint i = 0; i < left->len; i++) {
+        (void)kill(g_array_index(left, pid_t, i), SIGKILL);
+    }
+    g_array_unref(left);
+    ct_place_remove(keeper->home);
+    int shm = ct_shm_open();
+    if (shm >= 0) {
+        ct_shm_sweep(shm, geteuid() != 0);
+        (void)close(shm);
+    }
+}
+
+char *ct_keeper_end(struct ct_keeper *keeper, int patience_ms)
 {
     struct ct_wire_message message;
     int ret;
@@ -380,11 +448,17 @@ void ct_keeper_end(struct ct_keeper *keeper, int patience_ms)
                               patience_ms + END_MARGIN_MS);
     } while (!ret && message.kind != CT_WIRE_ENDED &&
              message.kind != CT_WIRE_GONE);
-    if (ret) {
-        /* It hangs where nothing should block, a dead disk for example. */
+    bool ended = !ret && message.kind == CT_WIRE_ENDED;
+    if (!ended) {
+        /* If it lives it hangs where nothing should block, on a dead disk. */
         (void)kill(keeper->pid, SIGKILL);
     }
     (void)close(keeper->wire);
     while (waitpid(keeper->pid, NULL, 0) < 0 && errno == EINTR) {
     }
+    if (!ended) {
+        stand_in(keeper);
+        return NULL;
+    }
+    return message.text[0] ? g_strdup(message.text) : NULL;
 }

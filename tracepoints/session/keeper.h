@@ -18,6 +18,7 @@
 
 #include "ct/session.h"
 #include "lttng.h"
+#include "wire.h"
 
 enum ct_keeper_mode {
     CT_KEEPER_HOME,      /* a user's daemon, in the home */
@@ -27,8 +28,10 @@ enum ct_keeper_mode {
 
 struct ct_keeper {
     pid_t pid;
-    int wire;    /* to the keeper */
-    int control; /* to the control process, see control.h */
+    int wire;         /* to the keeper */
+    int control;      /* to the control process, see control.h */
+    const char *home; /* borrowed until the end */
+    pid_t daemon;     /* 0: not known, or not ours */
 };
 
 /**
@@ -37,16 +40,24 @@ struct ct_keeper {
  * @home:   see ct_place_home()
  * @plan:   the session, for the control process
  *
- * It answers on the wire: CT_WIRE_READY or CT_WIRE_FAILED.
+ * It answers on the wire: CT_WIRE_READY (give it to ct_keeper_ready()) or
+ * CT_WIRE_FAILED.
  * Return: 0 or -errno.
  */
 int ct_keeper_start(struct ct_keeper *ret_keeper, const char *daemon,
                     const char *home, const struct ct_lttng_plan *plan);
 
+/** ct_keeper_ready() - take what READY tells; returns how the daemon serves */
+enum ct_keeper_mode ct_keeper_ready(struct ct_keeper *keeper,
+                                    const struct ct_wire_message *message);
+
 /**
  * ct_keeper_end() - have everything ended, and wait for it
  * @patience_ms: how long the daemons may take to end by themselves
+ *
+ * If somebody has killed the keeper, its work is done here as far as possible.
+ * Return: why the trace could not be written (g_free), NULL if it could.
  */
-void ct_keeper_end(struct ct_keeper *keeper, int patience_ms);
+char *ct_keeper_end(struct ct_keeper *keeper, int patience_ms);
 
 #endif

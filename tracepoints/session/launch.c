@@ -71,11 +71,11 @@ char *ct_launch_find(const char *name, GError **error)
     for (char **folder = folders; *folder; folder++) {
         g_autofree char *candidate =
             g_build_filename(**folder ? *folder : ".", name, NULL);
-        int found = judge(candidate);
-        if (!found) {
+        if (!judge(candidate)) {
             return g_steal_pointer(&candidate);
         }
-        if (found == EACCES) {
+        /* As a reason: a file that is there, not a folder that is closed. */
+        if (g_file_test(candidate, G_FILE_TEST_IS_REGULAR)) {
             reason = EACCES;
         }
     }

@@ -247,13 +247,38 @@ int ct_lttng_is_pending(const char *session)
     return lttng_data_pending(session);
 }
 
-void ct_lttng_destroy(const char *session, bool wait)
+struct lttng_destruction_handle *ct_lttng_destroy(const char *session)
 {
-    if (wait) {
-        (void)lttng_destroy_session(session);
-    } else {
-        (void)lttng_destroy_session_no_wait(session);
+    struct lttng_destruction_handle *destruction = NULL;
+
+    return lttng_destroy_session_ext(session, &destruction) == LTTNG_OK
+               ? destruction
+               : NULL;
+}
+
+int ct_lttng_is_destroyed(struct lttng_destruction_handle *destruction,
+                          int timeout_ms)
+{
+    enum lttng_error_code result;
+
+    switch (
+        lttng_destruction_handle_wait_for_completion(destruction, timeout_ms)) {
+    case LTTNG_DESTRUCTION_HANDLE_STATUS_TIMEOUT:
+        return 0;
+    case LTTNG_DESTRUCTION_HANDLE_STATUS_COMPLETED:
+        return lttng_destruction_handle_get_result(destruction, &result) ==
+                           LTTNG_DESTRUCTION_HANDLE_STATUS_OK &&
+                       result == LTTNG_OK
+                   ? 1
+                   : -1;
+    default:
+        return -1;
     }
+}
+
+void ct_lttng_forget(struct lttng_destruction_handle *destruction)
+{
+    lttng_destruction_handle_destroy(destruction);
 }
 
 int ct_lttng_sessions(void)

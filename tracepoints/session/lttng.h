@@ -17,6 +17,8 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+struct lttng_destruction_handle;
+
 struct ct_lttng_plan {
     const char *session;   /* its name, unique in the daemon */
     const char *output;    /* absolute */
@@ -46,8 +48,19 @@ int ct_lttng_stop(const char *session, char **ret_reason);
 /** ct_lttng_is_pending() - 1: data has not been taken over yet; 0; -1 */
 int ct_lttng_is_pending(const char *session);
 
-/** ct_lttng_destroy() - @wait: until everything is closed */
-void ct_lttng_destroy(const char *session, bool wait);
+/**
+ * ct_lttng_destroy() - have the session closed and dropped
+ * Return: what to wait for, to be given to ct_lttng_forget(); NULL: failed.
+ */
+struct lttng_destruction_handle *ct_lttng_destroy(const char *session);
+
+/** ct_lttng_is_destroyed() - wait for a while: 1: done, 0: not yet, -1: failed
+ */
+int ct_lttng_is_destroyed(struct lttng_destruction_handle *destruction,
+                          int timeout_ms);
+
+/** ct_lttng_forget() - the daemon goes on by itself; NULL is allowed */
+void ct_lttng_forget(struct lttng_destruction_handle *destruction);
 
 /** ct_lttng_sessions() - how many sessions the daemon has; -1: can't tell */
 int ct_lttng_sessions(void);

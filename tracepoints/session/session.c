@@ -64,7 +64,8 @@ struct recording {
     struct ct_keeper keeper;
     bool kept; /* the keeper runs */
     enum ct_keeper_mode mode;
-    char *broken; /* why the daemons ended in mid-recording */
+    char *unwritten; /* why the trace could not be written */
+    char *broken;    /* why the daemons ended in mid-recording */
 
     struct ct_launch launch;
     int status;      /* of the program, as waitpid() tells; NO_STATUS */
@@ -243,7 +244,7 @@ static bool start_keeper(struct recording *recording, GError **error)
                       &message, error)) {
         return false;
     }
-    recording->mode = (enum ct_keeper_mode)message.number;
+    recording->mode = ct_keeper_ready(&recording->keeper, &message);
     recording->note.daemon = names[recording->mode];
     return true;
 }
@@ -264,6 +265,7 @@ static bool start_program(struct recording *recording, GError **error)
         ct_launch_give_up(&recording->launch);
         return false;
     }
+    (void)ct_wire_send(recording->keeper.wire, CT_WIRE_WATCH, 0, NULL);
     return ct_launch_go(&recording->launch, config->argv[0], error);
 }
 
@@ -277,9 +279,9 @@ static void take_word_of_keeper(struct recording *recording)
         ct_wire_receive(recording->keeper.wire, &message, 0)) {
         return;
     }
-    recording->broken =
-        g_strconcat("the session daemon ended before the end",
-                    message.text[0] ? ": " : "", message.text, NULL);
+    recording->broken = g_strdup(message.kind == CT_WIRE_BROKEN
+                                     ? message.text
+                                     : "cotrace-keeper ended before the end");
 }
 
 static void follow_program(struct recording *recording)
@@ -352,7 +354,11 @@ static int exit_status(int status)
 static void say_unrecorded(struct recording *recording,
                            struct ct_session_result *result)
 {
-    if (recording->broken) {
+    if (recording->unwritten) {
+        result->not_recorded =
+            g_strdup_printf("what did not fit: %s: %s",
+                            recording->config->output, recording->unwritten);
+    } else if (recording->broken) {
         result->not_recorded = g_strdup(recording->broken);
     } else if (recording->mode == CT_KEEPER_SHARED) {
         result->not_recorded = g_strdup(
@@ -367,7 +373,8 @@ static void finish(struct recording *recording,
     bool whole = stop_session(recording);
 
     take_word_of_keeper(recording);
-    ct_keeper_end(&recording->keeper, whole ? PATIENCE_MS : NO_PATIENCE_MS);
+    recording->unwritten =
+        ct_keeper_end(&recording->keeper, whole ? PATIENCE_MS : NO_PATIENCE_MS);
     recording->kept = false;
 
     struct ct_count count;
@@ -376,7 +383,8 @@ static void finish(struct recording *recording,
         .events = count.events,
         .discarded = count.discarded,
         .counted = count.known,
-        .complete = whole && !recording->broken && !count.damaged,
+        .complete = whole && !recording->broken && !recording->unwritten &&
+                    !count.damaged,
         .exit_status = exit_status(recording->status),
     };
     say_unrecorded(recording, ret_result);
@@ -416,7 +424,7 @@ bool ct_session_record(const struct ct_session_config *config,
     take_signals(&recording);
     bool done = record(&recording, ret_result, error);
     if (recording.kept) {
-        ct_keeper_end(&recording.keeper, NO_PATIENCE_MS);
+        g_free(ct_keeper_end(&recording.keeper, NO_PATIENCE_MS));
     }
     if (!done && recording.output) {
         ct_place_abandon(recording.output, recording.made);
@@ -428,6 +436,7 @@ bool ct_session_record(const struct ct_session_config *config,
     g_free(recording.home);
     g_free(recording.session);
     g_free(recording.broken);
+    g_free(recording.unwritten);
     return done;
 }
 

@@ -21,10 +21,12 @@ enum ct_wire {
     CT_WIRE_FAILED, /* answer to anything; text: why */
     /* keeper -> recorder */
     CT_WIRE_READY,  /* the daemon serves; number: enum ct_keeper_mode */
-    CT_WIRE_BROKEN, /* the daemon ended by itself; text: its last words */
-    CT_WIRE_ENDED,  /* nothing of the recording runs any more */
+    CT_WIRE_BROKEN, /* a daemon ended by itself; text: which, its last words */
+    CT_WIRE_ENDED,  /* nothing of the recording runs any more; text: why the
+                       trace could not be written, if so */
     /* recorder -> keeper */
-    CT_WIRE_END, /* end the daemons; number: patience in ms */
+    CT_WIRE_WATCH, /* the session is there: tell if a daemon ends */
+    CT_WIRE_END,   /* end the daemons; number: patience in ms */
     /* recorder -> control */
     CT_WIRE_CREATE, /* number: nonzero if the session is to be limited */
     CT_WIRE_START,  /* number: pid of the program, which waits for its exec */

@@ -208,12 +208,17 @@ static void say(const char *text)
     g_string_free(line, TRUE);
 }
 
+/* As it can be typed into a shell; the inert form of a backslash is two, so
+ * the quotes that need none come first. */
 static char *as_typed(const char *path)
 {
-    return path[strspn(path,
-                       G_CSET_A_2_Z G_CSET_a_2_z G_CSET_DIGITS "/._-+:@%")]
-               ? g_shell_quote(path)
-               : g_strdup(path);
+    if (!path[strspn(path,
+                     G_CSET_A_2_Z G_CSET_a_2_z G_CSET_DIGITS "/._-+:@%")]) {
+        return g_strdup(path);
+    }
+    return strchr(path, '\'') && !strpbrk(path, "\"$`\\!")
+               ? g_strdup_printf("\"%s\"", path)
+               : g_shell_quote(path);
 }
 
 static void tell(const struct ct_session_config *config,
@@ -239,7 +244,7 @@ static void tell(const struct ct_session_config *config,
         ct_warning("not recorded: %s", result->not_recorded);
     }
     if (!result->complete) {
-        ct_warning("the trace is not complete: its end is missing");
+        ct_warning("the trace is not complete");
     }
     if (result->counted && !result->events) {
         ct_warning("%s recorded nothing: is it built with cotrace's "

@@ -6,7 +6,7 @@
  *   busy forever THREADS     events from each thread until a signal ends it;
  *                            "ready" once all threads emit; SIGINT and SIGTERM
  *                            make it stop, say "emitted N" and exit 3
- *   busy wait MARK           one event, "ready", sleeps until a signal;
+ *   busy wait MARK [N]       N events (1), "ready", sleeps until a signal;
  *                            SIGINT and the like: "got SIGNAL", exit 4
  *   busy fork N MARK         N events here with MARK, N in a forked child with
  *                            MARK + 1, then "emitted N"
@@ -97,14 +97,14 @@ static int forever(unsigned n_threads)
     return 3;
 }
 
-static int wait_for_signal(uint64_t mark)
+static int wait_for_signal(uint64_t mark, uint64_t count)
 {
     sigset_t set, old;
 
     sigfillset(&set);
     sigprocmask(SIG_BLOCK, &set, &old);
     catch_signals();
-    emit(mark, 1);
+    emit(mark, count ? count : 1);
     say("ready");
     while (!caught) {
         sigsuspend(&old);
@@ -142,7 +142,7 @@ int main(int argc, char **argv)
         return forever((unsigned)first);
     }
     if (!strcmp(what, "wait")) {
-        return wait_for_signal(first);
+        return wait_for_signal(first, second);
     }
     if (!strcmp(what, "fork")) {
         return fork_and_emit(first, second);
