@@ -168,6 +168,9 @@ NO_INLINE struct coroutine_switch coroutine_yield_begin(
 
     ct_emit_coroutine_yield(self->id, to->id, reason, object);
     change_begin(self);
+    if (unlikely(ct_emit_on_state_coroutine())) {
+        ct_store_release(&self->jump.pc, NULL); /* until the switch is done */
+    }
     ct_store_release(&self->reason, reason);
     ct_store_release(&self->object, object);
     ct_store_release(&self->caller, NULL);

@@ -64,6 +64,9 @@ static unsigned n_colours;                          /* likewise */
 /* Atomic: stored with release under the lock; pairs with pool_for_each(). */
 static struct chunk *chunks;
 
+/* Held while stacks are read from outside (for_each), and to unmap one. */
+static pthread_mutex_t unmap_lock = PTHREAD_MUTEX_INITIALIZER;
+
 static pthread_key_t thread_end_key;
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 
@@ -99,7 +102,9 @@ static void object_map(Coroutine *co, unsigned colour)
 static void object_unmap(Coroutine *co)
 {
     fiber_fini(&co->fiber);
+    pthread_mutex_lock(&unmap_lock);
     coroutine_stack_unmap(&co->stack);
+    pthread_mutex_unlock(&unmap_lock);
 }
 
 /* The lock is held. */
@@ -249,6 +254,7 @@ void coroutine_pool_put(Coroutine *co)
 void coroutine_pool_for_each(void (*visit)(Coroutine *co, void *opaque),
                              void *opaque)
 {
+    pthread_mutex_lock(&unmap_lock);
     /* Acquire: the objects of a chunk are zeroed before it is published. */
     for (struct chunk *chunk = ct_load_acquire(&chunks); chunk != NULL;
          chunk = chunk->next) {
@@ -256,4 +262,5 @@ void coroutine_pool_for_each(void (*visit)(Coroutine *co, void *opaque),
             visit(&chunk->objects[i], opaque);
         }
     }
+    pthread_mutex_unlock(&unmap_lock);
 }

@@ -28,7 +28,8 @@ void coroutine_pool_put(Coroutine *co);
  * coroutine_pool_for_each() - call @visit for every object that ever was
  *
  * Those in a pool, without a stack, and never used included; what they are is
- * for @visit to find out.  Context: any thread, at any time.
+ * for @visit to find out; stacks stay mapped while it runs.
+ * Context: any thread, at any time, but from @visit.
  */
 void coroutine_pool_for_each(void (*visit)(Coroutine *co, void *opaque),
                              void *opaque);

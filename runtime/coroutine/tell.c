@@ -16,6 +16,10 @@
  *
  * A coroutine that moves while it is read is read again; one that moves all the
  * time is not told, its own events tell it.
+ *
+ * Where one waits is read off its stack, whether anybody recorded the yield or
+ * not.  Stacks stay mapped during a telling (coroutine_pool_for_each()); frames
+ * that were read are believed only if nothing has moved meanwhile.
  */
 #include "coroutine/tell.h"
 
@@ -23,6 +27,7 @@
 #include "coroutine/pool.h"
 #include "ct/emit.h"
 #include "ct/retell.h"
+#include "ct/stopped.h"
 
 #define TRIES 4
 
@@ -34,16 +39,48 @@ struct told {
     uint64_t object;
     uint64_t from;
     uint64_t since_ns;
+    unsigned changes;
+    uint32_t n_frames; /* of the stack that it waits with; 0: not known */
+    uint64_t frames[CT_STACK_MAX];
 };
 
-/* What must be equal before and after: nothing happened in between. */
+/* Nothing has happened since its id and changes were read. */
+static bool is_still(Coroutine *co, const struct told *told)
+{
+    return ct_load_acquire(&co->id) == told->id &&
+           ct_load_acquire(&co->changes) == told->changes;
+}
+
+/* False if it has moved. */
+static bool read_stack(Coroutine *co, struct told *ret_told)
+{
+    /* Stored last by the switch away from it, cleared before each yield. */
+    void *pc = ct_load_acquire(&co->jump.pc);
+    char *fp = ct_load(&co->jump.fp);
+    const char *outermost = ct_load(&co->stack_entry.frame);
+    const char *base = co->stack.base;
+
+    ret_told->n_frames = 0;
+    if (!is_still(co, ret_told)) {
+        return false;
+    }
+    if (pc != NULL && fp >= base && fp <= outermost) {
+        ret_told->n_frames =
+            ct_stack_read_stopped(pc, fp, outermost, ret_told->frames);
+    }
+    return is_still(co, ret_told) && ct_load_acquire(&co->jump.pc) == pc;
+}
+
 static bool read_whole(Coroutine *co, struct told *ret_told)
 {
-    unsigned changes = ct_load_acquire(&co->changes);
     bool running, started, scheduled;
 
+    ret_told->changes = ct_load_acquire(&co->changes);
     ret_told->id = ct_load_acquire(&co->id);
-    if (changes % 2 != 0) {
+    if (ret_told->id == 0) {
+        return true;
+    }
+    if (ret_told->changes % 2 != 0) {
         return false;
     }
     ret_told->entry = ct_load_acquire(&co->entry);
@@ -54,8 +91,7 @@ static bool read_whole(Coroutine *co, struct told *ret_told)
     running = ct_load_acquire(&co->caller) != NULL;
     started = ct_load_acquire(&co->started);
     scheduled = ct_load_acquire(&co->scheduled) != NULL;
-    if (ct_load_acquire(&co->id) != ret_told->id ||
-        ct_load_acquire(&co->changes) != changes) {
+    if (!is_still(co, ret_told)) {
         return false;
     }
 
@@ -69,8 +105,25 @@ static bool read_whole(Coroutine *co, struct told *ret_told)
     if (running || !started) {
         ret_told->reason = CT_YIELD_REASON_OTHER;
         ret_told->object = 0;
+        ret_told->n_frames = 0;
+        return true;
     }
-    return true;
+    return read_stack(co, ret_told);
+}
+
+static void tell_whole(const struct told *told, uint64_t telling)
+{
+    uint64_t stack = 0;
+
+    if (told->id == 0) {
+        return; /* in a pool */
+    }
+    if (told->n_frames > 0) {
+        stack = ct_stack_name(told->frames, told->n_frames);
+    }
+    ct_emit_state_coroutine(telling, told->id, told->entry, told->state,
+                            told->reason, told->object, told->from,
+                            told->since_ns, 0, stack);
 }
 
 static void tell_one(Coroutine *co, void *opaque)
@@ -80,11 +133,7 @@ static void tell_one(Coroutine *co, void *opaque)
 
     for (int i = 0; i < TRIES; i++) {
         if (read_whole(co, &told)) {
-            if (told.id != 0) {
-                ct_emit_state_coroutine(telling, told.id, told.entry,
-                                        told.state, told.reason, told.object,
-                                        told.from, told.since_ns, 0, 0);
-            }
+            tell_whole(&told, telling);
             return;
         }
     }

@@ -28,6 +28,7 @@
 #include <link.h>
 
 #include "ct/emit.h"
+#include "ct/stopped.h"
 
 #include "intern.h"
 #include "known.h"
@@ -139,6 +140,16 @@ static uint64_t name_piece(const struct ct_piece *piece)
         ct_intern_tell(id, piece);
     }
     return id;
+}
+
+uint64_t ct_stack_name(const uint64_t *frames, uint32_t n)
+{
+    struct ct_piece piece = {.n = n};
+
+    for (uint32_t i = 0; i < n; i++) {
+        piece.frames[i] = frames[i];
+    }
+    return name_piece(&piece);
 }
 
 /* Everything but the usual case. */

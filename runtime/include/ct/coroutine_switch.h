@@ -117,7 +117,8 @@ static inline __attribute__((always_inline)) uintptr_t coroutine_jump(
         "adr x9, 1f\n\t"
         "mov x10, sp\n\t"
         "stp x10, x29, [x0]\n\t"
-        "str x9, [x0, #16]\n\t"
+        "add x11, x0, #16\n\t"
+        "stlr x9, [x11]\n\t" /* last, and told so: see tell.c */
         "ldr x9, [x1, #16]\n\t"
         "ldp x10, x29, [x1]\n\t"
         "mov sp, x10\n\t"

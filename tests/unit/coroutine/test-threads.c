@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 #include "ct/coroutine.h"
+#include "ct/emit.h"
 #include "coroutine/coroutine_int.h"
 #include "coroutine/pool.h"
 #include "lib/tap.h"
@@ -204,10 +205,95 @@ static void test_threads_on_their_own(void)
     }
 }
 
+/* --- told while they run -------------------------------------------------- */
+
+/*
+ * Each yields for work, objects 1000 and up, and for a lock, objects 2000 and
+ * up, in turn: whatever is told of it must fit together.
+ */
+#define MOVERS    8
+#define MOVES     4000
+#define WORK_BASE 1000
+#define LOCK_BASE 2000
+
+static void coroutine_fn moves(void *opaque)
+{
+    uint64_t number = *(uint64_t *)opaque;
+
+    for (int i = 0; i < MOVES; i++) {
+        coroutine_yield_for(CT_YIELD_REASON_WORK, WORK_BASE + number);
+        coroutine_yield_for(CT_YIELD_REASON_LOCK, LOCK_BASE + number);
+    }
+}
+
+static bool movers_done; /* atomic */
+
+static void *runs_movers(void *opaque)
+{
+    uint64_t numbers[MOVERS];
+    Coroutine *movers[MOVERS];
+
+    for (int i = 0; i < MOVERS; i++) {
+        numbers[i] = (uint64_t)i;
+        movers[i] = coroutine_create(moves, &numbers[i]);
+    }
+    for (int i = 0; i < 2 * MOVES + 1; i++) {
+        for (int j = 0; j < MOVERS; j++) {
+            coroutine_enter(movers[j]);
+        }
+    }
+    __atomic_store_n(&movers_done, true, __ATOMIC_RELEASE);
+    return NULL;
+}
+
+static int told_movers; /* the telling thread only */
+
+static void check_told(const struct fake_event *event)
+{
+    uint64_t state = event->fields[3], reason = event->fields[4],
+             object = event->fields[5];
+
+    if (event->event != CT_EV_STATE_COROUTINE) {
+        return; /* the movers' own */
+    }
+    told_movers++;
+    tap_check(event->fields[1] != 0);
+    switch (state) {
+    case CT_CO_STATE_CREATED:
+    case CT_CO_STATE_RUNNING:
+        tap_equal(reason, CT_YIELD_REASON_OTHER);
+        tap_equal(object, 0);
+        break;
+    case CT_CO_STATE_YIELDED:
+        tap_equal(object / WORK_BASE, reason == CT_YIELD_REASON_WORK   ? 1
+                                      : reason == CT_YIELD_REASON_LOCK ? 2
+                                                                       : 0);
+        break;
+    default:
+        tap_check(false);
+    }
+}
+
+static void test_told_while_they_run(void)
+{
+    pthread_t thread;
+    uint64_t telling = 1;
+
+    fake_emit = check_told;
+    pthread_create(&thread, NULL, runs_movers, NULL);
+    while (!__atomic_load_n(&movers_done, __ATOMIC_ACQUIRE)) {
+        fake_teller->tell(telling++);
+    }
+    pthread_join(thread, NULL);
+    fake_emit = NULL;
+    tap_check(telling > 1);
+}
+
 int main(void)
 {
     tap_run("/coroutine/relay", test_relay);
     tap_run("/coroutine/pool-between-threads", test_pool_between_threads);
     tap_run("/coroutine/threads-on-their-own", test_threads_on_their_own);
+    tap_run("/coroutine/told-while-they-run", test_told_while_they_run);
     return tap_end();
 }

@@ -6,6 +6,7 @@
 
 #include "ct/coroutine.h"
 #include "ct/emit.h"
+#include "ct/stopped.h"
 #include "coroutine/coroutine_int.h"
 #include "lib/tap.h"
 
@@ -175,9 +176,63 @@ static void test_telling(void)
     tap_equal(n_events, 0); /* nobody lives */
 }
 
+/* Where a coroutine waits is read off its stack, whoever saw it stop. */
+#define DEEP 12
+
+static void *return_addresses[DEEP]; /* innermost first */
+
+static __attribute__((noinline)) void coroutine_fn waits_at(int depth)
+{
+    return_addresses[depth] = __builtin_return_address(0);
+    if (depth > 0) {
+        waits_at(depth - 1);
+    } else {
+        coroutine_yield();
+    }
+    __asm__ volatile("" ::: "memory"); /* not a tail call */
+}
+
+static void coroutine_fn waits_deep(void *opaque)
+{
+    waits_at(DEEP - 1);
+}
+
+static void check_frames(uint64_t n)
+{
+#ifdef CT_COROUTINE_UCONTEXT
+    tap_equal(n, 0); /* where it goes on is glibc's secret */
+#else
+    uint64_t first = 0;
+
+    tap_check(n >= DEEP + 2 && n <= DEEP + 4);
+    while (first < n && fake_frames[first] != (uintptr_t)return_addresses[0]) {
+        first++;
+    }
+    tap_equal(first + DEEP + 1, n); /* then the trampoline's */
+    for (int i = 0; i < DEEP && first + DEEP < n; i++) {
+        tap_equal(fake_frames[first + i], (uintptr_t)return_addresses[i]);
+    }
+#endif
+}
+
+static void test_where_it_waits(void)
+{
+    Coroutine *co = coroutine_create(waits_deep, NULL);
+
+    coroutine_enter(co); /* nobody sees it stop */
+    n_events = 0;
+    fake_emit = keep_event;
+    fake_teller->tell(11);
+    tap_equal(n_events, 1);
+    check_frames(events[0].fields[9]);
+    fake_emit = NULL;
+    coroutine_enter(co);
+}
+
 int main(void)
 {
     tap_run("/coroutine/telling", test_telling);
+    tap_run("/coroutine/where-it-waits", test_where_it_waits);
     tap_run("/coroutine/events", test_events);
     return tap_end();
 }
