@@ -7,9 +7,7 @@
  *   2. for CTF: check every packet and make a repaired view if one is needed
  *      (source/salvage.c);
  *   3. build the graph and run it into the pass;
- *   4. if that failed in the middle, look for packets with unreadable
- *      contents, and go on with another graph without them;
- *   5. finish the pass.
+ *   4. finish the pass.
  *
  * A trace that can't be opened, or has no event of ours, is an error and no
  * consumer's finish is called; whatever happens after the first event of ours,
@@ -106,28 +104,6 @@ static enum ct_graph_end run_ctf(struct run *run, const struct ct_view *view,
 /* --- CTF -------------------------------------------------------------------
  */
 
-/* Goes on behind what stopped a graph in its middle, if that can be found. */
-static bool go_on(struct run *run, struct ct_view *view, char *why,
-                  GError **error)
-{
-    GError *reason = NULL;
-    bool built;
-    char *again = NULL;
-
-    if (ct_view_check_contents(view, run->feed, &reason) &&
-        run_ctf(run, view, &built, &again) == CT_GRAPH_DONE) {
-        return true;
-    }
-    if (reason) {
-        g_propagate_error(error, reason);
-        return false;
-    }
-    warn(run, "%s: reading stopped in the middle: %s", run->path,
-         again ? again : why);
-    g_free(again);
-    return true;
-}
-
 static struct ct_view *open_view(struct run *run, const GPtrArray *dirs,
                                  bool copies, GError **error)
 {
@@ -165,10 +141,13 @@ static bool run_found(struct run *run, const struct ct_found *found,
         run_ctf(run, view, &built, &why);
     }
     if (!built) {
-        good = fail(run, error, CT_TRACE_ERROR_INPUT, why);
+        good = fail(run, error, CT_TRACE_ERROR_INPUT,
+                    "libbabeltrace2 can't read its metadata: damaged or cut "
+                    "short");
     } else if (why) {
+        /* The pass has a part: that it can still tell. */
         run->damaged = true;
-        good = go_on(run, view, why, error);
+        warn(run, "%s: reading stopped in the middle: %s", run->path, why);
     }
     run->damaged = run->damaged || ct_view_is_damaged(view);
     g_free(why);

@@ -3,9 +3,10 @@
  * check.c - which bytes of a CTF trace are whole packets
  *
  * source.ctf.fs refuses a whole trace for one stream that is cut, padded or
- * has a bad index, so all of that is looked at before it is asked: the head of
- * every packet, and every entry of an index against the packet that it is for.
- * One warning a damaged stream.
+ * has a bad index, and stops in the middle or worse for events that can't be
+ * read.  So all of that is looked at before it is asked: every packet with its
+ * events, and every entry of an index against the packet that it is for.  One
+ * warning a damaged stream.
  */
 #include "source/view.h"
 
@@ -23,7 +24,6 @@ static void file_free(void *data)
     struct ct_view_file *file = data;
 
     g_free(file->path);
-    g_free(file->original);
     g_free(file->stream);
     g_array_unref(file->ranges);
     g_free(file);
@@ -35,20 +35,20 @@ void ct_view_trace_free(void *data)
 
     g_free(trace->dir);
     g_free(trace->view_dir);
+    ct_layout_free(trace->layout);
     g_ptr_array_unref(trace->files);
     g_free(trace);
 }
 
-void ct_view_range_add(GArray *ranges, const struct ct_packet *packet)
+static void add_range(GArray *ranges, const struct ct_packet *packet)
 {
     struct ct_range *last =
         ranges->len ? &g_array_index(ranges, struct ct_range, ranges->len - 1)
                     : NULL;
-    struct ct_range range = {packet->offset, packet->bytes, 1};
+    struct ct_range range = {packet->offset, packet->bytes};
 
     if (last && last->offset + last->bytes == packet->offset) {
         last->bytes += packet->bytes;
-        last->packets++;
     } else {
         g_array_append_val(ranges, range);
     }
@@ -127,16 +127,15 @@ static void take_packet(const struct ct_view_trace *trace,
                         struct ct_view_file *file,
                         const struct ct_packet *packet)
 {
-    const struct ct_layout *layout = &trace->layout;
+    const struct ct_layout *layout = trace->layout;
 
     if (file->packets == 0) {
         file->stream = ct_stream_name(layout->has_uuid ? layout->uuid : NULL,
                                       packet->stream_id, packet->instance_id);
-        file->begin = packet->begin;
         /* A later packet would count what was lost before it, too. */
         file->first_lost = packet->seq_num == 0 ? packet->discarded : 0;
     }
-    ct_view_range_add(file->ranges, packet);
+    add_range(file->ranges, packet);
     file->packets++;
 }
 
@@ -147,14 +146,15 @@ static void tell_damage(struct ct_view *view, const struct ct_view_file *file,
     GString *text;
 
     if (at_end == CT_DAMAGE_EMPTY) {
-        ct_view_warn(view, "%s: is empty; what it had is lost", file->shown);
+        ct_view_warn(view, "%s: is empty; what it had is lost", file->path);
         return;
     }
     text = g_string_new(NULL);
     if (in_middle > 0) {
-        g_string_append_printf(
-            text, "%" G_GUINT64_FORMAT " bytes in the middle are no packet",
-            in_middle);
+        g_string_append_printf(text,
+                               "%" G_GUINT64_FORMAT
+                               " bytes in the middle are no whole packet",
+                               in_middle);
     }
     if (tail > 0) {
         g_string_append_printf(text,
@@ -162,9 +162,9 @@ static void tell_damage(struct ct_view *view, const struct ct_view_file *file,
                                in_middle > 0 ? ", " : "", tail,
                                at_end == CT_DAMAGE_CUT ? "a packet that was cut"
                                : at_end == CT_DAMAGE_ZEROS ? "zeros"
-                                                           : "no packet");
+                                                           : "no whole packet");
     }
-    ct_view_warn(view, "%s: %s; read without them", file->shown, text->str);
+    ct_view_warn(view, "%s: %s; read without them", file->path, text->str);
     g_string_free(text, TRUE);
 }
 
@@ -174,7 +174,7 @@ static int walk_file(struct ct_view *view, const struct ct_view_trace *trace,
 {
     uint64_t in_middle = 0;
     struct ct_walk walk;
-    int got = ct_walk_begin(&walk, &trace->layout, fd);
+    int got = ct_walk_begin(&walk, trace->layout, fd);
 
     if (got < 0) {
         return got;
@@ -185,6 +185,7 @@ static int walk_file(struct ct_view *view, const struct ct_view_trace *trace,
         take_packet(trace, file, &walk.packet);
         index_compare(index, &walk.packet);
     }
+    ct_walk_end(&walk);
     if (got < 0) {
         return got;
     }
@@ -205,13 +206,11 @@ static bool check_file(struct ct_view *view, struct ct_view_trace *trace,
     int ret = 0;
     int fd;
 
-    file->original = g_build_filename(trace->dir, name, NULL);
-    file->path = g_strdup(file->original);
-    file->shown = file->original;
+    file->path = g_build_filename(trace->dir, name, NULL);
     file->ranges = g_array_new(FALSE, FALSE, sizeof(struct ct_range));
     g_ptr_array_add(trace->files, file);
 
-    fd = open(file->original, O_RDONLY | O_CLOEXEC);
+    fd = open(file->path, O_RDONLY | O_CLOEXEC);
     if (fd < 0) {
         ret = -errno;
     } else {
@@ -222,12 +221,12 @@ static bool check_file(struct ct_view *view, struct ct_view_trace *trace,
     }
     if (ret < 0) {
         g_set_error(error, CT_TRACE_ERROR, CT_TRACE_ERROR_INPUT, "%s: %s",
-                    file->original, g_strerror(-ret));
+                    file->path, g_strerror(-ret));
         return false;
     }
     if (file->whole && file->bad_index) {
         ct_view_warn(view, "%s: its index is damaged; read without it",
-                     file->shown);
+                     file->path);
     }
     view->packets += file->packets;
     view->bytes += file->size;
@@ -265,40 +264,50 @@ static GPtrArray *stream_names(const char *dir)
     return names;
 }
 
-static bool read_metadata(struct ct_view_trace *trace, GError **error)
+static struct ct_layout *read_layout(const char *dir, GError **error)
 {
-    char *path = g_build_filename(trace->dir, "metadata", NULL);
+    char *path = g_build_filename(dir, "metadata", NULL);
+    struct ct_layout *layout = NULL;
     const char *why;
     char *text = ct_metadata_text(path, &why);
 
     g_free(path);
     if (!text) {
-        g_set_error(error, CT_TRACE_ERROR, CT_TRACE_ERROR_INPUT, "%s: %s",
-                    trace->dir, why);
-        return false;
+        g_set_error(error, CT_TRACE_ERROR, CT_TRACE_ERROR_INPUT, "%s: %s", dir,
+                    why);
+        return NULL;
     }
-    trace->has_layout = ct_layout_read(text, &trace->layout);
+    layout = ct_layout_read(text, &why);
+    if (!layout) {
+        g_set_error(error, CT_TRACE_ERROR, CT_TRACE_ERROR_INPUT,
+                    "%s: its metadata is damaged, or not LTTng-UST's: it has "
+                    "%s",
+                    dir, why);
+    }
     g_free(text);
-    return true;
+    return layout;
 }
 
 struct ct_view_trace *ct_view_check_trace(struct ct_view *view, const char *dir,
                                           GError **error)
 {
-    struct ct_view_trace *trace = g_new0(struct ct_view_trace, 1);
+    struct ct_layout *layout = read_layout(dir, error);
+    struct ct_view_trace *trace;
     GPtrArray *names;
-    bool good;
+    bool good = true;
 
-    trace->dir = g_strdup(dir);
-    trace->files = g_ptr_array_new_with_free_func(file_free);
-    good = read_metadata(trace, error);
-    if (good && trace->has_layout) {
-        names = stream_names(dir);
-        for (unsigned i = 0; good && i < names->len; i++) {
-            good = check_file(view, trace, g_ptr_array_index(names, i), error);
-        }
-        g_ptr_array_unref(names);
+    if (!layout) {
+        return NULL;
     }
+    trace = g_new0(struct ct_view_trace, 1);
+    trace->dir = g_strdup(dir);
+    trace->layout = layout;
+    trace->files = g_ptr_array_new_with_free_func(file_free);
+    names = stream_names(dir);
+    for (unsigned i = 0; good && i < names->len; i++) {
+        good = check_file(view, trace, g_ptr_array_index(names, i), error);
+    }
+    g_ptr_array_unref(names);
     if (!good) {
         ct_view_trace_free(trace);
         return NULL;

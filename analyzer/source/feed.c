@@ -1,13 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * feed.c - what a pass has been handed of each stream
- *
- * Why it can begin again: the muxer's order depends on the streams' contents
- * alone, and what the pass got of a stream is always a beginning of it.  So
- * when a packet turns out to be damaged in the middle of a run, a second graph
- * over the same streams without that packet delivers the same events again,
- * and skipping, stream by stream, as many as were handed over goes on exactly
- * behind them.
+ * feed.c - what is known of a trace's streams beside their messages
  */
 #include "source/feed.h"
 
@@ -58,32 +51,6 @@ void ct_feed_begin(struct ct_feed *feed)
         hole.stream = g_hash_table_size(feed->streams) + i;
         hole.seq = feed->seq++;
         ct_pass_record(feed->pass, &hole);
-    }
-}
-
-void ct_feed_again(struct ct_feed *feed)
-{
-    GHashTableIter iter;
-    void *value;
-
-    g_hash_table_iter_init(&iter, feed->streams);
-    while (g_hash_table_iter_next(&iter, NULL, &value)) {
-        struct ct_feed_stream *stream = value;
-
-        stream->had_events = MAX(stream->had_events, stream->events);
-        stream->had_holes = MAX(stream->had_holes, stream->holes);
-        stream->events = 0;
-        stream->holes = 0;
-    }
-}
-
-void ct_feed_removed(struct ct_feed *feed, const char *name, uint64_t packet)
-{
-    struct ct_feed_stream *stream = ct_feed_stream(feed, name);
-
-    if (stream->packets > 0 && packet == stream->packets - 1) {
-        stream->had_events = stream->events_before;
-        stream->had_holes = stream->holes_before;
     }
 }
 

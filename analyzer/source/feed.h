@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * source/feed.h - what a sink hands to its pass, over one graph or several
+ * source/feed.h - between a sink and its pass
  *
- * Model:    a feed belongs to a pass.  One graph is the rule; when a damaged
- *           packet stopped one in the middle, another graph over a repaired
- *           view begins again, and the feed skips what the pass already has.
+ * Model:    who checked the files tells what is missing of which stream; the
+ *           sink numbers the streams and hands records over.
  * Threads:  one.
  * Memory:   owned by who made it; streams are named by ct_stream_name().
  * Errors:   none.
@@ -18,17 +17,9 @@
 #include "pass.h"
 
 struct ct_feed_stream {
-    uint32_t number; /* in the trace, from 0 */
-    int64_t zero_ns; /* what 0 of its clock is since 1970 */
-    /* in this graph */
-    uint64_t events;
-    uint64_t holes;
-    uint64_t packets;       /* begun */
-    uint64_t events_before; /* `events` when the open packet began */
-    uint64_t holes_before;  /* `holes` when the packet before it ended */
-    /* that the pass has from graphs before this one */
-    uint64_t had_events;
-    uint64_t had_holes;
+    uint32_t number;  /* in the trace, from 0 */
+    int64_t zero_ns;  /* what 0 of its clock is since 1970 */
+    uint64_t packets; /* begun */
     /* told by who checked the files */
     bool tail_lost;      /* more was recorded than could be saved */
     uint64_t first_lost; /* lost in the first packet; 0: not known */
@@ -39,7 +30,7 @@ struct ct_feed {
     GHashTable *streams; /* name (owned) -> struct ct_feed_stream (owned) */
     uint64_t seq;
     int64_t last_ns;
-    uint64_t packets;      /* begun, in all graphs */
+    uint64_t packets;      /* begun */
     unsigned streams_lost; /* nothing at all was saved of them */
     bool all_tails_lost;   /* of every stream: the recording was cut off */
     bool enough;           /* the pass wants no more */
@@ -59,24 +50,8 @@ struct ct_feed_stream *ct_feed_stream(struct ct_feed *feed, const char *name);
 void ct_feed_begin(struct ct_feed *feed);
 
 /**
- * ct_feed_again() - another graph begins, over a view without some packets
- *
- * Every stream is read from its start again: what the pass has of it will be
- * skipped.  Then tell of each removed packet with ct_feed_removed().
- */
-void ct_feed_again(struct ct_feed *feed);
-
-/**
- * ct_feed_removed() - a packet is no longer in the view
- * @packet: its number in the stream, as it was read so far
- *
- * Of the packet that was being read, the pass has some events already; they
- * don't come again.
- */
-void ct_feed_removed(struct ct_feed *feed, const char *name, uint64_t packet);
-
-/**
- * ct_stream_name() - names a stream over all graphs that read it
+ * ct_stream_name() - names a stream: who checks files and who reads messages
+ * agree
  * @uuid:   of the trace, 16 bytes; NULL: none
  * @class:  stream class id
  * @stream: stream id; (uint64_t)-1: none

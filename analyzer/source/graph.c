@@ -37,6 +37,9 @@ void ct_graph_free(struct ct_graph *graph)
     }
     g_ptr_array_unref(graph->sources);
     bt_graph_put_ref(graph->graph);
+    /* An iterator that had put an error off leaves it on the thread when it
+     * goes, and the library's next call would abort. */
+    bt_current_thread_clear_error();
     g_free(graph);
 }
 

@@ -1,188 +1,200 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * layout.c - where a CTF packet says what it is
+ * layout.c - how the packets of a CTF trace are laid out, from its metadata
  *
- * libbabeltrace2 gives no access to packets that it can't read whole, so
- * checking a damaged stream needs the packet header and context for itself.
- * This reads just as much of the metadata (TSDL) as that takes: the byte
- * order, the structures `packet.header` and `packet_context`, and the ids of
- * the stream classes.  LTTng writes both structures byte-aligned, from a few
- * integer types whose names tell their size; whatever does not look like that
- * is "not known", and its streams are left to libbabeltrace2 alone.
+ * libbabeltrace2 gives no access to packets that it can't read, and what it
+ * does with a packet whose contents are damaged ranges from an error that
+ * ends everything to a crash (a sequence of billions of elements).  So every
+ * packet is checked before it may see it, and this reads what that takes: the
+ * head of a packet, and for each event a small program that passes over its
+ * bytes.
+ *
+ * LTTng-UST's traces are covered: one packet head and context for all streams,
+ * one of two event headers, fields that are whole bytes.  A trace that is laid
+ * out in another way is told as such, and not read.
  */
 #include "source/layout.h"
 
 #include <glib.h>
-#include <stdlib.h>
 #include <string.h>
 
-#define METADATA_MAX    (64u << 20)
-#define METADATA_MAGIC  0x75d11d57u
-#define METADATA_HEADER 37 /* bytes before a metadata packet's content */
+#include "source/tsdl.h"
 
-/* --- text ----------------------------------------------------------------- */
+#define OPS_MAX 4096 /* of one event */
 
-static uint32_t get32(const uint8_t *at, bool big_endian)
+struct reader {
+    const char *text;
+    struct ct_tsdl tsdl;
+    struct ct_layout *layout;
+    const struct ct_type *packet_header;
+    const struct ct_type *packet_context;
+};
+
+/* --- types become programs --------------------------------------------------
+ */
+
+struct builder {
+    struct ct_tsdl *tsdl;
+    GArray *ops;                            /* struct ct_op */
+    const char *registers[CT_OP_REGISTERS]; /* names of length fields */
+    unsigned n_registers;
+};
+
+static void add_op(struct builder *builder, struct ct_op op)
 {
-    return big_endian ? (uint32_t)at[0] << 24 | (uint32_t)at[1] << 16 |
-                            (uint32_t)at[2] << 8 | at[3]
-                      : (uint32_t)at[3] << 24 | (uint32_t)at[2] << 16 |
-                            (uint32_t)at[1] << 8 | at[0];
+    struct ct_op *last =
+        builder->ops->len
+            ? &g_array_index(builder->ops, struct ct_op, builder->ops->len - 1)
+            : NULL;
+
+    if (op.kind == CT_OP_ALIGN && op.n <= 1) {
+        return;
+    }
+    if (last && last->kind == CT_OP_FIXED && op.kind == CT_OP_FIXED &&
+        last->n + op.n <= UINT16_MAX) {
+        last->n = (uint16_t)(last->n + op.n);
+        return;
+    }
+    if (builder->ops->len == OPS_MAX) {
+        ct_tsdl_fail(builder->tsdl, "an event with too many fields");
+        return;
+    }
+    g_array_append_val(builder->ops, op);
 }
 
-/* A packet: magic, uuid, checksum, content and packet size in bits, ... */
-static char *text_of_packets(const uint8_t *bytes, size_t n, bool big_endian,
-                             const char **ret_why)
+/* Is this field the length of a later one? */
+static bool is_length(const struct ct_type *structure, const char *name)
 {
-    GString *text = g_string_new(NULL);
-    size_t at = 0;
+    for (unsigned i = 0; i < structure->n_fields; i++) {
+        const char *length = structure->fields[i].length_name;
 
-    while (at < n) {
-        uint32_t content;
-        uint32_t packet;
-
-        if (n - at < METADATA_HEADER) {
-            *ret_why = "its metadata is cut short";
-            goto bad;
+        if (length && strcmp(length, name) == 0) {
+            return true;
         }
-        content = get32(bytes + at + 24, big_endian) / 8;
-        packet = get32(bytes + at + 28, big_endian) / 8;
-        if (get32(bytes + at, big_endian) != METADATA_MAGIC ||
-            content < METADATA_HEADER || packet < content) {
-            *ret_why = "its metadata is damaged";
-            goto bad;
-        }
-        if (packet > n - at) {
-            *ret_why = "its metadata is cut short";
-            goto bad;
-        }
-        g_string_append_len(text, (const char *)bytes + at + METADATA_HEADER,
-                            content - METADATA_HEADER);
-        at += packet;
     }
-    return g_string_free(text, FALSE);
-
-bad:
-    g_string_free(text, TRUE);
-    return NULL;
+    return false;
 }
 
-char *ct_metadata_text(const char *path, const char **ret_why)
+/* Bytes of an integer that is some; 0: an error. */
+static unsigned whole_bytes(struct builder *builder, const struct ct_type *type)
 {
-    char *bytes;
-    char *text;
-    gsize n;
-
-    if (!g_file_get_contents(path, &bytes, &n, NULL)) {
-        *ret_why = "its metadata can't be read";
-        return NULL;
-    }
-    if (n < 4 || n > METADATA_MAX) {
-        *ret_why =
-            n < 4 ? "its metadata is empty" : "its metadata is too large";
-        g_free(bytes);
-        return NULL;
-    }
-    if (get32((uint8_t *)bytes, false) == METADATA_MAGIC ||
-        get32((uint8_t *)bytes, true) == METADATA_MAGIC) {
-        text = text_of_packets((uint8_t *)bytes, n,
-                               get32((uint8_t *)bytes, true) == METADATA_MAGIC,
-                               ret_why);
-        g_free(bytes);
-        return text;
-    }
-    if (!g_str_has_prefix(bytes, "/* CTF")) {
-        *ret_why = "its metadata is not CTF's";
-        g_free(bytes);
-        return NULL;
-    }
-    return bytes;
-}
-
-/* --- words of the text ---------------------------------------------------- */
-
-static const char *skip_spaces(const char *at)
-{
-    while (g_ascii_isspace(*at)) {
-        at++;
-    }
-    return at;
-}
-
-/* Behind "NAME =" in a block that begins at @at and ends at its "}". */
-static const char *find_setting(const char *at, const char *name)
-{
-    const char *end = strchr(at, '}');
-    size_t n = strlen(name);
-
-    for (const char *hit = strstr(at, name); hit && (!end || hit < end);
-         hit = strstr(hit + n, name)) {
-        const char *rest = skip_spaces(hit + n);
-
-        if (*rest == '=' && g_ascii_isspace(hit[-1])) {
-            return skip_spaces(rest + 1);
-        }
-    }
-    return NULL;
-}
-
-static bool read_uuid(const char *at, uint8_t uuid[16])
-{
-    unsigned n = 0;
-
-    if (*at++ != '"') {
-        return false;
-    }
-    while (n < 16) {
-        if (*at == '-') {
-            at++;
-        }
-        if (!g_ascii_isxdigit(at[0]) || !g_ascii_isxdigit(at[1])) {
-            return false;
-        }
-        uuid[n++] = (uint8_t)(g_ascii_xdigit_value(at[0]) << 4 |
-                              g_ascii_xdigit_value(at[1]));
-        at += 2;
-    }
-    return true;
-}
-
-/* --- structures ----------------------------------------------------------- */
-
-/* Bytes of a type by its name: uint64_t, uint64_clock_monotonic_t, ... */
-static unsigned type_bytes(const char *text, const char *type)
-{
-    unsigned bits;
-
-    if (strcmp(type, "unsigned long") == 0) {
-        return strstr(text, "typealias integer { size = 32; align = 8; "
-                            "signed = false; } := unsigned long;")
-                   ? 4
-                   : 8;
-    }
-    if (!g_str_has_prefix(type, "uint") || !g_str_has_suffix(type, "_t")) {
+    if (type->kind != CT_TYPE_INTEGER || type->bits % 8 != 0 ||
+        type->align % 8 != 0) {
+        ct_tsdl_fail(builder->tsdl, "a field that is not whole bytes");
         return 0;
     }
-    bits = (unsigned)strtoul(type + 4, NULL, 10);
-    return bits == 8 || bits == 16 || bits == 32 || bits == 64 ? bits / 8 : 0;
+    return type->bits / 8;
 }
 
-static int field_by_name(const char *name)
+static void add_array(struct builder *builder,
+                      const struct ct_type_field *field)
 {
-    static const char *const names[CT_LAYOUT_FIELDS] = {
-        [CT_LAYOUT_MAGIC] = "magic",
-        [CT_LAYOUT_UUID] = "uuid",
-        [CT_LAYOUT_STREAM_ID] = "stream_id",
-        [CT_LAYOUT_INSTANCE_ID] = "stream_instance_id",
-        [CT_LAYOUT_BEGIN] = "timestamp_begin",
-        [CT_LAYOUT_END] = "timestamp_end",
-        [CT_LAYOUT_CONTENT_SIZE] = "content_size",
-        [CT_LAYOUT_PACKET_SIZE] = "packet_size",
-        [CT_LAYOUT_SEQ_NUM] = "packet_seq_num",
-        [CT_LAYOUT_DISCARDED] = "events_discarded",
+    unsigned bytes = whole_bytes(builder, field->type);
+    unsigned reg = 0;
+
+    add_op(builder,
+           (struct ct_op){CT_OP_ALIGN, 0, (uint16_t)(field->type->align / 8)});
+    if (!field->length_name) {
+        if (field->length > CT_LAYOUT_ITEMS_MAX ||
+            field->length * bytes > UINT16_MAX) {
+            ct_tsdl_fail(builder->tsdl, "an array that is too long");
+            return;
+        }
+        add_op(builder, (struct ct_op){CT_OP_FIXED, 0,
+                                       (uint16_t)(field->length * bytes)});
+        return;
+    }
+    while (reg < builder->n_registers &&
+           strcmp(builder->registers[reg], field->length_name) != 0) {
+        reg++;
+    }
+    if (reg == builder->n_registers) {
+        ct_tsdl_fail(builder->tsdl, "an array without its length");
+        return;
+    }
+    add_op(builder, (struct ct_op){CT_OP_ITEMS, (uint8_t)reg, (uint16_t)bytes});
+}
+
+static void add_number(struct builder *builder, const struct ct_type *structure,
+                       const struct ct_type_field *field)
+{
+    unsigned bytes = whole_bytes(builder, field->type);
+    struct ct_op op = {CT_OP_FIXED, 0, (uint16_t)bytes};
+
+    if (is_length(structure, field->name)) {
+        if (builder->n_registers == CT_OP_REGISTERS ||
+            field->type->other_order || field->type->is_signed) {
+            ct_tsdl_fail(builder->tsdl, "arrays of a kind that is not known");
+            return;
+        }
+        op.kind = CT_OP_LENGTH;
+        op.reg = (uint8_t)builder->n_registers;
+        builder->registers[builder->n_registers++] = field->name;
+    }
+    add_op(builder,
+           (struct ct_op){CT_OP_ALIGN, 0, (uint16_t)(field->type->align / 8)});
+    add_op(builder, op);
+}
+
+static void add_structure(struct builder *builder, const struct ct_type *type)
+{
+    add_op(builder,
+           (struct ct_op){CT_OP_ALIGN, 0, (uint16_t)(type->align / 8)});
+    for (unsigned i = 0; i < type->n_fields; i++) {
+        const struct ct_type_field *field = &type->fields[i];
+
+        if (field->is_array) {
+            add_array(builder, field);
+        } else if (field->type->kind == CT_TYPE_STRING) {
+            add_op(builder, (struct ct_op){.kind = CT_OP_STRING});
+        } else if (field->type->kind == CT_TYPE_STRUCT) {
+            add_structure(builder, field->type);
+        } else {
+            add_number(builder, type, field);
+        }
+    }
+}
+
+/* @type NULL: no bytes.  The result has its own memory. */
+static struct ct_ops build(struct ct_tsdl *tsdl, const struct ct_type *type,
+                           const struct ct_type *more)
+{
+    struct builder builder = {.tsdl = tsdl};
+    struct ct_ops ops;
+
+    builder.ops = g_array_new(FALSE, FALSE, sizeof(struct ct_op));
+    if (type) {
+        add_structure(&builder, type);
+    }
+    if (more) {
+        add_structure(&builder, more);
+    }
+    ops.n = builder.ops->len;
+    /* Never NULL: that is "no such event". */
+    g_array_set_size(builder.ops, MAX(ops.n, 1));
+    ops.v = (struct ct_op *)(void *)g_array_free(builder.ops, FALSE);
+    return ops;
+}
+
+/* --- a packet's head --------------------------------------------------------
+ */
+
+static int head_field(const char *name)
+{
+    static const char *const names[CT_HEAD_FIELDS] = {
+        [CT_HEAD_MAGIC] = "magic",
+        [CT_HEAD_UUID] = "uuid",
+        [CT_HEAD_STREAM_ID] = "stream_id",
+        [CT_HEAD_INSTANCE_ID] = "stream_instance_id",
+        [CT_HEAD_BEGIN] = "timestamp_begin",
+        [CT_HEAD_END] = "timestamp_end",
+        [CT_HEAD_CONTENT_SIZE] = "content_size",
+        [CT_HEAD_PACKET_SIZE] = "packet_size",
+        [CT_HEAD_SEQ_NUM] = "packet_seq_num",
+        [CT_HEAD_DISCARDED] = "events_discarded",
     };
 
-    for (int i = 0; i < CT_LAYOUT_FIELDS; i++) {
+    for (int i = 0; i < CT_HEAD_FIELDS; i++) {
         if (strcmp(names[i], name) == 0) {
             return i;
         }
@@ -190,114 +202,416 @@ static int field_by_name(const char *name)
     return -1;
 }
 
-/* "TYPE NAME" or "TYPE NAME[N]" */
-static bool add_field(const char *text, char *declaration,
-                      struct ct_layout *layout)
+static unsigned aligned(unsigned bytes, unsigned align_bits)
 {
-    char *bracket = strchr(declaration, '[');
-    unsigned long n = bracket ? strtoul(bracket + 1, NULL, 10) : 1;
-    char *name;
-    unsigned bytes;
-    int field;
+    unsigned align = MAX(align_bits / 8, 1);
 
-    if (bracket) {
-        *bracket = '\0';
+    return (bytes + align - 1) / align * align;
+}
+
+static void add_head(struct reader *reader, const struct ct_type *type)
+{
+    struct ct_layout *layout = reader->layout;
+
+    layout->bytes = aligned(layout->bytes, type->align);
+    for (unsigned i = 0; i < type->n_fields; i++) {
+        const struct ct_type_field *field = &type->fields[i];
+        uint64_t items = field->is_array ? field->length : 1;
+        int known = head_field(field->name);
+        unsigned bytes;
+
+        if (field->type->kind != CT_TYPE_INTEGER || field->type->bits % 8 ||
+            field->type->other_order || field->length_name || items > 64) {
+            ct_tsdl_fail(&reader->tsdl, "a packet head of another kind");
+            return;
+        }
+        bytes = field->type->bits / 8 * (unsigned)items;
+        layout->bytes = aligned(layout->bytes, field->type->align);
+        if (layout->bytes + bytes > CT_LAYOUT_BYTES_MAX) {
+            ct_tsdl_fail(&reader->tsdl, "a packet head of another kind");
+            return;
+        }
+        if (known >= 0 &&
+            bytes == (known == CT_HEAD_UUID ? 16 : MIN(bytes, 8))) {
+            layout->fields[known].offset = (uint16_t)layout->bytes;
+            layout->fields[known].bytes = (uint16_t)bytes;
+        }
+        layout->bytes += bytes;
     }
-    g_strstrip(declaration);
-    name = strrchr(declaration, ' ');
-    if (!name || n == 0 || n > 64) {
-        return false;
+}
+
+/* --- statements -------------------------------------------------------------
+ */
+
+static bool read_uuid(const char *text, uint8_t uuid[16])
+{
+    for (unsigned n = 0; n < 16; n++) {
+        text += *text == '-';
+        if (!g_ascii_isxdigit(text[0]) || !g_ascii_isxdigit(text[1])) {
+            return false;
+        }
+        uuid[n] = (uint8_t)(g_ascii_xdigit_value(text[0]) << 4 |
+                            g_ascii_xdigit_value(text[1]));
+        text += 2;
     }
-    *name++ = '\0';
-    g_strstrip(declaration);
-    bytes = type_bytes(text, declaration) * (unsigned)n;
-    if (bytes == 0 || layout->bytes + bytes > CT_LAYOUT_BYTES_MAX) {
-        return false;
-    }
-    field = field_by_name(name);
-    if (field >= 0 && (bytes <= 8) == (field != CT_LAYOUT_UUID)) {
-        layout->fields[field].offset = (uint16_t)layout->bytes;
-        layout->fields[field].bytes = (uint16_t)bytes;
-    }
-    layout->bytes += bytes;
     return true;
 }
 
-/* The fields between the first "{" behind @at and its "}". */
-static bool add_structure(const char *text, const char *at,
-                          struct ct_layout *layout)
+/* "name =" or "name :=": the name, with what comes next in hand. */
+static const char *setting(struct ct_tsdl *tsdl)
 {
-    const char *open = strchr(at, '{');
-    const char *close = open ? strchr(open, '}') : NULL;
-    char **fields;
-    char *body;
-    bool good = true;
+    const char *name = ct_tsdl_name(tsdl);
 
-    if (!close || memchr(open + 1, '{', (size_t)(close - open - 1))) {
-        return false;
+    if (!ct_tsdl_take(tsdl, ":=")) {
+        ct_tsdl_expect(tsdl, "=");
     }
-    body = g_strndup(open + 1, (gsize)(close - open - 1));
-    fields = g_strsplit(body, ";", 64);
-    for (unsigned i = 0; fields[i] && good; i++) {
-        g_strdelimit(g_strstrip(fields[i]), "\t\r\n", ' ');
-        good = *fields[i] == '\0' || add_field(text, fields[i], layout);
-    }
-    g_strfreev(fields);
-    g_free(body);
-    return good;
+    return name;
 }
 
-static void read_streams(const char *text, struct ct_layout *layout)
+static void skip_value(struct ct_tsdl *tsdl)
 {
-    const char *at = text;
-
-    while ((at = strstr(at, "\nstream {")) &&
-           layout->n_streams < CT_LAYOUT_STREAMS_MAX) {
-        const char *id;
-
-        at += strlen("\nstream {");
-        id = find_setting(at, "id");
-        layout->streams[layout->n_streams++] =
-            id ? g_ascii_strtoull(id, NULL, 10) : 0;
+    while (tsdl->kind != CT_TSDL_END && !ct_tsdl_is(tsdl, ";")) {
+        ct_tsdl_next(tsdl);
     }
 }
 
-bool ct_layout_read(const char *text, struct ct_layout *ret_layout)
+static void read_trace(struct reader *reader)
 {
-    const char *trace = strstr(text, "\ntrace {");
-    const char *header = trace ? strstr(trace, "packet.header") : NULL;
-    const char *context = strstr(text, "\nstruct packet_context {");
-    const char *order = trace ? find_setting(trace, "byte_order") : NULL;
-    const char *uuid = trace ? find_setting(trace, "uuid") : NULL;
-    struct ct_layout layout = {0};
+    struct ct_tsdl *tsdl = &reader->tsdl;
 
-    if (!header || !context || !order ||
-        !add_structure(text, header, &layout) ||
-        !add_structure(text, context, &layout) ||
-        layout.fields[CT_LAYOUT_MAGIC].bytes != 4 ||
-        layout.fields[CT_LAYOUT_CONTENT_SIZE].bytes == 0 ||
-        layout.fields[CT_LAYOUT_PACKET_SIZE].bytes == 0) {
-        return false;
+    ct_tsdl_expect(tsdl, "{");
+    while (tsdl->kind != CT_TSDL_END && !ct_tsdl_is(tsdl, "}")) {
+        const char *name = setting(tsdl);
+
+        if (strcmp(name, "uuid") == 0) {
+            reader->layout->has_uuid =
+                read_uuid(tsdl->word, reader->layout->uuid);
+            skip_value(tsdl);
+        } else if (strcmp(name, "byte_order") == 0) {
+            tsdl->big_endian = ct_tsdl_is(tsdl, "be");
+            skip_value(tsdl);
+        } else if (strcmp(name, "packet.header") == 0) {
+            reader->packet_header = ct_tsdl_type(tsdl);
+        } else {
+            skip_value(tsdl);
+        }
+        ct_tsdl_expect(tsdl, ";");
     }
-    layout.big_endian = g_str_has_prefix(order, "be");
-    layout.has_uuid = uuid && layout.fields[CT_LAYOUT_UUID].bytes == 16 &&
-                      read_uuid(uuid, layout.uuid);
-    read_streams(text, &layout);
-    *ret_layout = layout;
-    return true;
+    reader->layout->big_endian = tsdl->big_endian;
 }
 
-uint64_t ct_layout_get(const struct ct_layout *layout, const uint8_t *packet,
-                       enum ct_layout_field field)
+/* LTTng's two event headers, word by word. */
+static const struct {
+    const char *name;
+    const char *body;
+} heads[] = {
+    {"event_header_compact",
+     "{enum:uint5_t{compact=0...30,extended=31}id;variant<id>{"
+     "struct{uint27_clock_monotonic_ttimestamp;}compact;"
+     "struct{uint32_tid;uint64_clock_monotonic_ttimestamp;}extended;}v;}"},
+    {"event_header_large",
+     "{enum:uint16_t{compact=0...65534,extended=65535}id;variant<id>{"
+     "struct{uint32_clock_monotonic_ttimestamp;}compact;"
+     "struct{uint32_tid;uint64_clock_monotonic_ttimestamp;}extended;}v;}"},
+};
+
+/* The numbers that they are made of. */
+static const struct {
+    const char *name;
+    unsigned bits;
+} head_types[] = {
+    {"uint5_t", 5},
+    {"uint16_t", 16},
+    {"uint32_t", 32},
+    {"uint27_clock_monotonic_t", 27},
+    {"uint32_clock_monotonic_t", 32},
+    {"uint64_clock_monotonic_t", 64},
+};
+
+/* Does the text declare the structure as in `heads`, but for blanks? */
+static bool is_declared_so(const char *text, const char *name, const char *body)
 {
-    unsigned bytes = layout->fields[field].bytes;
-    const uint8_t *at = packet + layout->fields[field].offset;
-    uint64_t value = 0;
+    char *begin = g_strdup_printf("struct %s ", name);
+    const char *at = strstr(text, begin);
 
-    for (unsigned i = 0; i < bytes; i++) {
-        unsigned digit = layout->big_endian ? i : bytes - 1 - i;
-
-        value = value << 8 | at[digit];
+    at = at ? at + strlen(begin) : NULL;
+    while (at && *body) {
+        if (g_ascii_isspace(*at)) {
+            at++;
+        } else if (*at++ != *body++) {
+            at = NULL;
+        }
     }
-    return value;
+    g_free(begin);
+    return at != NULL;
+}
+
+static bool is_known_head(const struct reader *reader, const char *name)
+{
+    for (unsigned i = 0; i < G_N_ELEMENTS(head_types); i++) {
+        const struct ct_type *type =
+            g_hash_table_lookup(reader->tsdl.types, head_types[i].name);
+
+        if (!type || type->kind != CT_TYPE_INTEGER || type->is_signed ||
+            type->other_order || type->bits != head_types[i].bits) {
+            return false;
+        }
+    }
+    for (unsigned i = 0; i < G_N_ELEMENTS(heads); i++) {
+        if (strcmp(heads[i].name, name) == 0) {
+            return g_hash_table_contains(reader->tsdl.types, name) &&
+                   is_declared_so(reader->text, name, heads[i].body);
+        }
+    }
+    return false;
+}
+
+static struct ct_layout_stream *stream_by_id(struct reader *reader, uint64_t id)
+{
+    struct ct_layout *layout = reader->layout;
+    struct ct_layout_stream *stream;
+
+    for (unsigned i = 0; i < layout->n_streams; i++) {
+        if (layout->streams[i].id == id) {
+            return &layout->streams[i];
+        }
+    }
+    if (layout->n_streams == CT_LAYOUT_STREAMS_MAX) {
+        ct_tsdl_fail(&reader->tsdl, "too many streams");
+        return NULL;
+    }
+    stream = &layout->streams[layout->n_streams++];
+    stream->id = id;
+    return stream;
+}
+
+/* The two structures that LTTng names; see is_known_head(). */
+static void read_event_head(struct reader *reader,
+                            struct ct_layout_stream *head)
+{
+    struct ct_tsdl *tsdl = &reader->tsdl;
+    const struct ct_type *type;
+
+    ct_tsdl_expect(tsdl, "struct");
+    head->head = ct_tsdl_is(tsdl, "event_header_large") ? CT_EVENT_HEAD_LARGE
+                                                        : CT_EVENT_HEAD_COMPACT;
+    if (!is_known_head(reader, tsdl->word)) {
+        ct_tsdl_fail(tsdl, "an event header of another kind");
+        return;
+    }
+    type = g_hash_table_lookup(tsdl->types, tsdl->word);
+    head->head_align = type->align / 8;
+    ct_tsdl_next(tsdl);
+}
+
+static void read_stream(struct reader *reader)
+{
+    struct ct_tsdl *tsdl = &reader->tsdl;
+    const struct ct_type *context = NULL;
+    struct ct_layout_stream *stream;
+    struct ct_layout_stream head = {0};
+    uint64_t id = 0;
+
+    ct_tsdl_expect(tsdl, "{");
+    while (tsdl->kind != CT_TSDL_END && !ct_tsdl_is(tsdl, "}")) {
+        const char *name = setting(tsdl);
+
+        if (strcmp(name, "id") == 0) {
+            id = ct_tsdl_number(tsdl);
+        } else if (strcmp(name, "event.header") == 0) {
+            read_event_head(reader, &head);
+        } else if (strcmp(name, "packet.context") == 0) {
+            const struct ct_type *packet_context = ct_tsdl_type(tsdl);
+
+            if (reader->packet_context &&
+                reader->packet_context != packet_context) {
+                ct_tsdl_fail(tsdl, "streams with different packet heads");
+            }
+            reader->packet_context = packet_context;
+        } else if (strcmp(name, "event.context") == 0) {
+            context = ct_tsdl_type(tsdl);
+        } else {
+            skip_value(tsdl);
+        }
+        ct_tsdl_expect(tsdl, ";");
+    }
+    stream = stream_by_id(reader, id);
+    if (!stream || head.head_align == 0 || stream->context.v) {
+        ct_tsdl_fail(tsdl, "a stream of another kind");
+        return;
+    }
+    stream->head = head.head;
+    stream->head_align = head.head_align;
+    stream->context = build(tsdl, context, NULL);
+}
+
+static void add_event(struct reader *reader, uint64_t stream_id, uint64_t id,
+                      struct ct_ops ops)
+{
+    struct ct_layout_stream *stream = stream_by_id(reader, stream_id);
+
+    if (!stream || id >= CT_LAYOUT_EVENTS_MAX ||
+        (id < stream->n_events && stream->events[id].v)) {
+        ct_tsdl_fail(&reader->tsdl, "an event that can't be numbered");
+        g_free(ops.v);
+        return;
+    }
+    if (id >= stream->n_events) {
+        unsigned n = (unsigned)MAX(id + 1, stream->n_events * 2ull);
+
+        stream->events = g_renew(struct ct_ops, stream->events, n);
+        memset(stream->events + stream->n_events, 0,
+               (n - stream->n_events) * sizeof(struct ct_ops));
+        stream->n_events = n;
+    }
+    stream->events[id] = ops;
+}
+
+static void read_event(struct reader *reader)
+{
+    struct ct_tsdl *tsdl = &reader->tsdl;
+    const struct ct_type *context = NULL;
+    const struct ct_type *fields = NULL;
+    uint64_t stream_id = 0;
+    uint64_t id = 0;
+
+    ct_tsdl_expect(tsdl, "{");
+    while (tsdl->kind != CT_TSDL_END && !ct_tsdl_is(tsdl, "}")) {
+        const char *name = setting(tsdl);
+
+        if (strcmp(name, "id") == 0) {
+            id = ct_tsdl_number(tsdl);
+        } else if (strcmp(name, "stream_id") == 0) {
+            stream_id = ct_tsdl_number(tsdl);
+        } else if (strcmp(name, "context") == 0) {
+            context = ct_tsdl_type(tsdl);
+        } else if (strcmp(name, "fields") == 0) {
+            fields = ct_tsdl_type(tsdl);
+        } else {
+            skip_value(tsdl);
+        }
+        ct_tsdl_expect(tsdl, ";");
+    }
+    if (!tsdl->why) {
+        add_event(reader, stream_id, id, build(tsdl, context, fields));
+    }
+}
+
+static void read_statement(struct reader *reader)
+{
+    struct ct_tsdl *tsdl = &reader->tsdl;
+
+    if (ct_tsdl_take(tsdl, "typealias")) {
+        ct_tsdl_typealias(tsdl);
+        return;
+    }
+    if (ct_tsdl_take(tsdl, "trace")) {
+        read_trace(reader);
+        ct_tsdl_expect(tsdl, "}");
+    } else if (ct_tsdl_take(tsdl, "stream")) {
+        read_stream(reader);
+        ct_tsdl_expect(tsdl, "}");
+    } else if (ct_tsdl_take(tsdl, "event")) {
+        read_event(reader);
+        ct_tsdl_expect(tsdl, "}");
+    } else if (ct_tsdl_is(tsdl, "struct") || ct_tsdl_is(tsdl, "enum") ||
+               ct_tsdl_is(tsdl, "variant")) {
+        (void)ct_tsdl_type(tsdl);
+    } else if (ct_tsdl_take(tsdl, "env") || ct_tsdl_take(tsdl, "clock") ||
+               ct_tsdl_take(tsdl, "callsite")) {
+        ct_tsdl_skip_block(tsdl);
+    } else {
+        ct_tsdl_fail(tsdl, "a statement of another kind");
+    }
+    ct_tsdl_expect(tsdl, ";");
+}
+
+/* Types that the long event header is made of. */
+static void read_alignments(struct reader *reader)
+{
+    GHashTable *types = reader->tsdl.types;
+    const struct ct_type *id = g_hash_table_lookup(types, "uint32_t");
+    const struct ct_type *clock =
+        g_hash_table_lookup(types, "uint64_clock_monotonic_t");
+
+    reader->layout->align_id = id ? MAX(id->align / 8, 1) : 1;
+    reader->layout->align_clock = clock ? MAX(clock->align / 8, 1) : 1;
+}
+
+static void finish(struct reader *reader)
+{
+    struct ct_layout *layout = reader->layout;
+
+    if (!reader->packet_header || !reader->packet_context) {
+        ct_tsdl_fail(&reader->tsdl, "no packet head");
+        return;
+    }
+    add_head(reader, reader->packet_header);
+    add_head(reader, reader->packet_context);
+    read_alignments(reader);
+    if (layout->fields[CT_HEAD_MAGIC].bytes != 4 ||
+        layout->fields[CT_HEAD_CONTENT_SIZE].bytes == 0 ||
+        layout->fields[CT_HEAD_PACKET_SIZE].bytes == 0 ||
+        layout->fields[CT_HEAD_BEGIN].bytes == 0 ||
+        layout->fields[CT_HEAD_END].bytes == 0) {
+        ct_tsdl_fail(&reader->tsdl, "a packet head of another kind");
+    }
+    for (unsigned i = 0; i < layout->n_streams; i++) {
+        if (!layout->streams[i].context.v) {
+            ct_tsdl_fail(&reader->tsdl,
+                         "an event of a stream that is not there");
+        }
+    }
+    layout->has_uuid =
+        layout->has_uuid && layout->fields[CT_HEAD_UUID].bytes == 16;
+}
+
+struct ct_layout *ct_layout_read(const char *text, const char **ret_why)
+{
+    struct reader reader = {
+        .text = text,
+        .layout = g_new0(struct ct_layout, 1),
+    };
+
+    ct_tsdl_init(&reader.tsdl, text);
+    while (reader.tsdl.kind != CT_TSDL_END) {
+        read_statement(&reader);
+    }
+    if (!reader.tsdl.why) {
+        finish(&reader);
+    }
+    if (reader.tsdl.why) {
+        *ret_why = reader.tsdl.why;
+        g_clear_pointer(&reader.layout, ct_layout_free);
+    }
+    ct_tsdl_fini(&reader.tsdl);
+    return reader.layout;
+}
+
+void ct_layout_free(struct ct_layout *layout)
+{
+    if (!layout) {
+        return;
+    }
+    for (unsigned i = 0; i < layout->n_streams; i++) {
+        struct ct_layout_stream *stream = &layout->streams[i];
+
+        for (unsigned k = 0; k < stream->n_events; k++) {
+            g_free(stream->events[k].v);
+        }
+        g_free(stream->events);
+        g_free(stream->context.v);
+    }
+    g_free(layout);
+}
+
+const struct ct_layout_stream *ct_layout_stream(const struct ct_layout *layout,
+                                                uint64_t id)
+{
+    for (unsigned i = 0; i < layout->n_streams; i++) {
+        if (layout->streams[i].id == id) {
+            return &layout->streams[i];
+        }
+    }
+    return NULL;
 }

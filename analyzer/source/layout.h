@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * source/layout.h - where a CTF packet says what it is
+ * source/layout.h - how the packets of a CTF trace are laid out
  *
- * Model:    read once from a trace's metadata; then any packet's header and
- *           context can be read from its first `bytes` bytes.
+ * Model:    read once from a trace's metadata; then any packet can be checked
+ *           without libbabeltrace2: its head, and every event in it.
  * Threads:  any; immutable after reading.
- * Memory:   caller's.
- * Errors:   false: a layout that we don't know, which is no damage: LTTng's
- *           is known, whatever its version.
+ * Memory:   ct_layout_free().
+ * Errors:   a constant string: why the layout could not be read.
  * Depends:  libc.
  */
 #ifndef CT_SOURCE_LAYOUT_H
@@ -18,49 +17,132 @@
 #include <stdint.h>
 
 #define CT_LAYOUT_STREAMS_MAX 64
-#define CT_LAYOUT_BYTES_MAX   512
+#define CT_LAYOUT_BYTES_MAX   512   /* of a packet's head */
+#define CT_LAYOUT_EVENTS_MAX  65536 /* of a stream class */
+#define CT_LAYOUT_ITEMS_MAX   16384 /* of an array in an event */
 
-enum ct_layout_field {
-    CT_LAYOUT_MAGIC,
-    CT_LAYOUT_UUID,
-    CT_LAYOUT_STREAM_ID,
-    CT_LAYOUT_INSTANCE_ID,
-    CT_LAYOUT_BEGIN,
-    CT_LAYOUT_END,
-    CT_LAYOUT_CONTENT_SIZE,
-    CT_LAYOUT_PACKET_SIZE,
-    CT_LAYOUT_SEQ_NUM,
-    CT_LAYOUT_DISCARDED,
-    CT_LAYOUT_FIELDS,
+/* --- a packet's head -------------------------------------------------------
+ */
+
+enum ct_head_field {
+    CT_HEAD_MAGIC,
+    CT_HEAD_UUID,
+    CT_HEAD_STREAM_ID,
+    CT_HEAD_INSTANCE_ID,
+    CT_HEAD_BEGIN,
+    CT_HEAD_END,
+    CT_HEAD_CONTENT_SIZE,
+    CT_HEAD_PACKET_SIZE,
+    CT_HEAD_SEQ_NUM,
+    CT_HEAD_DISCARDED,
+    CT_HEAD_FIELDS,
+};
+
+/* --- an event's bytes: a small program -------------------------------------
+ */
+
+enum ct_op_kind {
+    CT_OP_FIXED,  /* n bytes, whatever they are */
+    CT_OP_ALIGN,  /* to n bytes from the packet's begin */
+    CT_OP_LENGTH, /* an unsigned number of n bytes, kept in register `reg` */
+    CT_OP_ITEMS,  /* n bytes, as many times as the register says */
+    CT_OP_STRING, /* up to and with a NUL */
+};
+
+struct ct_op {
+    uint8_t kind; /* enum ct_op_kind */
+    uint8_t reg;
+    uint16_t n;
+};
+
+#define CT_OP_REGISTERS 16
+
+struct ct_ops {
+    unsigned n;
+    struct ct_op *v;
+};
+
+enum ct_event_head {
+    CT_EVENT_HEAD_COMPACT, /* 5 bits of id, 27 of time */
+    CT_EVENT_HEAD_LARGE,   /* 16 bits of id, 32 of time */
+};
+
+struct ct_layout_stream {
+    uint64_t id;
+    enum ct_event_head head;
+    unsigned head_align;   /* bytes, of every event */
+    struct ct_ops context; /* of every event */
+    struct ct_ops *events; /* by event id; v == NULL: there is none */
+    unsigned n_events;
 };
 
 struct ct_layout {
     struct {
         uint16_t offset;
         uint16_t bytes; /* 0: there is no such field */
-    } fields[CT_LAYOUT_FIELDS];
-    unsigned bytes; /* of header and context together */
+    } fields[CT_HEAD_FIELDS];
+    unsigned bytes; /* of a packet's head */
     bool big_endian;
     bool has_uuid;
     uint8_t uuid[16];
-    uint64_t streams[CT_LAYOUT_STREAMS_MAX]; /* known stream class ids */
+    unsigned align_id;    /* bytes, of the long form of an event's id */
+    unsigned align_clock; /* ... and time */
+    struct ct_layout_stream streams[CT_LAYOUT_STREAMS_MAX];
     unsigned n_streams;
 };
 
-/** ct_layout_read() - from the text of a metadata file
- * @text: TSDL, NUL-terminated */
-bool ct_layout_read(const char *text, struct ct_layout *ret_layout);
+/**
+ * ct_layout_read() - from the text of a metadata file (TSDL)
+ * Return: NULL: *ret_why says what is in it that we don't know.
+ */
+struct ct_layout *ct_layout_read(const char *text, const char **ret_why);
+void ct_layout_free(struct ct_layout *layout);
+
+/** ct_layout_stream() - by id; NULL: there is none */
+const struct ct_layout_stream *ct_layout_stream(const struct ct_layout *layout,
+                                                uint64_t id);
 
 /**
  * ct_metadata_text() - the text of a metadata file, packetized or not
- * Return: to be freed by the caller; NULL: unreadable or cut short, *ret_why is
- * a constant string.
+ * Return: to be freed by the caller; NULL: unreadable or cut short.
  */
 char *ct_metadata_text(const char *path, const char **ret_why);
 
-/** ct_layout_get() - a field of a packet; 0 if the layout has none
- * @packet: its first layout->bytes bytes */
-uint64_t ct_layout_get(const struct ct_layout *layout, const uint8_t *packet,
-                       enum ct_layout_field field);
+/** ct_layout_number() - an unsigned number of up to 8 bytes */
+static inline uint64_t ct_layout_number(const struct ct_layout *layout,
+                                        const uint8_t *at, unsigned bytes)
+{
+    uint64_t value = 0;
+
+    for (unsigned i = 0; i < bytes; i++) {
+        value = value << 8 | at[layout->big_endian ? i : bytes - 1 - i];
+    }
+    return value;
+}
+
+/** ct_layout_head() - a field of a packet's head; 0 if there is none */
+static inline uint64_t ct_layout_head(const struct ct_layout *layout,
+                                      const uint8_t *packet,
+                                      enum ct_head_field field)
+{
+    return ct_layout_number(layout, packet + layout->fields[field].offset,
+                            layout->fields[field].bytes);
+}
+
+/**
+ * ct_layout_check_events() - can every event of a packet be read?
+ * @stream:  that the packet belongs to
+ * @packet:  its content, from its first byte
+ * @bytes:   of the content
+ * @begin:   of its clock
+ * @end:     likewise
+ *
+ * Whole events up to the end of the content, known ids, times that don't
+ * decrease and lie between @begin and @end.
+ */
+bool ct_layout_check_events(const struct ct_layout *layout,
+                            const struct ct_layout_stream *stream,
+                            const uint8_t *packet, size_t bytes, uint64_t begin,
+                            uint64_t end);
 
 #endif

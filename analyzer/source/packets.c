@@ -2,11 +2,11 @@
 /*
  * packets.c - the whole packets of a stream file
  *
- * A packet is whole if its header is this trace's, its sizes agree with each
- * other and with the file, its times don't run backwards, and it belongs to
- * the stream of the packets before it.  Behind something that is not, the next
- * packet is found by its magic number and the trace's uuid together: 20 bytes
- * that an event's content does not hold by chance.
+ * A packet is whole if its head is this trace's, its sizes agree with each
+ * other and with the file, its times don't run backwards, it belongs to the
+ * stream of the packets before it, and every event in it can be read.  Behind
+ * something that is not, the next packet is found by its magic number and the
+ * trace's uuid together: 20 bytes that an event does not hold by chance.
  */
 #include "source/packets.h"
 
@@ -57,16 +57,6 @@ static int read_at(int fd, void *to, size_t n, uint64_t offset)
     return 1;
 }
 
-static bool is_known_stream(const struct ct_layout *layout, uint64_t id)
-{
-    for (unsigned i = 0; i < layout->n_streams; i++) {
-        if (layout->streams[i] == id) {
-            return true;
-        }
-    }
-    return layout->n_streams == 0 || layout->n_streams == CT_LAYOUT_STREAMS_MAX;
-}
-
 /* Can @packet come behind @before in one stream? */
 static bool follows(const struct ct_layout *layout,
                     const struct ct_packet *before,
@@ -76,7 +66,7 @@ static bool follows(const struct ct_layout *layout,
            packet->instance_id == before->instance_id &&
            packet->begin >= before->end &&
            packet->discarded >= before->discarded &&
-           (layout->fields[CT_LAYOUT_SEQ_NUM].bytes == 0 ||
+           (layout->fields[CT_HEAD_SEQ_NUM].bytes == 0 ||
             packet->seq_num > before->seq_num);
 }
 
@@ -84,28 +74,28 @@ static bool follows(const struct ct_layout *layout,
 static bool is_packet(const struct ct_layout *layout, const uint8_t *head,
                       uint64_t offset, struct ct_packet *ret_packet)
 {
-    uint64_t bits = ct_layout_get(layout, head, CT_LAYOUT_PACKET_SIZE);
+    uint64_t bits = ct_layout_head(layout, head, CT_HEAD_PACKET_SIZE);
     struct ct_packet packet = {
         .offset = offset,
         .bytes = bits / 8,
-        .content_bits = ct_layout_get(layout, head, CT_LAYOUT_CONTENT_SIZE),
-        .stream_id = ct_layout_get(layout, head, CT_LAYOUT_STREAM_ID),
-        .instance_id = layout->fields[CT_LAYOUT_INSTANCE_ID].bytes
-                           ? ct_layout_get(layout, head, CT_LAYOUT_INSTANCE_ID)
+        .content_bits = ct_layout_head(layout, head, CT_HEAD_CONTENT_SIZE),
+        .stream_id = ct_layout_head(layout, head, CT_HEAD_STREAM_ID),
+        .instance_id = layout->fields[CT_HEAD_INSTANCE_ID].bytes
+                           ? ct_layout_head(layout, head, CT_HEAD_INSTANCE_ID)
                            : UINT64_MAX,
-        .begin = ct_layout_get(layout, head, CT_LAYOUT_BEGIN),
-        .end = ct_layout_get(layout, head, CT_LAYOUT_END),
-        .seq_num = ct_layout_get(layout, head, CT_LAYOUT_SEQ_NUM),
-        .discarded = ct_layout_get(layout, head, CT_LAYOUT_DISCARDED),
+        .begin = ct_layout_head(layout, head, CT_HEAD_BEGIN),
+        .end = ct_layout_head(layout, head, CT_HEAD_END),
+        .seq_num = ct_layout_head(layout, head, CT_HEAD_SEQ_NUM),
+        .discarded = ct_layout_head(layout, head, CT_HEAD_DISCARDED),
     };
 
     *ret_packet = packet;
-    return ct_layout_get(layout, head, CT_LAYOUT_MAGIC) == CTF_MAGIC &&
+    return ct_layout_head(layout, head, CT_HEAD_MAGIC) == CTF_MAGIC &&
            (!layout->has_uuid ||
-            memcmp(head + layout->fields[CT_LAYOUT_UUID].offset, layout->uuid,
+            memcmp(head + layout->fields[CT_HEAD_UUID].offset, layout->uuid,
                    16) == 0) &&
-           is_known_stream(layout, packet.stream_id) && bits % 8 == 0 &&
-           packet.content_bits <= bits &&
+           ct_layout_stream(layout, packet.stream_id) && bits % 8 == 0 &&
+           packet.content_bits % 8 == 0 && packet.content_bits <= bits &&
            packet.content_bits >= (uint64_t)layout->bytes * 8 &&
            packet.end >= packet.begin;
 }
@@ -161,8 +151,8 @@ static int find_head(const struct ct_walk *walk, uint64_t from,
     for (unsigned i = 0; i < 4; i++) {
         mark[i] = (uint8_t)(CTF_MAGIC >> 8 * (layout->big_endian ? 3 - i : i));
     }
-    if (layout->has_uuid && layout->fields[CT_LAYOUT_MAGIC].offset == 0 &&
-        layout->fields[CT_LAYOUT_UUID].offset == 4) {
+    if (layout->has_uuid && layout->fields[CT_HEAD_MAGIC].offset == 0 &&
+        layout->fields[CT_HEAD_UUID].offset == 4) {
         memcpy(mark + 4, layout->uuid, 16);
         mark_bytes = 20;
     }
@@ -230,6 +220,57 @@ static int end_of_walk(struct ct_walk *walk, uint64_t begin, bool cut)
     return ret;
 }
 
+/* Return: 1: its events can all be read; 0: not; -errno. */
+static int has_good_events(struct ct_walk *walk, const struct ct_packet *packet)
+{
+    size_t bytes = (size_t)(packet->content_bits / 8);
+    int got;
+
+    if (bytes > walk->buffer_bytes) {
+        walk->buffer = g_realloc(walk->buffer, bytes);
+        walk->buffer_bytes = bytes;
+    }
+    got = read_at(walk->fd, walk->buffer, bytes, packet->offset);
+    return got <= 0 ? got
+                    : ct_layout_check_events(
+                          walk->layout,
+                          ct_layout_stream(walk->layout, packet->stream_id),
+                          walk->buffer, bytes, packet->begin, packet->end);
+}
+
+/*
+ * Looks at what stands at walk->at.  Return: 1: a packet, taken; -errno; 0: not
+ * one that can be read, and *ret_next is where to go on: behind a packet whose
+ * head can be believed, or else at the next byte that may begin one.
+ */
+static int try_packet(struct ct_walk *walk, bool *ret_cut, uint64_t *ret_next)
+{
+    struct ct_packet packet;
+    int got = read_packet(walk, walk->at, &packet);
+
+    *ret_cut = got == 0 && walk->size - walk->at < walk->layout->bytes;
+    *ret_next = walk->at + 1;
+    if (got <= 0) {
+        return got;
+    }
+    if (packet.bytes > walk->size - walk->at) {
+        *ret_cut = true;
+        return 0;
+    }
+    got = is_believable(walk, &packet);
+    if (got <= 0) {
+        return got;
+    }
+    *ret_next = walk->at + packet.bytes;
+    got = has_good_events(walk, &packet);
+    if (got > 0) {
+        walk->packet = packet;
+        walk->has_packet = true;
+        walk->at += packet.bytes;
+    }
+    return got;
+}
+
 int ct_walk_step(struct ct_walk *walk)
 {
     uint64_t begin = walk->at;
@@ -238,29 +279,27 @@ int ct_walk_step(struct ct_walk *walk)
     walk->damage = CT_DAMAGE_NONE;
     walk->skipped = 0;
     while (walk->at < walk->size) {
-        struct ct_packet packet;
-        int got = read_packet(walk, walk->at, &packet);
+        uint64_t next;
+        bool cut_here;
+        int got = try_packet(walk, &cut_here, &next);
 
-        if (got > 0 && packet.bytes <= walk->size - walk->at) {
-            got = is_believable(walk, &packet);
-            if (got > 0) {
-                walk->packet = packet;
-                walk->has_packet = true;
-                walk->skipped = walk->at - begin;
-                walk->damage =
-                    walk->skipped ? CT_DAMAGE_PACKET : CT_DAMAGE_NONE;
-                walk->at += packet.bytes;
-                return 1;
-            }
-        } else if (got > 0 || walk->size - walk->at < walk->layout->bytes) {
-            cut = cut || walk->at == begin;
+        if (got > 0) {
+            walk->skipped = walk->packet.offset - begin;
+            walk->damage = walk->skipped ? CT_DAMAGE_PACKET : CT_DAMAGE_NONE;
+            return 1;
         }
-        if (got >= 0) {
-            got = find_head(walk, walk->at + 1, &walk->at);
+        cut = cut || (cut_here && walk->at == begin);
+        if (got == 0) {
+            got = find_head(walk, next, &walk->at);
         }
         if (got < 0) {
             return got;
         }
     }
     return end_of_walk(walk, begin, cut);
+}
+
+void ct_walk_end(struct ct_walk *walk)
+{
+    g_free(walk->buffer);
 }

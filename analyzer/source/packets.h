@@ -41,12 +41,14 @@ struct ct_walk {
     uint64_t at;             /* where the next packet is looked for */
     struct ct_packet packet; /* that the last step found */
     bool has_packet;         /* ... and that later ones must agree with */
+    uint8_t *buffer;         /* a packet's content */
+    size_t buffer_bytes;
     /* what the last step skipped before the packet, or before the end */
     enum ct_damage damage;
     uint64_t skipped;
 };
 
-/** ct_walk_begin() - @fd is borrowed. Return: 0; -errno. */
+/** ct_walk_begin() - @fd is borrowed. Return: 0; -errno: nothing to end. */
 int ct_walk_begin(struct ct_walk *walk, const struct ct_layout *layout, int fd);
 
 /**
@@ -55,5 +57,7 @@ int ct_walk_begin(struct ct_walk *walk, const struct ct_layout *layout, int fd);
  * walk->damage and walk->skipped tell what was passed over.
  */
 int ct_walk_step(struct ct_walk *walk);
+
+void ct_walk_end(struct ct_walk *walk);
 
 #endif

@@ -68,43 +68,20 @@ static bool copy_bytes(int from, int to, uint64_t offset, uint64_t bytes)
     return good;
 }
 
-/* Copies the packets from number @from on. */
-static bool copy_packets(const struct ct_view_trace *trace,
-                         const struct ct_view_file *file, uint64_t from, int in,
-                         int out)
+static bool make_copy(const struct ct_view_file *file, const char *path)
 {
-    struct ct_walk walk;
-    bool good = true;
+    int in = open(file->path, O_RDONLY | O_CLOEXEC);
+    int out = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    bool good = in >= 0 && out >= 0;
+    int why;
 
     for (unsigned i = 0; good && i < file->ranges->len; i++) {
-        struct ct_range range = g_array_index(file->ranges, struct ct_range, i);
+        const struct ct_range *range =
+            &g_array_index(file->ranges, struct ct_range, i);
 
-        if (from >= range.packets) {
-            from -= range.packets;
-            continue;
-        }
-        /* The range has only whole packets: their heads lead through it. */
-        good = ct_walk_begin(&walk, &trace->layout, in) == 0;
-        walk.at = range.offset;
-        for (; good && from > 0; from--) {
-            good = ct_walk_step(&walk) > 0;
-            range.offset += walk.packet.bytes;
-            range.bytes -= walk.packet.bytes;
-        }
-        good = good && copy_bytes(in, out, range.offset, range.bytes);
+        good = copy_bytes(in, out, range->offset, range->bytes);
     }
-    return good;
-}
-
-static bool make_copy(const struct ct_view_trace *trace,
-                      const struct ct_view_file *file, uint64_t from,
-                      const char *path)
-{
-    int in = open(file->original, O_RDONLY | O_CLOEXEC);
-    int out = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-    bool good = in >= 0 && out >= 0 && copy_packets(trace, file, from, in, out);
-    int why = errno;
-
+    why = errno;
     if (in >= 0) {
         close(in);
     }
@@ -126,17 +103,14 @@ static bool make_link(const char *target, const char *path)
 }
 
 static bool make_file(const struct ct_view *view,
-                      const struct ct_view_trace *trace,
-                      const struct ct_view_file *file, uint64_t from,
-                      const char *path)
+                      const struct ct_view_file *file, const char *path)
 {
     if (!ct_tempdir_will_have(path)) {
         errno = EMFILE;
         return false;
     }
-    return file->whole && from == 0 && !view->copies
-               ? make_link(file->original, path)
-               : make_copy(trace, file, from, path);
+    return file->whole && !view->copies ? make_link(file->path, path)
+                                        : make_copy(file, path);
 }
 
 static bool make_metadata(const struct ct_view_trace *trace, const char *dir)
@@ -150,33 +124,27 @@ static bool make_metadata(const struct ct_view_trace *trace, const char *dir)
     return good;
 }
 
-static bool make_files(const struct ct_view *view, struct ct_view_trace *trace,
-                       const struct ct_view_file *only, uint64_t from,
-                       const char *dir)
+static bool make_files(const struct ct_view *view,
+                       const struct ct_view_trace *trace, const char *dir)
 {
     bool good = true;
 
     for (unsigned i = 0; good && i < trace->files->len; i++) {
-        struct ct_view_file *file = g_ptr_array_index(trace->files, i);
-        char *name = g_path_get_basename(file->original);
+        const struct ct_view_file *file = g_ptr_array_index(trace->files, i);
+        char *name = g_path_get_basename(file->path);
         char *path = g_build_filename(dir, name, NULL);
 
-        if (only == file) {
-            good = make_file(view, trace, file, from, path);
-        } else if (!only && file->packets > 0) {
-            good = make_file(view, trace, file, 0, path);
-            g_free(file->path);
-            file->path = g_strdup(path);
-        }
+        good = file->packets == 0 || make_file(view, file, path);
         g_free(path);
         g_free(name);
     }
     return good;
 }
 
-char *ct_view_make_dir(struct ct_view *view, struct ct_view_trace *trace,
-                       const struct ct_view_file *only, uint64_t from,
-                       GError **error)
+/* A directory with a trace's metadata and what is good of its streams.
+ * Return: its path; NULL: @error. */
+static char *make_dir(struct ct_view *view, const struct ct_view_trace *trace,
+                      GError **error)
 {
     char number[16];
     char *dir;
@@ -190,8 +158,7 @@ char *ct_view_make_dir(struct ct_view *view, struct ct_view_trace *trace,
     g_snprintf(number, sizeof(number), "%u", view->n_dirs++);
     dir = g_build_filename(view->temp, number, NULL);
     if (!ct_tempdir_will_have(dir) || mkdir(dir, 0700) < 0 ||
-        !make_metadata(trace, dir) ||
-        !make_files(view, trace, only, from, dir)) {
+        !make_metadata(trace, dir) || !make_files(view, trace, dir)) {
         fail(error, trace->dir);
         g_free(dir);
         return NULL;
@@ -205,7 +172,7 @@ char *ct_view_make_dir(struct ct_view *view, struct ct_view_trace *trace,
 static bool needs_repair(const struct ct_view *view,
                          const struct ct_view_trace *trace)
 {
-    if (view->copies && trace->has_layout) {
+    if (view->copies) {
         return true;
     }
     for (unsigned i = 0; i < trace->files->len; i++) {
@@ -222,16 +189,14 @@ static bool needs_repair(const struct ct_view *view,
 static bool is_same_trace(const struct ct_view_trace *a,
                           const struct ct_view_trace *b)
 {
-    return a->has_layout && b->has_layout && a->layout.has_uuid &&
-           b->layout.has_uuid &&
-           memcmp(a->layout.uuid, b->layout.uuid, 16) == 0;
+    return a->layout->has_uuid && b->layout->has_uuid &&
+           memcmp(a->layout->uuid, b->layout->uuid, 16) == 0;
 }
 
-void ct_view_group(struct ct_view *view)
+static void group(struct ct_view *view)
 {
     GPtrArray *done = g_ptr_array_new();
 
-    g_ptr_array_set_size(view->inputs, 0);
     for (unsigned i = 0; i < view->traces->len; i++) {
         struct ct_view_trace *trace = g_ptr_array_index(view->traces, i);
         GPtrArray *paths = NULL;
@@ -252,36 +217,53 @@ void ct_view_group(struct ct_view *view)
     g_ptr_array_unref(done);
 }
 
+static void add_trace(struct ct_view *view, const char *dir, GError **error)
+{
+    struct ct_view_trace *trace = ct_view_check_trace(view, dir, error);
+
+    if (trace && needs_repair(view, trace)) {
+        trace->view_dir = make_dir(view, trace, error);
+        if (!trace->view_dir) {
+            g_clear_pointer(&trace, ct_view_trace_free);
+        }
+    }
+    if (trace) {
+        g_ptr_array_add(view->traces, trace);
+    }
+}
+
 struct ct_view *ct_view_new(const GPtrArray *dirs, bool copies,
                             const struct ct_view_warnings *warnings,
                             GError **error)
 {
     struct ct_view *view = g_new0(struct ct_view, 1);
-    bool good = true;
+    GError *reason = NULL;
 
     view->copies = copies;
     view->warnings = *warnings;
     view->traces = g_ptr_array_new_with_free_func(ct_view_trace_free);
     view->inputs =
         g_ptr_array_new_with_free_func((GDestroyNotify)g_ptr_array_unref);
-    for (unsigned i = 0; good && i < dirs->len; i++) {
-        struct ct_view_trace *trace =
-            ct_view_check_trace(view, g_ptr_array_index(dirs, i), error);
-
-        good = trace != NULL;
-        if (good) {
-            g_ptr_array_add(view->traces, trace);
-            if (needs_repair(view, trace)) {
-                trace->view_dir = ct_view_make_dir(view, trace, NULL, 0, error);
-                good = trace->view_dir != NULL;
-            }
+    for (unsigned i = 0; i < dirs->len; i++) {
+        if (reason) {
+            /* One of several: the others are worth reading. */
+            ct_view_warn(view, "%s", reason->message);
+            g_clear_error(&reason);
+            view->damaged = true;
         }
+        add_trace(view, g_ptr_array_index(dirs, i), &reason);
     }
-    if (!good) {
+    if (reason && view->traces->len > 0) {
+        ct_view_warn(view, "%s", reason->message);
+        g_clear_error(&reason);
+        view->damaged = true;
+    }
+    if (reason) {
+        g_propagate_error(error, reason);
         ct_view_free(view);
         return NULL;
     }
-    ct_view_group(view);
+    group(view);
     return view;
 }
 
@@ -316,7 +298,7 @@ bool ct_view_has_changed(const struct ct_view *view)
                 g_ptr_array_index(trace->files, k);
             struct stat status;
 
-            if (stat(file->original, &status) < 0 ||
+            if (stat(file->path, &status) < 0 ||
                 (uint64_t)status.st_size != file->size) {
                 return true;
             }

@@ -2,13 +2,11 @@
 /*
  * source/salvage.h - a view of CTF traces that source.ctf.fs can read whole
  *
- * Model:    checked -> (repaired: a temporary directory of links and copies)
- *           -> perhaps repaired again without packets that turned out bad.
- *           An undamaged trace is its own view.
- * Threads:  one view at a time a process (source/tempdir.h).
- * Memory:   ct_view_free() removes the temporary directory.
- * Errors:   GError, CT_TRACE_ERROR_INPUT, "PATH: why".
- * Depends:  ct/trace.h, source/feed.h.
+ * Model:    every packet is checked; a trace that is not whole is repaired: a
+ *           temporary directory of links and copies.  Any other is its own
+ * view. Threads:  one view at a time a process (source/tempdir.h). Memory:
+ * ct_view_free() removes the temporary directory. Errors:   GError,
+ * CT_TRACE_ERROR_INPUT, "PATH: why". Depends:  ct/trace.h, source/feed.h.
  */
 #ifndef CT_SOURCE_SALVAGE_H
 #define CT_SOURCE_SALVAGE_H
@@ -48,17 +46,5 @@ uint64_t ct_view_packets(const struct ct_view *view, uint64_t *ret_bytes);
 
 /** ct_view_tell() - what the feed must know of the streams */
 void ct_view_tell(const struct ct_view *view, struct ct_feed *feed);
-
-/**
- * ct_view_check_contents() - a graph failed in the middle: take out the packets
- * whose contents can't be read
- *
- * Reads every stream by itself, so it is slow; each bad packet is told to
- * @feed and warned of.
- * Return: true: the view has changed and is worth another graph; false: no bad
- * packet was found, or (@error set) the new view could not be made.
- */
-bool ct_view_check_contents(struct ct_view *view, struct ct_feed *feed,
-                            GError **error);
 
 #endif

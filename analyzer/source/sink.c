@@ -6,8 +6,7 @@
  * events becomes a hole: `discarded events` with a count, `discarded packets`
  * without, a stream that could be saved only in part ends in one.
  *
- * Invariants: a record's time never goes back; a stream keeps its number over
- * all graphs of a feed; what the pass has is not handed over twice.
+ * Invariant: a record's time never goes back.
  */
 #include "ct/sink.h"
 
@@ -122,10 +121,6 @@ static void take_event(struct sink *sink, const bt_message *message)
     struct ct_feed_stream *entry = stream_of(sink, stream);
     const bt_clock_snapshot *snapshot = NULL;
 
-    entry->events++;
-    if (G_UNLIKELY(entry->events <= entry->had_events)) {
-        return;
-    }
     if (bt_stream_class_borrow_default_clock_class_const(
             bt_stream_borrow_class_const(stream))) {
         snapshot =
@@ -143,10 +138,6 @@ static void take_hole(struct sink *sink, const bt_stream *stream,
     struct ct_feed_stream *entry = stream_of(sink, stream);
     int64_t to_ns;
 
-    entry->holes++;
-    if (entry->holes <= entry->had_holes) {
-        return;
-    }
     if (lost == CT_LOST_UNKNOWN && entry->packets == 0 &&
         entry->first_lost > 0) {
         lost = entry->first_lost;
@@ -209,25 +200,14 @@ static void take_packet_beginning(struct sink *sink, const bt_message *message)
 {
     const bt_packet *packet =
         bt_message_packet_beginning_borrow_packet_const(message);
-    struct ct_feed_stream *entry =
-        stream_of(sink, bt_packet_borrow_stream_const(packet));
+    const bt_stream *stream = bt_packet_borrow_stream_const(packet);
+    struct ct_feed_stream *entry = stream_of(sink, stream);
 
     entry->packets++;
-    entry->events_before = entry->events;
     sink->feed->packets++;
     if (sink->feed->progress) {
         sink->feed->progress(sink->feed->packets, sink->feed->data);
     }
-}
-
-static void take_packet_end(struct sink *sink, const bt_message *message)
-{
-    const bt_packet *packet =
-        bt_message_packet_end_borrow_packet_const(message);
-    struct ct_feed_stream *entry =
-        stream_of(sink, bt_packet_borrow_stream_const(packet));
-
-    entry->holes_before = entry->holes;
 }
 
 static void take_stream_beginning(struct sink *sink, const bt_message *message)
@@ -237,7 +217,6 @@ static void take_stream_beginning(struct sink *sink, const bt_message *message)
     struct ct_feed_stream *entry = stream_of(sink, stream);
 
     entry->zero_ns = zero_of(stream);
-    entry->packets = 0;
 }
 
 static void take_stream_end(struct sink *sink, const bt_message *message)
@@ -270,9 +249,6 @@ static void take_message(struct sink *sink, const bt_message *message)
         break;
     case BT_MESSAGE_TYPE_PACKET_BEGINNING:
         take_packet_beginning(sink, message);
-        break;
-    case BT_MESSAGE_TYPE_PACKET_END:
-        take_packet_end(sink, message);
         break;
     case BT_MESSAGE_TYPE_DISCARDED_EVENTS:
         take_discarded_events(sink, message);

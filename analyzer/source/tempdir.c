@@ -85,7 +85,7 @@ bool ct_tempdir_will_have(const char *path)
 
 char *ct_tempdir_make(GError **error)
 {
-    char *dir = g_build_filename(g_get_tmp_dir(), "cotrace-XXXXXX", NULL);
+    char *dir = g_build_filename(g_get_tmp_dir(), "cotrace-view-XXXXXX", NULL);
 
     ct_pre("tempdir-make/one",
            atomic_load_explicit(&n_paths, memory_order_relaxed) == 0);

@@ -2,8 +2,8 @@
 /*
  * source/view.h - the parts of a view, shared by the files of salvage
  *
- * Model:    checked (check.c) -> repaired (salvage.c) -> contents checked
- *           (contents.c).  A stream file is kept as its good ranges of bytes.
+ * Model:    checked (check.c) -> repaired if need be (salvage.c).  A stream
+ *           file is kept as its good ranges of bytes.
  * Threads:  one.
  * Memory:   a trace owns its files; a view owns its traces.
  * Depends:  source/layout.h, source/packets.h, source/salvage.h.
@@ -17,18 +17,14 @@
 struct ct_range {
     uint64_t offset;
     uint64_t bytes;
-    uint64_t packets;
 };
 
 struct ct_view_file {
-    char *path;        /* that is read: the trace's, or in the view */
-    char *original;    /* the trace's */
-    const char *shown; /* as warnings name it: within `original` */
-    char *stream;      /* ct_stream_name(); NULL: no packet, or not known */
+    char *path;
+    char *stream; /* ct_stream_name(); NULL: no packet, or not known */
     uint64_t size;
     GArray *ranges; /* struct ct_range: whole packets, in order */
     uint64_t packets;
-    uint64_t begin; /* clock of the first packet */
     uint64_t first_lost;
     bool whole; /* every byte belongs to a packet */
     bool tail_lost;
@@ -36,10 +32,9 @@ struct ct_view_file {
 };
 
 struct ct_view_trace {
-    char *dir;       /* the trace's */
-    char *view_dir;  /* in the temporary directory; NULL: read as it is */
-    bool has_layout; /* false: its packets can't be checked */
-    struct ct_layout layout;
+    char *dir;      /* the trace's */
+    char *view_dir; /* in the temporary directory; NULL: read as it is */
+    struct ct_layout *layout;
     GPtrArray *files; /* struct ct_view_file */
 };
 
@@ -65,25 +60,5 @@ struct ct_view_trace *ct_view_check_trace(struct ct_view *view, const char *dir,
                                           GError **error);
 
 void ct_view_trace_free(void *trace);
-
-/** ct_view_group() - set the view's inputs from its traces */
-void ct_view_group(struct ct_view *view);
-
-/** ct_view_range_add() - packet at the end of the ranges */
-void ct_view_range_add(GArray *ranges, const struct ct_packet *packet);
-
-/**
- * ct_view_make_dir() - a directory with a trace's metadata and some files
- * @trace: its view_dir is left alone
- * @only:  NULL: every file that has packets; else this one alone
- * @from:  with @only: leave out the packets before this one
- * Return: the path; NULL: @error.
- *
- * Files that are whole are links, the others copies of their good ranges.
- * Without @only each file's `path` then names what was made.
- */
-char *ct_view_make_dir(struct ct_view *view, struct ct_view_trace *trace,
-                       const struct ct_view_file *only, uint64_t from,
-                       GError **error);
 
 #endif
