@@ -34,6 +34,7 @@ struct aio_slot_content {
 
 struct AioContext {
     GSource source; /* first: a context is a GSource */
+    unsigned refs;  /* atomic: references that are not GLib's */
 
     uint64_t id;                  /* immutable after aio_context_new() */
     char *name;                   /* likewise */

@@ -3,7 +3,10 @@
  * context.c - assembles a context from the rooms of this folder, and lends it
  * to GLib as a GSource
  *
- * GLib's reference count is the context's.  GLib calls prepare, polls, calls
+ * Our references are counted in `refs`, and all of them together hold one of
+ * GLib's; the context is freed when GLib's count drops to 0.  (That one alone
+ * would do, but what it orders is hidden from ThreadSanitizer.)
+ * GLib calls prepare, polls, calls
  * check, and dispatches if either said so; a source of higher priority that is
  * ready can make it skip our check, so dispatch takes back the announcement of
  * prepare as well.
@@ -125,6 +128,8 @@ static void source_finalize(GSource *source)
     if (ctx->id == 0) {
         return; /* half built: aio_context_new() takes it apart */
     }
+    /* Pairs with aio_context_unref(): what all that had a reference did. */
+    (void)ct_load_acquire(&ctx->refs);
     ct_pre("aio-context-free/in-turn", ctx->depth == 0);
     for (size_t i = 0; i < AIO_SLOT_COUNT; i++) {
         if (ctx->slots[i].object != NULL) {
@@ -162,6 +167,7 @@ AioContext *aio_context_new(const char *name, GError **error)
         g_source_unref(source);
         return NULL;
     }
+    ctx->refs = 1;
     ctx->id = ct_id_new();
     ctx->clock = &ct_clock_monotonic;
     ct_emit_context_create(ctx->id, name);
@@ -175,13 +181,15 @@ AioContext *aio_context_new(const char *name, GError **error)
 
 AioContext *aio_context_ref(AioContext *ctx)
 {
-    g_source_ref(&ctx->source);
+    if (ct_fetch_add(&ctx->refs, 1) == 0) {
+        g_source_ref(&ctx->source); /* GLib alone had kept it alive */
+    }
     return ctx;
 }
 
 void aio_context_unref(AioContext *ctx)
 {
-    if (ctx != NULL) {
+    if (ctx != NULL && ct_fetch_sub(&ctx->refs, 1) == 1) {
         g_source_unref(&ctx->source);
     }
 }

@@ -21,7 +21,7 @@
 static void co_schedule_bh(void *opaque)
 {
     AioContext *ctx = opaque;
-    /* Pairs with lifo_push() in aio_co_schedule(). */
+    /* Pairs with lifo_push() in push(). */
     struct lifo_node *node = lifo_reverse(lifo_take_all(&ctx->co_scheduled));
 
     while (node != NULL) {
@@ -49,6 +49,14 @@ void aio_schedule_fini(AioContext *ctx)
     aio_bh_delete(ctx->co_schedule_bh);
 }
 
+static void push(AioContext *ctx, Coroutine *co)
+{
+    /* Pairs with lifo_take_all() in co_schedule_bh(). */
+    if (lifo_push(&ctx->co_scheduled, &co->schedule_node)) {
+        aio_bh_schedule(ctx->co_schedule_bh);
+    }
+}
+
 void aio_co_schedule(AioContext *ctx, Coroutine *co)
 {
     const char *scheduled = NULL;
@@ -59,14 +67,16 @@ void aio_co_schedule(AioContext *ctx, Coroutine *co)
     ct_emit_aio_co_schedule(ctx->id, coroutine_id(co),
                             coroutine_id(coroutine_self()));
     (void)ct_fetch_add(&ctx->co_count, 1);
+    if (in_aio_context_home_thread(ctx)) {
+        push(ctx, co);
+        return;
+    }
     /*
      * Once it is pushed it may run and end, and with it whoever keeps @ctx
      * alive.
      */
     aio_context_ref(ctx);
-    if (lifo_push(&ctx->co_scheduled, &co->schedule_node)) {
-        aio_bh_schedule(ctx->co_schedule_bh);
-    }
+    push(ctx, co);
     aio_context_unref(ctx);
 }
 

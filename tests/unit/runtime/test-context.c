@@ -189,7 +189,7 @@ static void test_main_context_ends(void)
 
 static void where_bh(void *opaque)
 {
-    *(pthread_t *)opaque = pthread_self();
+    (void)ct_xchg((pthread_t *)opaque, pthread_self());
 }
 
 static void test_iothread(struct loop *loop)
