@@ -10,6 +10,8 @@
  * Threads:  one at a time.
  * Memory:   a view's run belongs to its opener until ct_view_close().
  * Errors:   GError: CT_VIEW_ERROR for wrong settings, CT_OUT_ERROR for output.
+ *           A consumer that was made to fail from outside (a signal) finishes
+ *           without writing a result.
  * Depends:  ct/consumer.h, ct/backtrace.h, out/file.h.
  */
 #ifndef CT_VIEWS_H

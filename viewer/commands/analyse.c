@@ -23,22 +23,15 @@
  */
 
 static volatile sig_atomic_t ended_by;
-/* The pass reads `failed` between events; a signal sets it. */
-static struct ct_consumer interrupt;
+/* Of the pass that runs; it reads their `failed` between events. */
+static struct ct_consumer *const *consumers;
 
 static void on_signal(int number)
 {
     ended_by = number;
-    interrupt.failed = true;
-}
-
-static bool interrupt_finish(struct ct_consumer *consumer,
-                             const struct ct_summary *summary, GError **error)
-{
-    if (ended_by) {
-        g_set_error(error, CT_VIEW_ERROR, 0, "interrupted");
+    for (unsigned i = 0; consumers && consumers[i]; i++) {
+        consumers[i]->failed = true;
     }
-    return !ended_by;
 }
 
 static void catch_signals(void)
@@ -47,7 +40,6 @@ static void catch_signals(void)
     struct sigaction action = {.sa_handler = on_signal,
                                .sa_flags = SA_RESETHAND};
 
-    interrupt.finish = interrupt_finish;
     for (unsigned i = 0; i < G_N_ELEMENTS(numbers); i++) {
         struct sigaction old;
 
@@ -85,20 +77,16 @@ static int pass(const struct ct_view *view, const struct ct_settings *settings,
     g_autoptr(GError) error = NULL;
     struct ct_progress progress;
     struct ct_trace_options options = {on_warning, on_progress, &progress};
-    struct ct_consumer
-        *consumers[G_N_ELEMENTS(((struct ct_view_run *)0)->consumers) + 1] = {
-            &interrupt};
     struct ct_view_run *run = ct_view_open(view, settings, &error);
     bool done, is_gone;
 
     if (!run) {
         return ct_error("%s", error->message);
     }
-    for (unsigned i = 0; run->consumers[i]; i++) {
-        consumers[i + 1] = run->consumers[i];
-    }
+    consumers = run->consumers;
     ct_progress_init(&progress, !run->streams || !run->out->is_terminal);
-    done = ct_trace_run(trace, &options, consumers, &error);
+    done = ct_trace_run(trace, &options, run->consumers, &error) && !ended_by;
+    consumers = NULL;
     ct_progress_clear(&progress);
     is_gone = run->out->error == EPIPE;
     done = ct_view_close(run, done, done ? &error : NULL) && done;

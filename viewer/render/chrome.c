@@ -238,7 +238,7 @@ static bool on_finish(struct ct_consumer *consumer,
     struct view *view = from_consumer(consumer);
     struct ct_chrome *chrome = &view->chrome;
 
-    if (!summary) {
+    if (!summary || consumer->failed) {
         return true;
     }
     ct_tracks_finish(&chrome->tracks, summary->end_ns - summary->origin_ns);

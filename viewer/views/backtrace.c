@@ -231,7 +231,7 @@ static bool on_finish(struct ct_consumer *consumer,
         (struct view *)((char *)consumer - offsetof(struct view, printer));
     const struct ct_backtrace *result = ct_backtrace_result(view->query);
 
-    if (!result) {
+    if (!result || consumer->failed) {
         return true;
     }
     if (view->json) {

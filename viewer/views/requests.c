@@ -422,6 +422,9 @@ static bool on_finish(struct ct_consumer *consumer,
 {
     struct requests *view = from_consumer(consumer);
 
+    if (consumer->failed && !view->wants_no_more && !view->out->error) {
+        return true;
+    }
     if (view->best && !ct_best_leave(view->best, on_leave, view, error)) {
         return false;
     }

@@ -403,7 +403,7 @@ static bool on_finish(struct ct_consumer *consumer,
     const struct ct_stat_result *result = ct_stat_get(view->stat);
     struct ct_symbols *symbols;
 
-    if (!result || !summary) {
+    if (!result || !summary || consumer->failed) {
         return true;
     }
     symbols = ct_symbols_new(summary->images);
