@@ -120,11 +120,11 @@ class Bench:
             raise Missing(f"{parts[-1]} was not built")
         return path
 
-    def output(self, command, pinned=True):
+    def output(self, command, pinned=True, stdin=subprocess.DEVNULL):
         done = subprocess.run(command, text=True,
                               preexec_fn=self.pin if pinned else None,
-                              stdin=subprocess.DEVNULL,
-                              stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+                              stdin=stdin, stdout=subprocess.PIPE,
+                              stderr=subprocess.PIPE)
         if done.returncode != 0:
             raise RuntimeError(f"{' '.join(command)}: status "
                                f"{done.returncode}\n{done.stderr}")

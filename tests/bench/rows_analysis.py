@@ -30,6 +30,8 @@ class Reader:
         _, status, usage = os.wait4(child.pid, 0)
         child.returncode = os.waitstatus_to_exitcode(status)
         elapsed = time.monotonic() - started
+        if "no such command" in errors:
+            raise Missing(errors.strip())
         if child.returncode != 0:
             raise RuntimeError(f"{' '.join(command)}: status "
                                f"{child.returncode}\n{errors}")

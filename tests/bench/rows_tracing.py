@@ -13,6 +13,7 @@ from measure import Goal, Missing, Row
 
 OFF = "event off"
 STACKS = (4, 16, 32)
+IMAGE_MIB = 64
 
 
 class Emit:
@@ -66,29 +67,40 @@ class Load:
             raise Missing("qemu-img is not installed")
         program = bench.program("runtime", "workloads", "cotrace-io")
         cotrace = bench.program("viewer", "cotrace")
-        image = os.path.join(bench.tmp, "load.qcow2")
-        size_mib = 64
-        bench.output(["qemu-img", "create", "-q", "-f", "qcow2", image,
-                      f"{size_mib}M"])
-        with open(os.path.join(bench.tmp, "load.raw"), "wb") as raw:
-            for _ in range(size_mib):
-                raw.write(os.urandom(1 << 20))
-        bench.output(["qemu-img", "convert", "-f", "raw", "-O", "qcow2",
-                      raw.name, image])
-        os.unlink(raw.name)
-        commands = []
-        for i in range(200 if bench.quick else 20000):
-            at = i * 7919 * 4096 % (size_mib << 20)
-            commands += ["-c", f"aio_read -q {at} 4k"]
-            if i % 32 == 31:
-                commands += ["-c", "aio_flush"]
+        image = self.make_image()
         trace = os.path.join(bench.tmp, "load")
-        bench.output([cotrace, "record", "-o", trace, "--", program,
-                      "-f", "qcow2", "-r", *commands, image], pinned=False)
+        with self.make_script() as script:
+            bench.output([cotrace, "record", "-o", trace, "--",
+                          "taskset", "-c", str(bench.cpu), program,
+                          "-f", "qcow2", "-r", image],
+                         pinned=False, stdin=script)
         with open(os.path.join(trace, "cotrace.json"),
                   encoding="utf-8") as note:
             self.note = json.load(note)
         self.trace = trace
+
+    def make_image(self):
+        raw = os.path.join(self.bench.tmp, "load.raw")
+        image = os.path.join(self.bench.tmp, "load.qcow2")
+        with open(raw, "wb") as out:
+            for _ in range(IMAGE_MIB):
+                out.write(os.urandom(1 << 20))
+        self.bench.output(["qemu-img", "convert", "-f", "raw", "-O", "qcow2",
+                           raw, image])
+        os.unlink(raw)
+        return image
+
+    def make_script(self):
+        """Reads all over the image, 32 in flight."""
+        script = open(os.path.join(self.bench.tmp, "script"), "w+",
+                      encoding="utf-8")
+        for i in range(200 if self.bench.quick else 60000):
+            at = i * 7919 * 4096 % (IMAGE_MIB << 20)
+            script.write(f"aio_read -q {at} 4k\n")
+            if i % 32 == 31:
+                script.write("aio_flush\n")
+        script.seek(0)
+        return script
 
     def events(self):
         self.record()

@@ -130,11 +130,12 @@ def run(bench, args):
         try:
             row.run(1 if args.quick else args.turns, warm_up=not args.quick)
         except RuntimeError as error:
-            if not args.quick:
-                raise
-            print(f"not ok {number} - {row.name}")
-            print("# " + str(error).replace("\n", "\n# "))
             good = False
+            if args.quick:
+                print(f"not ok {number} - {row.name}")
+                print("# " + str(error).replace("\n", "\n# "))
+            else:
+                print(f"{row.title:<34} {'FAILED':>12}   {error}")
             continue
         results.append(row.result())
         if args.quick:
