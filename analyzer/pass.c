@@ -82,6 +82,9 @@ static void hand_on(struct ct_pass *pass, const struct ct_change *change)
     struct ct_account_result result;
 
     switch (change->kind) {
+    case CT_CHANGE_SLICE_BEGAN:
+        TELL(pass, slice_began, &change->slice);
+        break;
     case CT_CHANGE_SLICE:
         TELL(pass, slice, &change->slice);
         break;

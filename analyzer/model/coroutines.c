@@ -55,8 +55,7 @@ struct ct_co *ct_co_get(struct ct_model *model, struct ct_process *process,
     return co ? co : new_co(model, process, step, id, false);
 }
 
-/* --- links
- * ------------------------------------------------------------------------ */
+/* --- links ------------------------------------------------------------ */
 
 static void leave_parent(struct ct_co *co)
 {
@@ -180,8 +179,7 @@ void ct_co_end(struct ct_model *model, struct ct_co *co, bool end_known)
                      process->coroutines.n);
 }
 
-/* --- steps
- * ----------------------------------------------------------------------- */
+/* --- steps ------------------------------------------------------------ */
 
 static void create(struct ct_model *model, struct ct_thread *thread,
                    const struct ct_step *step)

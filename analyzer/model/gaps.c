@@ -21,8 +21,6 @@
 
 #include "ct/pre.h"
 
-enum { HANDLER_TELLINGS_MAX = 8 }; /* without a run, for one in doubt */
-
 void ct_gap_begin(struct ct_model *model, const struct ct_step *step)
 {
     int64_t from_ns = CLAMP(step->from_ns, 0, model->now_ns);
@@ -38,7 +36,6 @@ void ct_gap_begin(struct ct_model *model, const struct ct_step *step)
         };
     }
     model->gap_end_ns = MAX(model->in_gap ? model->gap_end_ns : 0, step->ns);
-    bool was_in_gap = model->in_gap;
     model->in_gap = true; /* also what is late is no oddity */
     while ((process = ct_table_each(&model->processes, &at))) {
         struct ct_thread *thread;
@@ -49,10 +46,6 @@ void ct_gap_begin(struct ct_model *model, const struct ct_step *step)
             thread->base_known = false;
             thread->clean = true;
             thread->horizon_ns = model->gap_end_ns;
-        }
-        if (!was_in_gap) {
-            ct_callbacks_free(model, &process->bhs);
-            ct_callbacks_free(model, &process->timers);
         }
         process->telling.open = false;
         pos = 0;
@@ -86,8 +79,7 @@ void ct_gap_end(struct ct_model *model)
     model->epoch++;
 }
 
-/* --- tellings
- * ------------------------------------------------------------------------ */
+/* --- tellings --------------------------------------------------------- */
 
 static bool is_over(const struct ct_model *model,
                     const struct ct_process *process,
@@ -155,21 +147,27 @@ static void end_req(struct ct_model *model, struct ct_entity *entity)
     ct_req_end(model, (struct ct_req *)entity, NULL);
 }
 
-static void end_handler(struct ct_model *model, struct ct_entity *entity)
+static void miss_fd(struct ct_model *model, struct ct_entity *entity)
 {
-    if (++entity->missed > HANDLER_TELLINGS_MAX) {
-        ct_callback_free(model, &entity->process->fds,
-                         (struct ct_callback *)entity);
-    }
+    ct_callback_missed(model, &entity->process->fds,
+                       (struct ct_callback *)entity);
+}
+
+static void miss_bh(struct ct_model *model, struct ct_entity *entity)
+{
+    ct_callback_missed(model, &entity->process->bhs,
+                       (struct ct_callback *)entity);
+}
+
+static void miss_timer(struct ct_model *model, struct ct_entity *entity)
+{
+    ct_callback_missed(model, &entity->process->timers,
+                       (struct ct_callback *)entity);
 }
 
 static void end_birth(struct ct_model *model, struct ct_entity *entity)
 {
-    struct ct_birth *birth = (struct ct_birth *)entity;
-
-    ct_table_take(&entity->process->births, entity->id);
-    ct_origin_unref(birth->origin);
-    ct_slab_free(&model->births, birth);
+    ct_birth_free(model, (struct ct_birth *)entity);
 }
 
 static void end_of_telling(struct ct_model *model, struct ct_process *process)
@@ -180,7 +178,9 @@ static void end_of_telling(struct ct_model *model, struct ct_process *process)
     sweep(model, process, &process->workers, end_worker);
     sweep(model, process, &process->locks, end_lock);
     sweep(model, process, &process->contexts, end_context);
-    sweep(model, process, &process->fds, end_handler);
+    sweep(model, process, &process->fds, miss_fd);
+    sweep(model, process, &process->bhs, miss_bh);
+    sweep(model, process, &process->timers, miss_timer);
     sweep(model, process, &process->births, end_birth);
     ct_pool_told_all(model, process);
 }
@@ -238,8 +238,7 @@ void ct_telling_step(struct ct_model *model, struct ct_process *process,
     }
 }
 
-/* --- the end of a process
- * --------------------------------------------------------------- */
+/* --- the end of a process --------------------------------------------- */
 
 /* Ends each of a table.  Taking one out may move others to its slot, never
  * before it, so the walk goes on from there. */
@@ -268,7 +267,7 @@ void ct_process_end(struct ct_model *model, struct ct_process *process)
             ct_context_end(model, each, false));
     END_ALL(struct ct_lock, &process->locks, ct_lock_free(model, each));
     END_ALL(struct ct_pool, &process->pools, ct_pool_free(model, each));
-    END_ALL(struct ct_birth, &process->births, end_birth(model, &each->entity));
+    END_ALL(struct ct_birth, &process->births, ct_birth_free(model, each));
     ct_callbacks_free(model, &process->fds);
     ct_callbacks_free(model, &process->bhs);
     ct_callbacks_free(model, &process->timers);

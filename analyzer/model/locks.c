@@ -91,12 +91,12 @@ void ct_lock_leave(struct ct_model *model, struct ct_co *co)
 static void hand_over_edge(struct ct_model *model, struct ct_lock *lock,
                            const struct ct_step *step)
 {
-    if (lock->handed_epoch == model->epoch && lock->holder == step->object) {
+    if (lock->released_epoch == model->epoch) {
         ct_model_edge(model, &(struct ct_edge){
                                  .kind = CT_EDGE_HAND_OVER,
                                  .pid = step->pid,
-                                 .from_tid = lock->handed_tid,
-                                 .from_ns = lock->handed_ns,
+                                 .from_tid = lock->released_tid,
+                                 .from_ns = lock->released_ns,
                                  .to_tid = step->tid,
                                  .to_ns = model->now_ns,
                                  .id = step->subject,
@@ -104,7 +104,7 @@ static void hand_over_edge(struct ct_model *model, struct ct_lock *lock,
                                                           step->object),
                              });
     }
-    lock->handed_epoch = 0;
+    lock->released_epoch = 0;
 }
 
 void ct_lock_step(struct ct_model *model, struct ct_thread *thread,
@@ -112,6 +112,7 @@ void ct_lock_step(struct ct_model *model, struct ct_thread *thread,
 {
     struct ct_process *process = thread->process;
     struct ct_lock *lock;
+    struct ct_co *co;
 
     if (step->kind == CT_STEP_QUEUE_WAIT || step->kind == CT_STEP_QUEUE_WAKE) {
         return; /* the yield and the wake tell the same */
@@ -120,7 +121,9 @@ void ct_lock_step(struct ct_model *model, struct ct_thread *thread,
     case CT_STEP_LOCK_TAKE:
     case CT_STEP_LOCK_TAKEN:
         lock = lock_get(model, process, step, step->subject);
-        hand_over_edge(model, lock, step);
+        if (step->kind == CT_STEP_LOCK_TAKEN) {
+            hand_over_edge(model, lock, step);
+        }
         set_holder(model, lock, step->object);
         break;
     case CT_STEP_LOCK_WAIT:
@@ -132,17 +135,22 @@ void ct_lock_step(struct ct_model *model, struct ct_thread *thread,
     case CT_STEP_LOCK_RELEASE:
         /* With waiters it is handed over next: no moment without a holder. */
         lock = ct_table_get(&process->locks, step->subject);
-        if (lock && !lock->first) {
+        if (lock && lock->first) {
+            lock->released_epoch = model->in_gap ? 0 : model->epoch;
+            lock->released_ns = model->now_ns;
+            lock->released_tid = step->tid;
+        } else if (lock) {
             lock->holder = 0;
-            lock->handed_epoch = 0;
         }
         break;
     default: /* CT_STEP_LOCK_HAND_OVER */
-        lock = lock_get(model, process, step, step->subject);
-        lock->handed_epoch = model->in_gap ? 0 : model->epoch;
-        lock->handed_ns = model->now_ns;
-        lock->handed_tid = step->tid;
-        set_holder(model, lock, step->value);
+        /* Told after the wake: who has gone on already has told it itself,
+         * and may have released the lock since. */
+        lock = ct_table_get(&process->locks, step->subject);
+        co = ct_table_get(&process->coroutines, step->value);
+        if (lock && co && co->lock == lock) {
+            set_holder(model, lock, step->value);
+        }
         break;
     }
     if (lock) {

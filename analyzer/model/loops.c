@@ -2,19 +2,23 @@
 /*
  * Contexts, their turns, and what a turn runs: bottom halves, timers, handlers.
  *
- * A bottom half or timer is remembered only while it is pending, for the sake
- * of its origin: the one that made it pending; later ones are counted with it
- * (bottom half), or take its place (timer, which is armed anew).  What is
- * pending when a gap begins is forgotten: it may have run and be pending again
- * for another reason.  A handler's origin is who set it; each set has an id of
- * its own, so it outlives gaps.
+ * The origin of a run of a bottom half is who made it pending; later causes are
+ * counted with that one.  A timer is armed anew: the last one counts.  A
+ * handler's origin is who set it; each set has an id of its own, so it outlives
+ * gaps.
+ *
+ * What was pending when a gap began may have run, and be pending for another
+ * reason: its origin is not known.  A bottom half that is scheduled after a gap
+ * may be pending already: only one that was seen to run or be cancelled since,
+ * or a one-shot one, is known to be made pending by what we see.
  */
 #include "model/model_int.h"
 
 #include <glib.h>
 
-/* --- contexts
- * -------------------------------------------------------------------- */
+enum { MISSED_MAX = 8 }; /* tellings, of what is in doubt */
+
+/* --- contexts --------------------------------------------------------- */
 
 static struct ct_context *context_get(struct ct_model *model,
                                       struct ct_process *process,
@@ -136,8 +140,7 @@ static void notify(struct ct_model *model, struct ct_thread *thread,
     context->notify_epoch = 0;
 }
 
-/* --- what is pending
- * ---------------------------------------------------------------- */
+/* --- what is pending -------------------------------------------------- */
 
 void ct_callback_free(struct ct_model *model, struct ct_table *table,
                       struct ct_callback *callback)
@@ -169,20 +172,52 @@ static void set_pending(struct ct_model *model, struct ct_thread *thread,
         return;
     }
     struct ct_callback *callback = ct_table_get(table, step->subject);
-    if (callback && boundary == CT_BOUNDARY_BOTTOM_HALF) {
+    bool is_bh = boundary == CT_BOUNDARY_BOTTOM_HALF;
+    if (!callback) {
+        callback = ct_slab_new(&model->callbacks);
+        ct_table_put(table, step->subject, callback);
+        ct_entity_init(model, &callback->entity, step, step->subject, true);
+        callback->is_one_shot = is_bh && step->value & 1;
+        if (is_bh && !callback->is_one_shot &&
+            !ct_process_is_whole(model, thread->process)) {
+            callback->entity.epoch = 0;
+        }
+    } else if (is_bh && callback->pending &&
+               ct_entity_is_sure(model, &callback->entity)) {
         if (callback->origin) {
             ct_origin_also(callback->origin, step->stack);
         }
         return;
     }
-    if (!callback) {
-        callback = ct_slab_new(&model->callbacks);
-        ct_table_put(table, step->subject, callback);
-    }
     ct_origin_unref(callback->origin);
-    ct_entity_init(model, &callback->entity, step, step->subject, true);
-    callback->origin =
-        ct_thread_origin(model, thread, step, boundary, step->subject);
+    callback->origin = NULL;
+    callback->pending = true;
+    callback->entity.tid = step->tid;
+    callback->entity.begin_ns = model->now_ns;
+    if (!is_bh) {
+        ct_entity_told(model, &callback->entity);
+    }
+    if (!is_bh || ct_entity_is_sure(model, &callback->entity)) {
+        callback->origin =
+            ct_thread_origin(model, thread, step, boundary, step->subject);
+    }
+}
+
+/* Cancelled, or runs: nothing is pending now. */
+static void clear_pending(struct ct_model *model, struct ct_callback *callback)
+{
+    callback->pending = false;
+    ct_origin_unref(callback->origin);
+    callback->origin = NULL;
+    ct_entity_told(model, &callback->entity);
+}
+
+void ct_callback_missed(struct ct_model *model, struct ct_table *table,
+                        struct ct_callback *callback)
+{
+    if (++callback->entity.missed > MISSED_MAX) {
+        ct_callback_free(model, table, callback);
+    }
 }
 
 static void unset_pending(struct ct_model *model, struct ct_table *table,
@@ -200,6 +235,8 @@ static void run_begin(struct ct_model *model, struct ct_thread *thread,
                       enum ct_slice_kind kind)
 {
     struct ct_callback *callback = ct_table_get(table, step->subject);
+    bool is_known = callback && (kind == CT_SLICE_FD ||
+                                 ct_entity_is_sure(model, &callback->entity));
 
     ct_thread_push(
         model, thread,
@@ -209,7 +246,7 @@ static void run_begin(struct ct_model *model, struct ct_thread *thread,
             .context = step->context,
             .fn = step->fn,
             .name = ct_names_get(&model->names, step->name),
-            .origin = callback ? ct_origin_ref(callback->origin) : NULL,
+            .origin = is_known ? ct_origin_ref(callback->origin) : NULL,
         });
     if (!callback) {
         return;
@@ -218,20 +255,25 @@ static void run_begin(struct ct_model *model, struct ct_thread *thread,
         callback->entity.missed = 0;
         return;
     }
-    ct_model_edge(model, &(struct ct_edge){
-                             .kind = CT_EDGE_SCHEDULE,
-                             .pid = step->pid,
-                             .from_tid = callback->entity.tid,
-                             .from_ns = callback->entity.begin_ns,
-                             .to_tid = step->tid,
-                             .to_ns = model->now_ns,
-                             .id = step->subject,
-                         });
-    ct_callback_free(model, table, callback);
+    if (is_known && callback->pending) {
+        ct_model_edge(model, &(struct ct_edge){
+                                 .kind = CT_EDGE_SCHEDULE,
+                                 .pid = step->pid,
+                                 .from_tid = callback->entity.tid,
+                                 .from_ns = callback->entity.begin_ns,
+                                 .to_tid = step->tid,
+                                 .to_ns = model->now_ns,
+                                 .id = step->subject,
+                             });
+    }
+    if (kind == CT_SLICE_BH && !callback->is_one_shot) {
+        clear_pending(model, callback);
+    } else {
+        ct_callback_free(model, table, callback);
+    }
 }
 
-/* --- turns
- * ------------------------------------------------------------------------- */
+/* --- turns ------------------------------------------------------------ */
 
 static void turn_begin(struct ct_model *model, struct ct_thread *thread,
                        const struct ct_step *step, enum ct_slice_kind kind)
@@ -255,6 +297,7 @@ void ct_loop_step(struct ct_model *model, struct ct_thread *thread,
                   const struct ct_step *step)
 {
     struct ct_process *process = thread->process;
+    struct ct_callback *callback;
     struct ct_context *context;
 
     switch (step->kind) {
@@ -320,6 +363,11 @@ void ct_loop_step(struct ct_model *model, struct ct_thread *thread,
                     CT_BOUNDARY_BOTTOM_HALF);
         break;
     case CT_STEP_BH_CANCEL:
+        callback = ct_table_get(&process->bhs, step->subject);
+        if (callback) {
+            clear_pending(model, callback);
+        }
+        break;
     case CT_STEP_BH_DELETE:
         unset_pending(model, &process->bhs, step->subject);
         break;

@@ -51,8 +51,7 @@ struct ct_changes ct_model_finish(struct ct_model *model, int64_t end_ns);
 /** ct_model_oddities() - ends without begins and the like, outside of gaps */
 uint64_t ct_model_oddities(const struct ct_model *model);
 
-/* --- stacks (stacks.c), kept beside the model by the pass ------------------
- */
+/* --- stacks (stacks.c), kept beside the model by the pass ------------- */
 
 struct ct_stacks *ct_stacks_new(void);
 void ct_stacks_free(struct ct_stacks *stacks);

@@ -41,8 +41,7 @@ struct ct_entity {
     unsigned missed;  /* tellings since it came into doubt */
 };
 
-/* --- what is open on a thread ----------------------------------------------
- */
+/* --- what is open on a thread ----------------------------------------- */
 
 struct ct_open {
     uint8_t kind; /* enum ct_slice_kind; never CT_SLICE_THREAD */
@@ -86,8 +85,7 @@ struct ct_thread {
     int64_t stack_ns;
 };
 
-/* --- entities ---------------------------------------------------------------
- */
+/* --- entities --------------------------------------------------------- */
 
 struct ct_context {
     struct ct_entity entity;
@@ -98,10 +96,13 @@ struct ct_context {
     int32_t notify_tid;
 };
 
-/* A bottom half or timer while it is pending, an fd handler while it is set. */
+/* A bottom half until it is deleted or (one-shot) runs, a timer while it is
+ * armed, an fd handler while it is set. */
 struct ct_callback {
-    struct ct_entity entity;
-    struct ct_origin *origin;
+    struct ct_entity entity; /* bottom half: sure: what is pending is known */
+    bool pending;            /* since begin_ns, made so by tid */
+    bool is_one_shot;
+    struct ct_origin *origin; /* of what is pending */
 };
 
 enum ct_co_phase {
@@ -204,9 +205,9 @@ struct ct_lock {
     struct ct_entity entity;
     uint64_t holder;            /* coroutine, 0: free or not known */
     struct ct_co *first, *last; /* waiters */
-    uint32_t handed_epoch;      /* handed over to `holder`; 0: not */
-    int64_t handed_ns;
-    int32_t handed_tid;
+    uint32_t released_epoch;    /* released to a waiter; 0: not */
+    int64_t released_ns;
+    int32_t released_tid;
 };
 
 struct ct_req {
@@ -244,8 +245,7 @@ struct ct_process {
     } telling;
 };
 
-/* --- the model --------------------------------------------------------------
- */
+/* --- the model -------------------------------------------------------- */
 
 struct ct_model {
     unsigned wants;
@@ -312,6 +312,13 @@ static inline void ct_entity_told(const struct ct_model *model,
 void ct_entity_init(struct ct_model *model, struct ct_entity *entity,
                     const struct ct_step *step, uint64_t id, bool is_begin);
 
+/** ct_process_is_whole() - we have seen all of its life */
+static inline bool ct_process_is_whole(const struct ct_model *model,
+                                       const struct ct_process *process)
+{
+    return model->epoch == 1 && !model->in_gap && !process->attached;
+}
+
 /** ct_process_get() - the process, made if it is new */
 struct ct_process *ct_process_get(struct ct_model *model, int32_t pid);
 
@@ -332,6 +339,7 @@ void ct_thread_name(struct ct_model *model, struct ct_thread *thread,
                     const char *name);
 void ct_thread_end(struct ct_model *model, struct ct_thread *thread,
                    bool end_known);
+void ct_birth_free(struct ct_model *model, struct ct_birth *birth);
 void ct_thread_step(struct ct_model *model, struct ct_thread *thread,
                     const struct ct_step *step);
 
@@ -466,6 +474,11 @@ void ct_context_scheduled(struct ct_model *model, struct ct_co *co,
 void ct_callback_free(struct ct_model *model, struct ct_table *table,
                       struct ct_callback *callback);
 void ct_callbacks_free(struct ct_model *model, struct ct_table *table);
+
+/** ct_callback_missed() - a telling was complete: forget it in the end if it
+ * has been in doubt for long */
+void ct_callback_missed(struct ct_model *model, struct ct_table *table,
+                        struct ct_callback *callback);
 
 /* work.c */
 

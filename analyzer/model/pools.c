@@ -33,11 +33,18 @@ struct ct_pool *ct_pool_get(struct ct_model *model, struct ct_process *process,
     return pool;
 }
 
-void ct_pool_free(struct ct_model *model, struct ct_pool *pool)
+static void forget_spawns(struct ct_pool *pool)
 {
     for (unsigned i = 0; i < pool->n_spawns; i++) {
         ct_origin_unref(pool->spawns[i].next);
     }
+    pool->n_spawns = 0;
+    pool->awaited = 0;
+}
+
+void ct_pool_free(struct ct_model *model, struct ct_pool *pool)
+{
+    forget_spawns(pool);
     g_free(pool->spawns);
     ct_table_take(&pool->entity.process->pools, pool->entity.id);
     ct_slab_free(&model->pools, pool);
@@ -151,8 +158,7 @@ void ct_worker_busy(struct ct_model *model, struct ct_process *process,
     set_phase(model, worker, is_busy ? CT_WORKER_BUSY : CT_WORKER_IDLE);
 }
 
-/* --- spawning
- * ------------------------------------------------------------------------ */
+/* --- spawning --------------------------------------------------------- */
 
 static void spawn_request(struct ct_model *model, struct ct_thread *thread,
                           const struct ct_step *step)
@@ -211,19 +217,27 @@ static bool take_spawn(struct ct_pool *pool, uint64_t nth,
     return false;
 }
 
-/* The creation as it was, then the request that it answers; without that, what
- * the creation itself ran in. */
-static struct ct_origin *worker_origin(struct ct_model *model,
-                                       struct ct_thread *thread,
+/* The creation as it was, then the request that it answers; id 0 at that
+ * boundary where it is not known what created the thread. */
+static struct ct_origin *worker_origin(const struct ct_model *model,
+                                       const struct ct_thread *thread,
                                        const struct ct_step *step,
                                        const struct ct_spawn *spawn)
 {
     if (!ct_model_wants_any(model, CT_WANT_ORIGINS)) {
         return NULL;
     }
+    struct ct_origin creation = {
+        .boundary = CT_BOUNDARY_WORKER_SPAWN,
+        .cut = !spawn,
+        .pid = step->pid,
+        .tid = step->tid,
+        .id = step->subject,
+        .stack = step->stack,
+        .when_ns = model->now_ns,
+    };
     if (!spawn) {
-        return ct_thread_origin(model, thread, step, CT_BOUNDARY_WORKER_SPAWN,
-                                step->subject);
+        return ct_origin_new(&creation, NULL);
     }
     struct ct_open *run = ct_thread_run(thread);
     struct ct_origin request = spawn->like;
@@ -235,16 +249,7 @@ static struct ct_origin *worker_origin(struct ct_model *model,
         request.id = thread->worker ? thread->worker->entity.id : 0;
     }
     struct ct_origin *next = ct_origin_new(&request, spawn->next);
-    struct ct_origin *origin = ct_origin_new(
-        &(struct ct_origin){
-            .boundary = CT_BOUNDARY_WORKER_SPAWN,
-            .pid = step->pid,
-            .tid = step->tid,
-            .id = step->subject,
-            .stack = step->stack,
-            .when_ns = model->now_ns,
-        },
-        next);
+    struct ct_origin *origin = ct_origin_new(&creation, next);
     ct_origin_unref(next);
     return origin;
 }
@@ -320,11 +325,32 @@ static void worker_start(struct ct_model *model, struct ct_thread *thread,
     }
 }
 
+static void worker_exit(struct ct_model *model, struct ct_thread *thread,
+                        const struct ct_step *step)
+{
+    struct ct_worker *worker =
+        ct_table_get(&thread->process->workers, step->subject);
+
+    if (step->reason == CT_EXIT_REASON_FAILED) {
+        /* Its thread could not be had; nor will those behind it be. */
+        struct ct_pool *pool =
+            ct_pool_get(model, thread->process, step, step->context);
+        if (worker) {
+            ct_worker_end(model, worker, true);
+        }
+        forget_spawns(pool);
+    } else if (worker && worker->thread == thread && !thread->id) {
+        ct_worker_end(model, worker, true);
+        ct_thread_end(model, thread, true); /* which tells no exit of its own */
+    } else if (worker) {
+        model->oddities += worker->thread != thread && !model->in_gap;
+        ct_worker_end(model, worker, true);
+    }
+}
+
 void ct_worker_step(struct ct_model *model, struct ct_thread *thread,
                     const struct ct_step *step)
 {
-    struct ct_worker *worker;
-
     switch (step->kind) {
     case CT_STEP_SPAWN_REQUEST:
         spawn_request(model, thread, step);
@@ -336,18 +362,11 @@ void ct_worker_step(struct ct_model *model, struct ct_thread *thread,
         worker_start(model, thread, step);
         break;
     default: /* CT_STEP_WORKER_EXIT */
-        worker = ct_table_get(&thread->process->workers, step->subject);
-        if (worker && worker->thread == thread) {
-            ct_thread_end(model, thread, true);
-        } else if (worker) {
-            ct_model_odd(model);
-            ct_worker_end(model, worker, true);
-        }
+        worker_exit(model, thread, step);
     }
 }
 
-/* --- tellings
- * ------------------------------------------------------------------------- */
+/* --- tellings --------------------------------------------------------- */
 
 void ct_worker_told(struct ct_model *model, struct ct_process *process,
                     const struct ct_step *step)

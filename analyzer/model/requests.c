@@ -101,8 +101,7 @@ void ct_req_waker(struct ct_model *model, struct ct_co *co, uint64_t waker)
     }
 }
 
-/* --- who serves it
- * ------------------------------------------------------------------ */
+/* --- who serves it ---------------------------------------------------- */
 
 static void unlink_co(struct ct_req *req)
 {
@@ -158,12 +157,11 @@ static void unsure(struct ct_model *model, struct ct_req *req)
         change(model, req, CT_CHANGE_REQUEST_UNSURE)->doubt.from_ns =
             req->doubt_ns;
     }
-    req->doubt = false;
+    req->doubt = model->in_gap;
+    req->doubt_ns = model->now_ns;
 }
 
-/* --- steps
- * ---------------------------------------------------------------------------
- */
+/* --- steps ------------------------------------------------------------ */
 
 static struct ct_req *begin(struct ct_model *model, struct ct_process *process,
                             struct ct_thread *thread,
@@ -174,6 +172,8 @@ static struct ct_req *begin(struct ct_model *model, struct ct_process *process,
     ct_entity_init(model, &req->entity, step, step->subject, is_begin);
     req->number = model->next_number++;
     req->parent_id = step->object;
+    req->doubt = model->in_gap;
+    req->doubt_ns = model->now_ns;
     ct_table_put(&process->requests, step->subject, req);
     if (is_told(model)) {
         struct ct_req *parent =

@@ -81,8 +81,7 @@ static void tell_end(struct ct_model *model, struct ct_slice *slice,
     }
 }
 
-/* --- threads ----------------------------------------------------------------
- */
+/* --- threads ---------------------------------------------------------- */
 
 struct ct_thread *ct_thread_get(struct ct_model *model,
                                 struct ct_process *process, int32_t tid)
@@ -98,8 +97,8 @@ struct ct_thread *ct_thread_get(struct ct_model *model,
         thread->clean = true;
         /* Before any loss and from its start on, a process's first thread has
          * only what we saw. */
-        thread->base_known = tid == process->pid && !process->attached &&
-                             model->epoch == 1 && !model->in_gap;
+        thread->base_known =
+            tid == process->pid && ct_process_is_whole(model, process);
         ct_table_put(&process->threads, (uint32_t)tid, thread);
         struct ct_slice slice = base_slice(thread);
         tell_begin(model, &slice);
@@ -135,7 +134,7 @@ void ct_thread_end(struct ct_model *model, struct ct_thread *thread,
     }
     ct_thread_unwind(model, thread, 0);
     if (thread->worker) {
-        ct_worker_end(model, thread->worker, end_known);
+        ct_worker_end(model, thread->worker, false);
     }
     struct ct_slice slice = base_slice(thread);
     slice.n_children = thread->n_children;
@@ -193,6 +192,13 @@ static void thread_create(struct ct_model *model, struct ct_thread *thread,
     ct_table_put(births, step->subject, birth);
 }
 
+void ct_birth_free(struct ct_model *model, struct ct_birth *birth)
+{
+    ct_table_take(&birth->entity.process->births, birth->entity.id);
+    ct_origin_unref(birth->origin);
+    ct_slab_free(&model->births, birth);
+}
+
 static void thread_start(struct ct_model *model, struct ct_thread *thread,
                          const struct ct_step *step)
 {
@@ -206,14 +212,30 @@ static void thread_start(struct ct_model *model, struct ct_thread *thread,
 
     const char *name = step->name;
     struct ct_birth *birth =
-        ct_table_take(&thread->process->births, step->subject);
+        ct_table_get(&thread->process->births, step->subject);
     if (birth) {
-        thread->origin = birth->origin;
+        thread->origin = ct_origin_ref(birth->origin);
         name = name && *name ? name : birth->name;
-        ct_slab_free(&model->births, birth);
+        ct_birth_free(model, birth);
     }
     if (name && *name) {
         ct_thread_name(model, thread, name);
+    }
+}
+
+/* Recorded by the thread; or, if it could not be created, by its creator. */
+static void thread_exit(struct ct_model *model, struct ct_thread *thread,
+                        const struct ct_step *step)
+{
+    struct ct_birth *birth =
+        ct_table_get(&thread->process->births, step->subject);
+
+    if (birth) {
+        ct_birth_free(model, birth);
+    } else if (!thread->id || thread->id == step->subject) {
+        ct_thread_end(model, thread, true);
+    } else {
+        ct_model_odd(model);
     }
 }
 
@@ -229,15 +251,11 @@ void ct_thread_step(struct ct_model *model, struct ct_thread *thread,
         thread_start(model, thread, step);
         break;
     default:
-        if (step->subject && !thread->id) {
-            thread->id = step->subject;
-        }
-        ct_thread_end(model, thread, true);
+        thread_exit(model, thread, step);
     }
 }
 
-/* --- what is open ------------------------------------------------------------
- */
+/* --- what is open ----------------------------------------------------- */
 
 void ct_thread_top_changed(struct ct_model *model, struct ct_thread *thread)
 {
@@ -410,8 +428,7 @@ struct ct_open *ct_thread_find_co(struct ct_thread *thread,
     return &thread->open[at];
 }
 
-/* --- where something new comes from
- * -------------------------------------------- */
+/* --- where something new comes from ----------------------------------- */
 
 struct ct_origin *ct_thread_base(const struct ct_model *model,
                                  const struct ct_thread *thread, bool *ret_cut)

@@ -148,8 +148,7 @@ void ct_work_end(struct ct_model *model, struct ct_work *work, bool end_known)
     ct_slab_free(&model->works, work);
 }
 
-/* --- steps
- * ------------------------------------------------------------------------ */
+/* --- steps ------------------------------------------------------------ */
 
 static void submit(struct ct_model *model, struct ct_thread *thread,
                    const struct ct_step *step)
