@@ -35,7 +35,7 @@ void ct_view_trace_free(void *data)
 
     g_free(trace->dir);
     g_free(trace->view_dir);
-    ct_layout_free(trace->layout);
+    ct_ctf_layout_free(trace->layout);
     g_ptr_array_unref(trace->files);
     g_free(trace);
 }
@@ -127,7 +127,7 @@ static void take_packet(const struct ct_view_trace *trace,
                         struct ct_view_file *file,
                         const struct ct_packet *packet)
 {
-    const struct ct_layout *layout = trace->layout;
+    const struct ct_ctf_layout *layout = trace->layout;
 
     if (file->packets == 0) {
         file->stream = ct_stream_name(layout->has_uuid ? layout->uuid : NULL,
@@ -264,10 +264,10 @@ static GPtrArray *stream_names(const char *dir)
     return names;
 }
 
-static struct ct_layout *read_layout(const char *dir, GError **error)
+static struct ct_ctf_layout *read_layout(const char *dir, GError **error)
 {
     char *path = g_build_filename(dir, "metadata", NULL);
-    struct ct_layout *layout = NULL;
+    struct ct_ctf_layout *layout = NULL;
     const char *why;
     char *text = ct_metadata_text(path, &why);
 
@@ -277,7 +277,7 @@ static struct ct_layout *read_layout(const char *dir, GError **error)
                     why);
         return NULL;
     }
-    layout = ct_layout_read(text, &why);
+    layout = ct_ctf_layout_read(text, &why);
     if (!layout) {
         g_set_error(error, CT_TRACE_ERROR, CT_TRACE_ERROR_INPUT,
                     "%s: its metadata is damaged, or not LTTng-UST's: it has "
@@ -291,7 +291,7 @@ static struct ct_layout *read_layout(const char *dir, GError **error)
 struct ct_view_trace *ct_view_check_trace(struct ct_view *view, const char *dir,
                                           GError **error)
 {
-    struct ct_layout *layout = read_layout(dir, error);
+    struct ct_ctf_layout *layout = read_layout(dir, error);
     struct ct_view_trace *trace;
     GPtrArray *names;
     bool good = true;

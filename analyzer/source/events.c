@@ -12,7 +12,7 @@
 #include <string.h>
 
 struct position {
-    const struct ct_layout *layout;
+    const struct ct_ctf_layout *layout;
     const uint8_t *packet;
     size_t bytes;
     size_t at;
@@ -42,8 +42,8 @@ static bool number(struct position *position, unsigned bytes,
     if (bytes > position->bytes - position->at) {
         return false;
     }
-    *ret_value = ct_layout_number(position->layout,
-                                  position->packet + position->at, bytes);
+    *ret_value = ct_ctf_layout_number(position->layout,
+                                      position->packet + position->at, bytes);
     position->at += bytes;
     return true;
 }
@@ -103,7 +103,7 @@ static void move_clock(struct position *position, uint64_t low, unsigned bits)
 /* Behind the short form's "what follows is the long form". */
 static bool long_head(struct position *position, uint64_t *ret_id)
 {
-    const struct ct_layout *layout = position->layout;
+    const struct ct_ctf_layout *layout = position->layout;
     uint64_t clock;
     unsigned align_both = layout->align_id > layout->align_clock
                               ? layout->align_id
@@ -158,10 +158,10 @@ static bool large_head(struct position *position, uint64_t *ret_id)
     return true;
 }
 
-bool ct_layout_check_events(const struct ct_layout *layout,
-                            const struct ct_layout_stream *stream,
-                            const uint8_t *packet, size_t bytes, uint64_t begin,
-                            uint64_t end)
+bool ct_ctf_layout_check_events(const struct ct_ctf_layout *layout,
+                                const struct ct_ctf_layout_stream *stream,
+                                const uint8_t *packet, size_t bytes,
+                                uint64_t begin, uint64_t end)
 {
     struct position position = {
         .layout = layout,

@@ -25,7 +25,7 @@
 struct reader {
     const char *text;
     struct ct_tsdl tsdl;
-    struct ct_layout *layout;
+    struct ct_ctf_layout *layout;
     const struct ct_type *packet_header;
     const struct ct_type *packet_context;
 };
@@ -211,7 +211,7 @@ static unsigned aligned(unsigned bytes, unsigned align_bits)
 
 static void add_head(struct reader *reader, const struct ct_type *type)
 {
-    struct ct_layout *layout = reader->layout;
+    struct ct_ctf_layout *layout = reader->layout;
 
     layout->bytes = aligned(layout->bytes, type->align);
     for (unsigned i = 0; i < type->n_fields; i++) {
@@ -366,10 +366,11 @@ static bool is_known_head(const struct reader *reader, const char *name)
     return false;
 }
 
-static struct ct_layout_stream *stream_by_id(struct reader *reader, uint64_t id)
+static struct ct_ctf_layout_stream *stream_by_id(struct reader *reader,
+                                                 uint64_t id)
 {
-    struct ct_layout *layout = reader->layout;
-    struct ct_layout_stream *stream;
+    struct ct_ctf_layout *layout = reader->layout;
+    struct ct_ctf_layout_stream *stream;
 
     for (unsigned i = 0; i < layout->n_streams; i++) {
         if (layout->streams[i].id == id) {
@@ -387,7 +388,7 @@ static struct ct_layout_stream *stream_by_id(struct reader *reader, uint64_t id)
 
 /* The two structures that LTTng names; see is_known_head(). */
 static void read_event_head(struct reader *reader,
-                            struct ct_layout_stream *head)
+                            struct ct_ctf_layout_stream *head)
 {
     struct ct_tsdl *tsdl = &reader->tsdl;
     const struct ct_type *type;
@@ -408,8 +409,8 @@ static void read_stream(struct reader *reader)
 {
     struct ct_tsdl *tsdl = &reader->tsdl;
     const struct ct_type *context = NULL;
-    struct ct_layout_stream *stream;
-    struct ct_layout_stream head = {0};
+    struct ct_ctf_layout_stream *stream;
+    struct ct_ctf_layout_stream head = {0};
     uint64_t id = 0;
 
     ct_tsdl_expect(tsdl, "{");
@@ -448,7 +449,7 @@ static void read_stream(struct reader *reader)
 static void add_event(struct reader *reader, uint64_t stream_id, uint64_t id,
                       struct ct_ops ops)
 {
-    struct ct_layout_stream *stream = stream_by_id(reader, stream_id);
+    struct ct_ctf_layout_stream *stream = stream_by_id(reader, stream_id);
 
     if (!stream || id >= CT_LAYOUT_EVENTS_MAX ||
         (id < stream->n_events && stream->events[id].v)) {
@@ -540,7 +541,7 @@ static void read_alignments(struct reader *reader)
 
 static void finish(struct reader *reader)
 {
-    struct ct_layout *layout = reader->layout;
+    struct ct_ctf_layout *layout = reader->layout;
 
     if (!reader->packet_header || !reader->packet_context) {
         ct_tsdl_fail(&reader->tsdl, "no packet head");
@@ -566,11 +567,11 @@ static void finish(struct reader *reader)
         layout->has_uuid && layout->fields[CT_HEAD_UUID].bytes == 16;
 }
 
-struct ct_layout *ct_layout_read(const char *text, const char **ret_why)
+struct ct_ctf_layout *ct_ctf_layout_read(const char *text, const char **ret_why)
 {
     struct reader reader = {
         .text = text,
-        .layout = g_new0(struct ct_layout, 1),
+        .layout = g_new0(struct ct_ctf_layout, 1),
     };
 
     ct_tsdl_init(&reader.tsdl, text);
@@ -582,19 +583,19 @@ struct ct_layout *ct_layout_read(const char *text, const char **ret_why)
     }
     if (reader.tsdl.why) {
         *ret_why = reader.tsdl.why;
-        g_clear_pointer(&reader.layout, ct_layout_free);
+        g_clear_pointer(&reader.layout, ct_ctf_layout_free);
     }
     ct_tsdl_fini(&reader.tsdl);
     return reader.layout;
 }
 
-void ct_layout_free(struct ct_layout *layout)
+void ct_ctf_layout_free(struct ct_ctf_layout *layout)
 {
     if (!layout) {
         return;
     }
     for (unsigned i = 0; i < layout->n_streams; i++) {
-        struct ct_layout_stream *stream = &layout->streams[i];
+        struct ct_ctf_layout_stream *stream = &layout->streams[i];
 
         for (unsigned k = 0; k < stream->n_events; k++) {
             g_free(stream->events[k].v);
@@ -605,8 +606,8 @@ void ct_layout_free(struct ct_layout *layout)
     g_free(layout);
 }
 
-const struct ct_layout_stream *ct_layout_stream(const struct ct_layout *layout,
-                                                uint64_t id)
+const struct ct_ctf_layout_stream *ct_ctf_layout_stream(
+    const struct ct_ctf_layout *layout, uint64_t id)
 {
     for (unsigned i = 0; i < layout->n_streams; i++) {
         if (layout->streams[i].id == id) {

@@ -5,7 +5,7 @@
  * Model:    read once from a trace's metadata; then any packet can be checked
  *           without libbabeltrace2: its head, and every event in it.
  * Threads:  any; immutable after reading.
- * Memory:   ct_layout_free().
+ * Memory:   ct_ctf_layout_free().
  * Errors:   a constant string: why the layout could not be read.
  * Depends:  libc.
  */
@@ -67,7 +67,7 @@ enum ct_event_head {
     CT_EVENT_HEAD_LARGE,   /* 16 bits of id, 32 of time */
 };
 
-struct ct_layout_stream {
+struct ct_ctf_layout_stream {
     uint64_t id;
     enum ct_event_head head;
     unsigned head_align;   /* bytes, of every event */
@@ -76,7 +76,7 @@ struct ct_layout_stream {
     unsigned n_events;
 };
 
-struct ct_layout {
+struct ct_ctf_layout {
     struct {
         uint16_t offset;
         uint16_t bytes; /* 0: there is no such field */
@@ -87,20 +87,21 @@ struct ct_layout {
     uint8_t uuid[16];
     unsigned align_id;    /* bytes, of the long form of an event's id */
     unsigned align_clock; /* ... and time */
-    struct ct_layout_stream streams[CT_LAYOUT_STREAMS_MAX];
+    struct ct_ctf_layout_stream streams[CT_LAYOUT_STREAMS_MAX];
     unsigned n_streams;
 };
 
 /**
- * ct_layout_read() - from the text of a metadata file (TSDL)
+ * ct_ctf_layout_read() - from the text of a metadata file (TSDL)
  * Return: NULL: *ret_why says what is in it that we don't know.
  */
-struct ct_layout *ct_layout_read(const char *text, const char **ret_why);
-void ct_layout_free(struct ct_layout *layout);
+struct ct_ctf_layout *ct_ctf_layout_read(const char *text,
+                                         const char **ret_why);
+void ct_ctf_layout_free(struct ct_ctf_layout *layout);
 
-/** ct_layout_stream() - by id; NULL: there is none */
-const struct ct_layout_stream *ct_layout_stream(const struct ct_layout *layout,
-                                                uint64_t id);
+/** ct_ctf_layout_stream() - by id; NULL: there is none */
+const struct ct_ctf_layout_stream *ct_ctf_layout_stream(
+    const struct ct_ctf_layout *layout, uint64_t id);
 
 /**
  * ct_metadata_text() - the text of a metadata file, packetized or not
@@ -108,9 +109,9 @@ const struct ct_layout_stream *ct_layout_stream(const struct ct_layout *layout,
  */
 char *ct_metadata_text(const char *path, const char **ret_why);
 
-/** ct_layout_number() - an unsigned number of up to 8 bytes */
-static inline uint64_t ct_layout_number(const struct ct_layout *layout,
-                                        const uint8_t *at, unsigned bytes)
+/** ct_ctf_layout_number() - an unsigned number of up to 8 bytes */
+static inline uint64_t ct_ctf_layout_number(const struct ct_ctf_layout *layout,
+                                            const uint8_t *at, unsigned bytes)
 {
     uint64_t value = 0;
 
@@ -120,17 +121,17 @@ static inline uint64_t ct_layout_number(const struct ct_layout *layout,
     return value;
 }
 
-/** ct_layout_head() - a field of a packet's head; 0 if there is none */
-static inline uint64_t ct_layout_head(const struct ct_layout *layout,
-                                      const uint8_t *packet,
-                                      enum ct_head_field field)
+/** ct_ctf_layout_head() - a field of a packet's head; 0 if there is none */
+static inline uint64_t ct_ctf_layout_head(const struct ct_ctf_layout *layout,
+                                          const uint8_t *packet,
+                                          enum ct_head_field field)
 {
-    return ct_layout_number(layout, packet + layout->fields[field].offset,
-                            layout->fields[field].bytes);
+    return ct_ctf_layout_number(layout, packet + layout->fields[field].offset,
+                                layout->fields[field].bytes);
 }
 
 /**
- * ct_layout_check_events() - can every event of a packet be read?
+ * ct_ctf_layout_check_events() - can every event of a packet be read?
  * @stream:  that the packet belongs to
  * @packet:  its content, from its first byte
  * @bytes:   of the content
@@ -140,9 +141,9 @@ static inline uint64_t ct_layout_head(const struct ct_layout *layout,
  * Whole events up to the end of the content, known ids, times that don't
  * decrease and lie between @begin and @end.
  */
-bool ct_layout_check_events(const struct ct_layout *layout,
-                            const struct ct_layout_stream *stream,
-                            const uint8_t *packet, size_t bytes, uint64_t begin,
-                            uint64_t end);
+bool ct_ctf_layout_check_events(const struct ct_ctf_layout *layout,
+                                const struct ct_ctf_layout_stream *stream,
+                                const uint8_t *packet, size_t bytes,
+                                uint64_t begin, uint64_t end);
 
 #endif

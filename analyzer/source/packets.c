@@ -19,7 +19,8 @@
 #define CTF_MAGIC 0xc1fc1fc1u
 #define WINDOW    65536
 
-int ct_walk_begin(struct ct_walk *walk, const struct ct_layout *layout, int fd)
+int ct_walk_begin(struct ct_walk *walk, const struct ct_ctf_layout *layout,
+                  int fd)
 {
     struct stat status;
 
@@ -58,7 +59,7 @@ static int read_at(int fd, void *to, size_t n, uint64_t offset)
 }
 
 /* Can @packet come behind @before in one stream? */
-static bool follows(const struct ct_layout *layout,
+static bool follows(const struct ct_ctf_layout *layout,
                     const struct ct_packet *before,
                     const struct ct_packet *packet)
 {
@@ -71,30 +72,31 @@ static bool follows(const struct ct_layout *layout,
 }
 
 /* A packet by itself: is it this trace's, and does it agree with itself? */
-static bool is_packet(const struct ct_layout *layout, const uint8_t *head,
+static bool is_packet(const struct ct_ctf_layout *layout, const uint8_t *head,
                       uint64_t offset, struct ct_packet *ret_packet)
 {
-    uint64_t bits = ct_layout_head(layout, head, CT_HEAD_PACKET_SIZE);
+    uint64_t bits = ct_ctf_layout_head(layout, head, CT_HEAD_PACKET_SIZE);
     struct ct_packet packet = {
         .offset = offset,
         .bytes = bits / 8,
-        .content_bits = ct_layout_head(layout, head, CT_HEAD_CONTENT_SIZE),
-        .stream_id = ct_layout_head(layout, head, CT_HEAD_STREAM_ID),
-        .instance_id = layout->fields[CT_HEAD_INSTANCE_ID].bytes
-                           ? ct_layout_head(layout, head, CT_HEAD_INSTANCE_ID)
-                           : UINT64_MAX,
-        .begin = ct_layout_head(layout, head, CT_HEAD_BEGIN),
-        .end = ct_layout_head(layout, head, CT_HEAD_END),
-        .seq_num = ct_layout_head(layout, head, CT_HEAD_SEQ_NUM),
-        .discarded = ct_layout_head(layout, head, CT_HEAD_DISCARDED),
+        .content_bits = ct_ctf_layout_head(layout, head, CT_HEAD_CONTENT_SIZE),
+        .stream_id = ct_ctf_layout_head(layout, head, CT_HEAD_STREAM_ID),
+        .instance_id =
+            layout->fields[CT_HEAD_INSTANCE_ID].bytes
+                ? ct_ctf_layout_head(layout, head, CT_HEAD_INSTANCE_ID)
+                : UINT64_MAX,
+        .begin = ct_ctf_layout_head(layout, head, CT_HEAD_BEGIN),
+        .end = ct_ctf_layout_head(layout, head, CT_HEAD_END),
+        .seq_num = ct_ctf_layout_head(layout, head, CT_HEAD_SEQ_NUM),
+        .discarded = ct_ctf_layout_head(layout, head, CT_HEAD_DISCARDED),
     };
 
     *ret_packet = packet;
-    return ct_layout_head(layout, head, CT_HEAD_MAGIC) == CTF_MAGIC &&
+    return ct_ctf_layout_head(layout, head, CT_HEAD_MAGIC) == CTF_MAGIC &&
            (!layout->has_uuid ||
             memcmp(head + layout->fields[CT_HEAD_UUID].offset, layout->uuid,
                    16) == 0) &&
-           ct_layout_stream(layout, packet.stream_id) && bits % 8 == 0 &&
+           ct_ctf_layout_stream(layout, packet.stream_id) && bits % 8 == 0 &&
            packet.content_bits % 8 == 0 && packet.content_bits <= bits &&
            packet.content_bits >= (uint64_t)layout->bytes * 8 &&
            packet.end >= packet.begin;
@@ -122,7 +124,7 @@ static int read_packet(const struct ct_walk *walk, uint64_t offset,
 static int is_believable(const struct ct_walk *walk,
                          const struct ct_packet *packet)
 {
-    const struct ct_layout *layout = walk->layout;
+    const struct ct_ctf_layout *layout = walk->layout;
     bool good = !walk->has_packet || follows(layout, &walk->packet, packet);
     struct ct_packet next;
     int got;
@@ -142,7 +144,7 @@ static int is_believable(const struct ct_walk *walk,
 static int find_head(const struct ct_walk *walk, uint64_t from,
                      uint64_t *ret_at)
 {
-    const struct ct_layout *layout = walk->layout;
+    const struct ct_ctf_layout *layout = walk->layout;
     uint8_t mark[20];
     size_t mark_bytes = 4;
     uint8_t *window;
@@ -232,9 +234,9 @@ static int has_good_events(struct ct_walk *walk, const struct ct_packet *packet)
     }
     got = read_at(walk->fd, walk->buffer, bytes, packet->offset);
     return got <= 0 ? got
-                    : ct_layout_check_events(
+                    : ct_ctf_layout_check_events(
                           walk->layout,
-                          ct_layout_stream(walk->layout, packet->stream_id),
+                          ct_ctf_layout_stream(walk->layout, packet->stream_id),
                           walk->buffer, bytes, packet->begin, packet->end);
 }
 

@@ -35,7 +35,7 @@ enum ct_damage {
 };
 
 struct ct_walk {
-    const struct ct_layout *layout;
+    const struct ct_ctf_layout *layout;
     int fd;
     uint64_t size;           /* of the file when the walk began */
     uint64_t at;             /* where the next packet is looked for */
@@ -49,7 +49,8 @@ struct ct_walk {
 };
 
 /** ct_walk_begin() - @fd is borrowed. Return: 0; -errno: nothing to end. */
-int ct_walk_begin(struct ct_walk *walk, const struct ct_layout *layout, int fd);
+int ct_walk_begin(struct ct_walk *walk, const struct ct_ctf_layout *layout,
+                  int fd);
 
 /**
  * ct_walk_step() - find the next whole packet

@@ -34,7 +34,7 @@ struct ct_view_file {
 struct ct_view_trace {
     char *dir;      /* the trace's */
     char *view_dir; /* in the temporary directory; NULL: read as it is */
-    struct ct_layout *layout;
+    struct ct_ctf_layout *layout;
     GPtrArray *files; /* struct ct_view_file */
 };
 
