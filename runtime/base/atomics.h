@@ -2,7 +2,7 @@
 /*
  * atomics.h - the ordering words of the runtime
  *
- * Six words order memory; nothing else in runtime/ uses a builtin:
+ * Five words order memory; nothing else in runtime/ uses a builtin:
  *
  *   ct_load(p)              relaxed: the value is whole, nothing is ordered
  *   ct_store(p, v)          relaxed
@@ -10,14 +10,14 @@
  *                           read-modify-write) whose value it loads
  *   ct_store_release(p, v)  publishes everything that precedes it
  *   ct_load_seq(p)          an acquire that is not swapped with a
- *                           read-modify-write before it: the cheap half of
- *                           the pair below where the store can be a ct_xchg()
- *   ct_fence()              a store before it and a load after it are not
- *                           swapped; needed where two sides each store one
- *                           variable and then read the other's
+ *                           read-modify-write before it
  *
- * Read-modify-write calls are full barriers, so that they can stand on either
- * side of a pair.  Every use names its partner and the data it orders.
+ * Read-modify-write calls order both ways.  Where two sides each write one
+ * variable and then look at the other's, the write is a read-modify-write and
+ * the look a ct_load_seq(): at least one side sees the other's write.  There
+ * is no free-standing fence, since ThreadSanitizer does not understand one.
+ * Every use names its partner and the data it orders; docs/ORDERING.md lists
+ * them with both ends.
  *
  * Variables keep their plain types: the fields are read without ordering by
  * the one thread that owns them, and their comments say who that is.
@@ -47,23 +47,6 @@
 #define ct_cmpxchg(p, expected, desired)                           \
     __atomic_compare_exchange_n((p), (expected), (desired), false, \
                                 __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST)
-
-/*
- * ThreadSanitizer does not model fences, and gcc says so where it meets one.
- * No data is handed over by a fence here (that takes acquire and release), so
- * nothing that it checks depends on them.
- */
-static inline void ct_fence(void)
-{
-#if defined(__SANITIZE_THREAD__) && !defined(__clang__)
-#pragma GCC diagnostic push
-#pragma GCC diagnostic ignored "-Wtsan"
-#endif
-    __atomic_thread_fence(__ATOMIC_SEQ_CST);
-#if defined(__SANITIZE_THREAD__) && !defined(__clang__)
-#pragma GCC diagnostic pop
-#endif
-}
 
 /* For the body of a short wait on another CPU. */
 static inline void ct_cpu_relax(void)
