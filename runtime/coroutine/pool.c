@@ -96,6 +96,8 @@ static void object_map(Coroutine *co, unsigned colour)
 {
     coroutine_stack_map(&co->stack);
     fiber_init(&co->fiber, co->stack.base, co->stack.bytes);
+    /* The trampoline fills it, before anybody can ask. */
+    co->stack_current = &co->stack_entry;
     coroutine_start_prepare(co, colour % COLOURS * COLOUR_BYTES);
 }
 
