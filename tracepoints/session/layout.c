@@ -25,7 +25,7 @@
 #define HEADER_COMPACT 6  /* u16 id, u32 time */
 #define HEADER_LONG    14 /* u16 0xffff, u32 id, u64 time */
 #define ID_LONG        0xffff
-#define MAX_ID         0x10000
+#define MAX_ID         0x100000
 
 enum step_kind {
     STEP_SKIP,   /* bytes */

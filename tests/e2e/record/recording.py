@@ -198,6 +198,18 @@ def count_trace(path):
     return int(count.stdout)
 
 
+def same_events(events, mark, count, what="events"):
+    """`events` are exactly i = 1 .. count of this mark, in order."""
+    got = [ctx for _, ctx in events]
+    want = [mark << 32 | i for i in range(1, count + 1)]
+    if got != want:
+        at = next((i for i, pair in enumerate(zip(got, want))
+                   if pair[0] != pair[1]), min(len(got), len(want)))
+        raise AssertionError(f"{what}: {len(got)} events, not {count}; the "
+                             f"first that differs is {at}: {got[at:at + 3]}, "
+                             f"not {want[at:at + 3]}")
+
+
 def until(condition, what):
     """Wait for a condition; polled, since nobody tells about processes."""
     end = time.monotonic() + PATIENCE

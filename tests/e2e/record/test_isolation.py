@@ -13,15 +13,11 @@ import sys
 import time
 
 from recording import (BOUND, PATIENCE, ROOT, USERS, Place, each_user, line,
-                       one_line, tap, until)
+                       one_line, same_events, tap, until)
 
 WITHOUT_RIGHT = ["setpriv", "--bounding-set=-sys_admin",
                  "--inh-caps=-sys_admin"]
 CPUS = os.sysconf("SC_NPROCESSORS_CONF")
-
-
-def expect(mark, count):
-    return [mark << 32 | i for i in range(1, count + 1)]
 
 
 class Box:
@@ -92,7 +88,7 @@ def _(tmp):
         place.end(process, status=4)
         note = place.note()
         events = place.events()
-        tap.equal([ctx for _, ctx in events], expect(i, 2000), f"recording {i}")
+        same_events(events, i, 2000, f"recording {i}")
         tap.equal({pid for pid, _ in events}, {note["pid"]}, "vpid")
         tap.equal((note["complete"], note["events"]), (True, 2000), "note")
 
@@ -177,7 +173,7 @@ def _(place):
         note = place.note()
         tap.equal((note["daemon"], note["complete"], note["events"]),
                   ("shared", True, 100), "note")
-        tap.equal([ctx for _, ctx in place.events()], expect(3, 100), "events")
+        same_events(place.events(), 3, 100)
         tap.equal("children" in note["not_recorded"], True, "note")
         tap.equal("not recorded: children" in done.err, True, done.err)
         no_daemon(box)
@@ -203,8 +199,7 @@ def _(place):
         for i, process in enumerate(processes, 1):
             place.end(process, status=4) if i == 2 else process.wait(PATIENCE)
             process.stdout.close()
-            tap.equal([ctx for _, ctx in place.events(f"t{i}")],
-                      expect(i, 500), f"recording {i}")
+            same_events(place.events(f"t{i}"), i, 500, f"recording {i}")
         no_daemon(box)
 
 

@@ -6,11 +6,7 @@ import re
 import subprocess
 import sys
 
-from recording import each_user, one_line, tap
-
-
-def expect(mark, count):
-    return [mark << 32 | i for i in range(1, count + 1)]
+from recording import each_user, one_line, same_events, tap
 
 
 @each_user("a recording holds every event, in order, and says how many")
@@ -18,7 +14,7 @@ def _(place):
     done = place.run(place.busy, "count", 1000, 7)
     note = place.note()
     tap.equal(done.out, "emitted 1000\n", "the program's stdout")
-    tap.equal([ctx for _, ctx in place.events()], expect(7, 1000), "events")
+    same_events(place.events(), 7, 1000)
     tap.equal({pid for pid, _ in place.events()}, {note["pid"]}, "vpid")
     tap.equal((note["complete"], note["events"], note["discarded"],
                note["exit_status"], note["not_recorded"]),
@@ -37,14 +33,13 @@ def _(place):
     place.run(place.busy, "fork", 500, 3)
     own = place.note()["pid"]
     events = place.events()
-    tap.equal([ctx for pid, ctx in events if pid == own], expect(3, 500),
-              "the parent's")
-    tap.equal([ctx for pid, ctx in events if pid != own], expect(4, 500),
-              "the child's")
+    same_events([e for e in events if e[0] == own], 3, 500, "the parent's")
+    same_events([e for e in events if e[0] != own], 4, 500, "the child's")
     place.run("sh", "-c", f"{place.busy} count 10 5; {place.busy} count 10 6",
               output="shell")
-    tap.equal(sorted(ctx for _, ctx in place.events("shell")),
-              expect(5, 10) + expect(6, 10), "below a shell")
+    events = place.events("shell")
+    same_events(events[:10], 5, 10, "a shell's first child")
+    same_events(events[10:], 6, 10, "a shell's second child")
 
 
 @each_user("only events that match --events are recorded, and what they need")
