@@ -65,6 +65,13 @@ void ct_pass_free(struct ct_pass *pass)
     g_free(pass);
 }
 
+void ct_pass_set_warning(struct ct_pass *pass,
+                         void (*warning)(const char *text, void *data),
+                         void *data)
+{
+    ct_images_set_warning(pass->images, warning, data);
+}
+
 /* Calls one function of every consumer that has it and has not failed. */
 #define TELL(pass, function, what)                                 \
     do {                                                           \

@@ -21,6 +21,12 @@ struct ct_pass;
 struct ct_pass *ct_pass_new(struct ct_consumer *const consumers[]);
 void ct_pass_free(struct ct_pass *pass);
 
+/** ct_pass_set_warning() - who is told what consumers should know while they
+ * finish: lines without newline */
+void ct_pass_set_warning(struct ct_pass *pass,
+                         void (*warning)(const char *text, void *data),
+                         void *data);
+
 /**
  * ct_pass_record() - the next record
  * Return: false: every consumer has failed, no record is wanted any more.

@@ -202,6 +202,10 @@ static bool run_pass(struct run *run, const struct ct_found *found,
         run->feed->progress = progress;
         run->feed->data = run;
     }
+    if (run->options && run->options->warning) {
+        ct_pass_set_warning(run->feed->pass, run->options->warning,
+                            run->options->data);
+    }
     run->feed->all_tails_lost = found->cut_off;
     if (!(found->is_text ? run_text(run, error)
                          : run_found(run, found, error))) {

@@ -25,6 +25,8 @@ struct process {
 
 struct ct_images {
     GHashTable *processes; /* pid -> struct process (owned) */
+    void (*warning)(const char *text, void *data);
+    void *data;
 };
 
 static void image_free(void *data)
@@ -60,6 +62,28 @@ void ct_images_free(struct ct_images *images)
     }
     g_hash_table_destroy(images->processes);
     g_free(images);
+}
+
+void ct_images_set_warning(struct ct_images *images,
+                           void (*warning)(const char *text, void *data),
+                           void *data)
+{
+    images->warning = warning;
+    images->data = data;
+}
+
+void ct_images_warn(const struct ct_images *images, const char *format, ...)
+{
+    va_list args;
+    char *text;
+
+    if (images->warning) {
+        va_start(args, format);
+        text = g_strdup_vprintf(format, args);
+        va_end(args);
+        images->warning(text, images->data);
+        g_free(text);
+    }
 }
 
 static struct process *find_process(const struct ct_images *images, int32_t pid)

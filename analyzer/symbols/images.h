@@ -27,6 +27,14 @@ struct ct_image {
 struct ct_images *ct_images_new(void);
 void ct_images_free(struct ct_images *images);
 
+/** ct_images_set_warning() - who is told of files that can't be used */
+void ct_images_set_warning(struct ct_images *images,
+                           void (*warning)(const char *text, void *data),
+                           void *data);
+
+__attribute__((format(printf, 2, 3))) void ct_images_warn(
+    const struct ct_images *images, const char *format, ...);
+
 /** ct_images_step() - CT_STEP_IMAGE_LOAD or CT_STEP_IMAGE_UNLOAD; others do
  * nothing */
 void ct_images_step(struct ct_images *images, const struct ct_step *step);
