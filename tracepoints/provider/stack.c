@@ -67,22 +67,6 @@ __attribute__((constructor(101))) static void find_own_code(void)
 /* --- the walk
  * -----------------------------------------------------------------*/
 
-#if defined(__aarch64__)
-/* A return address may carry a signature in its upper bits. */
-static inline uintptr_t plain(uintptr_t address)
-{
-    register uintptr_t x30 __asm__("x30") = address;
-
-    __asm__("hint #7" : "+r"(x30)); /* xpaclri */
-    return x30;
-}
-#else
-static inline uintptr_t plain(uintptr_t address)
-{
-    return address;
-}
-#endif
-
 /*
  * From the frame @at to the frame @end.  Frame records are read as they are;
  * no sanitizer may object to that.
@@ -98,7 +82,7 @@ walk_frames(const uintptr_t **at, const uintptr_t *end, struct ct_piece *piece)
 
     for (;;) {
         const uintptr_t *next = (const uintptr_t *)frame[0];
-        uintptr_t address = plain(frame[1]);
+        uintptr_t address = ct_plain_address(frame[1]);
 
         if (address - own >= size) {
             result = CT_WALK_FOREIGN;

@@ -52,6 +52,22 @@ static inline bool ct_is_own_code(uintptr_t address)
     return address - ct_own_code < ct_own_size;
 }
 
+#if defined(__aarch64__)
+/* A return address may carry a signature in its upper bits. */
+static inline uintptr_t ct_plain_address(uintptr_t address)
+{
+    register uintptr_t x30 __asm__("x30") = address;
+
+    __asm__("hint #7" : "+r"(x30)); /* xpaclri */
+    return x30;
+}
+#else
+static inline uintptr_t ct_plain_address(uintptr_t address)
+{
+    return address;
+}
+#endif
+
 /** ct_stack_captured() - called with each id while its frames are live */
 void ct_stack_captured(uint64_t id);
 

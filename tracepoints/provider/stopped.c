@@ -13,21 +13,7 @@
  */
 #include "ct/stopped.h"
 
-#if defined(__aarch64__)
-/* A return address may carry a signature in its upper bits. */
-static inline uintptr_t plain(uintptr_t address)
-{
-    register uintptr_t x30 __asm__("x30") = address;
-
-    __asm__("hint #7" : "+r"(x30)); /* xpaclri */
-    return x30;
-}
-#else
-static inline uintptr_t plain(uintptr_t address)
-{
-    return address;
-}
-#endif
+#include "stack_int.h"
 
 __attribute__((no_sanitize("address", "thread"))) uint32_t
 ct_stack_read_stopped(const void *pc, const void *frame, const void *outermost,
@@ -45,7 +31,7 @@ ct_stack_read_stopped(const void *pc, const void *frame, const void *outermost,
             return 0;
         }
         next = (const uintptr_t *)at[0];
-        ret_frames[n++] = plain(at[1]);
+        ret_frames[n++] = ct_plain_address(at[1]);
         if (next <= at) {
             return 0;
         }
