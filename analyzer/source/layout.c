@@ -18,9 +18,8 @@
 #include <glib.h>
 #include <string.h>
 
+#include "source/ops.h"
 #include "source/tsdl.h"
-
-#define OPS_MAX 4096 /* of one event */
 
 struct reader {
     const char *text;
@@ -29,152 +28,6 @@ struct reader {
     const struct ct_type *packet_header;
     const struct ct_type *packet_context;
 };
-
-/* --- types become programs --------------------------------------------------
- */
-
-struct builder {
-    struct ct_tsdl *tsdl;
-    GArray *ops;                            /* struct ct_op */
-    const char *registers[CT_OP_REGISTERS]; /* names of length fields */
-    unsigned n_registers;
-};
-
-static void add_op(struct builder *builder, struct ct_op op)
-{
-    struct ct_op *last =
-        builder->ops->len
-            ? &g_array_index(builder->ops, struct ct_op, builder->ops->len - 1)
-            : NULL;
-
-    if (op.kind == CT_OP_ALIGN && op.n <= 1) {
-        return;
-    }
-    if (last && last->kind == CT_OP_FIXED && op.kind == CT_OP_FIXED &&
-        last->n + op.n <= UINT16_MAX) {
-        last->n = (uint16_t)(last->n + op.n);
-        return;
-    }
-    if (builder->ops->len == OPS_MAX) {
-        ct_tsdl_fail(builder->tsdl, "an event with too many fields");
-        return;
-    }
-    g_array_append_val(builder->ops, op);
-}
-
-/* Is this field the length of a later one? */
-static bool is_length(const struct ct_type *structure, const char *name)
-{
-    for (unsigned i = 0; i < structure->n_fields; i++) {
-        const char *length = structure->fields[i].length_name;
-
-        if (length && strcmp(length, name) == 0) {
-            return true;
-        }
-    }
-    return false;
-}
-
-/* Bytes of an integer that is some; 0: an error. */
-static unsigned whole_bytes(struct builder *builder, const struct ct_type *type)
-{
-    if (type->kind != CT_TYPE_INTEGER || type->bits % 8 != 0 ||
-        type->align % 8 != 0) {
-        ct_tsdl_fail(builder->tsdl, "a field that is not whole bytes");
-        return 0;
-    }
-    return type->bits / 8;
-}
-
-static void add_array(struct builder *builder,
-                      const struct ct_type_field *field)
-{
-    unsigned bytes = whole_bytes(builder, field->type);
-    unsigned reg = 0;
-
-    add_op(builder,
-           (struct ct_op){CT_OP_ALIGN, 0, (uint16_t)(field->type->align / 8)});
-    if (!field->length_name) {
-        if (field->length > CT_LAYOUT_ITEMS_MAX ||
-            field->length * bytes > UINT16_MAX) {
-            ct_tsdl_fail(builder->tsdl, "an array that is too long");
-            return;
-        }
-        add_op(builder, (struct ct_op){CT_OP_FIXED, 0,
-                                       (uint16_t)(field->length * bytes)});
-        return;
-    }
-    while (reg < builder->n_registers &&
-           strcmp(builder->registers[reg], field->length_name) != 0) {
-        reg++;
-    }
-    if (reg == builder->n_registers) {
-        ct_tsdl_fail(builder->tsdl, "an array without its length");
-        return;
-    }
-    add_op(builder, (struct ct_op){CT_OP_ITEMS, (uint8_t)reg, (uint16_t)bytes});
-}
-
-static void add_number(struct builder *builder, const struct ct_type *structure,
-                       const struct ct_type_field *field)
-{
-    unsigned bytes = whole_bytes(builder, field->type);
-    struct ct_op op = {CT_OP_FIXED, 0, (uint16_t)bytes};
-
-    if (is_length(structure, field->name)) {
-        if (builder->n_registers == CT_OP_REGISTERS ||
-            field->type->other_order || field->type->is_signed) {
-            ct_tsdl_fail(builder->tsdl, "arrays of a kind that is not known");
-            return;
-        }
-        op.kind = CT_OP_LENGTH;
-        op.reg = (uint8_t)builder->n_registers;
-        builder->registers[builder->n_registers++] = field->name;
-    }
-    add_op(builder,
-           (struct ct_op){CT_OP_ALIGN, 0, (uint16_t)(field->type->align / 8)});
-    add_op(builder, op);
-}
-
-static void add_structure(struct builder *builder, const struct ct_type *type)
-{
-    add_op(builder,
-           (struct ct_op){CT_OP_ALIGN, 0, (uint16_t)(type->align / 8)});
-    for (unsigned i = 0; i < type->n_fields; i++) {
-        const struct ct_type_field *field = &type->fields[i];
-
-        if (field->is_array) {
-            add_array(builder, field);
-        } else if (field->type->kind == CT_TYPE_STRING) {
-            add_op(builder, (struct ct_op){.kind = CT_OP_STRING});
-        } else if (field->type->kind == CT_TYPE_STRUCT) {
-            add_structure(builder, field->type);
-        } else {
-            add_number(builder, type, field);
-        }
-    }
-}
-
-/* @type NULL: no bytes.  The result has its own memory. */
-static struct ct_ops build(struct ct_tsdl *tsdl, const struct ct_type *type,
-                           const struct ct_type *more)
-{
-    struct builder builder = {.tsdl = tsdl};
-    struct ct_ops ops;
-
-    builder.ops = g_array_new(FALSE, FALSE, sizeof(struct ct_op));
-    if (type) {
-        add_structure(&builder, type);
-    }
-    if (more) {
-        add_structure(&builder, more);
-    }
-    ops.n = builder.ops->len;
-    /* Never NULL: that is "no such event". */
-    g_array_set_size(builder.ops, MAX(ops.n, 1));
-    ops.v = (struct ct_op *)(void *)g_array_free(builder.ops, FALSE);
-    return ops;
-}
 
 /* --- a packet's head --------------------------------------------------------
  */
@@ -443,7 +296,7 @@ static void read_stream(struct reader *reader)
     }
     stream->head = head.head;
     stream->head_align = head.head_align;
-    stream->context = build(tsdl, context, NULL);
+    stream->context = ct_ctf_ops_build(tsdl, context, NULL);
 }
 
 static void add_event(struct reader *reader, uint64_t stream_id, uint64_t id,
@@ -494,7 +347,8 @@ static void read_event(struct reader *reader)
         ct_tsdl_expect(tsdl, ";");
     }
     if (!tsdl->why) {
-        add_event(reader, stream_id, id, build(tsdl, context, fields));
+        add_event(reader, stream_id, id,
+                  ct_ctf_ops_build(tsdl, context, fields));
     }
 }
 

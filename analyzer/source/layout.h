@@ -15,7 +15,9 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
+#define CT_LITTLE_ENDIAN      (__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__)
 #define CT_LAYOUT_STREAMS_MAX 64
 #define CT_LAYOUT_BYTES_MAX   512   /* of a packet's head */
 #define CT_LAYOUT_EVENTS_MAX  65536 /* of a stream class */
@@ -115,6 +117,10 @@ static inline uint64_t ct_ctf_layout_number(const struct ct_ctf_layout *layout,
 {
     uint64_t value = 0;
 
+    if (!layout->big_endian && CT_LITTLE_ENDIAN && bytes <= sizeof(value)) {
+        memcpy(&value, at, bytes);
+        return value;
+    }
     for (unsigned i = 0; i < bytes; i++) {
         value = value << 8 | at[layout->big_endian ? i : bytes - 1 - i];
     }

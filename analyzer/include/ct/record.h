@@ -21,9 +21,9 @@
 
 struct ct_value {
     union {
-        uint64_t u;      /* id, u32, u64, hex, enum, stack */
-        int64_t i;       /* i32, i64 */
-        const char *s;   /* string */
+        uint64_t u;        /* id, u32, u64, hex, enum, stack */
+        int64_t i;         /* i32, i64 */
+        const char *s;     /* string */
         const uint64_t *v; /* hexes; `len` values */
         const uint8_t *b;  /* bytes; `len` of them */
     };
@@ -38,23 +38,23 @@ enum ct_record_kind {
 
 struct ct_record {
     enum ct_record_kind kind;
-    bool has_clock;   /* false: `when_ns` is 0, only `seq` orders */
-    int64_t when_ns;  /* since 1970 by the trace's clock, never less than the
-                         record's before; a hole stands at its beginning */
-    int64_t zero_ns;  /* since 1970, what 0 of the traced clock is: for values
-                         that are times themselves */
-    uint64_t seq;     /* number of the record in the merged order, from 0 */
-    uint32_t stream;  /* number of the stream within the trace, from 0 */
+    bool has_clock;  /* false: `when_ns` is 0, only `seq` orders */
+    int64_t when_ns; /* since 1970 by the trace's clock, never less than the
+                        record's before; a hole stands at its beginning */
+    int64_t zero_ns; /* since 1970, what 0 of the traced clock is: for values
+                        that are times themselves */
+    uint64_t seq;    /* number of the record in the merged order, from 0 */
+    uint32_t stream; /* number of the stream within the trace, from 0 */
 
     /* CT_RECORD_EVENT */
-    int event;        /* enum ct_event_id; -1: not in the schema */
-    int32_t pid;      /* of the traced process; 0: not told */
+    int event;   /* enum ct_event_id; -1: not in the schema */
+    int32_t pid; /* of the traced process; 0: not told */
     int32_t tid;
     struct ct_value values[CT_FIELDS_MAX];
 
     /* CT_RECORD_HOLE */
-    int64_t to_ns;    /* its end; CT_HOLE_TO_END */
-    uint64_t lost;    /* events; CT_LOST_UNKNOWN */
+    int64_t to_ns; /* its end; CT_HOLE_TO_END */
+    uint64_t lost; /* events; CT_LOST_UNKNOWN */
 };
 
 #define CT_LOST_UNKNOWN UINT64_MAX

@@ -28,43 +28,42 @@ struct ct_sink_options {
     void *data;
 };
 
-bt_component_class_initialize_method_status
-ct_sink_initialize(bt_self_component_sink *self,
-                   const struct ct_sink_options *options);
+bt_component_class_initialize_method_status ct_sink_initialize(
+    bt_self_component_sink *self, const struct ct_sink_options *options);
 
 void ct_sink_finalize(bt_self_component_sink *self);
 
 bt_component_class_sink_graph_is_configured_method_status
 ct_sink_graph_is_configured(bt_self_component_sink *self);
 
-bt_component_class_sink_consume_method_status
-ct_sink_consume(bt_self_component_sink *self);
+bt_component_class_sink_consume_method_status ct_sink_consume(
+    bt_self_component_sink *self);
 
-/* --- source.cotrace.text: parameter `inputs`, an array of one path --------- */
+/* --- source.cotrace.text: parameter `inputs`, an array of one path ---------
+ */
 
-bt_component_class_initialize_method_status
-ct_text_initialize(bt_self_component_source *self,
-                   bt_self_component_source_configuration *configuration,
-                   const bt_value *params, void *data);
+bt_component_class_initialize_method_status ct_text_initialize(
+    bt_self_component_source *self,
+    bt_self_component_source_configuration *configuration,
+    const bt_value *params, void *data);
 
 void ct_text_finalize(bt_self_component_source *self);
 
 /** ct_text_query() - babeltrace.support-info: is it a text trace? */
-bt_component_class_query_method_status
-ct_text_query(bt_self_component_class_source *self,
-              bt_private_query_executor *executor, const char *object,
-              const bt_value *params, void *data, const bt_value **result);
+bt_component_class_query_method_status ct_text_query(
+    bt_self_component_class_source *self, bt_private_query_executor *executor,
+    const char *object, const bt_value *params, void *data,
+    const bt_value **result);
 
-bt_message_iterator_class_initialize_method_status
-ct_text_iterator_initialize(bt_self_message_iterator *self,
-                            bt_self_message_iterator_configuration *configuration,
-                            bt_self_component_port_output *port);
+bt_message_iterator_class_initialize_method_status ct_text_iterator_initialize(
+    bt_self_message_iterator *self,
+    bt_self_message_iterator_configuration *configuration,
+    bt_self_component_port_output *port);
 
 void ct_text_iterator_finalize(bt_self_message_iterator *self);
 
-bt_message_iterator_class_next_method_status
-ct_text_iterator_next(bt_self_message_iterator *self,
-                      bt_message_array_const messages, uint64_t capacity,
-                      uint64_t *count);
+bt_message_iterator_class_next_method_status ct_text_iterator_next(
+    bt_self_message_iterator *self, bt_message_array_const messages,
+    uint64_t capacity, uint64_t *count);
 
 #endif
