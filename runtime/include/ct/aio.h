@@ -321,7 +321,7 @@ void aio_co_enter(AioContext *ctx, Coroutine *co);
  * The calling coroutine yields and is entered by @new_ctx; nothing happens if
  * that is the current one.
  */
-void aio_co_reschedule_self(AioContext *new_ctx);
+void coroutine_fn aio_co_reschedule_self(AioContext *new_ctx);
 
 /* --- synchronous waits --------------------------------------------------- */
 

@@ -82,7 +82,8 @@ ThreadPoolWork *thread_pool_submit_aio(ThreadPool *pool, ThreadPoolFunc *func,
  * Context: coroutine, on the home thread; others run meanwhile.
  * Return: what @func returned.
  */
-int thread_pool_submit_co(ThreadPool *pool, ThreadPoolFunc *func, void *arg);
+int coroutine_fn thread_pool_submit_co(ThreadPool *pool, ThreadPoolFunc *func,
+                                       void *arg);
 
 /** thread_pool_submit() - run a function on a worker; nobody is told */
 void thread_pool_submit(ThreadPool *pool, ThreadPoolFunc *func, void *arg);

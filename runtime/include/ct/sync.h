@@ -60,14 +60,14 @@ void co_mutex_fini(CoMutex *mutex);
  *
  * Not recursive.  Waiters get it in FIFO order.  Context: coroutine.
  */
-void co_mutex_lock(CoMutex *mutex);
+void coroutine_fn co_mutex_lock(CoMutex *mutex);
 
 /**
  * co_mutex_unlock() - give it to the longest waiter, or to nobody
  *
  * Pre: [co-mutex-unlock/holder] the calling coroutine holds it.
  */
-void co_mutex_unlock(CoMutex *mutex);
+void coroutine_fn co_mutex_unlock(CoMutex *mutex);
 
 /** co_mutex_is_locked() - does anybody hold it?  A guess on other threads. */
 bool co_mutex_is_locked(const CoMutex *mutex);
@@ -93,7 +93,7 @@ void co_queue_init(CoQueue *queue);
  * Check the condition again on return: others may have run in between.
  * Context: coroutine.
  */
-void co_queue_wait(CoQueue *queue, CoMutex *mutex);
+void coroutine_fn co_queue_wait(CoQueue *queue, CoMutex *mutex);
 
 /**
  * co_queue_next() - wake the one that has waited longest
@@ -116,7 +116,7 @@ typedef struct AioTaskPool AioTaskPool;
 typedef struct AioTask AioTask;
 
 /* Runs in a coroutine of its own; Return: 0 or more, or -errno. */
-typedef int AioTaskFunc(AioTask *task);
+typedef int coroutine_fn AioTaskFunc(AioTask *task);
 
 /*
  * What to run: the caller allocates a structure that begins with one
@@ -150,16 +150,16 @@ void aio_task_pool_free(AioTaskPool *pool);
  * runs until it first yields.
  * Context: the coroutine that made the pool, like all calls that wait.
  */
-void aio_task_pool_start_task(AioTaskPool *pool, AioTask *task);
+void coroutine_fn aio_task_pool_start_task(AioTaskPool *pool, AioTask *task);
 
 /** aio_task_pool_wait_slot() - wait until fewer than the maximum run */
-void aio_task_pool_wait_slot(AioTaskPool *pool);
+void coroutine_fn aio_task_pool_wait_slot(AioTaskPool *pool);
 
 /** aio_task_pool_wait_one() - wait until one of the running tasks has ended */
-void aio_task_pool_wait_one(AioTaskPool *pool);
+void coroutine_fn aio_task_pool_wait_one(AioTaskPool *pool);
 
 /** aio_task_pool_wait_all() - wait until no task is running */
-void aio_task_pool_wait_all(AioTaskPool *pool);
+void coroutine_fn aio_task_pool_wait_all(AioTaskPool *pool);
 
 /** aio_task_pool_status() - the first negative result of a task, or 0 */
 int aio_task_pool_status(const AioTaskPool *pool);
