@@ -131,6 +131,10 @@ static void source_finalize(GSource *source)
     /* Pairs with aio_context_unref(): what all that had a reference did. */
     (void)ct_load_acquire(&ctx->refs);
     ct_pre("aio-context-free/in-turn", ctx->depth == 0);
+    ct_pre("aio-context-free/current", aio_context_current() != ctx);
+    /* Whoever takes it apart is its home: nobody runs it any more. */
+    aio_home_release(ctx);
+    aio_home_claim(ctx);
     for (size_t i = 0; i < AIO_SLOT_COUNT; i++) {
         if (ctx->slots[i].object != NULL) {
             ctx->slots[i].destroy(ctx->slots[i].object);

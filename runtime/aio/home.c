@@ -100,8 +100,8 @@ AioContext *aio_turn_begin(AioContext *ctx)
     if (outer != ctx) {
         set_current(contexts, ctx);
     }
-    ct_store(&ctx->depth, ctx->depth + 1);
     ct_retell_poll();
+    ct_store(&ctx->depth, ctx->depth + 1);
     return outer;
 }
 

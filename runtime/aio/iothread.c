@@ -10,6 +10,7 @@
 #include <errno.h>
 
 #include "base/atomics.h"
+#include "base/thread.h"
 #include "ct/emit.h"
 #include "ct/id.h"
 #include "ct/pre.h"
@@ -59,7 +60,7 @@ static int start_thread(IOThread *iothread)
     int code;
 
     ct_emit_thread_create(iothread->id, iothread->ctx->name);
-    code = pthread_create(&iothread->thread, NULL, iothread_run, iothread);
+    code = ct_thread_create(&iothread->thread, iothread_run, iothread);
     if (code != 0) {
         return -code;
     }

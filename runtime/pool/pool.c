@@ -22,6 +22,7 @@
 #include "aio/aio_int.h"
 #include "base/atomics.h"
 #include "base/clock.h"
+#include "base/thread.h"
 #include "coroutine/coroutine_int.h"
 #include "ct/emit.h"
 #include "ct/id.h"
@@ -298,7 +299,7 @@ static ThreadPool *pool_new(AioContext *ctx)
     pool->completion_bh = aio_bh_new(ctx, thread_pool_completion_bh, pool);
     pool->new_thread_bh = aio_bh_new(ctx, spawn_thread_bh_fn, pool);
     pool->retry = aio_timer_new(ctx, retry_spawn, pool);
-    pool->thread_create = pthread_create;
+    pool->thread_create = ct_thread_create;
     queue_init(&pool->completing);
     pthread_mutex_init(&pool->lock, NULL);
     pthread_cond_init(&pool->stopped, NULL);

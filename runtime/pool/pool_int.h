@@ -62,8 +62,8 @@ struct pool_slab {
     ThreadPoolWork items[POOL_SLAB_ITEMS];
 };
 
-typedef int PoolThreadCreateFunc(pthread_t *thread, const pthread_attr_t *attr,
-                                 void *(*run)(void *), void *arg);
+typedef int PoolThreadCreateFunc(pthread_t *ret_thread, void *(*run)(void *),
+                                 void *arg);
 
 struct ThreadPool {
     AioContext *ctx; /* immutable, as all up to the next remark */
@@ -72,7 +72,7 @@ struct ThreadPool {
     AioBH *completion_bh;
     AioBH *new_thread_bh;
     AioTimer *retry; /* for workers, while there is none and no thread */
-    PoolThreadCreateFunc *thread_create; /* pthread_create(), or a test's */
+    PoolThreadCreateFunc *thread_create; /* ct_thread_create(), or a test's */
     struct list registry_node;           /* protected by the registry's lock */
 
     /* Home. */

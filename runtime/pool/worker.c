@@ -297,7 +297,7 @@ __attribute__((noinline)) void do_spawn_thread(ThreadPool *pool)
     worker = worker_new(pool);
     ct_emit_worker_create(pool->id, worker->id, pool->created);
     ct_emit_thread_create(worker->thread_id, "worker");
-    if (pool->thread_create(&thread, NULL, worker_thread, worker) != 0) {
+    if (pool->thread_create(&thread, worker_thread, worker) != 0) {
         spawn_failed(pool, worker);
     }
 }

@@ -174,11 +174,11 @@ static void set_holder(CoMutex *mutex, AioContext *ctx, Coroutine *self)
 /* Return: false if it was held; the caller counts then. */
 static bool try_lock(CoMutex *mutex, AioContext *ctx)
 {
-    for (int i = 0; i < SPINS; i++) {
-        unsigned locked = 0;
+    unsigned locked = 0;
 
+    for (int i = 0; i < SPINS; i++) {
         /* Pairs with the decrement of co_mutex_unlock(). */
-        if (ct_cmpxchg(&mutex->locked, &locked, 1)) {
+        if (locked == 0 && ct_cmpxchg(&mutex->locked, &locked, 1)) {
             return true;
         }
         /*
@@ -189,6 +189,7 @@ static bool try_lock(CoMutex *mutex, AioContext *ctx)
             break;
         }
         ct_cpu_relax();
+        locked = ct_load(&mutex->locked);
     }
     return ct_fetch_add(&mutex->locked, 1) == 0;
 }

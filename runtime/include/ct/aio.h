@@ -73,6 +73,7 @@ AioContext *aio_context_ref(AioContext *ctx);
  *
  * One-shot bottom halves that have not run yet are dropped without running.
  * Pre: [aio-context-free/in-turn] the last reference goes outside its turns.
+ * Pre: [aio-context-free/current] and after aio_context_set_current(NULL).
  * Pre: [aio-context-free/bh-leaked] every aio_bh_new() met its
  *      aio_bh_delete(); the message names the leaked one.
  * Pre: [aio-context-free/coroutine-scheduled] no coroutine is queued in it.

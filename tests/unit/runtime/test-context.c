@@ -324,6 +324,14 @@ static void current_in_turn(void)
     (void)aio_poll(ctx, true);
 }
 
+static void free_current(void)
+{
+    AioContext *ctx = aio_context_new("own", NULL);
+
+    aio_context_set_current(ctx);
+    aio_context_unref(ctx);
+}
+
 struct misuse {
     const char *path;
     void (*run)(void);
@@ -346,6 +354,8 @@ static void test_misuse(gconstpointer data)
 static const struct misuse misuses[] = {
     {"/context/misuse/foreign", poll_foreign, "*aio-poll/home-thread*"},
     {"/context/misuse/in-turn", free_in_turn, "*aio-context-free/in-turn*"},
+    {"/context/misuse/free-current", free_current,
+     "*aio-context-free/current*"},
     {"/context/misuse/timer", timer_leaked, "*free/timer-leaked*"},
     {"/context/misuse/handler", handler_leaked, "*free/fd-handler-leaked*"},
     {"/context/misuse/stop-itself", stop_itself, "*iothread-stop/itself*"},

@@ -7,9 +7,11 @@
  */
 #include <errno.h>
 #include <sched.h>
+#include <signal.h>
 
 #include "base/atomics.h"
 #include "base/clock.h"
+#include "base/thread.h"
 #include "gate.h"
 #include "loops.h"
 #include "pool/pool_int.h"
@@ -21,15 +23,14 @@ static pthread_t makers[MAKERS_MAX];
 static int made;
 static int failures_left; /* atomic */
 
-static int make_thread(pthread_t *thread, const pthread_attr_t *attr,
-                       void *(*run)(void *), void *arg)
+static int make_thread(pthread_t *thread, void *(*run)(void *), void *arg)
 {
     if (ct_load(&failures_left) > 0) {
         (void)ct_fetch_sub(&failures_left, 1);
         return EAGAIN;
     }
     makers[made++] = pthread_self();
-    return pthread_create(thread, attr, run, arg);
+    return ct_thread_create(thread, run, arg);
 }
 
 static ThreadPool *pool_begin(struct loop *loop)
@@ -317,6 +318,29 @@ static void test_free_unborn(struct loop *loop)
     g_assert_cmpint(made, ==, 0);
 }
 
+static int get_mask(void *opaque)
+{
+    return pthread_sigmask(SIG_SETMASK, NULL, opaque);
+}
+
+/* Signals are left to the program's own threads. */
+static void test_signals(struct loop *loop)
+{
+    ThreadPool *pool = pool_begin(loop);
+    sigset_t worker, own;
+    int done = 0;
+
+    sigemptyset(&worker);
+    (void)thread_pool_submit_aio(pool, get_mask, &worker, count_done, &done);
+    loop_until(loop, done == 1);
+    g_assert_true(sigismember(&worker, SIGINT));
+    g_assert_true(sigismember(&worker, SIGTERM));
+    g_assert_false(sigismember(&worker, SIGSEGV));
+    g_assert_cmpint(get_mask(&own), ==, 0);
+    g_assert_false(sigismember(&own, SIGINT));
+    thread_pool_free(pool);
+}
+
 /* No thread is to be had, three times: the item waits, and is run at last. */
 static void test_no_thread(struct loop *loop)
 {
@@ -402,6 +426,7 @@ int main(int argc, char **argv)
     loops_add("/worker/wake-chain", test_wake_chain);
     loops_add("/worker/free-busy", test_free_busy);
     loops_add("/worker/free-unborn", test_free_unborn);
+    loops_add("/worker/signals", test_signals);
     loops_add("/worker/no-thread", test_no_thread);
     loops_add("/worker/no-second-thread", test_no_second_thread);
     g_test_add_func("/worker/misuse", test_misuse);
