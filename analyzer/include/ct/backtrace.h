@@ -35,6 +35,7 @@ struct ct_frame {
     bool limit;            /* frames are missing outside this one */
     /* boundary */
     uint64_t id;
+    bool has_when;         /* false: the two times are not known */
     int64_t elapsed_ns;    /* from the cut to what lies inside it */
     int64_t when_ns;       /* of the cut */
     int32_t tid;

@@ -1,0 +1,298 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Totals over a whole trace.
+ *
+ * A context is busy while a turn of it is open, less what it waits in the
+ * kernel meanwhile; a turn inside another of the same context is no more time.
+ * Peaks are over all processes of the trace together.
+ */
+#include "ct/stat.h"
+
+#include <stdlib.h>
+
+#include <glib.h>
+
+#include "answer/histogram.h"
+
+struct key {
+    int32_t pid;
+    uint64_t id;
+};
+
+struct context {
+    struct key key; /* first: the table's key */
+    struct ct_stat_context totals;
+    int64_t waited_ns; /* in the kernel, in the turn that is open */
+};
+
+/* What a counter of one process or pool says now. */
+struct level {
+    struct key key;
+    int64_t busy, idle, coroutines;
+};
+
+struct ct_stat {
+    struct ct_consumer consumer;
+    struct ct_stat_result result;
+    struct ct_histogram *latency;
+    GHashTable *contexts; /* struct key -> struct context (owner) */
+    GHashTable *levels;   /* struct key -> struct level (owner) */
+    struct context *last; /* found */
+    int64_t workers, coroutines;
+};
+
+static guint hash_key(gconstpointer key)
+{
+    const struct key *k = key;
+    uint64_t mixed = (k->id + (uint64_t)(uint32_t)k->pid * 31) *
+                     UINT64_C(0x9e3779b97f4a7c15);
+
+    return (guint)(mixed >> 32);
+}
+
+static gboolean equal_key(gconstpointer a, gconstpointer b)
+{
+    const struct key *x = a, *y = b;
+
+    return x->pid == y->pid && x->id == y->id;
+}
+
+static struct ct_stat *stat_of(struct ct_consumer *consumer)
+{
+    return (struct ct_stat *)consumer; /* its first member */
+}
+
+static struct context *context_of(struct ct_stat *stat, int32_t pid,
+                                  uint64_t id)
+{
+    struct key key = {pid, id};
+    struct context *context = stat->last;
+
+    if (context && equal_key(&context->key, &key)) {
+        return context;
+    }
+    context = g_hash_table_lookup(stat->contexts, &key);
+    if (!context) {
+        context = g_new0(struct context, 1);
+        context->key = key;
+        context->totals.pid = pid;
+        context->totals.id = id;
+        g_hash_table_add(stat->contexts, context);
+    }
+    stat->last = context;
+    return context;
+}
+
+static void set_name(struct context *context, const char *name)
+{
+    if (!context->totals.name && name) {
+        context->totals.name = g_strdup(name);
+    }
+}
+
+static void on_request(struct ct_consumer *consumer,
+                       const struct ct_request *request)
+{
+    struct ct_stat *stat = stat_of(consumer);
+
+    if (request->parent_id) {
+        return;
+    }
+    stat->result.requests++;
+    if (request->complete) {
+        stat->result.requests_complete++;
+        ct_histogram_add(stat->latency, request->end_ns - request->begin_ns);
+    }
+    for (unsigned i = 0; i < request->n_segments; i++) {
+        const struct ct_segment *segment = &request->segments[i];
+        int64_t *sum_ns = &stat->result.states_ns[segment->state];
+        if (__builtin_add_overflow(*sum_ns, segment->end_ns - segment->begin_ns,
+                                   sum_ns)) {
+            *sum_ns = INT64_MAX;
+        }
+    }
+}
+
+static void on_slice(struct ct_consumer *consumer, const struct ct_slice *slice)
+{
+    struct ct_stat *stat = stat_of(consumer);
+    int64_t ns = slice->end_ns - slice->begin_ns;
+    struct context *context;
+
+    switch (slice->kind) {
+    case CT_SLICE_POLL:
+        context = context_of(stat, slice->pid, slice->context);
+        set_name(context, slice->name);
+        context->totals.polls += slice->begin_known;
+        context->totals.max_poll_depth =
+            MAX(context->totals.max_poll_depth, slice->poll_depth);
+        if (slice->poll_depth <= 1) {
+            context->totals.busy_ns += ns - MIN(context->waited_ns, ns);
+            context->waited_ns = 0;
+        }
+        break;
+    case CT_SLICE_FDMON:
+        if (slice->depth > 1) { /* else its turn was not seen to begin */
+            context_of(stat, slice->pid, slice->context)->waited_ns += ns;
+        }
+        break;
+    case CT_SLICE_BH:
+    case CT_SLICE_TIMER:
+    case CT_SLICE_FD:
+        context = context_of(stat, slice->pid, slice->context);
+        context->totals.bh_runs +=
+            slice->kind == CT_SLICE_BH && slice->begin_known;
+        if (ns > context->totals.longest_callback_ns) {
+            context->totals.longest_callback_ns = ns;
+            context->totals.longest_callback_fn = slice->fn;
+        }
+        break;
+    default:
+        break;
+    }
+}
+
+static void on_life(struct ct_consumer *consumer, const struct ct_life *life)
+{
+    struct ct_stat *stat = stat_of(consumer);
+
+    switch (life->kind) {
+    case CT_ENTITY_CONTEXT:
+        set_name(context_of(stat, life->pid, life->id), life->name);
+        break;
+    case CT_ENTITY_COROUTINE:
+        stat->result.coroutines_created += life->begin_known;
+        break;
+    case CT_ENTITY_WORKER:
+        stat->result.workers_spawned += life->begin_known;
+        stat->result.workers_exited += life->end_known;
+        break;
+    default:
+        break;
+    }
+}
+
+static void on_counter(struct ct_consumer *consumer,
+                       const struct ct_counter *counter)
+{
+    struct ct_stat *stat = stat_of(consumer);
+    struct key key = {counter->pid, counter->id};
+
+    if (counter->kind != CT_COUNTER_WORKERS_BUSY &&
+        counter->kind != CT_COUNTER_WORKERS_IDLE &&
+        counter->kind != CT_COUNTER_COROUTINES) {
+        return;
+    }
+    struct level *level = g_hash_table_lookup(stat->levels, &key);
+    if (!level) {
+        level = g_new0(struct level, 1);
+        level->key = key;
+        g_hash_table_add(stat->levels, level);
+    }
+    switch (counter->kind) {
+    case CT_COUNTER_COROUTINES:
+        stat->coroutines += counter->value - level->coroutines;
+        level->coroutines = counter->value;
+        stat->result.coroutines_peak = MAX(stat->result.coroutines_peak,
+                                           (uint64_t)MAX(stat->coroutines, 0));
+        break;
+    case CT_COUNTER_WORKERS_BUSY:
+        stat->workers += counter->value - level->busy;
+        level->busy = counter->value;
+        break;
+    default: /* comes last of the two; only then do they agree */
+        stat->workers += counter->value - level->idle;
+        level->idle = counter->value;
+        stat->result.workers_peak = MAX(stat->result.workers_peak,
+                                        (uint64_t)MAX(stat->workers, 0));
+    }
+}
+
+static int compare_contexts(const void *a, const void *b)
+{
+    const struct ct_stat_context *x = a, *y = b;
+
+    if (x->pid != y->pid) {
+        return x->pid < y->pid ? -1 : 1;
+    }
+    return (x->id > y->id) - (x->id < y->id);
+}
+
+static bool on_finish(struct ct_consumer *consumer,
+                      const struct ct_summary *summary, GError **error)
+{
+    struct ct_stat *stat = stat_of(consumer);
+    struct ct_stat_result *result = &stat->result;
+    unsigned n = g_hash_table_size(stat->contexts);
+    struct ct_stat_context *contexts = g_new0(struct ct_stat_context, n);
+    GHashTableIter iter;
+    gpointer context;
+
+    result->summary = *summary;
+    result->has_latency =
+        summary->has_clock && ct_histogram_count(stat->latency) > 0;
+    if (result->has_latency) {
+        result->p50_ns = ct_histogram_quantile(stat->latency, 50, 100);
+        result->p90_ns = ct_histogram_quantile(stat->latency, 90, 100);
+        result->p99_ns = ct_histogram_quantile(stat->latency, 99, 100);
+        result->p999_ns = ct_histogram_quantile(stat->latency, 999, 1000);
+        result->max_ns = ct_histogram_max(stat->latency);
+    }
+    g_hash_table_iter_init(&iter, stat->contexts);
+    while (g_hash_table_iter_next(&iter, &context, NULL)) {
+        contexts[result->n_contexts++] = ((struct context *)context)->totals;
+    }
+    if (n) {
+        qsort(contexts, n, sizeof(*contexts), compare_contexts);
+    }
+    result->contexts = contexts;
+    return true;
+}
+
+static void free_context(gpointer data)
+{
+    struct context *context = data;
+
+    g_free((char *)context->totals.name);
+    g_free(context);
+}
+
+struct ct_stat *ct_stat_new(void)
+{
+    struct ct_stat *stat = g_new0(struct ct_stat, 1);
+
+    stat->consumer = (struct ct_consumer){
+        .request = on_request,
+        .slice = on_slice,
+        .life = on_life,
+        .counter = on_counter,
+        .finish = on_finish,
+    };
+    stat->latency = ct_histogram_new();
+    stat->contexts =
+        g_hash_table_new_full(hash_key, equal_key, free_context, NULL);
+    stat->levels = g_hash_table_new_full(hash_key, equal_key, g_free, NULL);
+    return stat;
+}
+
+struct ct_consumer *ct_stat_consumer(struct ct_stat *stat)
+{
+    return &stat->consumer;
+}
+
+const struct ct_stat_result *ct_stat_get(const struct ct_stat *stat)
+{
+    return &stat->result;
+}
+
+void ct_stat_free(struct ct_stat *stat)
+{
+    if (!stat) {
+        return;
+    }
+    g_free((void *)stat->result.contexts);
+    ct_histogram_free(stat->latency);
+    g_hash_table_unref(stat->contexts);
+    g_hash_table_unref(stat->levels);
+    g_free(stat);
+}
