@@ -45,7 +45,7 @@ void ct_gap_begin(struct ct_model *model, const struct ct_step *step)
             ct_thread_unwind(model, thread, 0);
             thread->base_known = false;
             thread->clean = true;
-            thread->horizon_ns = model->gap_end_ns;
+            thread->horizon_ns = MAX(model->gap_end_ns, model->now_ns);
         }
         process->telling.open = false;
         pos = 0;

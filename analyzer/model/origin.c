@@ -97,14 +97,20 @@ static uint64_t add_capped(uint64_t a, uint64_t b)
     return a > UINT64_MAX - b ? UINT64_MAX : a + b;
 }
 
+/* How many are folded into @origin: its cycles, those within them included. */
 static uint64_t folded_into(const struct ct_origin *origin)
 {
-    uint64_t n;
+    const struct ct_origin *at = origin;
+    uint64_t n = 0;
 
-    if (__builtin_mul_overflow(origin->repeats, origin->period, &n)) {
+    for (unsigned i = 0; i < origin->period; i++, at = at->next) {
+        n = add_capped(n, 1);
+        n = add_capped(n, i > 0 ? folded_into(at) : 0);
+    }
+    if (__builtin_mul_overflow(n, origin->repeats, &n)) {
         n = UINT64_MAX;
     }
-    return add_capped(n, origin->skipped);
+    return n;
 }
 
 static struct ct_origin *shorten(const struct ct_origin *origin)
@@ -120,24 +126,24 @@ static struct ct_origin *shorten(const struct ct_origin *origin)
     while (rest->length > OUTERMOST_KEPT) {
         skipped = add_capped(skipped, 1);
         skipped = add_capped(skipped, folded_into(rest));
+        skipped = add_capped(skipped, rest->skipped);
         rest = rest->next;
     }
     struct ct_origin *copy = copy_run(origin, NEWEST_KEPT, rest);
 
     /* A fold whose period reaches past the last one kept can't be told. */
     struct ct_origin *last = copy;
-    for (unsigned i = 0; i < NEWEST_KEPT; i++, last = last->next) {
-        if (last->repeats && i + last->period > NEWEST_KEPT) {
-            uint64_t kept = last->skipped;
-            last->skipped = 0;
-            skipped = add_capped(skipped, folded_into(last));
-            last->skipped = kept;
+    for (unsigned i = 0; i < NEWEST_KEPT; i++) {
+        if (i + last->period > NEWEST_KEPT) {
+            skipped = add_capped(skipped, folded_into(origin));
             last->repeats = 0;
             last->period = 0;
         }
         if (i == NEWEST_KEPT - 1) {
             last->skipped = skipped;
         }
+        last = last->next;
+        origin = origin->next;
     }
     return copy;
 }

@@ -94,20 +94,22 @@ static void keep_request(struct pass *pass, const struct ct_request *request)
     g_array_append_val(pass->requests, kept);
 }
 
-static GArray *open_of(struct pass *pass, int32_t tid)
+static GArray *open_of(struct pass *pass, const struct ct_slice *slice)
 {
-    GArray *open = g_hash_table_lookup(pass->open, GINT_TO_POINTER(tid));
+    gpointer key = GSIZE_TO_POINTER((gsize)(uint32_t)slice->pid << 32 |
+                                    (uint32_t)slice->tid);
+    GArray *open = g_hash_table_lookup(pass->open, key);
 
     if (!open) {
         open = g_array_new(FALSE, TRUE, sizeof(struct ct_slice));
-        g_hash_table_insert(pass->open, GINT_TO_POINTER(tid), open);
+        g_hash_table_insert(pass->open, key, open);
     }
     return open;
 }
 
 static void slice_began(struct pass *pass, const struct ct_slice *slice)
 {
-    GArray *open = open_of(pass, slice->tid);
+    GArray *open = open_of(pass, slice);
 
     g_assert_cmpuint(slice->depth, ==, open->len);
     g_assert_cmpint(slice->begin_ns, <=, pass->now_ns);
@@ -122,7 +124,7 @@ static void slice_began(struct pass *pass, const struct ct_slice *slice)
 
 static void slice_ended(struct pass *pass, const struct ct_slice *slice)
 {
-    GArray *open = open_of(pass, slice->tid);
+    GArray *open = open_of(pass, slice);
 
     g_assert_cmpuint(open->len, >, 0);
     struct ct_slice began =
@@ -213,7 +215,9 @@ static void take_all(struct pass *pass, struct ct_changes changes)
 
 void pass_step(struct pass *pass, const struct ct_step *step)
 {
-    pass->now_ns = MAX(pass->now_ns, step->when_ns);
+    if (step->kind > CT_STEP_IMAGE_UNLOAD) { /* the others are not the model's */
+        pass->now_ns = MAX(pass->now_ns, step->when_ns);
+    }
     take_all(pass, ct_model_step(pass->model, step));
 }
 
