@@ -107,6 +107,7 @@ Coroutine *coroutine_create(CoroutineEntry *entry, void *opaque)
     ct_store_release(&co->started, false);
     ct_store_release(&co->since_ns, 0);
     ct_store(&co->ctx, NULL);
+    co->serves = 0;
     queue_init(&co->woken);
 
     ct_emit_coroutine_create(id, entry);

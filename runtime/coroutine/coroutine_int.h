@@ -76,6 +76,12 @@ struct Coroutine {
     CoroutineEntry *entry; /* of this life; told */
     void *opaque;          /* of this life */
 
+    /*
+     * Id of the block layer's request that it serves, 0: none.  Only the
+     * coroutine itself looks.
+     */
+    uint64_t serves;
+
     /* CoMutexes held; 0 when it terminates. */
     unsigned locks_held;
 
