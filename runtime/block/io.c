@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * io.c - bdrv_*: what a node is asked, layer by layer
+ *
+ *   bdrv_pread          one buffer
+ *   bdrv_preadv         in a coroutine: goes on there.  Outside: makes one,
+ *                       and polls until it has ended
+ *   bdrv_co_preadv      a whole vector
+ *   bdrv_co_preadv_part checks the range; here the request begins and ends
+ *   bdrv_aligned_preadv bytes beyond the node's end are zeroes
+ *   bdrv_driver_preadv  the driver's own function
+ *
+ * Each layer is a frame of its own on the stacks that traces show.  Drivers
+ * take any byte range (their request alignment is 1), so nothing is padded.
+ *
+ * `in_flight` counts what bdrv_drain() waits for: it goes up before a request
+ * can yield, and its fall is followed by aio_wait_kick().
+ */
+#include <errno.h>
+
+#include "base/atomics.h"
+#include "block/driver.h"
+#include "block/tracked.h"
+
+static void in_flight_inc(BlockDriverState *bs)
+{
+    ct_fetch_add(&bs->in_flight, 1);
+}
+
+/* Pairs with the load in bdrv_drain(): who sees 0 sees what the request did. */
+static void in_flight_dec(BlockDriverState *bs)
+{
+    ct_fetch_sub(&bs->in_flight, 1);
+    aio_wait_kick();
+}
+
+static int coroutine_fn bdrv_driver_preadv(BlockDriverState *bs, int64_t offset,
+                                           int64_t bytes,
+                                           const IOVector *vector,
+                                           size_t offset_in, unsigned flags)
+{
+    int ret;
+
+    if (bs->drv->co_preadv_part != NULL) {
+        ret = bs->drv->co_preadv_part(bs, offset, bytes, vector, offset_in,
+                                      flags);
+    } else {
+        ret = bs->drv->co_prw(bs, BLOCK_OP_READ, offset, bytes, vector,
+                              offset_in);
+    }
+    return ret;
+}
+
+static int coroutine_fn bdrv_aligned_preadv(BlockDriverState *bs,
+                                            int64_t offset, int64_t bytes,
+                                            const IOVector *vector,
+                                            size_t offset_in, unsigned flags)
+{
+    int64_t inside = MIN(bytes, MAX(0, bs->bytes - offset));
+    int ret = 0;
+
+    if (inside > 0) {
+        ret = bdrv_driver_preadv(bs, offset, inside, vector, offset_in, flags);
+    }
+    if (ret >= 0 && inside < bytes) {
+        io_vector_memset(vector, offset_in + (size_t)inside, 0,
+                         (size_t)(bytes - inside));
+    }
+    return MIN(ret, 0);
+}
+
+static bool is_valid_range(int64_t offset, int64_t bytes)
+{
+    return offset >= 0 && bytes >= 0 && bytes <= BLOCK_REQUEST_BYTES_MAX &&
+           offset <= INT64_MAX - bytes;
+}
+
+int coroutine_fn bdrv_co_preadv_part(BlockDriverState *bs, int64_t offset,
+                                     int64_t bytes, const IOVector *vector,
+                                     size_t offset_in, unsigned flags)
+{
+    struct tracked_request req;
+    int ret;
+
+    if (!is_valid_range(offset, bytes)) {
+        return -EIO;
+    }
+    in_flight_inc(bs);
+    tracked_request_begin_served(&req, "bdrv", BLOCK_OP_READ, bs->node_name,
+                                 offset, bytes, flags);
+    ret = bdrv_aligned_preadv(bs, offset, bytes, vector, offset_in, flags);
+    tracked_request_leave(&req);
+    tracked_request_end(&req, ret);
+    in_flight_dec(bs);
+    return ret;
+}
+
+int coroutine_fn bdrv_co_preadv(BlockDriverState *bs, int64_t offset,
+                                int64_t bytes, const IOVector *vector,
+                                unsigned flags)
+{
+    return bdrv_co_preadv_part(bs, offset, bytes, vector, 0, flags);
+}
+
+void bdrv_coroutine_enter(BlockDriverState *bs, Coroutine *co)
+{
+    aio_co_enter(bdrv_get_aio_context(bs), co);
+}
+
+/* A read that somebody outside coroutines waits for; in its waiter's frame. */
+struct sync_read {
+    BlockDriverState *bs;
+    int64_t offset;
+    const IOVector *vector;
+    int ret;   /* written before `done` */
+    bool done; /* atomic: release in the entry, acquire in bdrv_preadv() */
+};
+
+static void coroutine_fn bdrv_preadv_entry(void *opaque)
+{
+    struct sync_read *read = opaque;
+
+    read->ret = bdrv_co_preadv(read->bs, read->offset,
+                               (int64_t)read->vector->bytes, read->vector, 0);
+    ct_store_release(&read->done, true);
+    aio_wait_kick();
+}
+
+int bdrv_preadv(BlockDriverState *bs, int64_t offset, const IOVector *vector)
+{
+    if (in_coroutine()) {
+        return bdrv_co_preadv(bs, offset, (int64_t)vector->bytes, vector, 0);
+    }
+
+    struct sync_read read = {.bs = bs, .offset = offset, .vector = vector};
+    bdrv_coroutine_enter(bs, coroutine_create(bdrv_preadv_entry, &read));
+    BDRV_POLL_WHILE(bs, !ct_load_acquire(&read.done));
+    return read.ret;
+}
+
+int bdrv_pread(BlockDriverState *bs, int64_t offset, int64_t bytes, void *buf)
+{
+    struct iovec iov = {buf, (size_t)bytes};
+    IOVector vector = {.iov = &iov, .niov = 1, .bytes = (size_t)bytes};
+
+    if (!is_valid_range(offset, bytes)) {
+        return -EIO;
+    }
+    return bdrv_preadv(bs, offset, &vector);
+}
+
+int coroutine_fn bdrv_co_flush(BlockDriverState *bs)
+{
+    struct tracked_request req;
+
+    in_flight_inc(bs);
+    tracked_request_begin_served(&req, "bdrv", BLOCK_OP_FLUSH, bs->node_name, 0,
+                                 0, 0);
+    /* Open for reading only: nothing of ours is on its way to the disk. */
+    tracked_request_leave(&req);
+    tracked_request_end(&req, 0);
+    in_flight_dec(bs);
+    return 0;
+}
+
+void bdrv_drain(BlockDriverState *bs)
+{
+    for (BlockDriverState *node = bs; node != NULL; node = node->file) {
+        BDRV_POLL_WHILE(node, ct_load_acquire(&node->in_flight) > 0);
+    }
+}

@@ -1,0 +1,197 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * node.c - opening and closing chains of nodes
+ *
+ * bdrv_open() makes the protocol node first (the host file), finds the format
+ * in the table of drivers, by its name or by the file's first bytes, and lets
+ * the format's driver open itself on top:
+ *
+ *   bdrv_open -> bdrv_open_common -> bdrv_open_driver -> the driver's open
+ *
+ * A node whose open fails never existed: bdrv_open_common() frees it, and the
+ * driver has left nothing behind.
+ */
+#include <errno.h>
+#include <stdarg.h>
+#include <string.h>
+
+#include "base/atomics.h"
+#include "block/driver.h"
+#include "ct/pre.h"
+
+G_DEFINE_QUARK(ct - block - error - quark, block_error)
+
+int block_error(GError **error, int err, const char *format, ...)
+{
+    va_list args;
+
+    va_start(args, format);
+    g_autofree char *text = g_strdup_vprintf(format, args);
+    va_end(args);
+    g_set_error_literal(error, BLOCK_ERROR, err, text);
+    return -err;
+}
+
+static const BlockDriver *find_format(const char *name)
+{
+    for (int i = 0; ct_drivers[i] != NULL; i++) {
+        if (ct_drivers[i]->open != NULL &&
+            strcmp(ct_drivers[i]->format_name, name) == 0) {
+            return ct_drivers[i];
+        }
+    }
+    return NULL;
+}
+
+static const BlockDriver *find_protocol(void)
+{
+    int i = 0;
+
+    while (ct_drivers[i]->file_open == NULL) {
+        i++;
+    }
+    return ct_drivers[i];
+}
+
+static const BlockDriver *probe_format(BlockDriverState *file, GError **error)
+{
+    uint8_t buf[BLOCK_PROBE_BYTES];
+    size_t bytes = (size_t)MIN(file->bytes, (int64_t)sizeof(buf));
+    const BlockDriver *best = NULL;
+    int best_score = 0;
+
+    int ret = bdrv_pread(file, 0, (int64_t)bytes, buf);
+    if (ret < 0) {
+        block_error(error, -ret, "%s", g_strerror(-ret));
+        return NULL;
+    }
+    for (int i = 0; ct_drivers[i] != NULL; i++) {
+        int score =
+            ct_drivers[i]->probe != NULL ? ct_drivers[i]->probe(buf, bytes) : 0;
+        if (score > best_score) {
+            best = ct_drivers[i];
+            best_score = score;
+        }
+    }
+    return best; /* raw takes everything */
+}
+
+static int bdrv_open_driver(BlockDriverState *bs, GError **error)
+{
+    int ret;
+
+    bs->opaque = g_malloc0(bs->drv->instance_bytes);
+    if (bs->drv->file_open != NULL) {
+        ret = bs->drv->file_open(bs, error);
+    } else {
+        ret = bs->drv->open(bs, error);
+    }
+    if (ret < 0) {
+        g_clear_pointer(&bs->opaque, g_free);
+    }
+    return ret;
+}
+
+static void free_node(BlockDriverState *bs)
+{
+    g_free(bs->opaque);
+    g_free(bs->filename);
+    g_free(bs->node_name);
+    g_free(bs->fault);
+    g_free(bs);
+}
+
+/* @file: taken on success only; NULL for a protocol */
+static BlockDriverState *bdrv_open_common(const BlockDriver *drv,
+                                          BlockDriverState *file,
+                                          const char *filename,
+                                          const char *node_name,
+                                          const BlockOptions *options,
+                                          AioContext *ctx, GError **error)
+{
+    BlockDriverState *bs = g_new0(BlockDriverState, 1);
+    g_autofree char *base = g_path_get_basename(filename);
+
+    bs->drv = drv;
+    bs->file = file;
+    bs->filename = g_strdup(filename);
+    bs->node_name = node_name != NULL
+                        ? g_strdup(node_name)
+                        : g_strdup_printf("%s:%s", drv->format_name, base);
+    bs->ctx = ctx;
+    bs->options = *options;
+    if (bdrv_open_driver(bs, error) < 0) {
+        free_node(bs);
+        return NULL;
+    }
+    bs->options = (BlockOptions){0};
+    return bs;
+}
+
+BlockDriverState *bdrv_open(const char *filename, const BlockOptions *options,
+                            AioContext *ctx, GError **error)
+{
+    const BlockDriver *drv = NULL;
+    BlockDriverState *file, *bs = NULL;
+
+    if (options->format != NULL) {
+        drv = find_format(options->format);
+        if (drv == NULL) {
+            block_error(error, EINVAL, "unknown format '%s'", options->format);
+            return NULL;
+        }
+    }
+    file = bdrv_open_common(find_protocol(), NULL, filename, NULL, options, ctx,
+                            error);
+    if (file == NULL) {
+        return NULL;
+    }
+    if (drv == NULL) {
+        drv = probe_format(file, error);
+    }
+    if (drv != NULL) {
+        bs = bdrv_open_common(drv, file, filename, options->node_name, options,
+                              ctx, error);
+    }
+    if (bs == NULL) {
+        bdrv_close(file);
+    }
+    return bs;
+}
+
+void bdrv_close(BlockDriverState *bs)
+{
+    while (bs != NULL) {
+        BlockDriverState *file = bs->file;
+
+        ct_pre("bdrv-close/drained", ct_load_acquire(&bs->in_flight) == 0);
+        if (bs->drv->close != NULL) {
+            bs->drv->close(bs);
+        }
+        free_node(bs);
+        bs = file;
+    }
+}
+
+void bdrv_set_aio_context(BlockDriverState *bs, AioContext *ctx)
+{
+    for (; bs != NULL; bs = bs->file) {
+        ct_pre("bdrv-set-aio-context/drained",
+               ct_load_acquire(&bs->in_flight) == 0);
+        bs->ctx = ctx;
+    }
+}
+
+void bdrv_fault(BlockDriverState *bs, const char *format, ...)
+{
+    char *none = NULL;
+    va_list args;
+
+    va_start(args, format);
+    char *text = g_strdup_vprintf(format, args);
+    va_end(args);
+    /* Publishes the text; pairs with the acquire in blk_fault(). */
+    if (!ct_cmpxchg(&bs->fault, &none, text)) {
+        g_free(text);
+    }
+}

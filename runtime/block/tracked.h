@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * tracked.h - requests in flight: what traces are told about them
+ *
+ * Model:    begun -> served by a coroutine (from its begin, or later) -> not
+ *           served any more -> ended.  While a coroutine serves a request,
+ *           requests that begin in it are its children; serving nests.
+ * Threads:  begin and end: any; serve and leave: the serving coroutine.
+ * Memory:   the struct is the caller's, e.g. in its frame, from begin to end;
+ *           so is @node.
+ */
+#ifndef CT_BLOCK_TRACKED_H
+#define CT_BLOCK_TRACKED_H
+
+#include "base/list.h"
+#include "block/driver.h"
+
+struct tracked_request {
+    /* immutable after begin */
+    uint64_t id;
+    uint64_t parent; /* 0: none */
+    const char *layer;
+    const char *op;
+    const char *node;
+    int64_t offset;
+    int64_t bytes;
+    int64_t since_ns;
+
+    uint64_t co;       /* atomic: id of the coroutine that serves it, 0: none */
+    uint64_t outer;    /* serving coroutine only: what it served before */
+    struct list alive; /* protected by the lock of the request's shard */
+};
+
+/**
+ * tracked_request_begin() - a request begins that a coroutine will serve later
+ * @layer: "blk" or "bdrv"; static
+ */
+void tracked_request_begin(struct tracked_request *req, const char *layer,
+                           enum block_op op, const char *node, int64_t offset,
+                           int64_t bytes, unsigned flags);
+
+/** tracked_request_begin_served() - as above; the caller's coroutine serves it
+ */
+void coroutine_fn tracked_request_begin_served(struct tracked_request *req,
+                                               const char *layer,
+                                               enum block_op op,
+                                               const char *node, int64_t offset,
+                                               int64_t bytes, unsigned flags);
+
+/** tracked_request_serve() - from now on the calling coroutine serves it */
+void coroutine_fn tracked_request_serve(struct tracked_request *req);
+
+/** tracked_request_leave() - the calling coroutine serves what it did before */
+void coroutine_fn tracked_request_leave(struct tracked_request *req);
+
+/** tracked_request_end() - it is over; nobody serves it any more */
+void tracked_request_end(struct tracked_request *req, int ret);
+
+/** tracked_request_current() - what the calling coroutine serves, 0: nothing */
+uint64_t tracked_request_current(void);
+
+/**
+ * tracked_request_adopt() - a helper's coroutine works for a request
+ * @id: what requests that begin in the calling coroutine have as parent
+ */
+void coroutine_fn tracked_request_adopt(uint64_t id);
+
+#endif

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * engine.h - ways to do I/O on a host file without blocking the loop
+ *
+ * Model:    an engine is a row of a table; a file picks one when it is opened.
+ *           Its one function does an operation from start to end, for the
+ *           calling coroutine.
+ * Threads:  coroutine, on the home thread of a context.
+ * Memory:   the operation is the caller's, in its frame.
+ * Errors:   0, or -errno.
+ */
+#ifndef CT_ENGINE_H
+#define CT_ENGINE_H
+
+#include <stdint.h>
+#include <sys/uio.h>
+
+#include "ct/coroutine.h"
+
+enum engine_op {
+    ENGINE_READ,
+};
+
+/* Immutable while the engine has it. */
+struct engine_io {
+    int fd;
+    enum engine_op op;
+    int64_t offset;
+    int64_t bytes; /* of all buffers; 0 is allowed */
+    const struct iovec *iov;
+    int niov;
+};
+
+struct engine {
+    const char *name;
+
+    /*
+     * A read fills the buffers; what lies beyond the end of the file is
+     * zeroes.
+     */
+    int coroutine_fn (*co_submit)(const struct engine_io *io);
+};
+
+/** ct_engine_find() - the engine of that name, NULL: the default; or NULL */
+const struct engine *ct_engine_find(const char *name);
+
+extern const struct engine ct_engine_threads;
+
+#endif

@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * threads.c - the engine that lets workers block: the pool of the context
+ *
+ * The operation lies in the submitting coroutine's frame, which stays until
+ * the pool has completed the work item; the worker reads it and writes the
+ * buffers, ordered by the pool's submission and completion.
+ */
+#include <errno.h>
+#include <limits.h>
+#include <stdbool.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "ct/pool.h"
+#include "engine/engine.h"
+
+/* Where a read that came back short goes on. */
+struct position {
+    const struct iovec *iov;
+    int niov;
+    size_t skip; /* bytes of iov[0] that are done */
+};
+
+static void advance(struct position *at, size_t bytes)
+{
+    bytes += at->skip;
+    while (at->niov > 0 && bytes >= at->iov->iov_len) {
+        bytes -= at->iov->iov_len;
+        at->iov++;
+        at->niov--;
+    }
+    at->skip = bytes;
+}
+
+static void fill_zeroes(struct position *at)
+{
+    while (at->niov > 0) {
+        size_t bytes = at->iov->iov_len - at->skip;
+
+        memset((char *)at->iov->iov_base + at->skip, 0, bytes);
+        advance(at, bytes);
+    }
+}
+
+/* One system call; Return: as pread(2), -errno instead of -1. */
+static ssize_t read_some(const struct engine_io *io, const struct position *at,
+                         int64_t offset)
+{
+    ssize_t got;
+
+    do {
+        if (at->skip > 0) {
+            got = pread(io->fd, (char *)at->iov->iov_base + at->skip,
+                        at->iov->iov_len - at->skip, offset);
+        } else {
+            got = preadv(io->fd, at->iov,
+                         at->niov < IOV_MAX ? at->niov : IOV_MAX, offset);
+        }
+    } while (got < 0 && errno == EINTR);
+    return got < 0 ? -errno : got;
+}
+
+/* Runs on a worker. */
+static int handle_aiocb_rw(void *opaque)
+{
+    const struct engine_io *io = opaque;
+    struct position at = {.iov = io->iov, .niov = io->niov};
+    int64_t done = 0;
+
+    advance(&at, 0); /* past empty buffers */
+    while (done < io->bytes) {
+        ssize_t got = read_some(io, &at, io->offset + done);
+        if (got < 0) {
+            return (int)got;
+        }
+        if (got == 0) {
+            fill_zeroes(&at);
+            break;
+        }
+        done += got;
+        advance(&at, (size_t)got);
+    }
+    return 0;
+}
+
+static int coroutine_fn raw_thread_pool_submit(const struct engine_io *io)
+{
+    ThreadPool *pool = aio_get_thread_pool(aio_context_current());
+    int ret = thread_pool_submit_co(pool, handle_aiocb_rw, (void *)io);
+
+    return ret;
+}
+
+const struct engine ct_engine_threads = {
+    .name = "threads",
+    .co_submit = raw_thread_pool_submit,
+};

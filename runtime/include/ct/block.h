@@ -1,0 +1,213 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * ct/block.h - disk images: open them, read them, several requests at once
+ *
+ * Model:    a *backend* (BlockBackend) is a user's handle on the root of a
+ *           chain of *nodes*: a format node (raw, qcow2) above a protocol node
+ *           (the host file).  What is asked of a backend is a *request*; it
+ *           leads to requests of the nodes below.  Images are opened for
+ *           reading only.
+ *           Each request exists as the events request_begin .. request_end,
+ *           around exactly what its caller waits for:
+ *             layer "blk"    a call of this header: from its begin to its
+ *                            return (blk_pread, blk_co_*), or to just before
+ *                            its callback (blk_aio_*)
+ *             layer "bdrv"   what a node is asked; its parent is the request
+ *                            that the asking coroutine serves
+ *           A node is named "FORMAT:FILE" (FILE without its folders), e.g.
+ *           "qcow2:disk.qcow2" above "file:disk.qcow2"; the name of the upper
+ *           one can be given.  Requests of a backend bear its root's name.
+ * Threads:  a backend has an AioContext; its callbacks and coroutines run
+ *           there.
+ *             outside coroutines: everything that waits (blk_pread ..
+ *               blk_flush, blk_drain, blk_unref); from another thread than the
+ *               context's home only while that context is run there (by an
+ *               iothread)
+ *             home thread, in a coroutine or not: blk_aio_*
+ *             coroutine in the backend's context: blk_co_*, and the calls
+ *               that wait, which then do so in that coroutine
+ *           blk_aio_* from another thread start their request there.
+ * Memory:   buffers and vectors are borrowed until the request ends.
+ * Errors:   calls return 0 or more, or -errno; opening tells a GError of
+ *           domain BLOCK_ERROR, code errno, whose text does not repeat the
+ *           file's name.  A damaged image gives -EIO at the reads that need the
+ *           damaged part, an unsupported kind of cluster -ENOTSUP, and
+ *           blk_fault() says which.
+ * Depends:  GLib, ct/aio.h.
+ */
+#ifndef CT_BLOCK_H
+#define CT_BLOCK_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/uio.h>
+
+#include <glib.h>
+
+#include "ct/aio.h"
+
+typedef struct BlockBackend BlockBackend;
+
+#define BLOCK_ERROR (block_error_quark())
+GQuark block_error_quark(void);
+
+/* A request is at most this long. */
+#define BLOCK_REQUEST_BYTES_MAX (INT32_MAX - INT32_MAX % 512)
+
+/* --- vectors of buffers --------------------------------------------------- */
+
+/*
+ * The buffers of one request, in order.  Home thread: whoever builds it; not
+ * changed while a request uses it.
+ */
+typedef struct IOVector {
+    struct iovec *iov; /* owned */
+    int niov;          /* in use */
+    int allocated;     /* room in iov */
+    size_t bytes;      /* of all buffers */
+} IOVector;
+
+/** io_vector_init() - empty; undone by io_vector_fini() */
+void io_vector_init(IOVector *vector);
+void io_vector_fini(IOVector *vector);
+
+/** io_vector_add() - one more buffer at the end; borrowed */
+void io_vector_add(IOVector *vector, void *buf, size_t bytes);
+
+/**
+ * io_vector_add_part() - the buffers of a part of another vector
+ * Pre: [io-vector/inside] the part lies inside @from.
+ */
+void io_vector_add_part(IOVector *vector, const IOVector *from, size_t offset,
+                        size_t bytes);
+
+/**
+ * io_vector_memset() - fill a part with one byte
+ * Pre: [io-vector/inside] the part lies inside @vector.
+ */
+void io_vector_memset(const IOVector *vector, size_t offset, int byte,
+                      size_t bytes);
+
+/* --- opening -------------------------------------------------------------- */
+
+typedef struct BlockOptions {
+    const char *format;    /* "raw", "qcow2"; NULL: by the file's beginning */
+    const char *node_name; /* of the root; NULL: "FORMAT:FILE" */
+    const char *engine;    /* what does the file's I/O; NULL: "threads" */
+    size_t cache_bytes;    /* of a format's tables; 0: its default */
+} BlockOptions;
+
+/**
+ * blk_new_open() - open an image for reading
+ * @filename: a file or block device
+ * @options:  NULL: all defaults
+ * @ctx:      where its requests run; the calling thread is its home
+ * @error:    set on failure
+ *
+ * A format reads its tables: outside coroutines that polls @ctx, so callbacks
+ * of others may run meanwhile.
+ * Context: home thread.
+ * Return:  the backend; NULL: not found, not readable, not of that format,
+ *          cut short, or in need of what is not supported.
+ */
+BlockBackend *blk_new_open(const char *filename, const BlockOptions *options,
+                           AioContext *ctx, GError **error);
+
+/**
+ * blk_unref() - wait for all requests (blk_drain()), then close
+ * @blk: NULL is allowed
+ */
+void blk_unref(BlockBackend *blk);
+
+/** blk_length() - bytes of the guest's disk */
+int64_t blk_length(const BlockBackend *blk);
+
+/** blk_name() - the root's node name; borrowed while @blk lives */
+const char *blk_name(const BlockBackend *blk);
+
+/** blk_format() - "raw", "qcow2"; static */
+const char *blk_format(const BlockBackend *blk);
+
+/* What a format has to say of itself. */
+typedef struct BlockInfo {
+    int64_t cluster_bytes;   /* 0: it has none */
+    int64_t vm_state_offset; /* 0: none */
+    char *specific;          /* "name: value" lines; the caller's, or NULL */
+} BlockInfo;
+
+/** blk_get_info() - fill @ret_info; g_free() its `specific` */
+void blk_get_info(const BlockBackend *blk, BlockInfo *ret_info);
+
+/**
+ * blk_fault() - what was found wrong with the image while it was read
+ *
+ * The first such fault, in one line without the file's name.  Any thread.
+ * Return: borrowed while @blk lives; NULL: none so far.
+ */
+const char *blk_fault(const BlockBackend *blk);
+
+/** blk_get_aio_context() - where its requests run; borrowed */
+AioContext *blk_get_aio_context(const BlockBackend *blk);
+
+/**
+ * blk_set_aio_context() - from now on requests run in @ctx
+ *
+ * Waits for those in flight first.
+ * Context: home thread of the present context, outside coroutines.
+ */
+void blk_set_aio_context(BlockBackend *blk, AioContext *ctx);
+
+/* --- requests --------------------------------------------------------------
+ */
+
+/**
+ * blk_pread() - read into one buffer, and wait
+ * @offset, @bytes: inside the disk, or the read fails with -EIO
+ *
+ * Outside coroutines it polls (AIO_WAIT_WHILE) until the request has ended.
+ * Return: 0; -EIO, or what the host said.
+ */
+int blk_pread(BlockBackend *blk, int64_t offset, int64_t bytes, void *buf);
+
+/** blk_preadv() - as blk_pread(), into the buffers of @vector, all of them */
+int blk_preadv(BlockBackend *blk, int64_t offset, const IOVector *vector);
+
+/** blk_co_preadv() - as blk_preadv(), in a coroutine */
+int coroutine_fn blk_co_preadv(BlockBackend *blk, int64_t offset,
+                               const IOVector *vector);
+
+/* @ret: 0, or -errno.  May start requests; called once, from a turn. */
+typedef void BlockCompletionFunc(void *opaque, int ret);
+
+/**
+ * blk_aio_preadv() - start reading; @cb is called when it has ended
+ *
+ * Runs in a coroutine of its own, entered at once, or (when called in a
+ * coroutine) as soon as that one yields.  @cb runs in the backend's context,
+ * never inside this call.
+ */
+void blk_aio_preadv(BlockBackend *blk, int64_t offset, const IOVector *vector,
+                    BlockCompletionFunc *cb, void *opaque);
+
+/**
+ * blk_flush() - have what was written on the disk, and wait
+ *
+ * An image that is open for reading only has nothing to write: a request that
+ * ends at once.  Return: 0.
+ */
+int blk_flush(BlockBackend *blk);
+int coroutine_fn blk_co_flush(BlockBackend *blk);
+void blk_aio_flush(BlockBackend *blk, BlockCompletionFunc *cb, void *opaque);
+
+/** blk_in_flight() - requests that have not ended.  Any thread. */
+unsigned blk_in_flight(const BlockBackend *blk);
+
+/**
+ * blk_drain() - wait until no request is in flight
+ *
+ * In a coroutine it yields, and requests may come while it waits; outside it
+ * polls.  A coroutine that serves one of them must not call it.
+ */
+void blk_drain(BlockBackend *blk);
+
+#endif

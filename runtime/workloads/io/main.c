@@ -1,0 +1,276 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * main.c - cotrace-io: reads disk images by script, as qemu-io does
+ *
+ * Options, and the two ways in which its context can be run:
+ *
+ *   --loop=poll   main() opens the image and runs the commands; what waits
+ *                 calls aio_poll()
+ *   --loop=glib   the context is a source of the default GMainContext; main()
+ *                 calls g_main_loop_run(), in which a bottom half opens the
+ *                 image and a coroutine runs the commands
+ *
+ * Options of qemu-io that ask for something that reading does not need are
+ * accepted; those that would change what is done are refused by name.
+ */
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "workloads/io/io.h"
+
+struct options {
+    GPtrArray *commands; /* NULL-terminated when complete; borrowed strings */
+    const char *format;
+    const char *filename;
+    bool is_glib;
+    bool is_iothread;
+};
+
+struct program {
+    struct io_session io;
+    char **commands;
+    const char *filename;
+    GMainLoop *loop;
+};
+
+static const char usage_text[] =
+    "usage: cotrace-io [options] [-c COMMAND].. [IMAGE]\n"
+    "\n"
+    "Reads a disk image as the commands say; without -c they are lines of\n"
+    "standard input.  `cotrace-io -c help` lists them.\n"
+    "\n"
+    "  -c, --cmd COMMAND    a command and its arguments; may be repeated\n"
+    "  -f, --format FORMAT  raw or qcow2; default: by the file's beginning\n"
+    "  -r, --read-only      always the case\n"
+    "      --loop=LOOP      who runs the context: poll (aio_poll, the "
+    "default)\n"
+    "                       or glib (g_main_loop_run)\n"
+    "      --iothread       run requests in a thread of their own\n"
+    "  -i, --aio MODE       threads\n"
+    "  -t, --cache MODE     writeback, writethrough or unsafe\n"
+    "  -d, --discard MODE   any: nothing is discarded\n"
+    "  -U, --force-share    always the case\n"
+    "  -h, --help           this text\n"
+    "  -V, --version\n";
+
+enum long_option {
+    OPTION_LOOP = 256,
+    OPTION_IOTHREAD,
+    OPTION_OBJECT,
+    OPTION_IMAGE_OPTS,
+};
+
+static const struct option long_options[] = {
+    {"cmd", required_argument, NULL, 'c'},
+    {"format", required_argument, NULL, 'f'},
+    {"read-only", no_argument, NULL, 'r'},
+    {"loop", required_argument, NULL, OPTION_LOOP},
+    {"iothread", no_argument, NULL, OPTION_IOTHREAD},
+    {"aio", required_argument, NULL, 'i'},
+    {"cache", required_argument, NULL, 't'},
+    {"discard", required_argument, NULL, 'd'},
+    {"force-share", no_argument, NULL, 'U'},
+    {"help", no_argument, NULL, 'h'},
+    {"version", no_argument, NULL, 'V'},
+    {"snapshot", no_argument, NULL, 's'},
+    {"nocache", no_argument, NULL, 'n'},
+    {"copy-on-read", no_argument, NULL, 'C'},
+    {"misalign", no_argument, NULL, 'm'},
+    {"native-aio", no_argument, NULL, 'k'},
+    {"trace", required_argument, NULL, 'T'},
+    {"object", required_argument, NULL, OPTION_OBJECT},
+    {"image-opts", no_argument, NULL, OPTION_IMAGE_OPTS},
+    {0},
+};
+
+static bool is_one_of(const char *word, const char *const *words)
+{
+    return g_strv_contains(words, word);
+}
+
+static bool unsupported(const char *option, const char *value)
+{
+    fprintf(stderr, "cotrace-io: %s%s%s is not supported\n", option,
+            value != NULL ? " " : "", value != NULL ? value : "");
+    return false;
+}
+
+static bool take_option(struct options *o, int letter)
+{
+    static const char *const loops[] = {"poll", "glib", NULL};
+    static const char *const aios[] = {"threads", NULL};
+    static const char *const caches[] = {"writeback", "writethrough", "unsafe",
+                                         NULL};
+
+    switch (letter) {
+    case 'c':
+        g_ptr_array_add(o->commands, optarg);
+        return true;
+    case 'f':
+        o->format = optarg;
+        return true;
+    case OPTION_LOOP:
+        o->is_glib = strcmp(optarg, "glib") == 0;
+        return is_one_of(optarg, loops) || unsupported("--loop", optarg);
+    case OPTION_IOTHREAD:
+        o->is_iothread = true;
+        return true;
+    case 'i':
+        return is_one_of(optarg, aios) || unsupported("--aio", optarg);
+    case 't':
+        return is_one_of(optarg, caches) || unsupported("--cache", optarg);
+    case 'r':
+    case 'U':
+    case 'd':
+        return true;
+    case 's':
+        return unsupported("--snapshot", NULL);
+    case 'n':
+        return unsupported("--nocache", NULL);
+    case 'C':
+        return unsupported("--copy-on-read", NULL);
+    case 'm':
+        return unsupported("--misalign", NULL);
+    case 'k':
+        return unsupported("--native-aio", NULL);
+    case 'T':
+        return unsupported("--trace", NULL);
+    case OPTION_OBJECT:
+        return unsupported("--object", NULL);
+    case OPTION_IMAGE_OPTS:
+        return unsupported("--image-opts", NULL);
+    default:
+        fputs("cotrace-io: try --help\n", stderr);
+        return false;
+    }
+}
+
+/* Return: true: go on; false: *ret_status is the program's */
+static bool parse_options(struct options *o, int argc, char **argv,
+                          enum io_status *ret_status)
+{
+    int letter;
+
+    *ret_status = IO_BAD_INPUT;
+    while ((letter = getopt_long(argc, argv, "hVc:d:f:rsnCmki:t:T:U",
+                                 long_options, NULL)) != -1) {
+        if (letter == 'h' || letter == 'V') {
+            fputs(letter == 'h' ? usage_text : "cotrace-io " CT_VERSION "\n",
+                  stdout);
+            *ret_status = IO_OK;
+            return false;
+        }
+        if (!take_option(o, letter)) {
+            return false;
+        }
+    }
+    if (argc - optind > 1) {
+        fputs("cotrace-io: more than one image\n", stderr);
+        return false;
+    }
+    o->filename = argv[optind]; /* or NULL */
+    g_ptr_array_add(o->commands, NULL);
+    return true;
+}
+
+/* --- --loop=poll -----------------------------------------------------------
+ */
+
+static void run_polling(struct program *p)
+{
+    if (p->filename == NULL || io_session_open(&p->io, p->filename)) {
+        io_script_run(&p->io, p->commands);
+    }
+}
+
+/* --- --loop=glib -----------------------------------------------------------
+ */
+
+static void coroutine_fn script_entry(void *opaque)
+{
+    struct program *p = opaque;
+
+    aio_co_reschedule_self(p->io.blk_ctx);
+    io_script_run(&p->io, p->commands);
+    aio_co_reschedule_self(p->io.ctx);
+    g_main_loop_quit(p->loop);
+}
+
+static void start_bh(void *opaque)
+{
+    struct program *p = opaque;
+
+    if (p->filename == NULL || io_session_open(&p->io, p->filename)) {
+        aio_co_enter(p->io.ctx, coroutine_create(script_entry, p));
+    } else {
+        g_main_loop_quit(p->loop);
+    }
+}
+
+static void run_main_loop(struct program *p)
+{
+    guint source = aio_context_attach(p->io.ctx, NULL);
+
+    p->loop = g_main_loop_new(NULL, FALSE);
+    aio_bh_schedule_oneshot(p->io.ctx, start_bh, p);
+    g_main_loop_run(p->loop);
+    g_main_loop_unref(p->loop);
+    g_source_remove(source);
+}
+
+/* ---------------------------------------------------------------------------
+ */
+
+static void check_output(struct program *p)
+{
+    if (fflush(stdout) != 0 || ferror(stdout)) {
+        fprintf(stderr, "cotrace-io: can't write to standard output\n");
+        p->io.status = IO_BAD_INPUT;
+    }
+}
+
+int main(int argc, char **argv)
+{
+    struct options o = {.commands = g_ptr_array_new()};
+    struct program p = {0};
+    IOThread *iothread = NULL;
+    g_autoptr(GError) error = NULL;
+
+    if (!parse_options(&o, argc, argv, &p.io.status)) {
+        goto out;
+    }
+    p.commands = (char **)o.commands->pdata;
+    p.filename = o.filename;
+    p.io =
+        (struct io_session){.options = {.format = o.format}, .status = IO_OK};
+    p.io.ctx = aio_context_new("main", &error);
+    if (p.io.ctx != NULL && o.is_iothread) {
+        iothread = iothread_new("iothread", &error);
+    }
+    if (error != NULL) {
+        fprintf(stderr, "cotrace-io: %s\n", error->message);
+        p.io.status = IO_BAD_INPUT;
+        goto out_context;
+    }
+    p.io.blk_ctx =
+        iothread != NULL ? iothread_get_aio_context(iothread) : p.io.ctx;
+
+    aio_context_set_current(p.io.ctx);
+    if (o.is_glib) {
+        run_main_loop(&p);
+    } else {
+        run_polling(&p);
+    }
+    aio_context_set_current(NULL);
+    check_output(&p);
+    if (iothread != NULL) {
+        iothread_free(iothread);
+    }
+out_context:
+    aio_context_unref(p.io.ctx);
+out:
+    g_ptr_array_free(o.commands, TRUE);
+    return p.io.status;
+}

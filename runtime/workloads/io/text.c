@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * text.c - numbers as qemu-io reads and prints them
+ *
+ * Scripts and their expected output are shared with qemu-io, so the forms are
+ * its forms to the byte, times aside; tests compare the two programs.
+ */
+#include <ctype.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "workloads/io/io.h"
+
+/* Shift of a suffix, -1: it is none */
+static int suffix_shift(char c)
+{
+    static const char suffixes[] = "BKMGTPE";
+    const char *at =
+        c != '\0' ? strchr(suffixes, toupper((unsigned char)c)) : NULL;
+
+    return at != NULL ? (int)(at - suffixes) * 10 : -1;
+}
+
+/* The point and digits at @at, as part of one; moves @at behind them. */
+static double take_fraction(const char **at)
+{
+    size_t n = 1 + strspn(*at + 1, "0123456789");
+    g_autofree char *number = g_strdup_printf("0%.*s", (int)n, *at);
+
+    *at += n;
+    return g_ascii_strtod(number, NULL);
+}
+
+/* Return: 0, -EINVAL, or -ERANGE */
+static int parse_size(const char *text, int64_t *ret_bytes)
+{
+    const char *at = text + (*text == '+');
+    bool is_hex = at[0] == '0' && (at[1] == 'x' || at[1] == 'X');
+    double fraction = 0;
+    char *end;
+
+    if (is_hex ? !isxdigit((unsigned char)at[2])
+               : !isdigit((unsigned char)at[0])) {
+        return -EINVAL;
+    }
+    errno = 0;
+    uint64_t whole = strtoull(at, &end, is_hex ? 16 : 10);
+    if (errno == ERANGE) {
+        return -ERANGE;
+    }
+    at = end;
+    if (*at == '.' && !is_hex) {
+        fraction = take_fraction(&at);
+    }
+    int shift = suffix_shift(*at);
+    if (shift >= 0) {
+        at++;
+    }
+    shift = MAX(shift, 0);
+    if (*at != '\0' || (shift == 0 && fraction > 0)) {
+        return -EINVAL;
+    }
+    if (whole > (uint64_t)INT64_MAX >> shift) {
+        return -ERANGE;
+    }
+    double unit = (double)(UINT64_C(1) << shift);
+    *ret_bytes =
+        (int64_t)((whole << shift) + (uint64_t)(fraction * unit + 0.5));
+    return *ret_bytes < 0 ? -ERANGE : 0;
+}
+
+bool io_parse_size(const char *text, int64_t *ret_bytes)
+{
+    switch (parse_size(text, ret_bytes)) {
+    case 0:
+        return true;
+    case -ERANGE:
+        printf("Parsing error: argument too large -- %s\n", text);
+        return false;
+    default:
+        printf("Parsing error: non-numeric argument, or "
+               "extraneous/unrecognized suffix -- %s\n",
+               text);
+        return false;
+    }
+}
+
+bool io_parse_pattern(const char *text, int *ret_byte)
+{
+    char *end;
+    long value = strtol(text, &end, 0);
+
+    if (end == text || *end != '\0' || value < 0 || value > UINT8_MAX) {
+        printf("%s is not a valid pattern byte\n", text);
+        return false;
+    }
+    *ret_byte = (int)value;
+    return true;
+}
+
+const char *io_format_size(char buf[IO_SIZE_CHARS], double bytes)
+{
+    static const char *const units[] = {"bytes", "KiB", "MiB", "GiB",
+                                        "TiB",   "PiB", "EiB"};
+    size_t unit = 0;
+    char number[IO_SIZE_CHARS];
+
+    while (bytes >= 1024 && unit + 1 < G_N_ELEMENTS(units)) {
+        bytes /= 1024;
+        unit++;
+    }
+    snprintf(number, sizeof(number), "%.3f", bytes);
+    char *zeroes = strstr(number, ".000");
+    if (zeroes != NULL) {
+        *zeroes = '\0';
+    }
+    snprintf(buf, IO_SIZE_CHARS, "%.20s %s", number, units[unit]);
+    return buf;
+}
+
+/* "h:mm:ss.hh" for machines; without what is zero, and "sec", for people */
+static void format_time(char buf[IO_SIZE_CHARS], int64_t ns,
+                        bool is_for_machines)
+{
+    int64_t hundredths = ns / 10000000;
+    unsigned seconds = (unsigned)(hundredths / 100);
+    unsigned rest = (unsigned)(hundredths % 100);
+    unsigned minutes = seconds / 60, hours = minutes / 60;
+
+    if (is_for_machines || hours > 0) {
+        snprintf(buf, IO_SIZE_CHARS, "%u:%02u:%02u.%02u", hours, minutes % 60,
+                 seconds % 60, rest);
+    } else if (minutes > 0) {
+        snprintf(buf, IO_SIZE_CHARS, "%02u:%02u.%02u", minutes, seconds % 60,
+                 rest);
+    } else {
+        snprintf(buf, IO_SIZE_CHARS, "%02u.%02u sec", seconds, rest);
+    }
+}
+
+void io_print_report(int64_t ns, int64_t offset, int64_t bytes,
+                     bool is_for_machines)
+{
+    double seconds = (double)MAX(ns, 1) / 1e9;
+    double per_second = 1 / seconds;
+    double bytes_per_second = (double)bytes / seconds;
+    char size[IO_SIZE_CHARS], rate[IO_SIZE_CHARS], time[IO_SIZE_CHARS];
+
+    format_time(time, ns, is_for_machines);
+    if (is_for_machines) {
+        printf("%" PRId64 ",1,%s,%.3f,%.3f\n", bytes, time, bytes_per_second,
+               per_second);
+        return;
+    }
+    printf("read %" PRId64 "/%" PRId64 " bytes at offset %" PRId64 "\n"
+           "%s, 1 ops; %s (%s/sec and %.4f ops/sec)\n",
+           bytes, bytes, offset, io_format_size(size, (double)bytes), time,
+           io_format_size(rate, bytes_per_second), per_second);
+}
+
+void io_dump(const uint8_t *buf, int64_t offset, int64_t bytes)
+{
+    for (int64_t line = 0; line < bytes; line += 16) {
+        int64_t n = MIN(16, bytes - line);
+
+        printf("%08" PRIx64 ":  ", (uint64_t)(offset + line));
+        for (int64_t i = 0; i < n; i++) {
+            printf("%02x ", buf[line + i]);
+        }
+        putchar(' ');
+        for (int64_t i = 0; i < n; i++) {
+            putchar(isalnum(buf[line + i]) ? buf[line + i] : '.');
+        }
+        putchar('\n');
+    }
+}
