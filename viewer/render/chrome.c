@@ -23,6 +23,9 @@ struct view {
     struct ct_out *out;
     struct ct_chrome chrome;
     GHashTable *pairs; /* label -> owned struct pair */
+    /* The last counter, as long as it could be told anew at its instant. */
+    struct ct_tape_record counter;
+    bool has_counter;
 };
 
 static struct view *from_consumer(struct ct_consumer *consumer)
@@ -91,6 +94,15 @@ static void on_edge(struct ct_consumer *consumer, const struct ct_edge *edge)
     }
 }
 
+static void flush_counter(struct view *view)
+{
+    if (view->has_counter) {
+        ct_spool_append(view->chrome.tape, &view->counter,
+                        sizeof(view->counter));
+        view->has_counter = false;
+    }
+}
+
 static void on_counter(struct ct_consumer *consumer,
                        const struct ct_counter *counter)
 {
@@ -126,7 +138,12 @@ static void on_counter(struct ct_consumer *consumer,
         record.id = (uint64_t)pair->busy;
         record.more = (uint64_t)pair->idle;
     }
-    ct_spool_append(view->chrome.tape, &record, sizeof(record));
+    if (view->counter.label != record.label ||
+        view->counter.at_ns != record.at_ns) {
+        flush_counter(view);
+    }
+    view->counter = record;
+    view->has_counter = true;
 }
 
 static void on_thread_name(struct ct_consumer *consumer,
@@ -241,6 +258,7 @@ static bool on_finish(struct ct_consumer *consumer,
     if (!summary || consumer->failed) {
         return true;
     }
+    flush_counter(view);
     ct_tracks_finish(&chrome->tracks, summary->end_ns - summary->origin_ns);
     return ct_chrome_write(chrome, view->out, summary, error);
 }

@@ -182,8 +182,10 @@ const char *ct_labels_thread_name(const struct ct_labels *labels, int32_t pid,
                                   int32_t tid)
 {
     uint64_t key = thread_key(pid, tid);
+    const char *name = g_hash_table_lookup(labels->threads, &key);
 
-    return g_hash_table_lookup(labels->threads, &key);
+    /* Nobody names the first one, whose number is the process's. */
+    return name ? name : tid == pid ? "main" : NULL;
 }
 
 /* --- at the end

@@ -329,7 +329,7 @@ static void table_init(struct requests *view)
     static const struct ct_column others[] = {
         {"LAYER", false, 5},
         {"OP", false, 5},
-        {"NODE", false, 8},
+        {"NODE", false, 16},
         {"OFFSET", true, 10},
         {"BYTES", true, 7},
         {"RET", true, 4},

@@ -23,6 +23,7 @@ const TYPES = { ".html": "text/html", ".js": "text/javascript",
     ".css": "text/css", ".json": "application/json",
     ".wasm": "application/wasm", ".woff2": "font/woff2" };
 const TIMEOUT_MS = 60000;
+const PICTURES = Number(process.env.COTRACE_N_PICTURES || 4);
 
 // The site and the profile, for this process only.
 function serve() {
@@ -57,11 +58,11 @@ function frames(page) {
 }
 
 // Goes to the first profile, then from one to the next; calls `each` there.
-async function walk(page, names, each) {
+async function walk(page, names, most, each) {
     for (let i = 0; i < names.length; i++) {
         await page.keyboard.press("p");
     }
-    for (const name of names) {
+    for (const name of names.slice(0, most)) {
         await page.waitForFunction((wanted) =>
             document.body.innerText.includes(`${wanted} (`), name,
         { timeout: TIMEOUT_MS });
@@ -77,11 +78,11 @@ async function look(page, origin, told) {
     told.profiles = await profiles(page);
     await page.keyboard.press("3");
     await page.waitForSelector("text=Symbol Name", { timeout: TIMEOUT_MS });
-    await walk(page, told.profiles, async (name) => {
+    await walk(page, told.profiles, Infinity, async (name) => {
         told.frames[name] = await frames(page);
     });
     await page.keyboard.press("1");
-    await walk(page, told.profiles.slice(0, 20), async (name) => {
+    await walk(page, told.profiles, PICTURES, async (name) => {
         const number = told.profiles.indexOf(name) + 1;
         await page.screenshot({ path: `${pictures}-${number}.png` });
         told.pictures.push(`${pictures}-${number}.png`);
