@@ -154,10 +154,12 @@ bool ct_out_flush(struct ct_out *out)
         ssize_t n =
             write(out->fd, out->buffer + written, out->used_bytes - written);
 
-        if (n > 0) {
-            written += (size_t)n;
-        } else if (n < 0 && errno != EINTR) {
+        /* EINTR too: only a signal that ends us has a handler, and a write
+         * to somebody who does not read must not outlast it. */
+        if (n < 0) {
             out->error = errno;
+        } else {
+            written += (size_t)n;
         }
     }
     out->used_bytes = 0;
