@@ -194,16 +194,6 @@ static AioBH *bh_dequeue(AioContext *ctx, unsigned *ret_flags)
     return bh;
 }
 
-static void bh_call(AioContext *ctx, AioBH *bh)
-{
-    uint64_t id = bh->id;
-
-    ct_emit_bh_run_begin(id, ctx->id, bh->name, bh->cb);
-    bh->cb(bh->opaque);
-    /* It may be gone. */
-    ct_emit_bh_run_end(id, ctx->id);
-}
-
 bool aio_bh_poll(AioContext *ctx)
 {
     bool progress = false;
@@ -213,8 +203,13 @@ bool aio_bh_poll(AioContext *ctx)
     bh_take(ctx);
     while ((bh = bh_dequeue(ctx, &flags)) != NULL) {
         if (!(flags & BH_DELETED) && (flags & (BH_SCHEDULED | BH_IDLE))) {
+            uint64_t id = bh->id;
+
             progress |= (flags & BH_SCHEDULED) != 0;
-            bh_call(ctx, bh);
+            ct_emit_bh_run_begin(id, ctx->id, bh->name, bh->cb);
+            bh->cb(bh->opaque);
+            /* It may be gone, unless it is a one-shot. */
+            ct_emit_bh_run_end(id, ctx->id);
         }
         if (flags & (BH_DELETED | BH_ONESHOT)) {
             bh_free(bh, flags);
