@@ -14,6 +14,8 @@
 
 #include "workloads/io/io.h"
 
+#define DUMP_BYTES 16 /* a line */
+
 /* Shift of a suffix, -1: it is none */
 static int suffix_shift(char c)
 {
@@ -163,17 +165,21 @@ void io_print_report(int64_t ns, int64_t offset, int64_t bytes,
 
 void io_dump(const uint8_t *buf, int64_t offset, int64_t bytes)
 {
-    for (int64_t line = 0; line < bytes; line += 16) {
-        int64_t n = MIN(16, bytes - line);
+    static const char digits[] = "0123456789abcdef";
 
-        printf("%08" PRIx64 ":  ", (uint64_t)(offset + line));
-        for (int64_t i = 0; i < n; i++) {
-            printf("%02x ", buf[line + i]);
+    for (int64_t line = 0; line < bytes; line += DUMP_BYTES) {
+        size_t n = (size_t)MIN(DUMP_BYTES, bytes - line);
+        char hex[3 * DUMP_BYTES + 1], text[DUMP_BYTES + 1];
+
+        for (size_t i = 0; i < n; i++) {
+            uint8_t byte = buf[(size_t)line + i];
+            hex[3 * i] = digits[byte >> 4];
+            hex[3 * i + 1] = digits[byte & 15];
+            hex[3 * i + 2] = ' ';
+            text[i] = isalnum(byte) ? (char)byte : '.';
         }
-        putchar(' ');
-        for (int64_t i = 0; i < n; i++) {
-            putchar(isalnum(buf[line + i]) ? buf[line + i] : '.');
-        }
-        putchar('\n');
+        hex[3 * n] = '\0';
+        text[n] = '\0';
+        printf("%08" PRIx64 ":  %s %s\n", (uint64_t)(offset + line), hex, text);
     }
 }

@@ -27,11 +27,25 @@ USAGE = re.compile(r"^(read|readv|aio_read|open) .*-- .*$")
 def normal(text, name):
     lines = []
     for line in text.splitlines():
-        line = REPORT.sub("; TIME", line)
-        line = MACHINE.sub(r"\1,TIME", line)
-        line = USAGE.sub(r"usage of \1", line)
+        if "ops/sec" in line:
+            line = REPORT.sub("; TIME", line)
+        elif "," in line:
+            line = MACHINE.sub(r"\1,TIME", line)
+        if " -- " in line:
+            line = USAGE.sub(r"usage of \1", line)
         lines.append(line.replace(name + "> ", "PROMPT "))
     return lines
+
+
+def reports(lines):
+    """The two lines of each report together, in any order of reports."""
+    groups = []
+    for line in lines:
+        if groups and "TIME" in line:
+            groups[-1].append(line)
+        else:
+            groups.append([line])
+    return sorted(groups)
 
 
 def qemu_io(*words, **more):
@@ -88,6 +102,11 @@ IMAGES = [
 ]
 
 
+def dump(done):
+    """What was printed before the report."""
+    return done.stdout.rsplit(b"\n", 3)[0]
+
+
 def check_same_data(tmp, options, size, writes):
     path = make(tmp, options, size, writes)
     same(path, ["read -v 0 9000", "read -v 40000 300", "read -v 98k 5000",
@@ -99,13 +118,12 @@ def check_same_data(tmp, options, size, writes):
     same(path, [f"read -v {offset} {length}" for offset, length in places])
     raw = path + ".raw"
     story.run("qemu-img", "convert", "-O", "raw", path, raw)
-    whole = os.path.getsize(raw)
-    theirs = cotrace_io("-f", "raw", "-c", f"read -v 0 {whole}", raw).out
-    for way in WAYS:
-        ours = cotrace_io(*way, "-f", "qcow2", "-c", f"read -v 0 {whole}",
-                          path).out
-        tap.equal(normal(ours, "") == normal(theirs, ""), True,
-                  f"{way}: all of {options} {size}")
+    whole = f"read -v 0 {os.path.getsize(raw)}"
+    want = dump(cotrace_io("-f", "raw", "-c", whole, raw))
+    for way in WAYS[:2]:
+        got = dump(cotrace_io(*way, "-f", "qcow2", "-c", whole, path))
+        if got != want:
+            raise AssertionError(f"{way}: not the same bytes")
 
 
 for _options, _size, _writes in IMAGES:
@@ -187,7 +205,10 @@ NUMBERS = [
 def _(tmp):
     path = make(tmp, "", "4M", MIXED)
     for command in COMMANDS:
-        same(path, [command], ways=WAYS[:2])
+        same(path, [command], ways=WAYS[:1])
+    rest = [command for command in COMMANDS
+            if not command.startswith(("q", "c"))]
+    same(path, rest, ways=WAYS[1:], order=reports)
 
 
 @tap.case("numbers are read as qemu-io reads them")
@@ -235,7 +256,7 @@ def _(tmp):
     path = make(tmp, "", "4M", MIXED)
     texts = ["read 0 512\nlength\n\n  read 0 1k\nbad\nquit\nlength\n",
              "read 0 512", "read 0 512\nread 9M 1\n", "", "\n\n",
-             "read 0 512\n" * 2000,
+             "read 0 512\n" * 500,
              "aio_read -q 0 1M\naio_flush\nsleep 1\nread 0 1\n"]
     for text in texts:
         file = os.path.join(tmp, "script")
@@ -258,17 +279,6 @@ def _(tmp):
 
 
 # --- several at once --------------------------------------------------------
-
-def reports(lines):
-    """The two lines of each report together, in any order of reports."""
-    groups = []
-    for line in lines:
-        if groups and "TIME" in line:
-            groups[-1].append(line)
-        else:
-            groups.append([line])
-    return sorted(groups)
-
 
 @tap.case("many aio_reads: the same reports, in whatever order")
 def _(tmp):

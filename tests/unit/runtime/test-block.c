@@ -27,11 +27,17 @@ static BlockBackend *open_image(struct loop *loop, const struct image *image,
 static void expect_data(const struct image *image, const uint8_t *data,
                         uint64_t offset, uint64_t bytes)
 {
-    for (uint64_t i = 0; i < bytes; i++) {
-        if (data[i] != image_expected(image, offset + i)) {
-            g_error("guest offset %" G_GUINT64_FORMAT ": %#x, not %#x",
-                    offset + i, data[i], image_expected(image, offset + i));
-        }
+    g_autofree uint8_t *expected = g_malloc(image->cluster_bytes);
+
+    while (bytes > 0) {
+        uint64_t rest = image->cluster_bytes - offset % image->cluster_bytes;
+        uint64_t n = MIN(bytes, rest);
+
+        memset(expected, image_expected(image, offset), n);
+        g_assert_cmpmem(data, n, expected, n);
+        data += n;
+        offset += n;
+        bytes -= n;
     }
 }
 
@@ -89,10 +95,10 @@ static void check_image(struct loop *loop, const struct image *image,
     g_assert_cmpint(blk_length(blk), ==, (int64_t)image->size);
     g_assert_cmpstr(blk_format(blk), ==, "qcow2");
     expect_read(blk, image, 0, image->size);
-    for (int i = 0; i < 40; i++) {
+    for (int i = 0; i < 20; i++) {
         uint64_t offset = g_rand_int(rand) % image->size;
         uint64_t bytes = g_rand_int(rand) % (image->size - offset + 1);
-        expect_read(blk, image, offset, bytes % (4 * image->cluster_bytes));
+        expect_read(blk, image, offset, bytes % (2 * image->cluster_bytes));
     }
     g_assert_null(blk_fault(blk));
     blk_unref(blk);
