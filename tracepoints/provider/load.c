@@ -21,6 +21,8 @@
 #include <sys/auxv.h>
 #include <unistd.h>
 
+#include "ct/retell.h"
+
 #include "load.h"
 
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
@@ -61,11 +63,23 @@ static const char *provider_path(void)
     return lies_in(CT_BUILD_ROOT) ? CT_PROVIDER_BUILT : CT_PROVIDER_INSTALLED;
 }
 
+static void (*tell_files)(void); /* immutable after ct_provider_load() */
+
+static void tell(uint64_t telling)
+{
+    tell_files();
+}
+
 void ct_provider_load(void)
 {
+    static struct ct_teller teller = {.tell = tell};
     const char *path = provider_path();
+    void *provider = path ? dlopen(path, RTLD_NOW | RTLD_LOCAL) : NULL;
 
-    if (path) {
-        dlopen(path, RTLD_NOW | RTLD_LOCAL);
+    if (provider) {
+        tell_files = (void (*)(void))dlsym(provider, "ct_provider_tell_files");
+    }
+    if (tell_files) {
+        ct_retell_register(&teller);
     }
 }

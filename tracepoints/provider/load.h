@@ -13,4 +13,10 @@
  */
 __attribute__((visibility("hidden"))) void ct_provider_load(void);
 
+/**
+ * ct_provider_tell_files() - tell LTTng of files that were loaded or unloaded
+ * since the last time; defined in the provider
+ */
+void ct_provider_tell_files(void);
+
 #endif

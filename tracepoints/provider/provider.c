@@ -4,6 +4,58 @@
  *
  * Loaded by the traced program if it is there, so that the program itself
  * needs no LTTng; absent, tracing is off.
+ *
+ * LTTng-UST has to be told of forks and of files that are loaded later.  Its
+ * own helpers for that (liblttng-ust-fork, -dl) must be preloaded, into every
+ * process below the program, and bring LTTng's threads into those that do not
+ * trace at all: what needs to be alone in its process then fails, as unshare()
+ * of a user namespace and changes of credentials do.  Here only processes with
+ * this provider are concerned.
+ *
+ * - fork: handlers that stop LTTng's threads around it and let the child
+ *   register under its own pid, before fork() returns there.
+ * - files: looked at whenever the live state is told, and at the end.
  */
 #define LTTNG_UST_TRACEPOINT_CREATE_PROBES
 #include "probes.h"
+
+#include <lttng/ust-fork.h>
+#include <pthread.h>
+#include <signal.h>
+
+#include "load.h"
+
+/* liblttng-ust exports it for its own helper; no header declares it. */
+extern void lttng_ust_dl_update(void *ip);
+
+static __thread sigset_t mask_before_fork; /* of the thread that forks */
+
+static void before_fork(void)
+{
+    lttng_ust_before_fork(&mask_before_fork);
+}
+
+static void after_fork_parent(void)
+{
+    lttng_ust_after_fork_parent(&mask_before_fork);
+}
+
+static void after_fork_child(void)
+{
+    lttng_ust_after_fork_child(&mask_before_fork);
+}
+
+__attribute__((visibility("default"))) void ct_provider_tell_files(void)
+{
+    lttng_ust_dl_update(__builtin_return_address(0));
+}
+
+__attribute__((constructor)) static void begin(void)
+{
+    (void)pthread_atfork(before_fork, after_fork_parent, after_fork_child);
+}
+
+__attribute__((destructor)) static void end(void)
+{
+    ct_provider_tell_files();
+}

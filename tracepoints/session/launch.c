@@ -7,22 +7,18 @@
  * - LTTNG_HOME: LTTng-UST looks for the daemon's socket there.
  * - LTTNG_UST_REGISTER_TIMEOUT: main() waits until the session is known, else
  *   the first events would be missing.
- * - LD_PRELOAD: liblttng-ust-dl records libraries that are loaded later,
- *   liblttng-ust-fork registers a forked child under its own pid.  They come
- *   after what the user preloads, and only if they are there: the loader
- *   complains about a missing one in every process.
- * - ASAN_OPTIONS: AddressSanitizer refuses to run behind a preloaded library
- *   unless told that it is on purpose.
+ * - COTRACE_PROVIDER: the provider that belongs to this recorder.
+ * Nothing is preloaded: that would bring LTTng, with its threads, into every
+ * process below the program.  The provider takes care of forks and of libraries
+ * that are loaded later.
  *
  * The program gets SIGTERM if the recorder dies: what it was started for is
  * over, and nobody would pass on a Ctrl-C any more.
  */
 #include "launch.h"
 
-#include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <lttng/lttng.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
@@ -31,11 +27,6 @@
 #include <unistd.h>
 
 #define REGISTER_TIMEOUT_MS "10000"
-
-static const char *const helpers[] = {
-    "liblttng-ust-dl.so.1",
-    "liblttng-ust-fork.so.1",
-};
 
 static char *refuse(const char *name, int reason, GError **error)
 {
@@ -89,43 +80,10 @@ char *ct_launch_find(const char *name, GError **error)
 
 /* --- environment ---------------------------------------------------------- */
 
-/* The helpers lie beside liblttng-ctl; looking them up by dlopen would trace
- * the recorder itself. */
-static char *library_folder(void)
-{
-    Dl_info info;
-
-    if (!dladdr((void *)lttng_strerror, &info) || !info.dli_fname) {
-        return NULL;
-    }
-    g_autofree char *path = realpath(info.dli_fname, NULL);
-    return path ? g_path_get_dirname(path) : NULL;
-}
-
-static char **append(char **environment, const char *name, const char *value,
-                     const char *separator)
-{
-    const char *old = g_environ_getenv(environment, name);
-    g_autofree char *all = old && *old
-                               ? g_strconcat(old, separator, value, NULL)
-                               : g_strdup(value);
-
-    return g_environ_setenv(environment, name, all, TRUE);
-}
-
 char **ct_launch_environment(const char *home, const char *provider)
 {
     char **environment = g_get_environ();
-    g_autofree char *folder = library_folder();
 
-    for (size_t i = 0; folder && i < G_N_ELEMENTS(helpers); i++) {
-        g_autofree char *path = g_build_filename(folder, helpers[i], NULL);
-        if (!access(path, R_OK) && !strpbrk(path, " :")) {
-            environment = append(environment, "LD_PRELOAD", path, ":");
-        }
-    }
-    environment =
-        append(environment, "ASAN_OPTIONS", "verify_asan_link_order=0", ":");
     environment = g_environ_setenv(environment, "LTTNG_UST_REGISTER_TIMEOUT",
                                    REGISTER_TIMEOUT_MS, TRUE);
     if (home) {
