@@ -111,6 +111,28 @@ static bool is_short(const char *folder)
            sizeof(address.sun_path);
 }
 
+/* Children of root's program that gave up root must reach the socket. */
+static bool is_reachable(const char *folder)
+{
+    struct stat status;
+    g_autofree char *resolved = realpath(folder, NULL);
+
+    if (geteuid() != 0) {
+        return true;
+    }
+    for (char *at = resolved; at && *at;) {
+        if (stat(at, &status) || !(status.st_mode & S_IXOTH)) {
+            return false;
+        }
+        char *slash = strrchr(at, '/');
+        if (slash == at) {
+            return true;
+        }
+        *slash = '\0';
+    }
+    return false;
+}
+
 char *ct_place_home(GError **error)
 {
     const char *const folders[] = {getenv("XDG_RUNTIME_DIR"), getenv("TMPDIR"),
@@ -119,7 +141,8 @@ char *ct_place_home(GError **error)
     const char *last = "/tmp";
 
     for (size_t i = 0; i < G_N_ELEMENTS(folders); i++) {
-        if (!folders[i] || folders[i][0] != '/' || !is_short(folders[i])) {
+        if (!folders[i] || folders[i][0] != '/' || !is_short(folders[i]) ||
+            !is_reachable(folders[i])) {
             continue;
         }
         char *home = g_strconcat(folders[i], HOME_TEMPLATE, NULL);

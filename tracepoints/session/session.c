@@ -23,12 +23,15 @@
 #include "ct/session.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/signalfd.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+#include "ct/pre.h"
 
 #include "count.h"
 #include "daemon.h"
@@ -80,6 +83,30 @@ static const int passed_on[] = {SIGINT,  SIGTERM, SIGHUP,
 static void fail(GError **error, enum ct_session_error code, const char *reason)
 {
     g_set_error_literal(error, CT_SESSION_ERROR, (int)code, reason);
+}
+
+/*
+ * A standard stream that is closed would be the next descriptor to be made, and
+ * be taken for the stream by a helper.  Closed again at exec, so the program
+ * finds it closed as it was.
+ */
+static void occupy_standard_streams(bool ret_occupied[STDERR_FILENO + 1])
+{
+    for (int i = 0; i <= STDERR_FILENO; i++) {
+        ret_occupied[i] = false;
+        if (fcntl(i, F_GETFD) < 0) { /* the lowest free one is i */
+            ret_occupied[i] = open("/dev/null", O_RDWR | O_CLOEXEC) == i;
+        }
+    }
+}
+
+static void free_standard_streams(const bool occupied[STDERR_FILENO + 1])
+{
+    for (int i = 0; i <= STDERR_FILENO; i++) {
+        if (occupied[i]) {
+            (void)close(i);
+        }
+    }
 }
 
 /* --- signals -------------------------------------------------------------- */
@@ -420,7 +447,11 @@ bool ct_session_record(const struct ct_session_config *config,
                        struct ct_session_result *ret_result, GError **error)
 {
     struct recording recording = {.config = config, .status = NO_STATUS};
+    bool occupied[STDERR_FILENO + 1];
 
+    ct_pre("session-record/argv", config->argv && config->argv[0]);
+    ct_pre("session-record/output", config->output);
+    occupy_standard_streams(occupied);
     take_signals(&recording);
     bool done = record(&recording, ret_result, error);
     if (recording.kept) {
@@ -430,6 +461,7 @@ bool ct_session_record(const struct ct_session_config *config,
         ct_place_abandon(recording.output, recording.made);
     }
     give_signals_back(&recording);
+    free_standard_streams(occupied);
     g_free(recording.program);
     g_free(recording.daemon);
     g_free(recording.output);

@@ -10,6 +10,9 @@
  *                            SIGINT and the like: "got SIGNAL", exit 4
  *   busy fork N MARK         N events here with MARK, N in a forked child with
  *                            MARK + 1, then "emitted N"
+ *   busy forks N             forks N children, one after the other, while two
+ *                            threads emit (marks 1 and 2); child i emits ten
+ *                            events with MARK 100 + i
  *   busy late LIBRARY        opens a library, then one event
  *
  * Event i of a process has ctx = MARK << 32 | i, i from 1.
@@ -24,6 +27,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "ct/emit.h"
@@ -127,6 +131,48 @@ static int fork_and_emit(uint64_t count, uint64_t mark)
     return 0;
 }
 
+/* Slow enough for the trace to stay small. */
+static void *emit_now_and_then(void *data)
+{
+    const struct timespec pause = {.tv_nsec = 20000};
+    uint64_t mark = (uint64_t)(uintptr_t)data;
+    uint64_t i = 0;
+
+    atomic_fetch_add(&emitting, 1);
+    while (!atomic_load_explicit(&stopping, memory_order_relaxed)) {
+        ct_emit_aio_notify(mark << 32 | ++i);
+        nanosleep(&pause, NULL);
+    }
+    return NULL;
+}
+
+static int fork_among_threads(uint64_t n)
+{
+    pthread_t threads[2];
+    int failed = 0;
+
+    for (uintptr_t i = 0; i < 2; i++) {
+        pthread_create(&threads[i], NULL, emit_now_and_then, (void *)(i + 1));
+    }
+    while (atomic_load(&emitting) < 2) {
+    }
+    for (uint64_t i = 0; i < n; i++) {
+        int status = -1;
+        pid_t pid = fork();
+        if (pid == 0) {
+            emit(100 + i, 10);
+            _exit(0);
+        }
+        waitpid(pid, &status, 0);
+        failed |= status;
+    }
+    atomic_store(&stopping, true);
+    for (int i = 0; i < 2; i++) {
+        pthread_join(threads[i], NULL);
+    }
+    return failed != 0;
+}
+
 int main(int argc, char **argv)
 {
     const char *what = argc > 1 ? argv[1] : "";
@@ -146,6 +192,9 @@ int main(int argc, char **argv)
     }
     if (!strcmp(what, "fork")) {
         return fork_and_emit(first, second);
+    }
+    if (!strcmp(what, "forks")) {
+        return fork_among_threads(first);
     }
     if (!strcmp(what, "late") && argc > 2) {
         void *library = dlopen(argv[2], RTLD_NOW);

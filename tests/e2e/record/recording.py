@@ -59,7 +59,8 @@ class Place:
         self.run_dir = os.path.join(tmp, "r")
         self.home = os.path.join(tmp, "home")
         for folder in (self.run_dir, self.home):
-            os.mkdir(folder, 0o700)
+            os.mkdir(folder)
+            os.chmod(folder, 0o711 if self.root else 0o700)
             self._give(folder)
         self._give(tmp)
         self.marker = f"COTRACE_TEST={uuid.uuid4()}"

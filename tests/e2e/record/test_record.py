@@ -3,10 +3,12 @@
 """cotrace record in ordinary use, and with bad input."""
 import os
 import re
+import signal
 import subprocess
 import sys
 
-from recording import each_user, one_line, same_events, tap
+from recording import (PATIENCE, ROOT, Place, each_user, line, one_line,
+                       same_events, tap)
 
 
 @each_user("a recording holds every event, in order, and says how many")
@@ -40,6 +42,28 @@ def _(place):
     events = place.events("shell")
     same_events(events[:10], 5, 10, "a shell's first child")
     same_events(events[10:], 6, 10, "a shell's second child")
+
+
+@each_user("forks while other threads emit: every child is recorded whole")
+def _(place):
+    place.run(place.busy, "forks", 20)
+    events = [(pid, ctx) for pid, ctx in place.events() if ctx >> 32 >= 100]
+    tap.equal(len({pid for pid, _ in events}), 20, "children")
+    for i in range(20):
+        same_events([event for event in events if event[1] >> 32 == 100 + i],
+                    100 + i, 10, f"child {i}")
+
+
+@each_user("a program that must be alone in its process can be recorded")
+def _(place):
+    # A user namespace can only be made by a process with one thread.
+    alone = ["unshare", "-U", "true"]
+    status = subprocess.run([*place.become(), *alone],
+                            stderr=subprocess.DEVNULL).returncode
+    place.run(*alone, status=status)
+    place.run("sh", "-c", f"{place.busy} count 10 1; exec unshare -U true",
+              status=status, output="both")
+    tap.equal(len(place.events("both")), 10, "events")
 
 
 @each_user("only events that match --events are recorded, and what they need")
@@ -100,6 +124,42 @@ def _(place):
         place.run("sh", "-c", f"kill -{name} $$", status=128 + number,
                   output=name)
         tap.equal(place.note(name)["exit_status"], 128 + number, "note")
+
+
+@each_user("a closed standard stream stays closed")
+def _(place):
+    shell = ["sh", "-c", 'exec "$@" <&- >&- 2>&-', "sh"]
+    place.run("sh", "-c", f"{place.busy} count 5 1; for i in 0 1 2; do "
+              f"test -e /proc/$$/fd/$i && : > {place.path('home')}/$i; done; "
+              "exit 6", before=shell, status=6)
+    tap.equal(os.listdir(place.home), [], "open in the program")
+    tap.equal((place.note()["complete"], len(place.events())), (True, 5),
+              "the trace")
+
+
+@each_user("a directory's name may hold any character")
+def _(place):
+    for i, name in enumerate(("a:b@c", "100%25 ,{x}", "\u00e4\u20ac*?[]",
+                              "-dash", "..dots")):
+        place.run(place.busy, "count", 3, i, output=name)
+        same_events(place.events(name), i, 3, name)
+
+
+@each_user("the program's end is the end, whatever it leaves running")
+def _(place):
+    process = place.start("sh", "-c", f"{place.busy} wait 1 & read x",
+                          stdin=subprocess.PIPE)
+    line(process, "ready")
+    busy = place.pid_of("busy")
+    process.stdin.close()
+    tap.equal(process.wait(PATIENCE), 1, "read at the end of file")
+    tap.equal(list(place.processes()), [busy], "left by the program")
+    os.kill(busy, signal.SIGTERM)
+    process.stdin = None
+    done = place.end(process, status=1)
+    tap.equal(done.out, "got 15\n", "the child")
+    tap.equal((place.note()["complete"], len(place.events())), (True, 1),
+              "the trace")
 
 
 @each_user("without -o: a fresh directory, named for program and time")
@@ -224,6 +284,17 @@ def _(place):
     os.chmod(place.path("fake"), 0o755)
     refused(place, "true", env={"LTTNG_SESSIOND_PATH": place.path("fake")},
             words=["lttng-sessiond does not start: something is wrong"])
+
+
+if ROOT:
+    @tap.case("root's child that gives up root is recorded")
+    def _(tmp):
+        place = Place(tmp, "root")
+        place.run("setpriv", "--reuid=65534", "--regid=65534",
+                  "--clear-groups", place.busy, "count", 100, 9)
+        same_events(place.events(), 9, 100)
+        tap.equal(os.listdir(place.path("trace/ust/uid")).count("65534"), 1,
+                  "its own folder")
 
 
 if __name__ == "__main__":

@@ -91,7 +91,7 @@ static void test_home(void)
     g_autofree char *long_path = g_strdup_printf("%s/%0100d", folder, 0);
     const char *const places[] = {folder, long_path, "relative", "/no/such"};
 
-    tap_check(!g_mkdir(long_path, 0755));
+    tap_check(!g_mkdir(long_path, 0755) && !g_chmod(folder, 0755));
     for (size_t i = 0; i < G_N_ELEMENTS(places); i++) {
         g_setenv("XDG_RUNTIME_DIR", places[i], TRUE);
         g_autofree char *home = ct_place_home(NULL);
@@ -122,7 +122,7 @@ static void test_remove(void)
     ct_place_remove(tree); /* nothing to do */
 }
 
-/* --- the note ---------------------------------------------------------------
+/* --- the note --------------------------------------------------------------
  */
 
 static char *arguments[] = {(char *)"a \"b\"\\\n", (char *)"\x01\xff", NULL};
@@ -176,7 +176,7 @@ static void test_note_unwritable(void)
     tap_equal(ct_note_write("/does/not/exist", &note), -ENOENT);
 }
 
-/* --- /dev/shm ---------------------------------------------------------------
+/* --- /dev/shm --------------------------------------------------------------
  */
 
 #define PAGE "lttng-ust-wait-8"

@@ -64,6 +64,7 @@ struct ct_session_result {
  * progress, at most 5 s after the program's end with complete == false.
  * If this process is killed, the program gets SIGTERM, and the helpers end the
  * daemons.  @output gets a note about the recording, see docs/RECORDING.md.
+ * Pre:    [session-record/argv] a program; [session-record/output] a name.
  * Return: true; false with @error set if the program was not started or could
  * not be recorded at all (then @output is not left behind).
  */
