@@ -19,6 +19,10 @@
 /* Holes that are kept until the first event; the rest is only counted. */
 #define EARLY_MAX 1024
 
+/* Gaps that are open at once, each of another stream; more are not told one by
+ * one (all that is in them is uncertain in any case). */
+#define GAPS_MAX 4096
+
 struct ct_pass {
     struct ct_consumer *const *consumers;
     struct ct_decoder *decoder;
@@ -27,9 +31,11 @@ struct ct_pass {
     struct ct_stacks *stacks;
     struct ct_images *images;
     struct ct_summary summary;
-    uint64_t ours; /* events of provider cotrace */
-    bool begun;    /* the origin is known */
-    GArray *early; /* struct ct_record: holes before the first event */
+    uint64_t ours;       /* events of provider cotrace */
+    bool begun;          /* the origin is known */
+    GArray *early;       /* struct ct_record: holes before the first event */
+    GArray *gaps;        /* struct ct_gap: that have not ended yet */
+    int64_t gaps_due_ns; /* when the first of them ends */
 };
 
 struct ct_pass *ct_pass_new(struct ct_consumer *const consumers[])
@@ -48,6 +54,8 @@ struct ct_pass *ct_pass_new(struct ct_consumer *const consumers[])
     pass->images = ct_images_new();
     pass->summary.discarded_known = true;
     pass->early = g_array_new(FALSE, FALSE, sizeof(struct ct_record));
+    pass->gaps = g_array_new(FALSE, FALSE, sizeof(struct ct_gap));
+    pass->gaps_due_ns = INT64_MAX;
     return pass;
 }
 
@@ -56,6 +64,7 @@ void ct_pass_free(struct ct_pass *pass)
     if (!pass) {
         return;
     }
+    g_array_unref(pass->gaps);
     g_array_unref(pass->early);
     ct_images_free(pass->images);
     ct_stacks_free(pass->stacks);
@@ -84,6 +93,36 @@ void ct_pass_set_warning(struct ct_pass *pass,
         }                                                          \
     } while (0)
 
+/* A gap is known at its beginning; consumers are told of it at its end. */
+static void keep_gap(struct ct_pass *pass, const struct ct_gap *gap)
+{
+    if (pass->gaps->len < GAPS_MAX) {
+        g_array_append_val(pass->gaps, *gap);
+        pass->gaps_due_ns = MIN(pass->gaps_due_ns, gap->to_ns);
+    }
+}
+
+/* @at_end: those that go on to the trace's end end there. */
+static void tell_gaps(struct ct_pass *pass, bool at_end)
+{
+    int64_t now_ns = pass->summary.end_ns;
+    unsigned kept = 0;
+
+    pass->gaps_due_ns = INT64_MAX;
+    for (unsigned i = 0; i < pass->gaps->len; i++) {
+        struct ct_gap gap = g_array_index(pass->gaps, struct ct_gap, i);
+
+        if (gap.to_ns <= now_ns || at_end) {
+            gap.to_ns = MIN(gap.to_ns, now_ns);
+            TELL(pass, gap, &gap);
+        } else {
+            pass->gaps_due_ns = MIN(pass->gaps_due_ns, gap.to_ns);
+            g_array_index(pass->gaps, struct ct_gap, kept++) = gap;
+        }
+    }
+    g_array_set_size(pass->gaps, kept);
+}
+
 static void hand_on(struct ct_pass *pass, const struct ct_change *change)
 {
     struct ct_account_result result;
@@ -111,7 +150,7 @@ static void hand_on(struct ct_pass *pass, const struct ct_change *change)
         TELL(pass, own_stack, &change->own_stack);
         break;
     case CT_CHANGE_GAP:
-        TELL(pass, gap, &change->gap);
+        keep_gap(pass, &change->gap);
         break;
     default:
         result = ct_account_take(pass->account, change);
@@ -172,6 +211,9 @@ static void take_record(struct ct_pass *pass, const struct ct_record *record)
     unsigned n;
 
     pass->summary.end_ns = MAX(pass->summary.end_ns, record->when_ns);
+    if (G_UNLIKELY(pass->summary.end_ns > pass->gaps_due_ns)) {
+        tell_gaps(pass, false);
+    }
     n = ct_decode(pass->decoder, record, steps);
     for (unsigned i = 0; i < n; i++) {
         steps[i].when_ns = pass->summary.end_ns;
@@ -239,6 +281,7 @@ bool ct_pass_finish(struct ct_pass *pass, bool complete, GError **error)
             hand_on(pass, &changes.v[i]);
         }
     } while (changes.n > 0);
+    tell_gaps(pass, true);
 
     summary->complete = complete;
     summary->clock = summary->clock ? summary->clock : "none";

@@ -132,6 +132,7 @@ static void take_packet(const struct ct_view_trace *trace,
     if (file->packets == 0) {
         file->stream = ct_stream_name(layout->has_uuid ? layout->uuid : NULL,
                                       packet->stream_id, packet->instance_id);
+        file->head_clock = packet->begin;
         /* A later packet would count what was lost before it, too. */
         file->first_lost = packet->seq_num == 0 ? packet->discarded : 0;
     }
@@ -182,6 +183,8 @@ static int walk_file(struct ct_view *view, const struct ct_view_trace *trace,
     file->size = walk.size;
     while ((got = ct_walk_step(&walk)) > 0) {
         in_middle += walk.skipped;
+        file->head_lost =
+            file->head_lost || (file->packets == 0 && walk.skipped > 0);
         take_packet(trace, file, &walk.packet);
         index_compare(index, &walk.packet);
     }

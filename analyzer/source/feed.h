@@ -21,6 +21,8 @@ struct ct_feed_stream {
     int64_t zero_ns;  /* what 0 of its clock is since 1970 */
     uint64_t packets; /* begun */
     /* told by who checked the files */
+    bool head_lost;      /* more was recorded before the first packet that */
+    uint64_t head_clock; /* could be saved, which begins then */
     bool tail_lost;      /* more was recorded than could be saved */
     uint64_t first_lost; /* lost in the first packet; 0: not known */
 };

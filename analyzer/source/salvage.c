@@ -146,12 +146,17 @@ static bool make_files(const struct ct_view *view,
 static char *make_dir(struct ct_view *view, const struct ct_view_trace *trace,
                       GError **error)
 {
+    GError *reason = NULL;
     char number[16];
     char *dir;
 
     if (!view->temp) {
-        view->temp = ct_tempdir_make(error);
+        view->temp = ct_tempdir_make(&reason);
         if (!view->temp) {
+            g_set_error(error, CT_TRACE_ERROR, CT_TRACE_ERROR_INPUT,
+                        "%s: can't make a repaired view: %s", trace->dir,
+                        reason->message);
+            g_error_free(reason);
             return NULL;
         }
     }
@@ -329,6 +334,10 @@ void ct_view_tell(const struct ct_view *view, struct ct_feed *feed)
             }
             stream = ct_feed_stream(feed, file->stream);
             stream->tail_lost = stream->tail_lost || file->tail_lost;
+            if (file->head_lost) {
+                stream->head_lost = true;
+                stream->head_clock = file->head_clock;
+            }
             stream->first_lost = MAX(stream->first_lost, file->first_lost);
         }
     }

@@ -85,18 +85,20 @@ static int64_t time_of(struct sink *sink, const bt_clock_snapshot *snapshot)
     return feed->last_ns;
 }
 
-static int64_t zero_of(const bt_stream *stream)
+/* Since 1970; 0 without a clock. */
+static int64_t clock_at(const bt_stream *stream, uint64_t cycles)
 {
     const bt_clock_class *clock =
         bt_stream_class_borrow_default_clock_class_const(
             bt_stream_borrow_class_const(stream));
-    int64_t zero_ns = 0;
+    int64_t when_ns = 0;
 
-    if (!clock || bt_clock_class_cycles_to_ns_from_origin(clock, 0, &zero_ns) !=
-                      BT_CLOCK_CLASS_CYCLES_TO_NS_FROM_ORIGIN_STATUS_OK) {
+    if (!clock ||
+        bt_clock_class_cycles_to_ns_from_origin(clock, cycles, &when_ns) !=
+            BT_CLOCK_CLASS_CYCLES_TO_NS_FROM_ORIGIN_STATUS_OK) {
         return 0;
     }
-    return zero_ns;
+    return when_ns;
 }
 
 /* --- messages ------------------------------------------------------------- */
@@ -210,13 +212,29 @@ static void take_packet_beginning(struct sink *sink, const bt_message *message)
     }
 }
 
+/* A hole that no message tells of. */
+static void hand_over_hole(struct sink *sink, struct ct_feed_stream *entry,
+                           int64_t to_ns)
+{
+    sink->record.kind = CT_RECORD_HOLE;
+    sink->record.when_ns = sink->feed->last_ns;
+    sink->record.to_ns = to_ns;
+    sink->record.lost = CT_LOST_UNKNOWN;
+    hand_over(sink, entry);
+}
+
 static void take_stream_beginning(struct sink *sink, const bt_message *message)
 {
     const bt_stream *stream =
         bt_message_stream_beginning_borrow_stream_const(message);
     struct ct_feed_stream *entry = stream_of(sink, stream);
+    int64_t head_ns;
 
-    entry->zero_ns = zero_of(stream);
+    entry->zero_ns = clock_at(stream, 0);
+    if (entry->head_lost) {
+        head_ns = clock_at(stream, entry->head_clock);
+        hand_over_hole(sink, entry, MAX(head_ns, sink->feed->last_ns));
+    }
 }
 
 static void take_stream_end(struct sink *sink, const bt_message *message)
@@ -226,11 +244,7 @@ static void take_stream_end(struct sink *sink, const bt_message *message)
     struct ct_feed_stream *entry = stream_of(sink, stream);
 
     if (entry->tail_lost || sink->feed->all_tails_lost) {
-        sink->record.kind = CT_RECORD_HOLE;
-        sink->record.when_ns = sink->feed->last_ns;
-        sink->record.to_ns = CT_HOLE_TO_END;
-        sink->record.lost = CT_LOST_UNKNOWN;
-        hand_over(sink, entry);
+        hand_over_hole(sink, entry, CT_HOLE_TO_END);
     }
     stream_ended(sink, stream);
 }

@@ -27,6 +27,8 @@ struct ct_view_file {
     uint64_t packets;
     uint64_t first_lost;
     bool whole; /* every byte belongs to a packet */
+    bool head_lost;
+    uint64_t head_clock; /* the first packet's begin */
     bool tail_lost;
     bool bad_index;
 };
