@@ -3,9 +3,9 @@
  * The logical backtrace of one entity: its own frames at an instant, and behind
  * each boundary the frames of what brought it into being.
  *
- * The consumer watches the stacks that the entity leaves as the pass goes by and
- * keeps the one that will be wanted: the last at or before the instant that was
- * asked for, or the kind's default.  Of a request it keeps all those of its
+ * The consumer watches the stacks that the entity leaves as the pass goes by
+ * and keeps the one that will be wanted: the last at or before the instant that
+ * was asked for, or the kind's default.  Of a request it keeps all those of its
  * coroutines at yields, since only its end tells which wait was the longest.
  * Several processes may have an entity of that id: one candidate each.
  *
@@ -50,9 +50,9 @@ struct ct_backtrace_query {
     bool has_at;
     int64_t at_ns; /* from the trace's origin */
 
-    GArray *candidates;             /* struct candidate */
+    GArray *candidates;               /* struct candidate */
     const struct ct_request *watched; /* a request between begin and end */
-    GArray *yields;                 /* struct taken, of the watched one */
+    GArray *yields;                   /* struct taken, of the watched one */
 
     bool finished;
     struct ct_backtrace result;
@@ -69,7 +69,8 @@ static struct ct_backtrace_query *query_of(struct ct_consumer *consumer)
 
 static bool is_in_time(const struct ct_backtrace_query *query, int64_t when_ns)
 {
-    return !query->has_at || when_ns - query->consumer.origin_ns <= query->at_ns;
+    return !query->has_at ||
+           when_ns - query->consumer.origin_ns <= query->at_ns;
 }
 
 /* --- candidates ------------------------------------------------------- */
@@ -330,8 +331,7 @@ static void add_address(struct ct_backtrace_query *query, int32_t pid,
                         uint64_t address)
 {
     const struct ct_frame *frames;
-    unsigned n =
-        ct_symbols_frames(query->symbols, pid, address, true, &frames);
+    unsigned n = ct_symbols_frames(query->symbols, pid, address, true, &frames);
 
     for (unsigned i = 0; i < n; i++) {
         add_frame(query, &frames[i]);
@@ -485,8 +485,7 @@ static bool on_finish(struct ct_consumer *consumer,
     if (!origin && !(own->has && is_worker &&
                      query->id == (uint64_t)(int64_t)candidate->pid)) {
         /* Only a process's first thread comes from nothing. */
-        query->result.complete &=
-            query->of == CT_BACKTRACE_REQUEST && own->has;
+        query->result.complete &= query->of == CT_BACKTRACE_REQUEST && own->has;
     }
     ct_symbols_free(query->symbols);
     query->symbols = NULL;
@@ -530,8 +529,8 @@ struct ct_consumer *ct_backtrace_consumer(struct ct_backtrace_query *query)
     return &query->consumer;
 }
 
-const struct ct_backtrace *
-ct_backtrace_result(const struct ct_backtrace_query *query)
+const struct ct_backtrace *ct_backtrace_result(
+    const struct ct_backtrace_query *query)
 {
     return query->finished ? &query->result : NULL;
 }

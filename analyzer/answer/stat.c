@@ -37,7 +37,8 @@ struct ct_stat {
     struct ct_histogram *latency;
     GHashTable *contexts; /* struct key -> struct context (owner) */
     GHashTable *levels;   /* struct key -> struct level (owner) */
-    struct context *last; /* found */
+    struct context *last; /* found, as are the next two */
+    struct level *last_process, *last_pool;
     int64_t workers, coroutines;
 };
 
@@ -172,23 +173,36 @@ static void on_life(struct ct_consumer *consumer, const struct ct_life *life)
     }
 }
 
+static struct level *level_of(struct ct_stat *stat,
+                              const struct ct_counter *counter)
+{
+    struct key key = {counter->pid, counter->id};
+    struct level **last = counter->kind == CT_COUNTER_COROUTINES
+                              ? &stat->last_process
+                              : &stat->last_pool;
+
+    if (!*last || !equal_key(&(*last)->key, &key)) {
+        *last = g_hash_table_lookup(stat->levels, &key);
+    }
+    if (!*last) {
+        *last = g_new0(struct level, 1);
+        (*last)->key = key;
+        g_hash_table_add(stat->levels, *last);
+    }
+    return *last;
+}
+
 static void on_counter(struct ct_consumer *consumer,
                        const struct ct_counter *counter)
 {
     struct ct_stat *stat = stat_of(consumer);
-    struct key key = {counter->pid, counter->id};
 
     if (counter->kind != CT_COUNTER_WORKERS_BUSY &&
         counter->kind != CT_COUNTER_WORKERS_IDLE &&
         counter->kind != CT_COUNTER_COROUTINES) {
         return;
     }
-    struct level *level = g_hash_table_lookup(stat->levels, &key);
-    if (!level) {
-        level = g_new0(struct level, 1);
-        level->key = key;
-        g_hash_table_add(stat->levels, level);
-    }
+    struct level *level = level_of(stat, counter);
     switch (counter->kind) {
     case CT_COUNTER_COROUTINES:
         stat->coroutines += counter->value - level->coroutines;
@@ -203,8 +217,8 @@ static void on_counter(struct ct_consumer *consumer,
     default: /* comes last of the two; only then do they agree */
         stat->workers += counter->value - level->idle;
         level->idle = counter->value;
-        stat->result.workers_peak = MAX(stat->result.workers_peak,
-                                        (uint64_t)MAX(stat->workers, 0));
+        stat->result.workers_peak =
+            MAX(stat->result.workers_peak, (uint64_t)MAX(stat->workers, 0));
     }
 }
 

@@ -9,8 +9,6 @@
  */
 #include "model/model_int.h"
 
-#include <string.h>
-
 #include <glib.h>
 
 #include "ct/pre.h"
@@ -125,7 +123,6 @@ struct ct_change *ct_model_change(struct ct_model *model,
             g_renew(struct ct_change, model->changes, model->changes_capacity);
     }
     struct ct_change *change = &model->changes[model->n_changes++];
-    memset(change, 0, sizeof(*change));
     change->kind = kind;
     return change;
 }
@@ -189,7 +186,8 @@ void ct_model_counter(struct ct_model *model, const struct ct_process *process,
     if (!ct_model_wants_any(model, CT_WANT_COUNTERS) || model->finishing) {
         return;
     }
-    ct_model_change(model, CT_CHANGE_COUNTER)->counter = (struct ct_counter){
+    struct ct_change *change = ct_model_change(model, CT_CHANGE_COUNTER);
+    change->counter = (struct ct_counter){
         .kind = kind,
         .pid = process->pid,
         .id = id,

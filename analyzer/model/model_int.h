@@ -281,7 +281,8 @@ static inline bool ct_model_wants_any(const struct ct_model *model,
 
 /* model.c */
 
-/** ct_model_change() - a new change of this step, zeroed but for its kind */
+/** ct_model_change() - a new change of this step; the caller fills all of what
+ * its kind has */
 struct ct_change *ct_model_change(struct ct_model *model,
                                   enum ct_change_kind kind);
 

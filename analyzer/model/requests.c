@@ -187,20 +187,22 @@ static struct ct_req *begin(struct ct_model *model, struct ct_process *process,
         }
         struct ct_request_change *what =
             change(model, req, CT_CHANGE_REQUEST_BEGIN);
-        what->begin.id = step->subject;
-        what->begin.parent = parent && parent != req ? parent->number : 0;
-        what->begin.parent_id = step->object;
-        what->begin.pid = step->pid;
-        what->begin.tid = step->tid;
-        what->begin.begin_known = is_begin;
-        what->begin.layer = ct_names_get(&model->names, step->layer);
-        what->begin.op = ct_names_get(&model->names, step->op);
-        what->begin.node = ct_names_get(&model->names, step->name);
-        what->begin.offset = step->offset;
-        what->begin.bytes = step->bytes;
-        what->begin.flags = (uint32_t)step->value;
-        what->begin.stack = step->stack;
-        what->begin.origin = origin;
+        what->begin = (struct ct_request_begin){
+            .id = step->subject,
+            .parent = parent && parent != req ? parent->number : 0,
+            .parent_id = step->object,
+            .pid = step->pid,
+            .tid = step->tid,
+            .begin_known = is_begin,
+            .layer = ct_names_get(&model->names, step->layer),
+            .op = ct_names_get(&model->names, step->op),
+            .node = ct_names_get(&model->names, step->name),
+            .offset = step->offset,
+            .bytes = step->bytes,
+            .flags = (uint32_t)step->value,
+            .stack = step->stack,
+            .origin = origin,
+        };
     }
     count(model, process, req, 1);
     return req;

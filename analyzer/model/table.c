@@ -158,17 +158,29 @@ void ct_slab_fini(struct ct_slab *slab)
     ct_slab_init(slab, slab->size_bytes);
 }
 
+static uint64_t hash_of(const char *string, size_t length)
+{
+    uint64_t hash = length;
+
+    while (length > 0) {
+        uint64_t word = 0;
+        size_t n = MIN(length, sizeof(word));
+        memcpy(&word, string, n);
+        hash = (hash ^ word) * UINT64_C(0x9e3779b97f4a7c15);
+        hash ^= hash >> 29;
+        string += n;
+        length -= n;
+    }
+    return hash;
+}
+
 const char *ct_names_get(struct ct_names *names, const char *string)
 {
     if (!string) {
         return NULL;
     }
-    uint64_t hash = UINT64_C(0xcbf29ce484222325);
-    size_t length = 0;
-    while (length < NAME_MAX_BYTES && string[length]) {
-        hash ^= (unsigned char)string[length++];
-        hash *= UINT64_C(0x100000001b3);
-    }
+    size_t length = strnlen(string, NAME_MAX_BYTES);
+    uint64_t hash = hash_of(string, length);
 
     /* Another string with the same hash is looked for at the next one. */
     char *held;

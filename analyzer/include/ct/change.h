@@ -68,21 +68,23 @@ struct ct_situation {
     uint64_t by_request;     /* number of what that one serves; 0: none */
 };
 
+struct ct_request_begin {
+    uint64_t id, parent, parent_id;
+    int32_t pid, tid;
+    bool begin_known;
+    const char *layer, *op, *node; /* live as long as the model */
+    uint64_t offset, bytes;
+    uint32_t flags;
+    uint64_t stack;
+    struct ct_origin *origin; /* borrowed */
+};
+
 struct ct_request_change {
     uint64_t number;
     void **slot;          /* of the model's request; account's own, NULL at first */
     int64_t when_ns;
     union {
-        struct {
-            uint64_t id, parent, parent_id;
-            int32_t pid, tid;
-            bool begin_known;
-            const char *layer, *op, *node; /* live as long as the model */
-            uint64_t offset, bytes;
-            uint32_t flags;
-            uint64_t stack;
-            struct ct_origin *origin; /* borrowed */
-        } begin;
+        struct ct_request_begin begin;
         uint64_t coroutine;
         int32_t worker_tid;
         struct ct_situation situation;
