@@ -385,6 +385,7 @@ static void add_origins(struct ct_backtrace_query *query,
         struct ct_frame boundary = {
             .boundary = origin->boundary,
             .id = origin->id,
+            .stack = origin->stack,
             .has_when = origin->when_ns && has_inner,
             .when_ns = origin->when_ns,
             .elapsed_ns = inner_ns - origin->when_ns,
@@ -478,6 +479,7 @@ static bool on_finish(struct ct_consumer *consumer,
     query->result.complete = true;
     query->result.has_stack_ns = own->has;
     query->result.stack_ns = own->when_ns;
+    query->result.stack = own->has ? own->stack : 0;
     if (own->has) {
         add_stack(query, candidate->pid, own->stack);
     }

@@ -47,6 +47,17 @@ static void json_code(struct ct_json *json, const struct ct_frame *frame)
     }
 }
 
+/* The id by which the trace knows the stack that follows. */
+static void json_stack(struct ct_json *json, uint64_t stack)
+{
+    ct_json_key(json, "stack");
+    if (stack) {
+        ct_json_hex(json, stack);
+    } else {
+        ct_json_null(json);
+    }
+}
+
 static void json_boundary(struct ct_json *json, const struct ct_frame *frame,
                           int64_t origin_ns)
 {
@@ -54,6 +65,7 @@ static void json_boundary(struct ct_json *json, const struct ct_frame *frame,
     ct_json_string(json, ct_boundary_word(frame->boundary));
     ct_json_key(json, "id");
     ct_json_id(json, frame->id);
+    json_stack(json, frame->stack);
     ct_json_key(json, "elapsed_ns");
     ct_json_i64(json, frame->elapsed_ns);
     ct_json_key(json, "when_ns");
@@ -81,6 +93,7 @@ static void print_json(struct view *view, const struct ct_backtrace *result)
     } else {
         ct_json_null(&json);
     }
+    json_stack(&json, result->stack);
     ct_json_key(&json, "complete");
     ct_json_bool(&json, result->complete);
     ct_json_key(&json, "frames");

@@ -140,8 +140,12 @@ static void json_row(struct requests *view, const struct ct_request *request)
     ct_json_object(&json);
     ct_json_key(&json, "request");
     ct_json_u64(&json, request->number);
+    ct_json_key(&json, "id");
+    ct_json_u64(&json, request->id);
     ct_json_key(&json, "pid");
     ct_json_i64(&json, request->pid);
+    ct_json_key(&json, "tid");
+    ct_json_i64(&json, request->tid);
     ct_json_key(&json, "layer");
     ct_json_string(&json, request->layer);
     ct_json_key(&json, "op");

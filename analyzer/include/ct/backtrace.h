@@ -34,6 +34,7 @@ struct ct_frame {
     bool inlined;
     bool limit;            /* frames are missing outside this one */
     /* boundary */
+    uint64_t stack;        /* id of the stack outside it; 0: not known */
     uint64_t id;
     bool has_when;         /* false: the two times are not known */
     int64_t elapsed_ns;    /* from the cut to what lies inside it */
@@ -49,6 +50,7 @@ struct ct_frame {
 struct ct_backtrace {
     int32_t pid;
     bool has_stack_ns;
+    uint64_t stack;        /* id of the entity's own; 0: not known */
     int64_t stack_ns;      /* since 1970 */
     bool complete;         /* reaches the base of a thread */
     unsigned n_frames;

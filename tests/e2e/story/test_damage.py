@@ -1,0 +1,156 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""Damaged, cut and lossy traces: read as far as they go, nothing invented."""
+import glob
+import os
+import shutil
+import subprocess
+import sys
+
+sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "..", "lib"))
+import story  # noqa: E402
+import tap  # noqa: E402
+
+COMMANDS = (["stat"], ["requests", "--all"])
+
+
+def recorded(tmp, options=(), reads=200):
+    image = story.image(os.path.join(tmp, "disk.qcow2"))
+    trace = os.path.join(tmp, "trace")
+    words = []
+    for number in range(reads):
+        words += ["-c", f"aio_read -q {number * 16384 % (4 << 20)} 16k"]
+    done = story.record(trace, story.IO, "-r", "-f", "qcow2", *words,
+                        "-c", "aio_flush", image, options=options)
+    return trace, done
+
+
+def streams(trace):
+    found = [path for path in glob.glob(os.path.join(trace, "**", "*"),
+                                        recursive=True)
+             if os.path.isfile(path) and os.sep + "index" + os.sep not in path
+             and os.path.basename(path) not in ("metadata", "cotrace.json")
+             and os.path.getsize(path)]
+    return sorted(found, key=os.path.getsize)
+
+
+def read_all(trace):
+    """stat and requests, which must succeed; the stat and its warnings."""
+    stat = story.run(story.COTRACE, "stat", trace, "--json")
+    requests = story.requests(trace, "--all")
+    story.check_sums(requests)
+    return story.parse(stat.out), requests, stat.err
+
+
+@tap.case("a whole trace is complete and has no warning")
+def _(tmp):
+    trace, _ = recorded(tmp)
+    stat, requests, warnings = read_all(trace)
+    tap.equal(warnings, "", "warnings")
+    tap.equal((stat["complete"], stat["discarded"]), (True, 0), "complete")
+    tap.equal([r for r in requests if not r["complete"]], [], "open requests")
+    if stat["requests"]["count"] < 200:
+        raise AssertionError(stat["requests"])
+
+
+@tap.case("a stream cut anywhere is read to its last whole packet")
+def _(tmp):
+    trace, _ = recorded(tmp)
+    whole, _, _ = read_all(trace)
+    victim = streams(trace)[-1]
+    size = os.path.getsize(victim)
+    fewer = []
+    for cut in (size - 1, size * 3 // 4, size // 2, size // 7, 4096, 100, 1):
+        copy = os.path.join(tmp, f"cut-{cut}")
+        shutil.copytree(trace, copy)
+        os.truncate(os.path.join(copy, os.path.relpath(victim, trace)), cut)
+        stat, _, warnings = read_all(copy)
+        tap.equal(stat["complete"], False, f"cut at {cut}")
+        tap.equal(len(warnings.splitlines()), 1, f"warnings: {warnings}")
+        fewer.append(stat["events"])
+        shutil.rmtree(copy)
+    tap.equal(sorted(fewer, reverse=True), fewer, "events, by what is left")
+    if not fewer[0] < whole["events"]:
+        raise AssertionError("a cut lost nothing")
+
+
+@tap.case("padding, garbage, an empty stream, a broken index: read, warned")
+def _(tmp):
+    trace, _ = recorded(tmp)
+    whole, _, _ = read_all(trace)
+
+    def damaged(name, change, complete=False):
+        copy = os.path.join(tmp, name)
+        shutil.copytree(trace, copy)
+        change(copy, os.path.join(copy, os.path.relpath(streams(trace)[-1],
+                                                        trace)))
+        stat, _, warnings = read_all(copy)
+        if complete is not None:
+            tap.equal(stat["complete"], complete, name)
+        if complete is False and "warning" not in warnings:
+            raise AssertionError(f"{name}: no warning")
+        return stat
+
+    def append(data):
+        def change(_, stream):
+            with open(stream, "ab") as file:
+                file.write(data)
+        return change
+
+    stat = damaged("padded", append(bytes(8192)))
+    tap.equal(stat["events"], whole["events"], "padding holds no events")
+    stat = damaged("garbage", append(b"\xa5" * 5000))
+    tap.equal(stat["events"], whole["events"], "garbage holds no events")
+    small = os.path.relpath(streams(trace)[0], trace)
+    if len(streams(trace)) > 1:  # one a CPU that the program ran on
+        damaged("empty", lambda copy, _: os.truncate(
+            os.path.join(copy, small), 0))
+
+    def no_index(copy, _):
+        for path in glob.glob(os.path.join(copy, "**", "index", "*"),
+                              recursive=True):
+            with open(path, "wb") as file:
+                file.write(b"not an index")
+    stat = damaged("index", no_index, complete=None)
+    tap.equal(stat["events"], whole["events"], "a bad index loses no events")
+
+
+@tap.case("tiny buffers: the losses are counted, nothing is invented")
+def _(tmp):
+    trace, done = recorded(tmp, options=("--subbuf-size=4k", "--subbufs=2"),
+                           reads=600)
+    stat, requests, _ = read_all(trace)
+    if not stat["discarded"]:
+        raise AssertionError(f"no event was lost: {done.err}")
+    if str(stat["discarded"]) not in done.err.replace(",", ""):
+        raise AssertionError(f"{stat['discarded']} lost: {done.err}")
+    unknown = sum(segment["state"] == "unknown" for request in requests
+                  for segment in request["segments"])
+    broken = [r for r in requests if not r["complete"]]
+    if not unknown and not broken:
+        raise AssertionError("events are lost and nothing is unknown")
+    for request in requests:
+        if request["ret"] not in (None, 0, 16384) and request["ret"] < 0:
+            raise AssertionError(f"a result that never was: {request}")
+        if request["bytes"] is not None and request["layer"] == "blk" \
+                and request["op"] == "read" and request["bytes"] != 16384:
+            raise AssertionError(f"a request that never was: {request}")
+    tap.note(f"{stat['events']} events, {stat['discarded']} lost, "
+             f"{len(broken)} of {len(requests)} requests incomplete, "
+             f"{unknown} unknown segments")
+
+
+@tap.case("a closed pipe is the reader's business")
+def _(tmp):
+    trace, _ = recorded(tmp)
+    with subprocess.Popen([story.COTRACE, "requests", trace, "--all"],
+                          stdout=subprocess.PIPE,
+                          stderr=subprocess.PIPE) as reader:
+        reader.stdout.readline()
+        reader.stdout.close()
+        err = reader.stderr.read()
+        reader.wait(timeout=60)
+    tap.equal(err, b"", "stderr")
+
+
+tap.main(sys.argv[1:])
