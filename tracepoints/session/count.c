@@ -125,7 +125,8 @@ static void count_stream(const struct ct_layout *layout, const char *path,
                 count->damaged = true;
                 break;
             }
-            count->events += is_ours;
+            count->events++;
+            count->own += is_ours;
             in += length;
         }
     }

@@ -16,7 +16,8 @@
 #include <stdint.h>
 
 struct ct_count {
-    uint64_t events;    /* of programs; LTTng's own about loaded files aside */
+    uint64_t events;    /* all */
+    uint64_t own;       /* LTTng's about loaded files left out */
     uint64_t discarded; /* because the buffers were full */
     bool known;         /* every stream could be read to its end */
     bool damaged;       /* a packet is missing or cut */

@@ -80,6 +80,8 @@ static GString *compose(const struct ct_note *note)
                result ? (uint64_t)result->exit_status : 0);
     add_number(text, "events", result && result->counted,
                result ? result->events : 0);
+    add_number(text, "own_events", result && result->counted,
+               result ? result->own : 0);
     add_number(text, "discarded", result && result->counted,
                result ? result->discarded : 0);
     add_instant(text, "begin_ns", note->begin_ns);

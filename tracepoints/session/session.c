@@ -408,6 +408,7 @@ static void finish(struct recording *recording,
     ct_count_trace(recording->output, &count);
     *ret_result = (struct ct_session_result){
         .events = count.events,
+        .own = count.own,
         .discarded = count.discarded,
         .counted = count.known,
         .complete = whole && !recording->broken && !recording->unwritten &&

@@ -246,7 +246,7 @@ static void tell(const struct ct_session_config *config,
     if (!result->complete) {
         ct_warning("the trace is not complete");
     }
-    if (result->counted && !result->events) {
+    if (result->counted && result->complete && !result->own) {
         ct_warning("%s recorded nothing: is it built with cotrace's "
                    "tracepoints?",
                    config->argv[0]);

@@ -95,9 +95,9 @@ def _(place):
     emitted = int(done.out.split()[1])
     note = place.note()
     tap.equal(note["complete"], True, "complete")
-    if not emitted <= note["events"] + note["discarded"] < emitted + 1000:
+    if not emitted <= note["own_events"] + note["discarded"] < emitted + 1000:
         raise AssertionError(f"{done.out} {note}")
-    tap.equal(count_trace(place.path("trace")), note["events"], "events")
+    tap.equal(count_trace(place.path("trace")), note["own_events"], "events")
 
 
 @each_user("an ignored SIGINT stays ignored, in record and in the program")
@@ -149,7 +149,7 @@ def _(place):
         incomplete += not note["complete"]
         longest = max(longest, took)
         tap.equal("not complete" in done.err, not note["complete"], done.err)
-        tap.equal(count_trace(place.path(output)), note["events"], "events")
+        tap.equal(count_trace(place.path(output)), note["own_events"], "events")
         subprocess.run(["rm", "-rf", place.path(output)], check=True)
     tap.note(f"{KILLS} kills, seed {SEED}: {incomplete} traces incomplete, "
              f"record returned after {longest:.2f} s at most")

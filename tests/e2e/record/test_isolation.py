@@ -90,7 +90,7 @@ def _(tmp):
         events = place.events()
         same_events(events, i, 2000, f"recording {i}")
         tap.equal({pid for pid, _ in events}, {note["pid"]}, "vpid")
-        tap.equal((note["complete"], note["events"]), (True, 2000), "note")
+        tap.equal((note["complete"], note["own_events"]), (True, 2000), "note")
 
 
 @boxed("nothing is left in /dev/shm and /run, and nothing is added to it",
@@ -171,7 +171,7 @@ def _(place):
         done = place.run(place.busy, "fork", 100, 3,
                          before=[*box.enter, *WITHOUT_RIGHT])
         note = place.note()
-        tap.equal((note["daemon"], note["complete"], note["events"]),
+        tap.equal((note["daemon"], note["complete"], note["own_events"]),
                   ("shared", True, 100), "note")
         same_events(place.events(), 3, 100)
         tap.equal("children" in note["not_recorded"], True, "note")

@@ -43,7 +43,8 @@ struct ct_session_config {
 };
 
 struct ct_session_result {
-    uint64_t events;    /* recorded; LTTng's own about loaded files aside */
+    uint64_t events;    /* recorded */
+    uint64_t own;       /* of them the program's: LTTng tells of loaded files */
     uint64_t discarded; /* lost because the buffers were full */
     bool counted;       /* the two numbers are known */
     bool complete;      /* every buffer was taken over whole */
