@@ -83,7 +83,7 @@ int ct_usage_error(const char *command, const char *format, ...)
     return CT_EXIT_ERROR;
 }
 
-static int told(void)
+int ct_told(void)
 {
     if (fflush(stdout) || ferror(stdout)) {
         return ct_error("standard output: %s", g_strerror(errno));
@@ -118,13 +118,13 @@ static int help(void)
           "output,\n"
           "with one line on stderr that says what is wrong.\n",
           stdout);
-    return told();
+    return ct_told();
 }
 
 static int version(void)
 {
     puts("cotrace " CT_VERSION);
-    return told();
+    return ct_told();
 }
 
 int main(int argc, char **argv)

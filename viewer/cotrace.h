@@ -35,6 +35,10 @@ int ct_error(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /** ct_warning() - print one line about something that does not end the work */
 void ct_warning(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
+/** ct_told() - the status of a command that has printed what it was asked for
+ * (--help): CT_EXIT_OK, or an error if standard output did not take it */
+int ct_told(void);
+
 /**
  * ct_usage_error() - as ct_error(), for wrong arguments of a command: adds
  * where its usage is told

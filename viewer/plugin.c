@@ -115,7 +115,11 @@ static bt_component_class_initialize_method_status initialize(
     return status;
 }
 
+/* The one thing that is to be seen from outside: babeltrace2 looks it up. */
+#pragma GCC visibility push(default)
 BT_PLUGIN_MODULE();
+#pragma GCC visibility pop
+
 BT_PLUGIN(cotrace);
 BT_PLUGIN_DESCRIPTION(
     "How coroutine-based I/O programs schedule their work, and where the time "

@@ -189,7 +189,7 @@ const struct ct_option ct_options[] = {
      "start (default), or latency: the slowest first", set_sort},
     {CT_OPTION_LIMIT, "limit", NULL, 0, "N", "at most so many", set_limit},
     {CT_OPTION_PATH, "output", "path", 'o', "FILE",
-     "where to; replaced when it is whole; '-': standard output", set_path},
+     "file to write, as a whole; '-' is standard output", set_path},
     {CT_OPTION_FORMAT, "format", NULL, 0, "FORMAT",
      "instead of what FILE's suffix says", set_format},
     {CT_OPTION_JSON, "json", NULL, 0, NULL, "JSON instead of text", set_json},

@@ -13,6 +13,7 @@
 #include <getopt.h>
 #include <signal.h>
 #include <stdio.h>
+#include <unistd.h>
 
 #include "cotrace.h"
 #include "ct/trace.h"
@@ -29,9 +30,18 @@ static struct ct_consumer *const *consumers;
 static void on_signal(int number)
 {
     ended_by = number;
+    ct_out_stopped = 1;
     for (unsigned i = 0; consumers && consumers[i]; i++) {
         consumers[i]->failed = true;
     }
+    alarm(1);
+}
+
+/* A signal may come just before a write that then blocks: the next one, a
+ * second later, gets it out of there. */
+static void on_alarm(int number)
+{
+    alarm(1);
 }
 
 static void catch_signals(void)
@@ -48,6 +58,9 @@ static void catch_signals(void)
             sigaction(numbers[i], &action, NULL);
         }
     }
+    action.sa_handler = on_alarm;
+    action.sa_flags = 0;
+    sigaction(SIGALRM, &action, NULL);
     signal(SIGPIPE, SIG_IGN);
 }
 
@@ -105,10 +118,35 @@ static int pass(const struct ct_view *view, const struct ct_settings *settings,
 /* --- the command line -------------------------------------------------------
  */
 
+/* The arguments, broken between words that stand by themselves. */
+static void print_usage(const char *command, const char *arguments)
+{
+    int indent = printf("usage: cotrace %s", command);
+    int column = indent;
+
+    while (*arguments) {
+        int depth = 0;
+        int n = 0;
+
+        while (arguments[n] && (arguments[n] != ' ' || depth)) {
+            depth += arguments[n] == '(' || arguments[n] == '[';
+            depth -= arguments[n] == ')' || arguments[n] == ']';
+            n++;
+        }
+        if (column + 1 + n > 79) {
+            column = printf("\n%*s", indent, "") - 1;
+        }
+        column += printf(" %.*s", n, arguments);
+        arguments += n + (arguments[n] == ' ');
+    }
+    printf("\n");
+}
+
 static void print_help(const char *command, const struct ct_view *view,
                        unsigned taken, const char *arguments)
 {
-    printf("usage: cotrace %s %s\n\n%s\n", command, arguments, view->summary);
+    print_usage(command, arguments);
+    printf("\n%s\n", view->summary);
     if (view->details) {
         printf("\n%s\n", view->details);
     }
@@ -124,9 +162,9 @@ static void print_help(const char *command, const struct ct_view *view,
                                 option->letter ? ", " : "  ", option->name,
                                 option->argument ? "=" : "",
                                 option->argument ? option->argument : "");
-        printf("  %-24s  %s\n", words, option->help);
+        printf("  %-22s %s\n", words, option->help);
     }
-    printf("  %-24s  this text\n", "    --help");
+    printf("  %-22s this text\n", "    --help");
 }
 
 /*
@@ -195,7 +233,7 @@ static int parse(int argc, char **argv, const struct ct_view *view,
 
         if (value == 'h') {
             print_help(argv[0], view, view->options, view->arguments);
-            return CT_EXIT_OK;
+            return ct_told();
         }
         if (value == '?' && optopt && optopt < PLACE) {
             return ct_usage_error(argv[0], "-%c: no such option", optopt);

@@ -20,6 +20,8 @@
 
 #define BUFFER_BYTES ((size_t)256 * 1024)
 
+volatile sig_atomic_t ct_out_stopped;
+
 GQuark ct_out_error_quark(void)
 {
     return g_quark_from_static_string("ct-out-error");
@@ -154,12 +156,13 @@ bool ct_out_flush(struct ct_out *out)
         ssize_t n =
             write(out->fd, out->buffer + written, out->used_bytes - written);
 
-        /* EINTR too: only a signal that ends us has a handler, and a write
-         * to somebody who does not read must not outlast it. */
-        if (n < 0) {
-            out->error = errno;
-        } else {
+        if (n > 0) {
             written += (size_t)n;
+        } else if (n < 0 && errno != EINTR) {
+            out->error = errno;
+        }
+        if (ct_out_stopped && !out->error) {
+            out->error = EINTR;
         }
     }
     out->used_bytes = 0;

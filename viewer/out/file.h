@@ -18,6 +18,7 @@
 #define CT_OUT_FILE_H
 
 #include <glib.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -25,6 +26,10 @@
 
 #define CT_OUT_ERROR ct_out_error_quark()
 GQuark ct_out_error_quark(void);
+
+/* Set by a signal handler: from now on every write fails with EINTR, so that
+ * nobody waits for a reader that does not read. */
+extern volatile sig_atomic_t ct_out_stopped;
 
 /* What ct_out_room() can promise at once. */
 #define CT_OUT_ROOM 4096
