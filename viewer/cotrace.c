@@ -11,7 +11,6 @@
 
 #include <errno.h>
 #include <glib.h>
-#include <locale.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -23,7 +22,6 @@ static const struct ct_command commands[] = {
 #ifdef CT_WITH_RECORD
     {"record", "run a program and record it", ct_command_record},
 #endif
-#ifdef CT_WITH_VIEWS
     {"stat", "totals: requests, latency, states, contexts, workers",
      ct_command_view},
     {"requests", "every request, and where its time went", ct_command_view},
@@ -31,7 +29,6 @@ static const struct ct_command commands[] = {
      ct_command_view},
     {"render", "the whole trace as a file for another viewer",
      ct_command_render},
-#endif
     {NULL, NULL, NULL},
 };
 
@@ -129,10 +126,6 @@ static int version(void)
 
 int main(int argc, char **argv)
 {
-    /* LC_CTYPE says whether the terminal takes UTF-8; nothing else of the
-     * locale may change what is printed. */
-    setlocale(LC_CTYPE, "");
-
     if (argc < 2) {
         return ct_usage_error(NULL, "no command given");
     }

@@ -109,6 +109,10 @@ static int pass(const struct ct_view *view, const struct ct_settings *settings,
     if (done) {
         return CT_EXIT_OK;
     }
+    /* An answer knows what it was asked for, not where. */
+    if (g_error_matches(error, CT_TRACE_ERROR, CT_TRACE_ERROR_QUERY)) {
+        g_prefix_error(&error, "%s: ", trace);
+    }
     if (is_gone || g_error_matches(error, CT_OUT_ERROR, EPIPE)) {
         end_by(SIGPIPE);
     }
@@ -129,8 +133,8 @@ static void print_usage(const char *command, const char *arguments)
         int n = 0;
 
         while (arguments[n] && (arguments[n] != ' ' || depth)) {
-            depth += arguments[n] == '(' || arguments[n] == '[';
-            depth -= arguments[n] == ')' || arguments[n] == ']';
+            depth += arguments[n] == '[';
+            depth -= arguments[n] == ']';
             n++;
         }
         if (column + 1 + n > 79) {

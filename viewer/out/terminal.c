@@ -9,6 +9,7 @@
 
 #include <inttypes.h>
 #include <langinfo.h>
+#include <locale.h>
 #include <stdio.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
@@ -34,13 +35,27 @@ static unsigned terminal_columns(int fd)
     return 80;
 }
 
+/* By the environment: as a plugin we are in a program that may not have set
+ * its locale. */
+static bool takes_utf8(void)
+{
+    locale_t locale = newlocale(LC_CTYPE_MASK, "", (locale_t)0);
+    bool is_utf8 = false;
+
+    if (locale) {
+        is_utf8 = !strcmp(nl_langinfo_l(CODESET, locale), "UTF-8");
+        freelocale(locale);
+    }
+    return is_utf8;
+}
+
 void ct_text_init(struct ct_text *text, struct ct_out *out)
 {
     const char *no_colour = g_getenv("NO_COLOR");
     const char *term = g_getenv("TERM");
 
     *text = (struct ct_text){.out = out};
-    text->utf8 = !strcmp(nl_langinfo(CODESET), "UTF-8");
+    text->utf8 = takes_utf8();
     if (out->is_terminal) {
         text->colour =
             !(no_colour && *no_colour) && term && strcmp(term, "dumb") != 0;

@@ -604,5 +604,5 @@ bool ct_chrome_write(struct ct_chrome *chrome, struct ct_out *out,
     if (ct_spool_error(chrome->tape, error)) {
         return false;
     }
-    return !out->error || ct_out_failed(out, error);
+    return ct_out_flush(out) || ct_out_failed(out, error);
 }

@@ -252,7 +252,7 @@ static bool on_finish(struct ct_consumer *consumer,
     } else {
         print_text(view, result);
     }
-    return !view->out->error || ct_out_failed(view->out, error);
+    return ct_out_flush(view->out) || ct_out_failed(view->out, error);
 }
 
 static void free_run(struct ct_view_run *run)

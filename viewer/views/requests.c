@@ -439,7 +439,7 @@ static bool on_finish(struct ct_consumer *consumer,
     if (!view->json && !view->shown && !view->out->error) {
         ct_table_titles(&view->table);
     }
-    return !view->out->error || ct_out_failed(view->out, error);
+    return ct_out_flush(view->out) || ct_out_failed(view->out, error);
 }
 
 static void free_run(struct ct_view_run *run)

@@ -413,7 +413,7 @@ static bool on_finish(struct ct_consumer *consumer,
         print_text(view, result, symbols);
     }
     ct_symbols_free(symbols);
-    return !view->out->error || ct_out_failed(view->out, error);
+    return ct_out_flush(view->out) || ct_out_failed(view->out, error);
 }
 
 static void free_run(struct ct_view_run *run)

@@ -57,6 +57,11 @@ function frames(page) {
             self: cells[1].innerText.trim(), name: cells[2].innerText.trim() })));
 }
 
+function drawn(page) {
+    return page.evaluate(() => new Promise((done) =>
+        requestAnimationFrame(() => requestAnimationFrame(done))));
+}
+
 // Goes to the first profile, then from one to the next; calls `each` there.
 async function walk(page, names, most, each) {
     for (let i = 0; i < names.length; i++) {
@@ -66,6 +71,7 @@ async function walk(page, names, most, each) {
         await page.waitForFunction((wanted) =>
             document.body.innerText.includes(`${wanted} (`), name,
         { timeout: TIMEOUT_MS });
+        await drawn(page);
         await each(name);
         await page.keyboard.press("n");
     }

@@ -11,6 +11,7 @@ import subprocess
 import sys
 
 import chrome_checker
+import story
 import tap
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -108,6 +109,27 @@ def _(tmp):
     subprocess.run([PASS, "chrome", f"path={profile}", "turns=40", "stuck"],
                    check=True, timeout=60)
     check(profile, speedscope(profile, tmp))
+
+
+@tap.case("a recording of cotrace-io")
+def _(tmp):
+    if not os.path.exists(story.IO):
+        tap.skip("built without recording")
+    profile = os.path.join(tmp, "profile.json")
+    image = story.image(os.path.join(tmp, "img.qcow2"))
+    trace = os.path.join(tmp, "trace")
+    story.record(trace, story.IO, "-f", "qcow2", "-r",
+                 *story.reads(story.READS[:3]), image)
+    story.run(story.COTRACE, "render", trace, "-o", profile)
+    told = speedscope(profile, tmp)
+    check(profile, told)
+    names = {row["name"] for rows in told["frames"].values() for row in rows}
+    for name in ("poll main", "kernel wait", "BH thread_pool_completion_bh",
+                 "work-running", "work-queued"):
+        if name not in names:
+            raise AssertionError(f"{name} not in {sorted(names)}")
+    if not any(name.startswith("coroutine qcow2_") for name in names):
+        raise AssertionError(sorted(names))
 
 
 tap.main(sys.argv[1:])
