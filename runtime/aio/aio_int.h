@@ -42,11 +42,11 @@ struct AioContext {
     struct list registry_node;    /* protected by the registry's lock */
     struct aio_slot_content slots[AIO_SLOT_COUNT]; /* home */
 
-    /* --- home.c --- */
+    /* --- home.c -------------------------------------------------------------- */
     const void *home; /* atomic: the home thread's token, NULL: none yet */
     unsigned depth;   /* open turns; home writes, the teller reads: atomic */
 
-    /* --- notify.c --- */
+    /* --- notify.c ------------------------------------------------------------ */
     /*
      * Bit 0: a GMainContext may sleep for us; the rest, in twos: blocking
      * turns that may sleep.  Home writes; atomic, pairs with aio_notify().
@@ -56,18 +56,18 @@ struct AioContext {
     unsigned notified;
     GPollFD notify_pfd; /* the eventfd; its revents: home */
 
-    /* --- bh.c --- */
+    /* --- bh.c ---------------------------------------------------------------- */
     struct lifo bh_pushed;   /* any thread pushes; home takes */
     struct queue bh_ready;   /* home: taken, not yet run */
     pthread_mutex_t bh_lock; /* protects bh_all */
     struct list bh_all;      /* all but one-shots, to name a leak */
 
-    /* --- schedule.c --- */
+    /* --- schedule.c ---------------------------------------------------------- */
     struct lifo co_scheduled; /* any thread pushes; home takes */
     unsigned co_count;        /* atomic: how many are queued, for the teller */
     AioBH *co_schedule_bh;    /* immutable after aio_context_new() */
 
-    /* --- timer.c --- */
+    /* --- timer.c ------------------------------------------------------------- */
     pthread_mutex_t timer_lock; /* protects the fields up to timer_next_ns */
     AioTimer **timer_heap;
     unsigned timer_armed; /* used length of timer_heap */
@@ -81,7 +81,7 @@ struct AioContext {
      */
     int64_t timer_next_ns;
 
-    /* --- fd.c --- */
+    /* --- fd.c ---------------------------------------------------------------- */
     pthread_mutex_t fd_lock;      /* protects the fields up to fd_deleted */
     struct AioHandler **fd_table; /* by fd */
     int fd_table_room;
@@ -95,7 +95,7 @@ struct AioContext {
     struct fdmon_poll *fdmon_poll; /* fdmon/poll.c's own */
 };
 
-/* --- home.c: whose thread, which context -------------------------------- */
+/* --- home.c: whose thread, which context --------------------------------- */
 
 /* The calling thread becomes the home, unless another one is. */
 void aio_home_claim(AioContext *ctx);
@@ -105,7 +105,7 @@ void aio_home_release(AioContext *ctx);
 AioContext *aio_turn_begin(AioContext *ctx);
 void aio_turn_end(AioContext *ctx, AioContext *outer);
 
-/* --- notify.c: see its head for the protocol ---------------------------- */
+/* --- notify.c: see its head for the protocol ----------------------------- */
 
 bool aio_notify_init(AioContext *ctx, GError **error);
 void aio_notify_fini(AioContext *ctx);
@@ -128,7 +128,7 @@ void aio_notify_drain(AioContext *ctx);
 #define AIO_NOTIFY_GSOURCE 1u
 #define AIO_NOTIFY_TURN    2u
 
-/* --- bh.c ----------------------------------------------------------------- */
+/* --- bh.c ---------------------------------------------------------------- */
 
 void aio_bh_init(AioContext *ctx);
 /* Drops what is left; aborts on a bottom half that nobody deleted. */
@@ -138,12 +138,12 @@ int64_t aio_bh_timeout_ns(AioContext *ctx);
 /* Runs what is scheduled; Return: a bottom half ran that was not idle. */
 bool aio_bh_poll(AioContext *ctx);
 
-/* --- schedule.c ----------------------------------------------------------- */
+/* --- schedule.c ---------------------------------------------------------- */
 
 void aio_schedule_init(AioContext *ctx);
 void aio_schedule_fini(AioContext *ctx);
 
-/* --- timer.c -------------------------------------------------------------- */
+/* --- timer.c ------------------------------------------------------------- */
 
 void aio_timers_init(AioContext *ctx);
 void aio_timers_fini(AioContext *ctx);
@@ -151,7 +151,7 @@ void aio_timers_fini(AioContext *ctx);
 int64_t aio_timers_timeout_ns(AioContext *ctx);
 bool aio_timers_run(AioContext *ctx);
 
-/* --- fd.c ----------------------------------------------------------------- */
+/* --- fd.c ---------------------------------------------------------------- */
 
 /*
  * Callbacks never change: another callback for an fd is another handler.
@@ -180,14 +180,14 @@ bool aio_fd_dispatch(AioContext *ctx);
 /* Home, outside of turns or in an outermost one: frees deleted handlers. */
 void aio_fd_reap(AioContext *ctx);
 
-/* --- poll.c --------------------------------------------------------------- */
+/* --- poll.c -------------------------------------------------------------- */
 
 /* How long a turn may wait at all; ns, 0: not, -1: for ever. */
 int64_t aio_compute_timeout_ns(AioContext *ctx);
 /* One turn for GLib, which has waited already. */
 void aio_dispatch(AioContext *ctx);
 
-/* --- slots ---------------------------------------------------------------- */
+/* --- slots --------------------------------------------------------------- */
 
 /* Home.  Return: the object in the slot, NULL: none. */
 void *aio_slot_get(AioContext *ctx, enum aio_slot slot);

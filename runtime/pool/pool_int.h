@@ -108,7 +108,7 @@ struct ThreadPool {
     uint64_t created;    /* of them: answered */
 };
 
-/* --- worker.c; all with the lock held ------------------------------------- */
+/* --- worker.c; all with the lock held ------------------------------------ */
 
 void spawn_thread(ThreadPool *pool);
 void do_spawn_thread(ThreadPool *pool);
@@ -130,14 +130,14 @@ void pool_wake_surplus(ThreadPool *pool);
 /* Home: ends all workers and waits until their threads are gone. */
 void pool_stop_workers(ThreadPool *pool);
 
-/* --- pool.c --------------------------------------------------------------- */
+/* --- pool.c -------------------------------------------------------------- */
 
 /* Any thread: the item's function returned, or will never be called. */
 void pool_item_done(ThreadPool *pool, ThreadPoolWork *work, int ret);
 /* The item's owner: a change of state, told. */
 void pool_item_set_state(ThreadPoolWork *work, enum ct_work_state state);
 
-/* --- tell.c --------------------------------------------------------------- */
+/* --- tell.c -------------------------------------------------------------- */
 
 void pool_register(ThreadPool *pool);
 void pool_unregister(ThreadPool *pool);

@@ -66,7 +66,7 @@ static bool futex_wait(unsigned *word, int64_t timeout_ns)
     return true;
 }
 
-/* --- waking --------------------------------------------------------------- */
+/* --- waking -------------------------------------------------------------- */
 
 static unsigned *mark_woken(ThreadPool *pool, struct pool_worker *worker)
 {
@@ -136,7 +136,7 @@ static bool worker_timedwait(ThreadPool *pool, struct pool_worker *worker)
     return pool->queued_count > 0 || pool->current <= pool->min;
 }
 
-/* --- running -------------------------------------------------------------- */
+/* --- running ------------------------------------------------------------- */
 
 static ThreadPoolWork *take_item(ThreadPool *pool)
 {
@@ -188,8 +188,7 @@ static enum ct_exit_reason serve(ThreadPool *pool, struct pool_worker *worker)
     return pool->max == 0 ? CT_EXIT_REASON_SHUTDOWN : CT_EXIT_REASON_SHRINK;
 }
 
-/* --- coming and going ------------------------------------------------------
- */
+/* --- coming and going ---------------------------------------------------- */
 
 static struct pool_worker *worker_new(ThreadPool *pool)
 {

@@ -11,23 +11,25 @@
  *   - an unlocker that found `locked` above 1 has it, until it has woken a
  *     waiter or given the right away;
  *   - it finds no record when a locker has counted itself but not pushed yet.
- *     It can't wait for that, so it offers the right: `handoff` = a number that
- *     no earlier offer had.  Whoever exchanges that number for 0 has the right.
+ *     It can't wait for that, so it lays the right down: `handoff` = 1. Whoever
+ *     exchanges that for 0 has the right.
  *
  *       unlock                            lock
- *       handoff = n          (X)          push the record         (P)
- *       any record now?      (R)          handoff == n, not 0?    (H)
+ *       handoff = 1          (X)          push the record         (P)
+ *       any record now?      (R)          handoff set?            (H)
  *       no: done, the locker will         and any record:
- *           find n in H                     exchange n for 0: pop and wake
- *       yes: exchange n for 0: go on      else: yield, somebody wakes us
- *            lost: the locker has it
+ *           find it in H                    exchange it for 0: pop and wake
+ *       yes: exchange it for 0: go on     else: yield, somebody wakes us
+ *            lost: somebody has it
  *
  *     X and P are read-modify-writes and R and H are sequentially consistent
- *     loads, so R sees the record or H sees the offer: nobody is forgotten.
- *     The number makes sure that H's n is still the same offer when it is
- *     exchanged, and not a later one by another unlocker.
+ *     loads, so R sees the record or H sees the right: nobody is forgotten.
+ *     Whoever takes it finds a record: a locker's own one is in the lists until
+ *     it is given the mutex, and from then until it unlocks nobody else lays
+ *     anything down.
  *
  * A locker that pops its own record simply goes on: it has the mutex.
+ * tests/unit/runtime/test-mutex-model.c steps through all interleavings.
  *
  * Before it waits, a locker whose holder runs in another context looks a
  * few times whether it comes free: that is cheaper than two switches.
@@ -51,8 +53,7 @@ struct CoWaitRecord {
     Coroutine *co;
 };
 
-/* --- what a trace is told ---------------------------------------------------
- */
+/* --- what a trace is told ------------------------------------------------ */
 
 static pthread_mutex_t registry_lock = PTHREAD_MUTEX_INITIALIZER;
 static CoMutex *registry; /* protected by the lock */
@@ -78,8 +79,7 @@ static void register_teller(void)
     ct_retell_register(&teller);
 }
 
-/* --- life -------------------------------------------------------------------
- */
+/* --- life ---------------------------------------------------------------- */
 
 void co_mutex_init(CoMutex *mutex)
 {
@@ -113,8 +113,7 @@ bool co_mutex_is_locked(const CoMutex *mutex)
     return ct_load(&mutex->locked) != 0;
 }
 
-/* --- records ----------------------------------------------------------------
- */
+/* --- records ------------------------------------------------------------- */
 
 static void push_record(CoMutex *mutex, struct CoWaitRecord *record)
 {
@@ -161,8 +160,14 @@ static struct CoWaitRecord *pop_record(CoMutex *mutex)
     return record;
 }
 
-/* --- locking ----------------------------------------------------------------
- */
+/* Takes up the right to pop, if it is still there. */
+static bool take_right(CoMutex *mutex)
+{
+    /* Pairs with X: the lists as the unlocker left them. */
+    return ct_xchg(&mutex->handoff, 0) != 0;
+}
+
+/* --- locking ------------------------------------------------------------- */
 
 static void set_holder(CoMutex *mutex, AioContext *ctx, Coroutine *self)
 {
@@ -195,21 +200,18 @@ static bool try_lock(CoMutex *mutex, AioContext *ctx)
 }
 
 /*
- * We have pushed our record: has an unlocker offered the right to pop?
- * Return: true if we had the right and popped ourselves.
+ * We have pushed our record: has an unlocker laid down the right to pop?
+ * Return: true if we took it and popped ourselves.
  */
-static bool take_offer(CoMutex *mutex, Coroutine *self)
+static bool take_over(CoMutex *mutex, Coroutine *self)
 {
-    /* H.  Pairs with X. */
-    unsigned offer = ct_load_seq(&mutex->handoff);
     struct CoWaitRecord *record;
     Coroutine *co;
 
-    if (offer == 0 || !has_new_record(mutex)) {
-        /* None; or whoever took our record has the right. */
-        return false;
-    }
-    if (!ct_cmpxchg(&mutex->handoff, &offer, 0)) {
+    /* H.  Pairs with X. */
+    if (!ct_load_seq(&mutex->handoff) || !has_new_record(mutex) ||
+        !take_right(mutex)) {
+        /* Whoever took our record, or the right, cares for us. */
         return false;
     }
     record = pop_record(mutex);
@@ -229,7 +231,7 @@ static void coroutine_fn lock_slow(CoMutex *mutex, Coroutine *self)
     ct_emit_co_mutex_lock_entry(mutex->id, coroutine_id(self),
                                 ct_load(&mutex->holder));
     push_record(mutex, &record);
-    if (!take_offer(mutex, self)) {
+    if (!take_over(mutex, self)) {
         coroutine_yield_for(CT_YIELD_REASON_LOCK, mutex->id);
     }
     ct_emit_co_mutex_lock_return(mutex->id, coroutine_id(self));
@@ -251,8 +253,7 @@ void coroutine_fn co_mutex_lock(CoMutex *mutex)
     set_holder(mutex, ctx, self);
 }
 
-/* --- unlocking --------------------------------------------------------------
- */
+/* --- unlocking ----------------------------------------------------------- */
 
 /*
  * We have the right to pop: wakes the oldest waiter, or gives the right away.
@@ -262,7 +263,6 @@ static uint64_t wake_next(CoMutex *mutex)
 {
     for (;;) {
         struct CoWaitRecord *record = pop_record(mutex);
-        unsigned offer;
 
         if (record != NULL) {
             Coroutine *co = record->co;
@@ -273,12 +273,8 @@ static uint64_t wake_next(CoMutex *mutex)
             aio_co_wake(co);
             return id;
         }
-        if (++mutex->sequence == 0) {
-            mutex->sequence = 1;
-        }
-        offer = mutex->sequence;
-        (void)ct_xchg(&mutex->handoff, offer); /* X.  Pairs with H. */
-        if (!has_new_record(mutex) || !ct_cmpxchg(&mutex->handoff, &offer, 0)) {
+        (void)ct_xchg(&mutex->handoff, 1); /* X.  Pairs with H. */
+        if (!has_new_record(mutex) || !take_right(mutex)) {
             return 0;
         }
     }

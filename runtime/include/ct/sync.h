@@ -34,8 +34,7 @@ struct CoWaitRecord;
 struct CoMutex {
     uint64_t id;                    /* immutable after co_mutex_init() */
     unsigned locked;                /* atomic: holder and waiters, counted */
-    unsigned handoff;               /* atomic: 0, or an unlock's open offer */
-    unsigned sequence;              /* the unlocker only */
+    unsigned handoff;               /* atomic: the right to pop lies here */
     AioContext *ctx;                /* atomic: where the holder runs */
     uint64_t holder;                /* atomic: id of the holder, 0: unknown */
     struct CoWaitRecord *from_push; /* atomic: new waiters, latest first */

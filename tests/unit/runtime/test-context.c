@@ -184,8 +184,7 @@ static void test_main_context_ends(void)
     aio_context_unref(ctx);
 }
 
-/* --- threads ----------------------------------------------------------------
- */
+/* --- threads ------------------------------------------------------------- */
 
 static void where_bh(void *opaque)
 {

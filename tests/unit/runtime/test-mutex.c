@@ -205,8 +205,7 @@ static void test_moving(struct loop *loop)
     race_on_threads(PER_THREAD, 300, true);
 }
 
-/* --- misuse -----------------------------------------------------------------
- */
+/* --- misuse -------------------------------------------------------------- */
 
 static void coroutine_fn lock_only(void *opaque)
 {

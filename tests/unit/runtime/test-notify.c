@@ -6,8 +6,8 @@
 #include <pthread.h>
 
 #include "base/atomics.h"
-#include "explore.h"
 #include "loops.h"
+#include "tso.h"
 
 /* --- the protocol as small programs -------------------------------------- */
 
@@ -34,11 +34,11 @@ enum fault {
 #define PROGRAM_MAX 32
 
 struct program {
-    struct x_instr instrs[PROGRAM_MAX];
+    struct tso_instr instrs[PROGRAM_MAX];
     uint8_t length;
 };
 
-static uint8_t add(struct program *program, struct x_instr instr)
+static uint8_t add(struct program *program, struct tso_instr instr)
 {
     g_assert_cmpuint(program->length, <, PROGRAM_MAX);
     program->instrs[program->length] = instr;
@@ -47,10 +47,11 @@ static uint8_t add(struct program *program, struct x_instr instr)
 
 static void publish(struct program *program, enum var work, enum fault fault)
 {
-    add(program, (struct x_instr){.op = fault == PLAIN_WORK ? X_STORE : X_XCHG,
-                                  .var = work,
-                                  .reg = 1,
-                                  .value = 1});
+    add(program,
+        (struct tso_instr){.op = fault == PLAIN_WORK ? TSO_STORE : TSO_XCHG,
+                           .var = work,
+                           .reg = 1,
+                           .value = 1});
 }
 
 /* aio_notify(), once; @work: what is published before, unless @is_bare. */
@@ -63,34 +64,35 @@ static void notify_once(struct program *program, enum var work, bool is_bare,
         publish(program, work, fault);
     }
     /* N1 */
-    add(program, (struct x_instr){.op = X_LOAD, .var = NOTIFIED, .reg = 0});
+    add(program, (struct tso_instr){.op = TSO_LOAD, .var = NOTIFIED, .reg = 0});
     coalesced =
-        add(program, (struct x_instr){.op = X_IF, .reg = 0, .value = 1});
+        add(program, (struct tso_instr){.op = TSO_IF, .reg = 0, .value = 1});
     if (!is_bare && fault == WORK_LATE) {
         publish(program, work, fault);
     }
     if (fault == NOTIFIED_LATE) {
         /* N3, then N2 */
         add(program,
-            (struct x_instr){.op = X_LOAD, .var = NOTIFY_ME, .reg = 1});
-        add(program, (struct x_instr){
-                         .op = X_XCHG, .var = NOTIFIED, .reg = 0, .value = 1});
+            (struct tso_instr){.op = TSO_LOAD, .var = NOTIFY_ME, .reg = 1});
+        add(program,
+            (struct tso_instr){
+                .op = TSO_XCHG, .var = NOTIFIED, .reg = 0, .value = 1});
     } else {
+        add(program, (struct tso_instr){
+                         .op = fault == PLAIN_NOTIFIED ? TSO_STORE : TSO_XCHG,
+                         .var = NOTIFIED,
+                         .reg = 0,
+                         .value = 1});
         add(program,
-            (struct x_instr){.op = fault == PLAIN_NOTIFIED ? X_STORE : X_XCHG,
-                             .var = NOTIFIED,
-                             .reg = 0,
-                             .value = 1});
-        add(program,
-            (struct x_instr){.op = X_LOAD, .var = NOTIFY_ME, .reg = 1});
+            (struct tso_instr){.op = TSO_LOAD, .var = NOTIFY_ME, .reg = 1});
     }
     unannounced =
-        add(program, (struct x_instr){.op = X_IF, .reg = 1, .value = 0});
-    add(program, (struct x_instr){.op = X_ADD, .var = EVENTFD, .value = 1});
+        add(program, (struct tso_instr){.op = TSO_IF, .reg = 1, .value = 0});
+    add(program, (struct tso_instr){.op = TSO_ADD, .var = EVENTFD, .value = 1});
     again = program->length;
     if (!is_bare && fault == WORK_LATE) {
         /* The coalesced path publishes, too, when it is too late. */
-        uint8_t over = add(program, (struct x_instr){.op = X_JUMP});
+        uint8_t over = add(program, (struct tso_instr){.op = TSO_JUMP});
 
         program->instrs[coalesced].target = program->length;
         publish(program, work, fault);
@@ -101,21 +103,22 @@ static void notify_once(struct program *program, enum var work, bool is_bare,
     }
     program->instrs[unannounced].target = again;
     /* Registers that don't matter any more shall not double the states. */
-    add(program, (struct x_instr){.op = X_LOAD, .var = UNUSED, .reg = 0});
-    add(program, (struct x_instr){.op = X_LOAD, .var = UNUSED, .reg = 1});
+    add(program, (struct tso_instr){.op = TSO_LOAD, .var = UNUSED, .reg = 0});
+    add(program, (struct tso_instr){.op = TSO_LOAD, .var = UNUSED, .reg = 1});
 }
 
 static void accept_notified(struct program *program, enum fault fault)
 {
     uint8_t nothing;
 
-    add(program, (struct x_instr){.op = X_LOAD, .var = NOTIFIED, .reg = 0});
-    nothing = add(program, (struct x_instr){.op = X_IF, .reg = 0, .value = 0});
+    add(program, (struct tso_instr){.op = TSO_LOAD, .var = NOTIFIED, .reg = 0});
+    nothing =
+        add(program, (struct tso_instr){.op = TSO_IF, .reg = 0, .value = 0});
     add(program,
-        (struct x_instr){.op = fault == PLAIN_ACCEPT ? X_STORE : X_XCHG,
-                         .var = NOTIFIED,
-                         .reg = 0,
-                         .value = 0});
+        (struct tso_instr){.op = fault == PLAIN_ACCEPT ? TSO_STORE : TSO_XCHG,
+                           .var = NOTIFIED,
+                           .reg = 0,
+                           .value = 0});
     program->instrs[nothing].target = program->length;
 }
 
@@ -125,11 +128,11 @@ static void take_work(struct program *program)
     for (enum var work = WORK; work <= CONDITION; work++) {
         uint8_t empty;
 
-        add(program, (struct x_instr){.op = X_LOAD, .var = work, .reg = 0});
-        empty =
-            add(program, (struct x_instr){.op = X_IF, .reg = 0, .value = 0});
-        add(program,
-            (struct x_instr){.op = X_XCHG, .var = work, .reg = 0, .value = 0});
+        add(program, (struct tso_instr){.op = TSO_LOAD, .var = work, .reg = 0});
+        empty = add(program,
+                    (struct tso_instr){.op = TSO_IF, .reg = 0, .value = 0});
+        add(program, (struct tso_instr){
+                         .op = TSO_XCHG, .var = work, .reg = 0, .value = 0});
         program->instrs[empty].target = program->length;
     }
 }
@@ -139,11 +142,11 @@ static void home(struct program *program, enum fault fault)
 {
     uint8_t skips[4];
     uint8_t skip_count = 0;
-    struct x_instr announce = {.op = fault == PLAIN_ANNOUNCEMENT ? X_STORE
-                                                                 : X_XCHG,
-                               .var = NOTIFY_ME,
-                               .reg = 1,
-                               .value = 1};
+    struct tso_instr announce = {.op = fault == PLAIN_ANNOUNCEMENT ? TSO_STORE
+                                                                   : TSO_XCHG,
+                                 .var = NOTIFY_ME,
+                                 .reg = 1,
+                                 .value = 1};
 
     if (fault != CHECK_EARLY) {
         add(program, announce); /* S */
@@ -153,20 +156,20 @@ static void home(struct program *program, enum fault fault)
         if (var == CONDITION || (var == NOTIFIED && fault == NO_CHECK)) {
             continue;
         }
-        add(program, (struct x_instr){.op = X_LOAD, .var = var, .reg = 0});
-        skips[skip_count++] =
-            add(program, (struct x_instr){.op = X_IF, .reg = 0, .value = 1});
+        add(program, (struct tso_instr){.op = TSO_LOAD, .var = var, .reg = 0});
+        skips[skip_count++] = add(
+            program, (struct tso_instr){.op = TSO_IF, .reg = 0, .value = 1});
     }
     if (fault == CHECK_EARLY) {
         add(program, announce);
     }
     /* H2 */
-    add(program, (struct x_instr){.op = X_AWAIT, .var = EVENTFD});
+    add(program, (struct tso_instr){.op = TSO_AWAIT, .var = EVENTFD});
     while (skip_count > 0) {
         program->instrs[skips[--skip_count]].target = program->length;
     }
     /* R */
-    add(program, (struct x_instr){.op = X_STORE, .var = NOTIFY_ME});
+    add(program, (struct tso_instr){.op = TSO_STORE, .var = NOTIFY_ME});
     if (fault == ACCEPT_LATE) {
         take_work(program);
         accept_notified(program, fault);
@@ -174,55 +177,54 @@ static void home(struct program *program, enum fault fault)
         accept_notified(program, fault);
         take_work(program);
     }
-    add(program, (struct x_instr){.op = X_LOAD, .var = UNUSED, .reg = 1});
-    add(program, (struct x_instr){.op = X_JUMP, .target = 0});
+    add(program, (struct tso_instr){.op = TSO_LOAD, .var = UNUSED, .reg = 1});
+    add(program, (struct tso_instr){.op = TSO_JUMP, .target = 0});
 }
 
 /*
  * Home sleeps and both notifiers are done: everything was taken, and every
  * notification accepted.
  */
-static bool nothing_lost(const struct x_state *state)
+static bool nothing_lost(const struct tso_state *state)
 {
     return state->vars[WORK] == 0 && state->vars[CONDITION] == 0 &&
            state->vars[NOTIFIED] == 0;
 }
 
-static struct x_result explore(enum fault fault)
+static struct explore_result explore_fault(enum fault fault)
 {
-    struct program programs[X_THREADS] = {0};
-    const struct x_instr *all[X_THREADS];
+    struct program programs[TSO_THREADS] = {0};
+    const struct tso_instr *all[TSO_THREADS];
 
     home(&programs[0], fault);
     notify_once(&programs[1], WORK, false, fault);
     notify_once(&programs[1], WORK, true, fault);
     notify_once(&programs[2], CONDITION, false, fault);
-    for (int i = 0; i < X_THREADS; i++) {
+    for (int i = 0; i < TSO_THREADS; i++) {
         all[i] = programs[i].instrs;
     }
-    return x_explore(all, nothing_lost);
+    return tso_explore(all, nothing_lost);
 }
 
 static void test_right(void)
 {
-    struct x_result result = explore(RIGHT);
+    struct explore_result result = explore_fault(RIGHT);
 
-    g_test_message("%u states, %u ends", result.states, result.stuck);
-    g_assert_cmpuint(result.stuck, >, 0);
+    g_test_message("%u states, %u ends", result.states, result.ends);
+    g_assert_cmpuint(result.ends, >, 0);
     g_assert_cmpuint(result.wrong, ==, 0);
 }
 
 static void test_wrong(gconstpointer data)
 {
-    struct x_result result = explore(GPOINTER_TO_INT(data));
+    struct explore_result result = explore_fault(GPOINTER_TO_INT(data));
 
-    g_test_message("%u states, %u ends, %u wrong", result.states, result.stuck,
+    g_test_message("%u states, %u ends, %u wrong", result.states, result.ends,
                    result.wrong);
     g_assert_cmpuint(result.wrong, >, 0);
 }
 
-/* --- the real one ----------------------------------------------------------
- */
+/* --- the real one -------------------------------------------------------- */
 
 /* A bare notification ends one wait, however often it was given before. */
 static void test_ends_wait(struct loop *loop)
