@@ -42,11 +42,11 @@ struct AioContext {
     struct list registry_node;    /* protected by the registry's lock */
     struct aio_slot_content slots[AIO_SLOT_COUNT]; /* home */
 
-    /* --- home.c -------------------------------------------------------------- */
+    /* --- home.c --- */
     const void *home; /* atomic: the home thread's token, NULL: none yet */
     unsigned depth;   /* open turns; home writes, the teller reads: atomic */
 
-    /* --- notify.c ------------------------------------------------------------ */
+    /* --- notify.c --- */
     /*
      * Bit 0: a GMainContext may sleep for us; the rest, in twos: blocking
      * turns that may sleep.  Home writes; atomic, pairs with aio_notify().
@@ -56,18 +56,18 @@ struct AioContext {
     unsigned notified;
     GPollFD notify_pfd; /* the eventfd; its revents: home */
 
-    /* --- bh.c ---------------------------------------------------------------- */
+    /* --- bh.c --- */
     struct lifo bh_pushed;   /* any thread pushes; home takes */
     struct queue bh_ready;   /* home: taken, not yet run */
     pthread_mutex_t bh_lock; /* protects bh_all */
     struct list bh_all;      /* all but one-shots, to name a leak */
 
-    /* --- schedule.c ---------------------------------------------------------- */
+    /* --- schedule.c --- */
     struct lifo co_scheduled; /* any thread pushes; home takes */
     unsigned co_count;        /* atomic: how many are queued, for the teller */
     AioBH *co_schedule_bh;    /* immutable after aio_context_new() */
 
-    /* --- timer.c ------------------------------------------------------------- */
+    /* --- timer.c --- */
     pthread_mutex_t timer_lock; /* protects the fields up to timer_next_ns */
     AioTimer **timer_heap;
     unsigned timer_armed; /* used length of timer_heap */
@@ -81,7 +81,7 @@ struct AioContext {
      */
     int64_t timer_next_ns;
 
-    /* --- fd.c ---------------------------------------------------------------- */
+    /* --- fd.c --- */
     pthread_mutex_t fd_lock;      /* protects the fields up to fd_deleted */
     struct AioHandler **fd_table; /* by fd */
     int fd_table_room;

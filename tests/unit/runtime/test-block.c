@@ -230,7 +230,8 @@ static void test_probe(struct loop *loop)
     image_free(image);
 }
 
-/* --- requests with callbacks --------------------------------------------- */
+/* --- requests with callbacks -----------------------------------------------
+ */
 
 #define READS 32
 
@@ -381,7 +382,8 @@ static void test_flush(struct loop *loop)
     image_free(image);
 }
 
-/* --- in coroutines ------------------------------------------------------- */
+/* --- in coroutines ---------------------------------------------------------
+ */
 
 struct user {
     struct loop *loop;
@@ -463,7 +465,8 @@ static void test_drain_twice(struct loop *loop)
     image_free(image);
 }
 
-/* --- in another thread --------------------------------------------------- */
+/* --- in another thread -----------------------------------------------------
+ */
 
 struct far_read {
     IOVector vector;
@@ -512,7 +515,8 @@ static void test_iothread(struct loop *loop)
     image_free(image);
 }
 
-/* --- vectors ------------------------------------------------------------- */
+/* --- vectors ---------------------------------------------------------------
+ */
 
 static void test_vector(void)
 {
