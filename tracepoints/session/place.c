@@ -17,7 +17,7 @@
 
 /* The longest that LTTng puts below LTTNG_HOME. */
 #define LONGEST_SOCKET "/.lttng/ustconsumerd64/command"
-#define HOME_TEMPLATE  "/cotrace-XXXXXX"
+#define HOME_TEMPLATE  "/cotrace-run-XXXXXX"
 #define OPEN_FOLDERS   16
 
 static bool is_empty(const char *path, GError **error)
