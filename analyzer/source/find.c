@@ -117,7 +117,9 @@ static bool find_in_directory(const char *path, struct ct_found *found,
         ct_found_fini(found);
         return fail(error, path,
                     entries == 0 ? "not a trace: the directory is empty"
-                                 : "not a trace: no CTF metadata in it");
+                    : is_regular(path, NOTE)
+                        ? "holds no cotrace events: nothing was recorded"
+                        : "not a trace: no CTF metadata in it");
     }
     g_ptr_array_sort(found->dirs, compare);
     return true;
