@@ -156,21 +156,12 @@ static void spawn_thread_bh_fn(void *opaque)
     pthread_mutex_unlock(&pool->lock);
 }
 
-/* There is more to do than workers that are free or on their way. */
-static bool wants_worker_locked(const ThreadPool *pool)
-{
-    int ready = pool->parked_count + pool->waking + pool->new_threads +
-                pool->pending_threads;
-
-    return pool->current < pool->max && pool->queued_count > (unsigned)ready;
-}
-
 static void retry_spawn(void *opaque)
 {
     ThreadPool *pool = opaque;
 
     pthread_mutex_lock(&pool->lock);
-    if (wants_worker_locked(pool)) {
+    if (pool_wants_worker(pool)) {
         spawn_thread(pool);
     }
     pthread_mutex_unlock(&pool->lock);
@@ -193,7 +184,7 @@ ThreadPoolWork *thread_pool_submit_aio(ThreadPool *pool, ThreadPoolFunc *func,
     pthread_mutex_lock(&pool->lock);
     list_add_tail(&pool->queued, &work->link.queued);
     pool->queued_count++;
-    if (wants_worker_locked(pool)) {
+    if (pool_wants_worker(pool)) {
         spawn_thread(pool);
     }
     pool_choose_wakes(pool, &wakes);
@@ -258,7 +249,7 @@ void thread_pool_set_limits(ThreadPool *pool, int min, int max)
     pthread_mutex_lock(&pool->lock);
     pool->min = min;
     pool->max = max;
-    while (pool->current < min || wants_worker_locked(pool)) {
+    while (pool->current < min || pool_wants_worker(pool)) {
         spawn_thread(pool);
     }
     pool_wake_surplus(pool);

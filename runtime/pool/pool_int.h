@@ -27,6 +27,7 @@ struct pool_worker {
     uint64_t req;       /* item that it runs, 0: none */
     struct list node;   /* in workers or spare */
     struct list parked; /* in pool->parked while it sleeps */
+    unsigned returning; /* atomic: has called its function, comes for more */
     unsigned wake;      /* futex; set with the lock held, read without */
 };
 
@@ -123,6 +124,9 @@ struct pool_wakes {
 };
 void pool_choose_wakes(ThreadPool *pool, struct pool_wakes *ret_wakes);
 void pool_wake(const struct pool_wakes *wakes);
+
+/* More items wait than workers are free, on their way, or coming back. */
+bool pool_wants_worker(ThreadPool *pool);
 
 /* Wakes parked workers beyond the maximum; they end. */
 void pool_wake_surplus(ThreadPool *pool);

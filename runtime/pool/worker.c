@@ -12,6 +12,9 @@
  *
  * The n-th creation answers the n-th request, whoever does it.
  *
+ * A worker that has called its function is about to come for more: a callback
+ * that submits the next item finds it there and asks for no other.
+ *
  * Sleeping and waking.  A worker without work parks: it puts itself first in
  * pool->parked and sleeps on a word of its own.  Whoever has work for it takes
  * it off that list and sets the word, under the lock, and wakes it after the
@@ -104,6 +107,28 @@ void pool_wake(const struct pool_wakes *wakes)
     }
 }
 
+static unsigned count_returning(ThreadPool *pool)
+{
+    unsigned count = 0;
+
+    list_for_each (node, &pool->workers) {
+        struct pool_worker *worker = list_entry(node, struct pool_worker, node);
+
+        /* Set before its item was done: whoever has seen that sees this. */
+        count += ct_load(&worker->returning);
+    }
+    return count;
+}
+
+bool pool_wants_worker(ThreadPool *pool)
+{
+    unsigned ready = (unsigned)(pool->parked_count + pool->waking +
+                                pool->new_threads + pool->pending_threads);
+
+    return pool->current < pool->max && pool->queued_count > ready &&
+           pool->queued_count > ready + count_returning(pool);
+}
+
 void pool_wake_surplus(ThreadPool *pool)
 {
     int surplus = pool->current - pool->max;
@@ -167,9 +192,11 @@ static void run_item(ThreadPool *pool, struct pool_worker *worker,
     ct_emit_work_begin(pool->id, work->id, work->func, worker->id);
     ret = work->func(work->arg);
     ct_emit_work_end(pool->id, work->id, ret);
+    ct_store(&worker->returning, 1);
     pool_item_done(pool, work, ret);
 
     pthread_mutex_lock(&pool->lock);
+    ct_store(&worker->returning, 0);
     worker->req = 0;
 }
 

@@ -231,6 +231,35 @@ static void test_reuse(struct loop *loop)
     thread_pool_free(pool);
 }
 
+struct chain {
+    ThreadPool *pool;
+    int left;
+};
+
+static void submit_next(void *opaque, int ret)
+{
+    struct chain *chain = opaque;
+
+    if (--chain->left > 0) {
+        (void)thread_pool_submit_aio(chain->pool, nothing, NULL, submit_next,
+                                     chain);
+    }
+}
+
+/*
+ * One item after the other, each submitted by the callback of the last, when
+ * the worker is just about to come for more: one worker does them all.
+ */
+static void test_returning(struct loop *loop)
+{
+    struct chain chain = {.pool = pool_begin(loop), .left = 1000};
+
+    submit_next(&chain, 0);
+    loop_until(loop, chain.left == 0);
+    g_assert_cmpint(made_so_far(chain.pool), ==, 1);
+    thread_pool_free(chain.pool);
+}
+
 /*
  * Workers that sleep are woken two at a time, each by the one before; all of
  * them come if there is enough that blocks.
@@ -423,6 +452,7 @@ int main(int argc, char **argv)
     loops_add("/worker/minimum", test_minimum);
     loops_add("/worker/idle", test_idle);
     loops_add("/worker/reuse", test_reuse);
+    loops_add("/worker/returning", test_returning);
     loops_add("/worker/wake-chain", test_wake_chain);
     loops_add("/worker/free-busy", test_free_busy);
     loops_add("/worker/free-unborn", test_free_unborn);
