@@ -19,9 +19,13 @@ static const char *text(const struct ct_value *value)
 }
 
 /* An enum's value, or what stands for "not told" if it is a later word. */
-static uint8_t word(uint64_t value, uint8_t last, uint8_t otherwise)
+static uint8_t word(const struct ct_words *words,
+                    const struct ct_record *record, unsigned field,
+                    uint8_t otherwise)
 {
-    return value <= last ? (uint8_t)value : otherwise;
+    uint64_t value = record->values[field].u;
+
+    return value < words->n[record->event][field] ? (uint8_t)value : otherwise;
 }
 
 /* A value that is a time of the traced clock; 0: not told, or not possible. */
@@ -37,13 +41,14 @@ static int64_t instant(const struct ct_record *record, uint64_t value)
     return when_ns;
 }
 
-static bool decode_state(const struct ct_record *record, struct ct_step *step)
+static bool decode_state(const struct ct_words *words,
+                         const struct ct_record *record, struct ct_step *step)
 {
     switch (record->event) {
     case CT_EV_STATE_BEGIN:
         step->kind = CT_STEP_STATE_BEGIN;
         step->subject = U(STATE_BEGIN_TELLING);
-        step->reason = word(U(STATE_BEGIN_REASON), CT_TELL_REASON_PERIOD,
+        step->reason = word(words, record, CT_FLD_STATE_BEGIN_REASON,
                             CT_TELL_REASON_PERIOD);
         return true;
     case CT_EV_STATE_CONTEXT:
@@ -58,9 +63,9 @@ static bool decode_state(const struct ct_record *record, struct ct_step *step)
         step->subject = U(STATE_COROUTINE_CO);
         step->object = U(STATE_COROUTINE_FROM);
         step->fn = U(STATE_COROUTINE_ENTRY);
-        step->value = word(U(STATE_COROUTINE_STATE), CT_CO_STATE_SCHEDULED,
+        step->value = word(words, record, CT_FLD_STATE_COROUTINE_STATE,
                            CT_CO_STATE_YIELDED);
-        step->reason = word(U(STATE_COROUTINE_REASON), CT_YIELD_REASON_SCHEDULE,
+        step->reason = word(words, record, CT_FLD_STATE_COROUTINE_REASON,
                             CT_YIELD_REASON_OTHER);
         step->waits_for = U(STATE_COROUTINE_OBJECT);
         step->ns = instant(record, U(STATE_COROUTINE_SINCE));
@@ -74,7 +79,7 @@ static bool decode_state(const struct ct_record *record, struct ct_step *step)
         step->context = U(STATE_WORK_POOL);
         step->fn = U(STATE_WORK_FUNCTION);
         step->value =
-            word(U(STATE_WORK_STATE), CT_WORK_STATE_DONE, CT_WORK_STATE_QUEUED);
+            word(words, record, CT_FLD_STATE_WORK_STATE, CT_WORK_STATE_QUEUED);
         step->ns = instant(record, U(STATE_WORK_SINCE));
         step->stack = U(STATE_WORK_SUBMIT_STACK);
         return true;
@@ -84,7 +89,7 @@ static bool decode_state(const struct ct_record *record, struct ct_step *step)
         step->object = U(STATE_WORKER_REQ);
         step->context = U(STATE_WORKER_POOL);
         step->ret = (int32_t)I(STATE_WORKER_TID);
-        step->value = word(U(STATE_WORKER_STATE), CT_WORKER_STATE_BUSY,
+        step->value = word(words, record, CT_FLD_STATE_WORKER_STATE,
                            CT_WORKER_STATE_IDLE);
         return true;
     case CT_EV_STATE_REQUEST:
@@ -114,7 +119,8 @@ static bool decode_state(const struct ct_record *record, struct ct_step *step)
     }
 }
 
-static bool decode_context(const struct ct_record *record, struct ct_step *step)
+static bool decode_context(const struct ct_words *words,
+                           const struct ct_record *record, struct ct_step *step)
 {
     switch (record->event) {
     case CT_EV_CONTEXT_CREATE:
@@ -141,7 +147,7 @@ static bool decode_context(const struct ct_record *record, struct ct_step *step)
         step->flag = U(POLL_BEGIN_BLOCKING) != 0;
         step->value = U(POLL_BEGIN_DEPTH);
         step->reason =
-            word(U(POLL_BEGIN_MODE), CT_POLL_MODE_DISPATCH, CT_POLL_MODE_POLL);
+            word(words, record, CT_FLD_POLL_BEGIN_MODE, CT_POLL_MODE_POLL);
         step->stack = U(POLL_BEGIN_STACK);
         break;
     case CT_EV_POLL_END:
@@ -266,7 +272,8 @@ static bool decode_handler(const struct ct_record *record, struct ct_step *step)
     }
 }
 
-static bool decode_coroutine(const struct ct_record *record,
+static bool decode_coroutine(const struct ct_words *words,
+                             const struct ct_record *record,
                              struct ct_step *step)
 {
     switch (record->event) {
@@ -287,7 +294,7 @@ static bool decode_coroutine(const struct ct_record *record,
         step->kind = CT_STEP_CO_YIELD;
         step->subject = U(COROUTINE_YIELD_FROM);
         step->object = U(COROUTINE_YIELD_TO);
-        step->reason = word(U(COROUTINE_YIELD_REASON), CT_YIELD_REASON_SCHEDULE,
+        step->reason = word(words, record, CT_FLD_COROUTINE_YIELD_REASON,
                             CT_YIELD_REASON_OTHER);
         step->waits_for = U(COROUTINE_YIELD_OBJECT);
         step->stack = U(COROUTINE_YIELD_STACK);
@@ -314,8 +321,8 @@ static bool decode_coroutine(const struct ct_record *record,
         step->subject = U(AIO_CO_WAKE_CO);
         step->object = U(AIO_CO_WAKE_WAKER);
         step->context = U(AIO_CO_WAKE_CTX);
-        step->reason = word(U(AIO_CO_WAKE_HOW), CT_WAKE_HOW_SCHEDULED,
-                            CT_WAKE_HOW_SCHEDULED);
+        step->reason =
+            word(words, record, CT_FLD_AIO_CO_WAKE_HOW, CT_WAKE_HOW_SCHEDULED);
         step->stack = U(AIO_CO_WAKE_STACK);
         return true;
     default:
@@ -369,7 +376,8 @@ static bool decode_lock(const struct ct_record *record, struct ct_step *step)
     }
 }
 
-static bool decode_work(const struct ct_record *record, struct ct_step *step)
+static bool decode_work(const struct ct_words *words,
+                        const struct ct_record *record, struct ct_step *step)
 {
     switch (record->event) {
     case CT_EV_THREAD_CREATE:
@@ -448,7 +456,7 @@ static bool decode_work(const struct ct_record *record, struct ct_step *step)
         step->kind = CT_STEP_WORKER_EXIT;
         step->subject = U(WORKER_EXIT_WORKER);
         step->context = U(WORKER_EXIT_POOL);
-        step->reason = word(U(WORKER_EXIT_REASON), CT_EXIT_REASON_SHUTDOWN,
+        step->reason = word(words, record, CT_FLD_WORKER_EXIT_REASON,
                             CT_EXIT_REASON_SHUTDOWN);
         return true;
     default:
@@ -487,7 +495,8 @@ static bool decode_request(const struct ct_record *record, struct ct_step *step)
     }
 }
 
-bool ct_decode_cotrace(const struct ct_record *record, struct ct_step *step)
+bool ct_decode_cotrace(const struct ct_words *words,
+                       const struct ct_record *record, struct ct_step *step)
 {
     if (record->event == CT_EV_STACK_FRAMES) {
         step->kind = CT_STEP_STACK;
@@ -499,22 +508,22 @@ bool ct_decode_cotrace(const struct ct_record *record, struct ct_step *step)
         return true;
     }
     if (record->event < CT_EV_CONTEXT_CREATE) {
-        return decode_state(record, step);
+        return decode_state(words, record, step);
     }
     if (record->event < CT_EV_FD_HANDLER_SET) {
-        return decode_context(record, step);
+        return decode_context(words, record, step);
     }
     if (record->event < CT_EV_COROUTINE_CREATE) {
         return decode_handler(record, step);
     }
     if (record->event < CT_EV_CO_MUTEX_LOCK_UNCONTENDED) {
-        return decode_coroutine(record, step);
+        return decode_coroutine(words, record, step);
     }
     if (record->event < CT_EV_THREAD_CREATE) {
         return decode_lock(record, step);
     }
     if (record->event < CT_EV_REQUEST_BEGIN) {
-        return decode_work(record, step);
+        return decode_work(words, record, step);
     }
     return decode_request(record, step);
 }

@@ -21,8 +21,22 @@ enum dialect {
 
 struct ct_decoder {
     uint8_t dialects[CT_EV_COUNT]; /* enum dialect, immutable after new */
+    struct ct_words words;         /* likewise */
     char build_id[CT_BUILD_ID_MAX * 2 + 1];
 };
+
+static void count_words(struct ct_words *words, unsigned id)
+{
+    const struct ct_event *event = ct_schema_event(id);
+
+    for (unsigned i = 0; i < event->n_fields; i++) {
+        const char *const *word = event->fields[i].words;
+
+        while (word && *word++) {
+            words->n[id][i]++;
+        }
+    }
+}
 
 struct ct_decoder *ct_decoder_new(void)
 {
@@ -30,6 +44,8 @@ struct ct_decoder *ct_decoder_new(void)
 
     for (unsigned i = 0; i < CT_EV_COUNT; i++) {
         const char *provider = ct_schema_event(i)->provider;
+
+        count_words(&decoder->words, i);
 
         if (strcmp(provider, "cotrace") == 0) {
             decoder->dialects[i] = DIALECT_COTRACE;
@@ -75,7 +91,7 @@ unsigned ct_decode(struct ct_decoder *decoder, const struct ct_record *record,
     }
     switch ((enum dialect)decoder->dialects[record->event]) {
     case DIALECT_COTRACE:
-        return ct_decode_cotrace(record, step);
+        return ct_decode_cotrace(&decoder->words, record, step);
     case DIALECT_UST:
         return ct_decode_ust(record, step, decoder->build_id);
     case DIALECT_NONE:

@@ -15,7 +15,13 @@
 /* Two digits a byte: room for the longest build id that is taken over. */
 #define CT_BUILD_ID_MAX 64
 
-bool ct_decode_cotrace(const struct ct_record *record, struct ct_step *step);
+/* How many words an enum has: a greater value is of a later schema. */
+struct ct_words {
+    uint8_t n[CT_EV_COUNT][CT_FIELDS_MAX];
+};
+
+bool ct_decode_cotrace(const struct ct_words *words,
+                       const struct ct_record *record, struct ct_step *step);
 
 /** @text: CT_BUILD_ID_MAX * 2 + 1 characters, borrowed by the step */
 bool ct_decode_ust(const struct ct_record *record, struct ct_step *step,
