@@ -293,7 +293,7 @@ static bool has_arguments(const struct command *c, int n)
     return false;
 }
 
-static bool run(struct io_session *io, int argc, char **argv)
+static bool run_command(struct io_session *io, int argc, char **argv)
 {
     const struct command *c = find(argv[0]);
 
@@ -325,7 +325,7 @@ void io_command(struct io_session *io, const char *line)
     }
     int argc = (int)argv->len;
     g_ptr_array_add(argv, NULL);
-    if (argc > 0 && !run(io, argc, (char **)argv->pdata)) {
+    if (argc > 0 && !run_command(io, argc, (char **)argv->pdata)) {
         set_status(io, IO_COMMAND_FAILED);
     }
 }

@@ -16,7 +16,7 @@ import sys
 import story
 import tap
 
-IO = os.environ.get("COTRACE_IO", story.IO)
+IO = os.environ.get("COTRACE_IO") or story.IO
 WAYS = ([], ["--loop=glib"], ["--iothread"], ["--loop=glib", "--iothread"])
 
 REPORT = re.compile(r"; \S+ sec \(\S+ \S+ and \S+ ops/sec\)$")

@@ -63,7 +63,7 @@ static int coroutine_fn qcow2_co_preadv_task(const struct read_task *t)
 
 static int coroutine_fn qcow2_co_preadv_task_entry(AioTask *task)
 {
-    struct read_task *t = (struct read_task *)task;
+    const struct read_task *t = (const struct read_task *)task;
 
     tracked_request_adopt(t->request);
     int ret = qcow2_co_preadv_task(t);
@@ -71,11 +71,11 @@ static int coroutine_fn qcow2_co_preadv_task_entry(AioTask *task)
 }
 
 /* @pool: NULL: in the calling coroutine */
-static int coroutine_fn qcow2_add_task(AioTaskPool *pool,
-                                       const struct read_task *t)
+static int coroutine_fn qcow2_add_task(AioTaskPool *pool, struct read_task *t)
 {
+    t->request = tracked_request_current();
     if (pool == NULL) {
-        int ret = qcow2_co_preadv_task(t);
+        int ret = qcow2_co_preadv_task_entry(&t->task);
         return ret;
     }
 
@@ -83,33 +83,48 @@ static int coroutine_fn qcow2_add_task(AioTaskPool *pool,
     *task = *t;
     task->task.pool = pool;
     task->task.func = qcow2_co_preadv_task_entry;
-    task->request = tracked_request_current();
     aio_task_pool_start_task(pool, &task->task);
     return 0;
 }
 
-/* Reads what lies together at t->offset; t->bytes: in and out. */
-static int coroutine_fn read_piece(struct read_task *t, bool is_all,
-                                   AioTaskPool **pool)
+/* How much lies together at t->offset, and where; t->bytes: in and out. */
+static int coroutine_fn find_piece(struct read_task *t)
 {
     struct qcow2_state *s = t->bs->opaque;
-    uint64_t wanted = t->bytes;
 
     co_mutex_lock(&s->lock);
     int ret =
         qcow2_get_host_offset(t->bs, t->offset, &t->bytes, &t->host, &t->type);
     co_mutex_unlock(&s->lock);
-    if (ret < 0) {
-        return ret;
-    }
-    if (t->type == QCOW2_CLUSTER_UNALLOCATED || t->type == QCOW2_CLUSTER_ZERO) {
-        io_vector_memset(t->vector, t->offset_in, 0, (size_t)t->bytes);
+    return ret;
+}
+
+static bool is_zero(const struct read_task *t)
+{
+    return t->type == QCOW2_CLUSTER_UNALLOCATED ||
+           t->type == QCOW2_CLUSTER_ZERO;
+}
+
+/* Room for one more task; Return: 0, or the error of one that has ended */
+static int coroutine_fn wait_slot(AioTaskPool *pool)
+{
+    if (pool == NULL) {
         return 0;
     }
-    if (*pool == NULL && !(is_all && t->bytes == wanted)) {
-        *pool = aio_task_pool_new(TASKS_MAX);
+    aio_task_pool_wait_slot(pool);
+    return aio_task_pool_status(pool);
+}
+
+/* Return: 0, or the first error of any task; NULL: none was needed */
+static int coroutine_fn end_tasks(AioTaskPool *pool)
+{
+    int ret = 0;
+
+    if (pool != NULL) {
+        aio_task_pool_wait_all(pool);
+        ret = aio_task_pool_status(pool);
+        aio_task_pool_free(pool);
     }
-    ret = qcow2_add_task(*pool, t);
     return ret;
 }
 
@@ -118,29 +133,36 @@ int coroutine_fn qcow2_co_preadv_part(BlockDriverState *bs, int64_t offset,
                                       size_t offset_in, unsigned flags)
 {
     AioTaskPool *pool = NULL;
-    uint64_t done = 0;
+    uint64_t left = (uint64_t)bytes;
+    struct read_task t = {
+        .bs = bs,
+        .offset = (uint64_t)offset,
+        .vector = vector,
+        .offset_in = offset_in,
+    };
     int ret = 0;
 
-    while (ret == 0 && done < (uint64_t)bytes) {
-        struct read_task t = {
-            .bs = bs,
-            .offset = (uint64_t)offset + done,
-            .bytes = (uint64_t)bytes - done,
-            .vector = vector,
-            .offset_in = offset_in + (size_t)done,
-        };
-        ret = read_piece(&t, done == 0, &pool);
-        done += t.bytes;
-        if (ret == 0 && pool != NULL) {
-            ret = aio_task_pool_status(pool);
+    while (ret == 0 && left > 0) {
+        t.bytes = left;
+        ret = find_piece(&t);
+        if (ret < 0) {
+            break;
         }
-    }
-    if (pool != NULL) {
-        aio_task_pool_wait_all(pool);
-        if (ret == 0) {
-            ret = aio_task_pool_status(pool);
+        if (is_zero(&t)) {
+            io_vector_memset(vector, t.offset_in, 0, (size_t)t.bytes);
+        } else {
+            if (pool == NULL && t.bytes < left) {
+                pool = aio_task_pool_new(TASKS_MAX);
+            }
+            ret = wait_slot(pool);
+            if (ret == 0) {
+                ret = qcow2_add_task(pool, &t);
+            }
         }
-        aio_task_pool_free(pool);
+        t.offset += t.bytes;
+        t.offset_in += (size_t)t.bytes;
+        left -= t.bytes;
     }
-    return ret;
+    int task_ret = end_tasks(pool);
+    return ret < 0 ? ret : task_ret;
 }
