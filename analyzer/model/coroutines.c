@@ -312,6 +312,19 @@ static void wait_for_work(struct ct_model *model, struct ct_co *co)
     co->work = work;
 }
 
+void ct_co_work_told(struct ct_model *model, struct ct_process *process,
+                     struct ct_work *work)
+{
+    struct ct_co *co = ct_table_get(&process->coroutines, work->co);
+
+    if (co && !co->work && co->phase == CT_CO_WAITING &&
+        co->reason == CT_YIELD_REASON_WORK &&
+        co->waits_for == work->entity.id) {
+        wait_for_work(model, co);
+        ct_co_changed(model, co);
+    }
+}
+
 void ct_co_completed(struct ct_model *model, struct ct_co *co,
                      const struct ct_step *step)
 {

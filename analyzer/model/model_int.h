@@ -436,6 +436,10 @@ void ct_co_left(struct ct_model *model, struct ct_co *co);
 void ct_co_edge(const struct ct_model *model, struct ct_co *co,
                 enum ct_edge_kind kind, int32_t tid);
 
+/** ct_co_work_told() - an item was told; somebody may be waiting for it */
+void ct_co_work_told(struct ct_model *model, struct ct_process *process,
+                     struct ct_work *work);
+
 /** ct_co_completed() - the work item that it may be waiting for was */
 void ct_co_completed(struct ct_model *model, struct ct_co *co,
                      const struct ct_step *step);

@@ -332,6 +332,9 @@ void ct_work_told(struct ct_model *model, struct ct_process *process,
             NULL);
     }
     work->co = work->co ? work->co : step->object;
+    if (!work->waiter && work->co) {
+        ct_co_work_told(model, process, work);
+    }
     if (ct_entity_is_sure(model, &work->entity) || !process->telling.open ||
         work->thread || step->value >= G_N_ELEMENTS(phases) ||
         step->value == CT_WORK_STATE_RUNNING) {
