@@ -2,6 +2,8 @@
 /*
  * test-retell.c - when the live state is told again; the clock is the test's
  */
+#include <pthread.h>
+#include <sched.h>
 #include <stdlib.h>
 
 #include "ct/retell.h"
@@ -100,11 +102,56 @@ static void test_poll(void)
     tap_equal(tellings, 4);
 }
 
+enum { THREADS = 4, POLLS = 20000 };
+
+static int inside, overlaps; /* atomic */
+
+static void tell_alone(uint64_t telling)
+{
+    overlaps += __atomic_add_fetch(&inside, 1, __ATOMIC_RELAXED) != 1;
+    sched_yield();
+    __atomic_sub_fetch(&inside, 1, __ATOMIC_RELAXED);
+}
+
+/* Recordings come and go while everybody polls. */
+static void *poll_often(void *opaque)
+{
+    const void *const recordings[] = {NULL, &first_recording,
+                                      &second_recording};
+
+    for (unsigned i = 0; i < POLLS; i++) {
+        if (i % 64 == 0) {
+            __atomic_store_n(&fake_recording, recordings[i / 64 % 3],
+                             __ATOMIC_RELAXED);
+        }
+        ct_retell_poll();
+    }
+    return NULL;
+}
+
+static void test_threads(void)
+{
+    static struct ct_teller alone = {.tell = tell_alone};
+    pthread_t threads[THREADS];
+    uint64_t before = last_telling;
+
+    ct_retell_register(&alone);
+    for (int i = 0; i < THREADS; i++) {
+        pthread_create(&threads[i], NULL, poll_often, NULL);
+    }
+    for (int i = 0; i < THREADS; i++) {
+        pthread_join(threads[i], NULL);
+    }
+    tap_equal(overlaps, 0);
+    tap_check(last_telling > before);
+}
+
 int main(void)
 {
     tap_run("due/attach", test_attach);
     tap_run("due/period", test_period);
     tap_run("due/no-period", test_no_period);
     tap_run("poll/tells-all", test_poll);
+    tap_run("poll/one-telling-at-a-time", test_threads);
     return tap_end();
 }
