@@ -66,7 +66,7 @@ void ct_text_init(struct ct_text *text, struct ct_out *out)
 void ct_text_styled(const struct ct_text *text, GString *line,
                     enum ct_style style, const char *words)
 {
-    bool coloured = text->colour && style != CT_PLAIN;
+    bool coloured = text->colour && style != CT_PLAIN && *words;
 
     if (coloured) {
         g_string_append(line, styles[style]);
@@ -200,6 +200,21 @@ void ct_text_count(GString *line, uint64_t value)
     }
 }
 
+void ct_text_size(GString *line, uint64_t bytes)
+{
+    static const char units[] = "KMGT";
+    unsigned n = 0;
+
+    while (n < strlen(units) && bytes && bytes % 1024 == 0) {
+        bytes /= 1024;
+        n++;
+    }
+    g_string_append_printf(line, "%" PRIu64, bytes);
+    if (n) {
+        g_string_append_c(line, units[n - 1]);
+    }
+}
+
 static void spaces(GString *line, unsigned n)
 {
     while (n--) {
@@ -228,7 +243,10 @@ static void put_row(struct ct_table *table, const char *const cells[],
         unsigned width = ct_text_width(cells[i]);
         bool last = i + 1 == table->n_columns;
 
-        if (i) {
+        if (column->hidden) {
+            continue;
+        }
+        if (line->len) {
             spaces(line, 2);
         }
         column->width = MAX(column->width, last ? 0 : width);

@@ -63,6 +63,9 @@ void ct_text_ns(const struct ct_text *text, GString *line, int64_t value_ns);
 /** ct_text_count() - with thousands apart: 1 234 567 */
 void ct_text_count(GString *line, uint64_t value);
 
+/** ct_text_size() - bytes, exact: 64K, 12M, 1000; `sort -h` understands it */
+void ct_text_size(GString *line, uint64_t bytes);
+
 /* --- tables ----------------------------------------------------------------
  */
 
@@ -72,6 +75,7 @@ struct ct_column {
     const char *title;
     bool right;     /* numbers */
     unsigned width; /* at the start: at least so wide */
+    bool hidden;    /* left out of every line */
 };
 
 struct ct_table {

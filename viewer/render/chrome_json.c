@@ -19,6 +19,7 @@
 #include "render/chrome.h"
 
 #include "out/json.h"
+#include "out/terminal.h"
 
 static const char *const categories[CT_SLICE_KINDS] = {
     [CT_SLICE_POLL] = "\"poll\"",           [CT_SLICE_FDMON] = "\"poll\"",
@@ -451,6 +452,10 @@ static void request_args(struct writer *writer,
     ct_json_string(json, text(writer, more->label));
     ct_json_key(json, "node");
     ct_json_string(json, text(writer, (uint32_t)more->tid));
+    ct_json_key(json, "offset");
+    ct_json_u64(json, more->id);
+    ct_json_key(json, "bytes");
+    ct_json_u64(json, more->more);
     if (request->flags & CT_TAPE_HAS_RET) {
         ct_json_key(json, "ret");
         ct_json_i64(json, request->to_tid);
@@ -472,21 +477,25 @@ static void request(struct writer *writer, const struct ct_tape_record *record)
 {
     bool is_point = record->at_ns == record->until_ns;
     struct ct_tape_record more = {0};
-    g_autofree char *name = NULL;
+    GString *name;
 
     if (!next(writer, &more)) {
         return;
     }
-    name = g_strdup_printf("%s %s %" G_GUINT64_FORMAT "+%" G_GUINT64_FORMAT,
-                           text(writer, more.label),
-                           text(writer, record->label), more.id, more.more);
+    name = g_string_new(text(writer, more.label));
+    g_string_append_c(name, ' ');
+    g_string_append(name, text(writer, record->label));
+    g_string_append_c(name, ' ');
+    ct_text_size(name, more.id);
+    g_string_append_c(name, '+');
+    ct_text_size(name, more.more);
     begin_event(writer, is_point ? 'X' : 'B', record->pid, record->tid);
     at(writer, record->at_ns);
     if (is_point) {
         ct_json_key(&writer->json, "dur");
         ct_json_us(&writer->json, 0);
     }
-    request_name(writer, name);
+    request_name(writer, name->str);
     if (is_point) {
         request_args(writer, record, &more);
     } else {
@@ -502,9 +511,10 @@ static void request(struct writer *writer, const struct ct_tape_record *record)
     if (!is_point) {
         begin_event(writer, 'E', record->pid, record->tid);
         at(writer, record->until_ns);
-        request_name(writer, name);
+        request_name(writer, name->str);
         request_args(writer, record, &more);
     }
+    g_string_free(name, TRUE);
 }
 
 /* --- the file

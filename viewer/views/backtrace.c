@@ -19,6 +19,8 @@ struct view {
     struct ct_consumer printer;
     struct ct_out *out;
     bool json;
+    enum ct_backtrace_of of;
+    uint64_t id;
     struct ct_backtrace_query *query;
 };
 
@@ -205,6 +207,29 @@ static void put(struct ct_text *text, GString *line)
     g_string_truncate(line, 0);
 }
 
+/* "worker 4712 of process 4711, 93306.123 us after the first event:" */
+static void text_heading(const struct view *view, const struct ct_text *text,
+                         GString *line, const struct ct_backtrace *result)
+{
+    static const char *const words[] = {
+        [CT_BACKTRACE_REQUEST] = "request",
+        [CT_BACKTRACE_COROUTINE] = "coroutine",
+        [CT_BACKTRACE_WORKER] = "worker",
+        [CT_BACKTRACE_WORK] = "work item",
+    };
+    GString *heading = g_string_new(NULL);
+
+    g_string_append_printf(heading, "%s %" PRIu64 " of process %d",
+                           words[view->of], view->id, result->pid);
+    if (result->has_stack_ns) {
+        g_string_append(heading, ", ");
+        ct_text_us(heading, result->stack_ns - view->printer.origin_ns);
+        g_string_append(heading, " us after the first event");
+    }
+    ct_text_styled(text, line, CT_BOLD, heading->str);
+    g_string_free(heading, TRUE);
+}
+
 static void print_text(struct view *view, const struct ct_backtrace *result)
 {
     GString *line = g_string_new(NULL);
@@ -212,6 +237,8 @@ static void print_text(struct view *view, const struct ct_backtrace *result)
     struct ct_text text;
 
     ct_text_init(&text, view->out);
+    text_heading(view, &text, line, result);
+    put(&text, line);
     for (unsigned i = 0; i < result->n_frames; i++) {
         const struct ct_frame *frame = &result->frames[i];
 
@@ -276,6 +303,8 @@ struct ct_view_run *ct_view_backtrace(const struct ct_settings *settings,
     view = g_new0(struct view, 1);
     view->out = out;
     view->json = settings->json;
+    view->of = settings->of;
+    view->id = settings->id;
     view->query = ct_backtrace_new(settings->of, settings->id, settings->pid,
                                    settings->at_ns);
     view->printer.finish = on_finish;

@@ -4,12 +4,17 @@
  *
  * Model:    a file each; see views.h for what a run is.
  * Memory:   the settings and the output are borrowed, as long as the run lives.
- * Depends:  views.h.
+ * Depends:  views.h, ct/request.h, out/terminal.h.
  */
 #ifndef CT_VIEWS_MAKE_H
 #define CT_VIEWS_MAKE_H
 
+#include "ct/request.h"
+#include "out/terminal.h"
 #include "views.h"
+
+/** ct_state_style() - the colour of a state, the same in every view */
+enum ct_style ct_state_style(enum ct_state state);
 
 struct ct_view_run *ct_view_stat(const struct ct_settings *settings,
                                  struct ct_out *out, GError **error);

@@ -21,6 +21,7 @@
 #include "out/terminal.h"
 
 #define TERMINAL_LIMIT 20
+#define NARROW_COLUMNS 100
 
 struct requests {
     struct ct_view_run run;
@@ -182,22 +183,6 @@ static void json_row(struct requests *view, const struct ct_request *request)
 /* --- text -------------------------------------------------------------------
  */
 
-static const enum ct_style state_styles[CT_STATES] = {
-    [CT_STATE_RUNNING] = CT_GREEN,
-    [CT_STATE_RUNNABLE] = CT_YELLOW,
-    [CT_STATE_WORK_QUEUED] = CT_RED,
-    [CT_STATE_WORK_RUNNING] = CT_BLUE,
-    [CT_STATE_WORK_DONE] = CT_MAGENTA,
-    [CT_STATE_WORK] = CT_BLUE,
-    [CT_STATE_IO] = CT_BLUE,
-    [CT_STATE_LOCK] = CT_RED,
-    [CT_STATE_TIMER] = CT_CYAN,
-    [CT_STATE_CHILDREN] = CT_CYAN,
-    [CT_STATE_COMPLETING] = CT_MAGENTA,
-    [CT_STATE_QUEUE] = CT_RED,
-    [CT_STATE_UNKNOWN] = CT_DIM,
-};
-
 /* "work-running 62%, work-queued 21%": the greatest first, down to 1 %. */
 static void where(const struct requests *view, GString *cell,
                   const struct ct_request *request)
@@ -230,7 +215,8 @@ static void where(const struct requests *view, GString *cell,
         snprintf(share, sizeof(share), "%s %u%%",
                  ct_state_word((enum ct_state)state), percent);
         g_string_append(cell, first ? "" : ", ");
-        ct_text_styled(&view->table.text, cell, state_styles[state], share);
+        ct_text_styled(&view->table.text, cell,
+                       ct_state_style((enum ct_state)state), share);
         first = false;
     }
 }
@@ -287,18 +273,18 @@ static void text_row(struct requests *view, const struct ct_request *request)
     GString *cells = g_string_new(NULL);
 
     g_string_append_printf(cells, "%" PRIu64 "\t", request->number);
-    if (view->all) {
-        if (request->parent) {
-            g_string_append_printf(cells, "%" PRIu64 "\t", request->parent);
-        } else {
-            g_string_append(cells, request->parent_id ? "?\t" : "-\t");
-        }
+    if (request->parent) {
+        g_string_append_printf(cells, "%" PRIu64 "\t", request->parent);
+    } else {
+        g_string_append(cells, request->parent_id ? "?\t" : "-\t");
     }
     text_word(cells, request->layer);
     text_word(cells, request->op);
     text_word(cells, request->node);
-    g_string_append_printf(cells, "%" PRIu64 "\t%" PRIu64 "\t", request->offset,
-                           request->bytes);
+    ct_text_size(cells, request->offset);
+    g_string_append_c(cells, '\t');
+    ct_text_size(cells, request->bytes);
+    g_string_append_c(cells, '\t');
     text_result(view, cells, request);
     text_times(cells, request, view->consumer.origin_ns);
     where(view, cells, request);
@@ -328,28 +314,33 @@ static void text_leave(struct requests *view, const char *row, size_t length)
 
 static void table_init(struct requests *view)
 {
-    static const struct ct_column request = {"REQUEST", true, 7};
-    static const struct ct_column parent = {"PARENT", true, 6};
-    static const struct ct_column others[] = {
-        {"LAYER", false, 5},
-        {"OP", false, 5},
-        {"NODE", false, 16},
-        {"OFFSET", true, 10},
-        {"BYTES", true, 7},
-        {"RET", true, 4},
-        {"BEGIN us", true, 12},
-        {"LATENCY us", true, 10},
-        {"WHERE THE TIME WENT", false, 0},
+    static const struct ct_column columns[] = {
+        {.title = "REQUEST", .right = true},
+        {.title = "PARENT", .right = true},
+        {.title = "LAYER"},
+        {.title = "OP", .width = 5},
+        {.title = "NODE", .width = 12},
+        {.title = "OFFSET", .right = true, .width = 7},
+        {.title = "BYTES", .right = true},
+        {.title = "RET", .right = true},
+        {.title = "BEGIN us", .right = true, .width = 11},
+        {.title = "LATENCY us", .right = true},
+        {.title = "WHERE THE TIME WENT"},
     };
     struct ct_table *table = &view->table;
+    bool is_narrow;
 
     ct_text_init(&table->text, view->out);
-    table->columns[table->n_columns++] = request;
-    if (view->all) {
-        table->columns[table->n_columns++] = parent;
-    }
-    for (unsigned i = 0; i < G_N_ELEMENTS(others); i++) {
-        table->columns[table->n_columns++] = others[i];
+    is_narrow = table->text.columns && table->text.columns < NARROW_COLUMNS;
+    table->n_columns = G_N_ELEMENTS(columns);
+    for (unsigned i = 0; i < table->n_columns; i++) {
+        struct ct_column *column = &table->columns[i];
+
+        *column = columns[i];
+        /* A narrow terminal shows what the command is for. */
+        column->hidden = (!view->all && !strcmp(column->title, "PARENT")) ||
+                         (is_narrow && (!strcmp(column->title, "NODE") ||
+                                        !strcmp(column->title, "BEGIN us")));
     }
 }
 

@@ -260,16 +260,35 @@ static void bar(const struct ct_text *text, GString *words, int64_t part,
     };
     uint64_t n = (uint64_t)((double)part / (double)whole * width * 8 + 0.5);
 
-    if (!text->utf8) {
-        for (; n >= 8; n -= 8) {
-            g_string_append_c(words, '#');
-        }
-        return;
-    }
+    /* What is there is seen. */
+    n = MAX(n, text->utf8 ? 1 : 8);
     for (; n >= 8; n -= 8) {
-        g_string_append(words, "\u2588");
+        g_string_append(words, text->utf8 ? "\u2588" : "#");
     }
-    g_string_append(words, eighths[n]);
+    if (text->utf8) {
+        g_string_append(words, eighths[n]);
+    }
+}
+
+/* "lock           71.71 ms  63.7 %  #####" */
+static void state_line(const struct ct_text *text, GString *words,
+                       enum ct_state state, int64_t part_ns, int64_t whole_ns)
+{
+    const char *word = ct_state_word(state);
+    GString *cell = g_string_new(NULL);
+
+    ct_text_styled(text, words, ct_state_style(state), word);
+    ct_text_ns(text, cell, part_ns);
+    g_string_append_printf(words, "%*s", (int)(13 - strlen(word)), "");
+    for (unsigned n = ct_text_width(cell->str); n < 10; n++) {
+        g_string_append_c(words, ' ');
+    }
+    g_string_append_printf(words, "%s %5.1f %%  ", cell->str,
+                           (double)part_ns * 100 / (double)whole_ns);
+    g_string_truncate(cell, 0);
+    bar(text, cell, part_ns, whole_ns, 24);
+    ct_text_styled(text, words, ct_state_style(state), cell->str);
+    g_string_free(cell, TRUE);
 }
 
 static void text_states(struct ct_text *text, GString *words,
@@ -284,7 +303,6 @@ static void text_states(struct ct_text *text, GString *words,
         whole += left[i];
     }
     while (whole > 0) {
-        GString *cell;
         unsigned greatest = 0;
 
         for (unsigned i = 1; i < CT_STATES; i++) {
@@ -295,17 +313,7 @@ static void text_states(struct ct_text *text, GString *words,
         if (left[greatest] <= 0) {
             break;
         }
-        cell = g_string_new(NULL);
-        ct_text_ns(text, cell, left[greatest]);
-        g_string_append_printf(words, "%-13s ",
-                               ct_state_word((enum ct_state)greatest));
-        for (unsigned n = ct_text_width(cell->str); n < 9; n++) {
-            g_string_append_c(words, ' ');
-        }
-        g_string_append_printf(words, "%s %5.1f %%  ", cell->str,
-                               (double)left[greatest] * 100 / (double)whole);
-        g_string_free(cell, TRUE);
-        bar(text, words, left[greatest], whole, 24);
+        state_line(text, words, (enum ct_state)greatest, left[greatest], whole);
         put(text, title, words);
         title = "";
         left[greatest] = 0;

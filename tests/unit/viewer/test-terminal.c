@@ -50,6 +50,17 @@ static void expect_ns(bool utf8, int64_t ns, const char *wanted)
 
 static void test_quantities(void)
 {
+    static const uint64_t sizes[] = {
+        0,
+        1,
+        1000,
+        1024,
+        1025,
+        65536,
+        1048576,
+        UINT64_C(3) << 40,
+        UINT64_C(2) << 50,
+    };
     GString *line = g_string_new(NULL);
 
     expect_ns(true, 0, "0 ns");
@@ -69,6 +80,12 @@ static void test_quantities(void)
     g_string_append_c(line, '|');
     ct_text_count(line, 1234567);
     g_assert_cmpstr(line->str, ==, "0|999|1 000|1 234 567");
+    g_string_truncate(line, 0);
+    for (unsigned i = 0; i < G_N_ELEMENTS(sizes); i++) {
+        ct_text_size(line, sizes[i]);
+        g_string_append_c(line, '|');
+    }
+    g_assert_cmpstr(line->str, ==, "0|1|1000|1K|1025|64K|1M|3T|2048T|");
     g_string_free(line, TRUE);
 }
 

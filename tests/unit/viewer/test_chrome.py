@@ -31,6 +31,14 @@ def ended(report, **more):
             all(getattr(s, name) == value for name, value in more.items())]
 
 
+def size(number):
+    for unit in ("", "K", "M", "G"):
+        if number % 1024 or not number:
+            return f"{number}{unit}"
+        number //= 1024
+    return f"{number}T"
+
+
 @tap.case("no fault, whatever the trace is like")
 def _(tmp):
     for seed in range(1, 13):
@@ -80,7 +88,10 @@ def _(tmp):
         if request["end_ns"] is not None:
             tap.equal(slice_.end, request["end_ns"])
         tap.equal(slice_.name, f"{request['layer']} {request['op']} "
-                               f"{request['offset']}+{request['bytes']}")
+                               f"{size(request['offset'])}+"
+                               f"{size(request['bytes'])}")
+        tap.equal((slice_.args["offset"], slice_.args["bytes"]),
+                  (request["offset"], request["bytes"]))
         parts = [(s.name, s.begin, s.end) for s in ended(report)
                  if s.parent is slice_]
         tap.equal(sorted(parts, key=lambda p: p[1:]),
