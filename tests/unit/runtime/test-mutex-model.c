@@ -155,7 +155,7 @@ static enum explored lock_step(struct state *state, int t, enum fault fault)
             thread->at = CLEAR_OFFER;
             break;
         }
-        /* fall through */
+        __attribute__((fallthrough));
     case CLEAR_OFFER:
         state->handoff = 0;
         thread->at = TAKE_LISTS;
@@ -256,7 +256,7 @@ static enum explored unlock_step(struct state *state, int t, enum fault fault)
             thread->at = CLEAR_RETAKE;
             break;
         }
-        /* fall through */
+        __attribute__((fallthrough));
     case CLEAR_RETAKE:
         state->handoff = 0;
         thread->at = UNLOCK_TAKE;
