@@ -16,9 +16,8 @@
  *   caused, which begins there, or at an instant too.
  * - An id of an arrow is used once.
  */
-#include "render/chrome.h"
+#include "render/chrome_writer.h"
 
-#include "out/json.h"
 #include "out/terminal.h"
 
 static const char *const categories[CT_SLICE_KINDS] = {
@@ -43,43 +42,18 @@ static const struct {
     [CT_EDGE_HAND_OVER] = {"hand over", "lock taken"},
 };
 
-struct writer {
-    struct ct_json json;
-    struct ct_chrome *chrome;
-    uint64_t position; /* on the tape */
-    uint64_t n_flows;
-    /* labels of fixed words */
-    uint32_t states[CT_STATES];
-    uint32_t causes[CT_EDGE_KINDS];
-    uint32_t effects[CT_EDGE_KINDS];
-};
-
 /* --- pieces
  * ------------------------------------------------------------------- */
 
-static void begin_event(struct writer *writer, char phase, int32_t pid,
-                        int32_t tid)
-{
-    const char quoted[] = {'"', phase, '"'};
-    struct ct_json *json = &writer->json;
-
-    ct_json_object(json);
-    ct_json_key(json, "ph");
-    ct_json_put(json, quoted, sizeof(quoted));
-    ct_json_key(json, "pid");
-    ct_json_i64(json, pid);
-    ct_json_key(json, "tid");
-    ct_json_i64(json, tid);
-}
-
-static void at(struct writer *writer, int64_t at_ns)
+static void at(struct ct_chrome_writer *writer, int64_t at_ns)
 {
     ct_json_key(&writer->json, "ts");
     ct_json_us(&writer->json, at_ns);
 }
 
 /* @category: quoted */
-static void named(struct writer *writer, const char *category, uint32_t label)
+static void named(struct ct_chrome_writer *writer, const char *category,
+                  uint32_t label)
 {
     struct ct_json *json = &writer->json;
     size_t length;
@@ -91,117 +65,20 @@ static void named(struct writer *writer, const char *category, uint32_t label)
     ct_json_verbatim(json, name, length);
 }
 
-static void begin_args(struct writer *writer)
-{
-    ct_json_key(&writer->json, "args");
-    ct_json_object(&writer->json);
-}
-
-static void end_args(struct writer *writer)
-{
-    ct_json_object_end(&writer->json);
-    ct_json_object_end(&writer->json);
-}
-
-static void no_args(struct writer *writer)
+static void no_args(struct ct_chrome_writer *writer)
 {
     ct_json_object_end(&writer->json);
 }
 
-static const char *text(const struct writer *writer, uint32_t label)
+static const char *text(const struct ct_chrome_writer *writer, uint32_t label)
 {
     return ct_labels_text(writer->chrome->labels, label);
-}
-
-/* --- metadata
- * ----------------------------------------------------------------- */
-
-static void metadata_name(struct writer *writer, const char *what, int32_t pid,
-                          int32_t tid, const char *name)
-{
-    struct ct_json *json = &writer->json;
-
-    begin_event(writer, 'M', pid, tid);
-    ct_json_key(json, "name");
-    ct_json_string(json, what);
-    begin_args(writer);
-    ct_json_key(json, "name");
-    ct_json_string(json, name);
-    end_args(writer);
-}
-
-static void metadata_index(struct writer *writer, const char *what, int32_t pid,
-                           int32_t tid, int index)
-{
-    struct ct_json *json = &writer->json;
-
-    begin_event(writer, 'M', pid, tid);
-    ct_json_key(json, "name");
-    ct_json_string(json, what);
-    begin_args(writer);
-    ct_json_key(json, "sort_index");
-    ct_json_i64(json, index);
-    end_args(writer);
-}
-
-static void lane_names(struct writer *writer, int32_t pid)
-{
-    static const char *const words[CT_LANE_GROUPS] = {
-        [CT_LANES_OUTER] = "requests",
-        [CT_LANES_INNER] = "inner requests",
-    };
-    int index = -1000000;
-
-    for (unsigned group = 0; group < CT_LANE_GROUPS; group++) {
-        unsigned n = ct_lanes_count(writer->chrome->lanes, pid, group);
-
-        for (unsigned lane = 0; lane < n; lane++) {
-            g_autofree char *name =
-                n == 1 ? g_strdup(words[group])
-                       : g_strdup_printf("%s %u", words[group], lane + 1);
-            int32_t tid = CT_LANE_TID(group, lane);
-
-            metadata_name(writer, "thread_name", pid, tid, name);
-            metadata_index(writer, "thread_sort_index", pid, tid, index++);
-        }
-    }
-}
-
-static void process_names(struct writer *writer, int32_t pid, int index)
-{
-    const char *name = ct_labels_thread_name(writer->chrome->labels, pid, -1);
-    g_autofree char *number = g_strdup_printf("process %d", pid);
-
-    metadata_name(writer, "process_name", pid, pid, name ? name : number);
-    metadata_index(writer, "process_sort_index", pid, pid, index);
-    lane_names(writer, pid);
-}
-
-static void metadata(struct writer *writer)
-{
-    const GPtrArray *tracks = writer->chrome->tracks.all;
-    g_autoptr(GHashTable) seen = g_hash_table_new(NULL, NULL);
-
-    for (guint i = 0; i < tracks->len; i++) {
-        const struct ct_track *track = tracks->pdata[i];
-        const char *name = ct_labels_thread_name(writer->chrome->labels,
-                                                 track->pid, track->tid);
-        g_autofree char *number = g_strdup_printf("thread %d", track->tid);
-
-        if (g_hash_table_add(seen, GINT_TO_POINTER(track->pid))) {
-            process_names(writer, track->pid, (int)g_hash_table_size(seen));
-        }
-        metadata_name(writer, "thread_name", track->pid, track->tid,
-                      name ? name : number);
-        metadata_index(writer, "thread_sort_index", track->pid, track->tid,
-                       (int)i);
-    }
 }
 
 /* --- slices
  * ------------------------------------------------------------------- */
 
-static void slice_args(struct writer *writer,
+static void slice_args(struct ct_chrome_writer *writer,
                        const struct ct_tape_record *record)
 {
     struct ct_json *json = &writer->json;
@@ -236,7 +113,8 @@ static void slice_args(struct writer *writer,
     end_args(writer);
 }
 
-static void slice(struct writer *writer, const struct ct_tape_record *record)
+static void slice(struct ct_chrome_writer *writer,
+                  const struct ct_tape_record *record)
 {
     char phase = record->kind == CT_TAPE_BEGIN ? 'B'
                  : record->kind == CT_TAPE_END ? 'E'
@@ -259,8 +137,8 @@ static void slice(struct writer *writer, const struct ct_tape_record *record)
 /* --- arrows
  * ------------------------------------------------------------------- */
 
-static void instant(struct writer *writer, uint32_t label, int32_t pid,
-                    int32_t tid, int64_t at_ns,
+static void instant(struct ct_chrome_writer *writer, uint32_t label,
+                    int32_t pid, int32_t tid, int64_t at_ns,
                     const struct ct_tape_record *record)
 {
     struct ct_json *json = &writer->json;
@@ -280,8 +158,8 @@ static void instant(struct writer *writer, uint32_t label, int32_t pid,
     end_args(writer);
 }
 
-static void arrow_end(struct writer *writer, char phase, uint32_t label,
-                      int32_t pid, int32_t tid, int64_t at_ns)
+static void arrow_end(struct ct_chrome_writer *writer, char phase,
+                      uint32_t label, int32_t pid, int32_t tid, int64_t at_ns)
 {
     struct ct_json *json = &writer->json;
 
@@ -297,7 +175,8 @@ static void arrow_end(struct writer *writer, char phase, uint32_t label,
     no_args(writer);
 }
 
-static void flow(struct writer *writer, const struct ct_tape_record *record)
+static void flow(struct ct_chrome_writer *writer,
+                 const struct ct_tape_record *record)
 {
     uint32_t cause = writer->causes[record->what];
 
@@ -315,7 +194,8 @@ static void flow(struct writer *writer, const struct ct_tape_record *record)
 /* --- counters and gaps
  * -------------------------------------------------------- */
 
-static void counter(struct writer *writer, const struct ct_tape_record *record)
+static void counter(struct ct_chrome_writer *writer,
+                    const struct ct_tape_record *record)
 {
     struct ct_json *json = &writer->json;
     const char *name;
@@ -351,7 +231,8 @@ static void counter(struct writer *writer, const struct ct_tape_record *record)
 }
 
 /* Which process it concerns is not known: told once, for all. */
-static void gap(struct writer *writer, const struct ct_tape_record *record)
+static void gap(struct ct_chrome_writer *writer,
+                const struct ct_tape_record *record)
 {
     const GPtrArray *tracks = writer->chrome->tracks.all;
     const struct ct_track *first = tracks->len ? tracks->pdata[0] : NULL;
@@ -383,7 +264,7 @@ static void gap(struct writer *writer, const struct ct_tape_record *record)
 /* --- requests
  * ----------------------------------------------------------------- */
 
-static bool next(struct writer *writer, struct ct_tape_record *record)
+static bool next(struct ct_chrome_writer *writer, struct ct_tape_record *record)
 {
     bool is_read = ct_spool_read(writer->chrome->tape, writer->position, record,
                                  sizeof(*record));
@@ -392,7 +273,8 @@ static bool next(struct writer *writer, struct ct_tape_record *record)
     return is_read;
 }
 
-static void segment(struct writer *writer, const struct ct_tape_record *record)
+static void segment(struct ct_chrome_writer *writer,
+                    const struct ct_tape_record *record)
 {
     uint32_t state = writer->states[record->what];
     struct ct_json *json = &writer->json;
@@ -435,7 +317,7 @@ static void segment(struct writer *writer, const struct ct_tape_record *record)
     end_args(writer);
 }
 
-static void request_args(struct writer *writer,
+static void request_args(struct ct_chrome_writer *writer,
                          const struct ct_tape_record *request,
                          const struct ct_tape_record *more)
 {
@@ -465,7 +347,7 @@ static void request_args(struct writer *writer,
     end_args(writer);
 }
 
-static void request_name(struct writer *writer, const char *name)
+static void request_name(struct ct_chrome_writer *writer, const char *name)
 {
     ct_json_key(&writer->json, "cat");
     ct_json_word(&writer->json, "request");
@@ -473,7 +355,8 @@ static void request_name(struct writer *writer, const char *name)
     ct_json_string(&writer->json, name);
 }
 
-static void request(struct writer *writer, const struct ct_tape_record *record)
+static void request(struct ct_chrome_writer *writer,
+                    const struct ct_tape_record *record)
 {
     bool is_point = record->at_ns == record->until_ns;
     struct ct_tape_record more = {0};
@@ -520,7 +403,8 @@ static void request(struct writer *writer, const struct ct_tape_record *record)
 /* --- the file
  * ----------------------------------------------------------------- */
 
-static void about(struct writer *writer, const struct ct_summary *summary)
+static void about(struct ct_chrome_writer *writer,
+                  const struct ct_summary *summary)
 {
     struct ct_json *json = &writer->json;
     char origin[24];
@@ -550,7 +434,8 @@ static void about(struct writer *writer, const struct ct_summary *summary)
 }
 
 /* Names are resolved here, when no label can be added any more. */
-static void resolve(struct writer *writer, const struct ct_images *images)
+static void resolve(struct ct_chrome_writer *writer,
+                    const struct ct_images *images)
 {
     struct ct_labels *labels = writer->chrome->labels;
 
@@ -568,7 +453,7 @@ static void resolve(struct writer *writer, const struct ct_images *images)
 bool ct_chrome_write(struct ct_chrome *chrome, struct ct_out *out,
                      const struct ct_summary *summary, GError **error)
 {
-    struct writer writer = {.chrome = chrome};
+    struct ct_chrome_writer writer = {.chrome = chrome};
     uint64_t end = ct_spool_length(chrome->tape);
 
     resolve(&writer, summary->images);
@@ -578,7 +463,7 @@ bool ct_chrome_write(struct ct_chrome *chrome, struct ct_out *out,
     ct_json_key(&writer.json, "traceEvents");
     ct_json_array(&writer.json);
     writer.json.lines_depth = writer.json.depth;
-    metadata(&writer);
+    ct_chrome_names(&writer);
     while (writer.position < end && !out->error) {
         struct ct_tape_record record;
 

@@ -327,12 +327,12 @@ static void text_contexts(struct ct_text *text,
     struct ct_table table = {
         .text = *text,
         .n_columns = 6,
-        .columns = {{"Context", false, 10},
-                    {"turns", true, 6},
-                    {"depth", true, 5},
-                    {"BHs", true, 6},
-                    {"busy", true, 9},
-                    {"longest callback", false, 0}},
+        .columns = {{.title = "Context", .width = 10},
+                    {.title = "turns", .right = true, .width = 6},
+                    {.title = "depth", .right = true},
+                    {.title = "BHs", .right = true, .width = 6},
+                    {.title = "busy", .right = true, .width = 9},
+                    {.title = "longest callback"}},
     };
 
     ct_table_titles(&table);

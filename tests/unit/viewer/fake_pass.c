@@ -147,8 +147,9 @@ static void request_begin(struct open_request *open, uint64_t parent,
     static const char *const ops[] = {"read", "write", "flush"};
 
     memset(open, 0, sizeof(*open));
+    n_requests++;
     open->request = (struct ct_request){
-        .number = ++n_requests,
+        .number = n_requests,
         .parent = parent,
         .parent_id = parent ? 1000 + parent : 0,
         .id = 1000 + n_requests,

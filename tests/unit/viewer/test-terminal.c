@@ -93,12 +93,16 @@ static void test_quantities(void)
 static void test_table(void)
 {
     struct ct_table table = {
-        .n_columns = 3,
-        .columns = {{"N", true, 3}, {"NAME", false, 0}, {"REST", false, 0}}};
-    static const char *const rows[][3] = {
-        {"1", "a", "x"},
-        {"12345", "abcdefg", "\u00b5"},
-        {"2", "", ""},
+        .n_columns = 4,
+        .columns = {{.title = "N", .right = true, .width = 3},
+                    {.title = "NAME"},
+                    {.title = "SECRET", .hidden = true},
+                    {.title = "REST"}},
+    };
+    static const char *const rows[][4] = {
+        {"1", "a", "s", "x"},
+        {"12345", "abcdefg", "s", "\u00b5"},
+        {"2", "", "s", ""},
     };
     struct ct_out *out = ct_out_memory();
 

@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * render/chrome_writer.h - the pieces that every event of a timeline has
+ *
+ * Model:    begin_event ... [begin_args ... end_args]; shared by chrome_json.c
+ *           (what happened) and chrome_names.c (what things are called).
+ * Depends:  render/chrome.h, out/json.h.
+ */
+#ifndef CT_RENDER_CHROME_WRITER_H
+#define CT_RENDER_CHROME_WRITER_H
+
+#include "out/json.h"
+#include "render/chrome.h"
+
+struct ct_chrome_writer {
+    struct ct_json json;
+    struct ct_chrome *chrome;
+    uint64_t position; /* on the tape */
+    uint64_t n_flows;
+    /* labels of fixed words */
+    uint32_t states[CT_STATES];
+    uint32_t causes[CT_EDGE_KINDS];
+    uint32_t effects[CT_EDGE_KINDS];
+};
+
+static inline void begin_event(struct ct_chrome_writer *writer, char phase,
+                               int32_t pid, int32_t tid)
+{
+    const char quoted[] = {'"', phase, '"'};
+    struct ct_json *json = &writer->json;
+
+    ct_json_object(json);
+    ct_json_key(json, "ph");
+    ct_json_put(json, quoted, sizeof(quoted));
+    ct_json_key(json, "pid");
+    ct_json_i64(json, pid);
+    ct_json_key(json, "tid");
+    ct_json_i64(json, tid);
+}
+
+static inline void begin_args(struct ct_chrome_writer *writer)
+{
+    ct_json_key(&writer->json, "args");
+    ct_json_object(&writer->json);
+}
+
+static inline void end_args(struct ct_chrome_writer *writer)
+{
+    ct_json_object_end(&writer->json);
+    ct_json_object_end(&writer->json);
+}
+
+/** ct_chrome_names() - processes, threads and lanes: names and order */
+void ct_chrome_names(struct ct_chrome_writer *writer);
+
+#endif
