@@ -209,7 +209,7 @@ const bt_event_class *ct_carry_class(struct ct_carry_writer *writer,
     uintptr_t key = (uintptr_t)record->event << 16;
     bt_event_class *class;
 
-    for (unsigned i = 0; i < n; i++) {
+    for (unsigned i = 0; i < n && i < CT_FIELDS_MAX; i++) {
         key |= (uintptr_t)record->values[i].present << i;
     }
     /* The first event with no fields must not look like "not found". */
