@@ -32,27 +32,27 @@ struct ct_frame {
     const char *image;     /* file that the code lies in; NULL: not known */
     uint64_t image_offset; /* address within it */
     bool inlined;
-    bool limit;            /* frames are missing outside this one */
+    bool limit; /* frames are missing outside this one */
     /* boundary */
-    uint64_t stack;        /* id of the stack outside it; 0: not known */
+    uint64_t stack; /* id of the stack outside it; 0: not known */
     uint64_t id;
-    bool has_when;         /* false: the two times are not known */
-    int64_t elapsed_ns;    /* from the cut to what lies inside it */
-    int64_t when_ns;       /* of the cut */
+    bool has_when;      /* false: the two times are not known */
+    int64_t elapsed_ns; /* from the cut to what lies inside it */
+    int64_t when_ns;    /* of the cut */
     int32_t tid;
     unsigned n_also;
-    uint64_t repeats;      /* see struct ct_origin */
+    uint64_t repeats; /* see struct ct_origin */
     unsigned period;
     uint64_t skipped;
-    bool cut;              /* what lies outside is not known; the last frame */
+    bool cut; /* what lies outside is not known; the last frame */
 };
 
 struct ct_backtrace {
     int32_t pid;
     bool has_stack_ns;
-    uint64_t stack;        /* id of the entity's own; 0: not known */
-    int64_t stack_ns;      /* since 1970 */
-    bool complete;         /* reaches the base of a thread */
+    uint64_t stack;   /* id of the entity's own; 0: not known */
+    int64_t stack_ns; /* since 1970 */
+    bool complete;    /* reaches the base of a thread */
     unsigned n_frames;
     const struct ct_frame *frames; /* innermost first */
 };
@@ -73,8 +73,8 @@ struct ct_backtrace_query *ct_backtrace_new(enum ct_backtrace_of of,
 struct ct_consumer *ct_backtrace_consumer(struct ct_backtrace_query *query);
 
 /** ct_backtrace_result() - borrowed; NULL before the pass has finished */
-const struct ct_backtrace *
-ct_backtrace_result(const struct ct_backtrace_query *query);
+const struct ct_backtrace *ct_backtrace_result(
+    const struct ct_backtrace_query *query);
 
 void ct_backtrace_free(struct ct_backtrace_query *query);
 

@@ -41,8 +41,8 @@ enum ct_doing {
     CT_DOING_UNKNOWN,
     CT_DOING_SUBMITTER, /* none is there yet: the thread that began it works */
     CT_DOING_RUNS,
-    CT_DOING_WOKEN,     /* woken, scheduled or its work completed: to be entered */
-    CT_DOING_WAITS,     /* `reason` */
+    CT_DOING_WOKEN, /* woken, scheduled or its work completed: to be entered */
+    CT_DOING_WAITS, /* `reason` */
     CT_DOING_ENDED,
 };
 
@@ -60,12 +60,12 @@ struct ct_situation {
     uint8_t reason;          /* waits: enum ct_yield_reason */
     bool on_top;             /* runs */
     bool spawn_known;        /* work queued: what follows is known */
-    bool spawn_awaited;      /* work queued: no worker idle, one being spawned */
-    int32_t tid;             /* submitter, runs; work running: the worker's */
-    uint64_t waits_for;      /* id, by the reason */
-    uint64_t context;        /* woken: that has it queued; 0: not known */
-    uint64_t by_coroutine;   /* holder, child, or in whose list it is queued */
-    uint64_t by_request;     /* number of what that one serves; 0: none */
+    bool spawn_awaited;    /* work queued: no worker idle, one being spawned */
+    int32_t tid;           /* submitter, runs; work running: the worker's */
+    uint64_t waits_for;    /* id, by the reason */
+    uint64_t context;      /* woken: that has it queued; 0: not known */
+    uint64_t by_coroutine; /* holder, child, or in whose list it is queued */
+    uint64_t by_request;   /* number of what that one serves; 0: none */
 };
 
 struct ct_request_begin {
@@ -81,7 +81,7 @@ struct ct_request_begin {
 
 struct ct_request_change {
     uint64_t number;
-    void **slot;          /* of the model's request; account's own, NULL at first */
+    void **slot; /* of the model's request; account's own, NULL at first */
     int64_t when_ns;
     union {
         struct ct_request_begin begin;
@@ -96,7 +96,7 @@ struct ct_request_change {
         } doubt;
         struct {
             int32_t ret;
-            bool has_ret;   /* false: open at the trace's end, or lost */
+            bool has_ret; /* false: open at the trace's end, or lost */
         } end;
     };
 };

@@ -33,9 +33,9 @@ struct ct_stacks; /* stack id -> addresses, by process; see ct/backtrace.h */
 struct ct_images; /* loaded files by process; see ct/backtrace.h */
 
 enum ct_slice_kind {
-    CT_SLICE_POLL,    /* one turn of a context */
-    CT_SLICE_FDMON,   /* ... of which it waits in the kernel */
-    CT_SLICE_WAIT,    /* AIO_WAIT_WHILE */
+    CT_SLICE_POLL,  /* one turn of a context */
+    CT_SLICE_FDMON, /* ... of which it waits in the kernel */
+    CT_SLICE_WAIT,  /* AIO_WAIT_WHILE */
     CT_SLICE_BH,
     CT_SLICE_TIMER,
     CT_SLICE_FD,
@@ -48,36 +48,36 @@ enum ct_slice_kind {
 /* Slices of one thread nest truly: depth 0 is the thread's own. */
 struct ct_slice {
     enum ct_slice_kind kind;
-    bool open;          /* still so at the end of the trace */
-    bool begin_known;   /* false: it was open before `begin_ns`, where what is
-                           known of its thread begins */
-    bool end_known;     /* false: seen open until `end_ns`; open, or its end is
-                           among lost events */
+    bool open;        /* still so at the end of the trace */
+    bool begin_known; /* false: it was open before `begin_ns`, where what is
+                         known of its thread begins */
+    bool end_known;   /* false: seen open until `end_ns`; open, or its end is
+                         among lost events */
     int32_t pid;
     int32_t tid;
     unsigned depth;
     int64_t begin_ns;
     int64_t end_ns;
-    uint64_t id;        /* context, bh, timer, handler, co, work item, thread */
-    uint64_t context;   /* 0: none */
-    uint64_t request;   /* number of the innermost request that it serves, 0 */
-    uint64_t fn;        /* callback or function; 0: not known */
-    const char *name;   /* bh, context or thread name; NULL: none */
-    uint64_t n_children;/* slices directly inside */
+    uint64_t id;      /* context, bh, timer, handler, co, work item, thread */
+    uint64_t context; /* 0: none */
+    uint64_t request; /* number of the innermost request that it serves, 0 */
+    uint64_t fn;      /* callback or function; 0: not known */
+    const char *name; /* bh, context or thread name; NULL: none */
+    uint64_t n_children; /* slices directly inside */
     int64_t children_ns;
-    bool flag;          /* poll: progress */
-    unsigned poll_depth;/* poll: nested turns of the context */
+    bool flag;           /* poll: progress */
+    unsigned poll_depth; /* poll: nested turns of the context */
 };
 
 enum ct_edge_kind {
-    CT_EDGE_SCHEDULE,   /* aio_co_schedule, bh_schedule, timer_arm -> its run */
-    CT_EDGE_WAKE,       /* aio_co_wake -> enter */
-    CT_EDGE_SUBMIT,     /* submit -> work begins */
-    CT_EDGE_DONE,       /* work ends -> completion in the loop */
-    CT_EDGE_RESUME,     /* completion -> its coroutine is entered */
-    CT_EDGE_SPAWN,      /* spawn request -> worker starts */
-    CT_EDGE_NOTIFY,     /* aio_notify -> accept */
-    CT_EDGE_HAND_OVER,  /* unlock -> the next holder has it */
+    CT_EDGE_SCHEDULE,  /* aio_co_schedule, bh_schedule, timer_arm -> its run */
+    CT_EDGE_WAKE,      /* aio_co_wake -> enter */
+    CT_EDGE_SUBMIT,    /* submit -> work begins */
+    CT_EDGE_DONE,      /* work ends -> completion in the loop */
+    CT_EDGE_RESUME,    /* completion -> its coroutine is entered */
+    CT_EDGE_SPAWN,     /* spawn request -> worker starts */
+    CT_EDGE_NOTIFY,    /* aio_notify -> accept */
+    CT_EDGE_HAND_OVER, /* unlock -> the next holder has it */
     CT_EDGE_KINDS,
 };
 
@@ -88,17 +88,17 @@ struct ct_edge {
     int64_t from_ns;
     int32_t to_tid;
     int64_t to_ns;
-    uint64_t id;        /* of the entity that is scheduled, submitted ... */
-    uint64_t request;   /* number; 0: none */
+    uint64_t id;      /* of the entity that is scheduled, submitted ... */
+    uint64_t request; /* number; 0: none */
 };
 
 enum ct_counter_kind {
-    CT_COUNTER_WORK_QUEUED,   /* by pool */
-    CT_COUNTER_WORKERS_BUSY,  /* by pool */
-    CT_COUNTER_WORKERS_IDLE,  /* by pool */
-    CT_COUNTER_CO_SCHEDULED,  /* by context */
-    CT_COUNTER_REQUESTS,      /* outermost requests in flight; id 0 */
-    CT_COUNTER_COROUTINES,    /* alive; id 0 */
+    CT_COUNTER_WORK_QUEUED,  /* by pool */
+    CT_COUNTER_WORKERS_BUSY, /* by pool */
+    CT_COUNTER_WORKERS_IDLE, /* by pool */
+    CT_COUNTER_CO_SCHEDULED, /* by context */
+    CT_COUNTER_REQUESTS,     /* outermost requests in flight; id 0 */
+    CT_COUNTER_COROUTINES,   /* alive; id 0 */
     CT_COUNTER_KINDS,
 };
 
@@ -107,13 +107,13 @@ struct ct_counter {
     int32_t pid;
     uint64_t id;
     int64_t when_ns;
-    int64_t value;      /* from now on */
+    int64_t value; /* from now on */
 };
 
 struct ct_thread_name {
     int32_t pid;
     int32_t tid;
-    const char *name;     /* thread's, or "worker 3"; never NULL */
+    const char *name; /* thread's, or "worker 3"; never NULL */
     bool is_process_name;
 };
 
@@ -121,7 +121,7 @@ struct ct_gap {
     uint32_t stream;
     int64_t from_ns;
     int64_t to_ns;
-    uint64_t lost;      /* CT_LOST_UNKNOWN */
+    uint64_t lost; /* CT_LOST_UNKNOWN */
 };
 
 /* A coroutine, work item, worker, thread or context that ended, or (open) is
@@ -130,21 +130,21 @@ struct ct_life {
     enum ct_entity_kind kind;
     bool open;
     bool begin_known;
-    bool end_known;       /* false: open, or its end is among lost events */
+    bool end_known; /* false: open, or its end is among lost events */
     int32_t pid;
-    int32_t tid;          /* thread, worker: its own; else where it was made */
+    int32_t tid; /* thread, worker: its own; else where it was made */
     uint64_t id;
-    uint64_t context;     /* or pool */
+    uint64_t context; /* or pool */
     const char *name;
     uint64_t fn;
     int64_t begin_ns;
     int64_t end_ns;
-    int64_t stack_ns;     /* when `stack` was taken */
-    uint64_t stack;       /* its last own stack (see DESIGN, backtrace) */
+    int64_t stack_ns; /* when `stack` was taken */
+    uint64_t stack;   /* its last own stack (see DESIGN, backtrace) */
     const struct ct_origin *origin;
-    enum ct_state state;  /* coroutine, work item: at end_ns */
+    enum ct_state state; /* coroutine, work item: at end_ns */
     uint64_t waits_for;
-    uint64_t request;     /* number */
+    uint64_t request; /* number */
 };
 
 /* A stack of a living entity, when it is taken. */
@@ -155,22 +155,22 @@ struct ct_own_stack {
     uint64_t id;
     int64_t when_ns;
     uint64_t stack;
-    bool waits;           /* coroutine: the stack of a yield */
+    bool waits; /* coroutine: the stack of a yield */
     const struct ct_origin *origin;
 };
 
 struct ct_summary {
     bool has_clock;
-    const char *clock;    /* "exact", "program", "reader", "none" */
-    int64_t origin_ns;    /* first event, since 1970 */
-    int64_t end_ns;       /* last event */
+    const char *clock; /* "exact", "program", "reader", "none" */
+    int64_t origin_ns; /* first event, since 1970 */
+    int64_t end_ns;    /* last event */
     uint64_t events;
-    uint64_t unknown_events;  /* not in the schema */
+    uint64_t unknown_events; /* not in the schema */
     uint64_t discarded;
     bool discarded_known;
     bool complete;
-    uint64_t bad_sums;    /* requests whose segments do not add up: a bug */
-    uint64_t oddities;    /* ends without begins and the like, outside of gaps */
+    uint64_t bad_sums; /* requests whose segments do not add up: a bug */
+    uint64_t oddities; /* ends without begins and the like, outside of gaps */
     const struct ct_stacks *stacks;
     const struct ct_images *images;
 };

@@ -52,7 +52,7 @@ const char *ct_boundary_word(enum ct_boundary boundary);
 /* How sure a statement is; a loss can only lower it. */
 enum ct_certainty {
     CT_KNOWN,
-    CT_BOUND,   /* true within the bounds that stand beside it */
+    CT_BOUND, /* true within the bounds that stand beside it */
     CT_UNKNOWN,
 };
 
@@ -70,15 +70,16 @@ struct ct_origin {
     enum ct_boundary boundary;
     bool cut;
     int32_t pid;
-    int32_t tid;      /* that the stack was taken on */
-    uint64_t id;      /* of the entity inside this boundary */
-    uint64_t stack;   /* id; 0: not known */
-    int64_t when_ns;  /* 0: not known */
+    int32_t tid;     /* that the stack was taken on */
+    uint64_t id;     /* of the entity inside this boundary */
+    uint64_t stack;  /* id; 0: not known */
+    int64_t when_ns; /* 0: not known */
     struct ct_origin *next;
-    unsigned n_also;  /* later causes that were coalesced into this one */
+    unsigned n_also;        /* later causes that were coalesced into this one */
     uint64_t also_stack[4]; /* the first of them: their stacks */
-    uint64_t repeats; /* times that this boundary and the next period - 1 came
-                         once more in a row, outside this one; not in the chain */
+    /* times that this boundary and the next period - 1 came once more in a
+       row, outside this one; not in the chain */
+    uint64_t repeats;
     unsigned period;  /* 0 without repeats */
     uint64_t skipped; /* boundaries left out between this one and `next` */
     unsigned length;  /* of the chain from here, the left out not counted */

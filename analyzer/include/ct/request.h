@@ -21,14 +21,14 @@ enum ct_state {
     CT_STATE_RUNNABLE,    /* woken or scheduled, not yet entered */
     CT_STATE_WORK_QUEUED, /* no worker has taken its work item */
     CT_STATE_WORK_RUNNING,
-    CT_STATE_WORK_DONE,   /* finished, its completion BH has not run */
-    CT_STATE_WORK,        /* submitted to completed, the start is not traced */
+    CT_STATE_WORK_DONE, /* finished, its completion BH has not run */
+    CT_STATE_WORK,      /* submitted to completed, the start is not traced */
     CT_STATE_IO,
     CT_STATE_LOCK,
     CT_STATE_TIMER,
-    CT_STATE_CHILDREN,    /* waits for tasks or requests in other coroutines */
-    CT_STATE_COMPLETING,  /* its coroutine ended, its own end has not come */
-    CT_STATE_QUEUE,       /* CoQueue, throttle, drain */
+    CT_STATE_CHILDREN,   /* waits for tasks or requests in other coroutines */
+    CT_STATE_COMPLETING, /* its coroutine ended, its own end has not come */
+    CT_STATE_QUEUE,      /* CoQueue, throttle, drain */
     CT_STATE_UNKNOWN,
     CT_STATES,
 };
@@ -38,13 +38,13 @@ const char *ct_state_word(enum ct_state state);
 /* Words: ct_cause_word().  CT_CAUSE_NONE is printed as no cause at all. */
 enum ct_cause_kind {
     CT_CAUSE_NONE,
-    CT_CAUSE_HOLDER,  /* of the lock: coroutine, request */
-    CT_CAUSE_LOOP,    /* the context that has it queued */
-    CT_CAUSE_WORKER,  /* no free worker */
-    CT_CAUSE_SPAWN,   /* a worker was being spawned */
+    CT_CAUSE_HOLDER, /* of the lock: coroutine, request */
+    CT_CAUSE_LOOP,   /* the context that has it queued */
+    CT_CAUSE_WORKER, /* no free worker */
+    CT_CAUSE_SPAWN,  /* a worker was being spawned */
     CT_CAUSE_CHILD,
     CT_CAUSE_DEVICE,
-    CT_CAUSE_WAKER,   /* who ended a wait in a queue */
+    CT_CAUSE_WAKER, /* who ended a wait in a queue */
     CT_CAUSE_UNKNOWN,
 };
 
@@ -60,8 +60,8 @@ struct ct_cause {
 struct ct_segment {
     enum ct_state state;
     enum ct_certainty certainty;
-    bool on_top;        /* running: nothing that it entered runs above it */
-    int32_t tid;        /* running, work-running: the thread; else 0 */
+    bool on_top; /* running: nothing that it entered runs above it */
+    int32_t tid; /* running, work-running: the thread; else 0 */
     int64_t begin_ns;
     int64_t end_ns;
     struct ct_cause cause;
@@ -73,7 +73,7 @@ struct ct_request {
     uint64_t parent_id; /* the process's own; 0: outermost */
     uint64_t id;        /* the process's own */
     int32_t pid;
-    int32_t tid;        /* that began it */
+    int32_t tid; /* that began it */
     const char *layer;
     const char *op;
     const char *node;
@@ -82,21 +82,21 @@ struct ct_request {
     uint32_t flags;
     int32_t ret;
     bool has_ret;
-    bool complete;      /* begin and end were both seen */
+    bool complete; /* begin and end were both seen */
     bool begin_known;
-    int64_t begin_ns;   /* since 1970, as in the record */
-    int64_t end_ns;     /* an open one: the end of the trace */
-    uint64_t stack;     /* at its begin */
+    int64_t begin_ns;         /* since 1970, as in the record */
+    int64_t end_ns;           /* an open one: the end of the trace */
+    uint64_t stack;           /* at its begin */
     struct ct_origin *origin; /* what that stack ran in, NULL: base of a thread,
                                  or no consumer wants origins */
     const uint64_t *coroutines; /* that served it, in order */
     unsigned n_coroutines;
-    const int32_t *workers;     /* tids that ran its work items, in order, once */
+    const int32_t *workers; /* tids that ran its work items, in order, once */
     unsigned n_workers;
     const struct ct_segment *segments;
     unsigned n_segments;
-    void *user;         /* a consumer may keep a mark here from began to ended;
-                           one consumer a pass */
+    void *user; /* a consumer may keep a mark here from began to ended;
+                   one consumer a pass */
 };
 
 /** ct_request_check() - is the sum of the segments the latency, without holes?

@@ -20,18 +20,18 @@ struct ct_stat_context {
     uint64_t polls;
     unsigned max_poll_depth;
     uint64_t bh_runs;
-    int64_t busy_ns;             /* in turns, waiting in the kernel left out */
+    int64_t busy_ns; /* in turns, waiting in the kernel left out */
     int64_t longest_callback_ns;
     uint64_t longest_callback_fn;
 };
 
 struct ct_stat_result {
     struct ct_summary summary;
-    uint64_t requests;           /* outermost */
+    uint64_t requests; /* outermost */
     uint64_t requests_complete;
-    bool has_latency;            /* false: no complete request, or no clock */
+    bool has_latency; /* false: no complete request, or no clock */
     int64_t p50_ns, p90_ns, p99_ns, p999_ns, max_ns; /* of complete ones */
-    int64_t states_ns[CT_STATES];/* summed over outermost requests */
+    int64_t states_ns[CT_STATES]; /* summed over outermost requests */
     unsigned n_contexts;
     const struct ct_stat_context *contexts;
     uint64_t workers_spawned, workers_exited, workers_peak;

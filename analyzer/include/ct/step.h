@@ -22,100 +22,105 @@ enum ct_step_kind {
     CT_STEP_NONE,
 
     /* process, images, stacks */
-    CT_STEP_STACK,            /* stack id | outer id | - | addresses, flag = limit */
-    CT_STEP_IMAGE_LOAD,       /* base | size | - | name = path, build_id */
-    CT_STEP_IMAGE_UNLOAD,     /* base */
-    CT_STEP_PROCESS_NAME,     /* - | - | - | name */
+    CT_STEP_STACK,      /* stack id | outer id | - | addresses, flag = limit */
+    CT_STEP_IMAGE_LOAD, /* base | size | - | name = path, build_id */
+    CT_STEP_IMAGE_UNLOAD, /* base */
+    CT_STEP_PROCESS_NAME, /* - | - | - | name */
 
     /* contexts and their turns */
-    CT_STEP_CONTEXT_CREATE,   /* ctx | - | ctx | name, stack */
-    CT_STEP_CONTEXT_DESTROY,  /* ctx */
-    CT_STEP_NOTIFY,           /* ctx */
-    CT_STEP_NOTIFY_ACCEPT,    /* ctx */
-    CT_STEP_POLL_BEGIN,       /* ctx | - | ctx | value = depth, flag = blocking,
-                                 reason = enum ct_poll_mode, stack */
-    CT_STEP_POLL_END,         /* ctx | - | ctx | value = depth, flag = progress */
-    CT_STEP_FDMON_BEGIN,      /* ctx | - | ctx | ns = timeout */
-    CT_STEP_FDMON_END,        /* ctx | - | ctx | ret = ready */
-    CT_STEP_WAIT_BEGIN,       /* ctx | - | ctx | reason = kind, stack */
-    CT_STEP_WAIT_END,         /* ctx */
+    CT_STEP_CONTEXT_CREATE,  /* ctx | - | ctx | name, stack */
+    CT_STEP_CONTEXT_DESTROY, /* ctx */
+    CT_STEP_NOTIFY,          /* ctx */
+    CT_STEP_NOTIFY_ACCEPT,   /* ctx */
+    CT_STEP_POLL_BEGIN,      /* ctx | - | ctx | value = depth, flag = blocking,
+                                reason = enum ct_poll_mode, stack */
+    CT_STEP_POLL_END,    /* ctx | - | ctx | value = depth, flag = progress */
+    CT_STEP_FDMON_BEGIN, /* ctx | - | ctx | ns = timeout */
+    CT_STEP_FDMON_END,   /* ctx | - | ctx | ret = ready */
+    CT_STEP_WAIT_BEGIN,  /* ctx | - | ctx | reason = kind, stack */
+    CT_STEP_WAIT_END,    /* ctx */
 
     /* fd handlers, timers, bottom halves */
-    CT_STEP_FD_SET,           /* handler | - | ctx | value = fd, fn = read or write, stack */
-    CT_STEP_FD_REMOVE,        /* handler | - | ctx | value = fd */
-    CT_STEP_FD_RUN_BEGIN,     /* handler | - | ctx | value = fd, fn */
-    CT_STEP_FD_RUN_END,       /* handler | - | ctx */
-    CT_STEP_TIMER_ARM,        /* timer | - | ctx | ns = deadline, fn, stack */
-    CT_STEP_TIMER_CANCEL,     /* timer | - | ctx */
-    CT_STEP_TIMER_RUN_BEGIN,  /* timer | - | ctx | fn */
-    CT_STEP_TIMER_RUN_END,    /* timer | - | ctx */
-    CT_STEP_BH_SCHEDULE,      /* bh | - | ctx | name, fn, value = flags, stack */
-    CT_STEP_BH_CANCEL,        /* bh | - | ctx */
-    CT_STEP_BH_DELETE,        /* bh | - | ctx */
-    CT_STEP_BH_RUN_BEGIN,     /* bh | - | ctx | name, fn */
-    CT_STEP_BH_RUN_END,       /* bh | - | ctx */
+    CT_STEP_FD_SET,          /* handler | - | ctx | value = fd, fn, stack */
+    CT_STEP_FD_REMOVE,       /* handler | - | ctx | value = fd */
+    CT_STEP_FD_RUN_BEGIN,    /* handler | - | ctx | value = fd, fn */
+    CT_STEP_FD_RUN_END,      /* handler | - | ctx */
+    CT_STEP_TIMER_ARM,       /* timer | - | ctx | ns = deadline, fn, stack */
+    CT_STEP_TIMER_CANCEL,    /* timer | - | ctx */
+    CT_STEP_TIMER_RUN_BEGIN, /* timer | - | ctx | fn */
+    CT_STEP_TIMER_RUN_END,   /* timer | - | ctx */
+    CT_STEP_BH_SCHEDULE,     /* bh | - | ctx | name, fn, value = flags, stack */
+    CT_STEP_BH_CANCEL,       /* bh | - | ctx */
+    CT_STEP_BH_DELETE,       /* bh | - | ctx */
+    CT_STEP_BH_RUN_BEGIN,    /* bh | - | ctx | name, fn */
+    CT_STEP_BH_RUN_END,      /* bh | - | ctx */
 
     /* coroutines */
-    CT_STEP_CO_CREATE,        /* co | - | - | fn, stack */
-    CT_STEP_CO_ENTER,         /* co = to | from | ctx | stack */
-    CT_STEP_CO_YIELD,         /* co = from | to | - | reason, waits_for, stack */
-    CT_STEP_CO_TERMINATE,     /* co | to */
-    CT_STEP_CO_SCHEDULE,      /* co | waker | ctx | stack */
-    CT_STEP_CO_DEQUEUE,       /* co | - | ctx: the context enters it next */
-    CT_STEP_CO_WAKE,          /* co | waker | ctx | reason = enum ct_wake_how, stack */
+    CT_STEP_CO_CREATE,    /* co | - | - | fn, stack */
+    CT_STEP_CO_ENTER,     /* co = to | from | ctx | stack */
+    CT_STEP_CO_YIELD,     /* co = from | to | - | reason, waits_for, stack */
+    CT_STEP_CO_TERMINATE, /* co | to */
+    CT_STEP_CO_SCHEDULE,  /* co | waker | ctx | stack */
+    CT_STEP_CO_DEQUEUE,   /* co | - | ctx: the context enters it next */
+    CT_STEP_CO_WAKE, /* co | waker | ctx | reason = enum ct_wake_how, stack */
 
     /* coroutine locks */
-    CT_STEP_LOCK_TAKE,        /* mutex | self: had no wait */
-    CT_STEP_LOCK_WAIT,        /* mutex | self | - | value = holder */
-    CT_STEP_LOCK_TAKEN,       /* mutex | self: after a wait */
-    CT_STEP_LOCK_RELEASE,     /* mutex | self */
-    CT_STEP_LOCK_HAND_OVER,   /* mutex | self | - | value = who gets it */
-    CT_STEP_QUEUE_WAIT,       /* queue | self */
-    CT_STEP_QUEUE_WAKE,       /* queue | self | - | value = who is woken */
+    CT_STEP_LOCK_TAKE,      /* mutex | self: had no wait */
+    CT_STEP_LOCK_WAIT,      /* mutex | self | - | value = holder */
+    CT_STEP_LOCK_TAKEN,     /* mutex | self: after a wait */
+    CT_STEP_LOCK_RELEASE,   /* mutex | self */
+    CT_STEP_LOCK_HAND_OVER, /* mutex | self | - | value = who gets it */
+    CT_STEP_QUEUE_WAIT,     /* queue | self */
+    CT_STEP_QUEUE_WAKE,     /* queue | self | - | value = who is woken */
 
     /* threads and pool */
-    CT_STEP_THREAD_CREATE,    /* thread | - | - | name, stack */
-    CT_STEP_THREAD_START,     /* thread | - | - | name */
-    CT_STEP_THREAD_EXIT,      /* thread */
-    CT_STEP_WORK_SUBMIT,      /* req | co | pool | fn, stack */
-    CT_STEP_WORK_BEGIN,       /* req | worker | pool | fn, stack */
-    CT_STEP_WORK_END,         /* req | - | pool | ret */
-    CT_STEP_WORK_COMPLETE,    /* req | - | pool | ret */
-    CT_STEP_WORK_CANCEL,      /* req | - | pool | flag = will never run */
-    CT_STEP_SPAWN_REQUEST,    /* pool | - | pool | value = nth, counts, stack */
-    CT_STEP_WORKER_CREATE,    /* worker | - | pool | value = nth, stack */
-    CT_STEP_WORKER_START,     /* worker | - | pool | stack */
-    CT_STEP_WORKER_EXIT,      /* worker | - | pool | reason */
+    CT_STEP_THREAD_CREATE, /* thread | - | - | name, stack */
+    CT_STEP_THREAD_START,  /* thread | - | - | name */
+    CT_STEP_THREAD_EXIT,   /* thread */
+    CT_STEP_WORK_SUBMIT,   /* req | co | pool | fn, stack */
+    CT_STEP_WORK_BEGIN,    /* req | worker | pool | fn, stack */
+    CT_STEP_WORK_END,      /* req | - | pool | ret */
+    CT_STEP_WORK_COMPLETE, /* req | - | pool | ret */
+    CT_STEP_WORK_CANCEL,   /* req | - | pool | flag = will never run */
+    CT_STEP_SPAWN_REQUEST, /* pool | - | pool | value = nth, counts, stack */
+    CT_STEP_WORKER_CREATE, /* worker | - | pool | value = nth, stack */
+    CT_STEP_WORKER_START,  /* worker | - | pool | stack */
+    CT_STEP_WORKER_EXIT,   /* worker | - | pool | reason */
 
     /* requests */
-    CT_STEP_REQUEST_BEGIN,    /* request | parent | - | waits_for = co, layer, op,
-                                 name = node, offset, bytes, value = flags, stack */
-    CT_STEP_REQUEST_COROUTINE,/* request | co */
-    CT_STEP_REQUEST_END,      /* request | - | - | ret */
+    /* request | parent | - | waits_for = co, layer, op, name = node, offset,
+       bytes, value = flags, stack */
+    CT_STEP_REQUEST_BEGIN,
+    CT_STEP_REQUEST_COROUTINE, /* request | co */
+    CT_STEP_REQUEST_END,       /* request | - | - | ret */
 
     /* the runtime tells its state again; ns = since when, on the record's
      * clock, 0: not known */
-    CT_STEP_STATE_BEGIN,      /* telling | - | - | reason */
-    CT_STEP_STATE_CONTEXT,    /* ctx | - | ctx | name, value = depth, bytes = scheduled */
-    CT_STEP_STATE_CO,         /* co | from | - | fn, value = enum ct_co_state,
-                                 reason, waits_for, ns, created_stack, stack = yield's */
-    CT_STEP_STATE_WORK,       /* req | co | pool | fn, value = enum ct_work_state, ns, stack */
-    CT_STEP_STATE_WORKER,     /* worker | req | pool | ret = tid, value = enum ct_worker_state */
-    CT_STEP_STATE_REQUEST,    /* as REQUEST_BEGIN, ns */
-    CT_STEP_STATE_LOCK,       /* mutex | holder | - | value = waiters */
-    CT_STEP_STATE_END,        /* telling */
+    CT_STEP_STATE_BEGIN, /* telling | - | - | reason */
+    /* ctx | - | ctx | name, value = depth, bytes = scheduled */
+    CT_STEP_STATE_CONTEXT,
+    /* co | from | - | fn, value = enum ct_co_state, reason, waits_for, ns,
+       created_stack, stack = yield's */
+    CT_STEP_STATE_CO,
+    /* req | co | pool | fn, value = enum ct_work_state, ns, stack */
+    CT_STEP_STATE_WORK,
+    /* worker | req | pool | ret = tid, value = enum ct_worker_state */
+    CT_STEP_STATE_WORKER,
+    CT_STEP_STATE_REQUEST, /* as REQUEST_BEGIN, ns */
+    CT_STEP_STATE_LOCK,    /* mutex | holder | - | value = waiters */
+    CT_STEP_STATE_END,     /* telling */
 
     /* events are missing; certainty of what they could have changed ends */
-    CT_STEP_GAP,              /* stream | - | - | value = lost; from_ns .. ns; it
-                                 comes at its beginning, so that ns is yet to
-                                 come (CT_HOLE_TO_END: the trace's end) */
+    CT_STEP_GAP, /* stream | - | - | value = lost; from_ns .. ns; it
+                    comes at its beginning, so that ns is yet to
+                    come (CT_HOLE_TO_END: the trace's end) */
     CT_STEP_KINDS,
 };
 
 struct ct_step {
     enum ct_step_kind kind;
     enum ct_certainty certainty;
-    int64_t when_ns;     /* as in the record */
+    int64_t when_ns; /* as in the record */
     uint64_t seq;
     int32_t pid;
     int32_t tid;

@@ -20,7 +20,7 @@
 GQuark ct_trace_error_quark(void);
 
 enum ct_trace_error {
-    CT_TRACE_ERROR_INPUT,  /* can't be read, is no trace, has no cotrace events */
+    CT_TRACE_ERROR_INPUT,  /* unreadable, no trace, no cotrace events */
     CT_TRACE_ERROR_QUERY,  /* the trace has no such entity */
     CT_TRACE_ERROR_OUTPUT, /* a consumer could not write */
     CT_TRACE_ERROR_GRAPH,  /* libbabeltrace2 failed */

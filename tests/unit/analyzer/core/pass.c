@@ -72,9 +72,9 @@ static void keep_request(struct pass *pass, const struct ct_request *request)
     struct kept_request kept = {.request = *request};
 
     g_assert_true(ct_request_check(request));
-    g_assert_true(g_hash_table_lookup(pass->began,
-                                      GSIZE_TO_POINTER(request->number)) ==
-                  request);
+    g_assert_true(
+        g_hash_table_lookup(pass->began, GSIZE_TO_POINTER(request->number)) ==
+        request);
     g_hash_table_remove(pass->began, GSIZE_TO_POINTER(request->number));
     g_assert_cmpint(request->end_ns, ==, pass->now_ns);
     if (!pass->keep) {
@@ -84,12 +84,11 @@ static void keep_request(struct pass *pass, const struct ct_request *request)
     kept.segments = g_memdup2(request->segments,
                               request->n_segments * sizeof(*kept.segments));
     kept.request.segments = kept.segments;
-    kept.coroutines =
-        g_memdup2(request->coroutines,
-                  request->n_coroutines * sizeof(*kept.coroutines));
+    kept.coroutines = g_memdup2(
+        request->coroutines, request->n_coroutines * sizeof(*kept.coroutines));
     kept.request.coroutines = kept.coroutines;
-    kept.workers = g_memdup2(request->workers,
-                             request->n_workers * sizeof(*kept.workers));
+    kept.workers =
+        g_memdup2(request->workers, request->n_workers * sizeof(*kept.workers));
     kept.request.workers = kept.workers;
     g_array_append_val(pass->requests, kept);
 }
@@ -127,12 +126,11 @@ static void slice_ended(struct pass *pass, const struct ct_slice *slice)
     GArray *open = open_of(pass, slice);
 
     g_assert_cmpuint(open->len, >, 0);
-    struct ct_slice began =
-        g_array_index(open, struct ct_slice, open->len - 1);
+    struct ct_slice began = g_array_index(open, struct ct_slice, open->len - 1);
     g_assert_cmpint(began.kind, ==, slice->kind);
     g_assert_cmpint(began.begin_ns, ==, slice->begin_ns);
-    g_assert_cmpuint(began.id, ==, slice->kind == CT_SLICE_THREAD ? began.id
-                                                                  : slice->id);
+    g_assert_cmpuint(began.id, ==,
+                     slice->kind == CT_SLICE_THREAD ? began.id : slice->id);
     g_assert_cmpuint(began.depth, ==, slice->depth);
     g_assert_cmpint(slice->end_ns, ==, pass->now_ns);
     g_assert_cmpint(slice->children_ns, <=, slice->end_ns - slice->begin_ns);
@@ -215,7 +213,8 @@ static void take_all(struct pass *pass, struct ct_changes changes)
 
 void pass_step(struct pass *pass, const struct ct_step *step)
 {
-    if (step->kind > CT_STEP_IMAGE_UNLOAD) { /* the others are not the model's */
+    if (step->kind >
+        CT_STEP_IMAGE_UNLOAD) { /* the others are not the model's */
         pass->now_ns = MAX(pass->now_ns, step->when_ns);
     }
     take_all(pass, ct_model_step(pass->model, step));

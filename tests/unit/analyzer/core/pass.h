@@ -23,19 +23,19 @@ struct kept_request {
 struct pass {
     struct ct_model *model;
     struct ct_account *account;
-    GArray *requests; /* struct kept_request */
-    GArray *slices;   /* struct ct_slice */
-    GArray *edges;    /* struct ct_edge */
-    GArray *lives;    /* struct ct_life; origins held */
-    GArray *stacks;   /* struct ct_own_stack; origins held */
-    GArray *counters; /* struct ct_counter */
-    GArray *gaps;     /* struct ct_gap */
-    GHashTable *open; /* tid -> GArray of slices that began */
+    GArray *requests;  /* struct kept_request */
+    GArray *slices;    /* struct ct_slice */
+    GArray *edges;     /* struct ct_edge */
+    GArray *lives;     /* struct ct_life; origins held */
+    GArray *stacks;    /* struct ct_own_stack; origins held */
+    GArray *counters;  /* struct ct_counter */
+    GArray *gaps;      /* struct ct_gap */
+    GHashTable *open;  /* tid -> GArray of slices that began */
     GHashTable *began; /* number -> struct ct_request, until it ends */
     GHashTable *names; /* tid -> name */
     GArray *held;
     int64_t now_ns;
-    bool keep;        /* false: check, but keep nothing */
+    bool keep; /* false: check, but keep nothing */
 };
 
 struct pass *pass_new(unsigned wants);

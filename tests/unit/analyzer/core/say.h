@@ -57,10 +57,10 @@ static inline char *spell_origin(const struct ct_origin *origin)
     return g_string_free(text, FALSE);
 }
 
-#define assert_origin(origin, expect)                        \
-    do {                                                     \
-        g_autofree char *text_ = spell_origin(origin);       \
-        g_assert_cmpstr(text_, ==, expect);                  \
+#define assert_origin(origin, expect)                  \
+    do {                                               \
+        g_autofree char *text_ = spell_origin(origin); \
+        g_assert_cmpstr(text_, ==, expect);            \
     } while (0)
 
 /* "state ns [cause coroutine/request], ..." */
@@ -82,8 +82,9 @@ static inline char *spell_segments(const struct ct_request *request)
         }
         if (segment->cause.kind != CT_CAUSE_NONE) {
             g_string_append_printf(
-                text, " [%s %" G_GUINT64_FORMAT "/%" G_GUINT64_FORMAT "/%"
-                      G_GUINT64_FORMAT "]",
+                text,
+                " [%s %" G_GUINT64_FORMAT "/%" G_GUINT64_FORMAT
+                "/%" G_GUINT64_FORMAT "]",
                 ct_cause_word(segment->cause.kind), segment->cause.id,
                 segment->cause.coroutine, segment->cause.request);
         }
@@ -91,10 +92,10 @@ static inline char *spell_segments(const struct ct_request *request)
     return g_string_free(text, FALSE);
 }
 
-#define assert_segments(request, expect)                     \
-    do {                                                     \
-        g_autofree char *text_ = spell_segments(request);    \
-        g_assert_cmpstr(text_, ==, expect);                  \
+#define assert_segments(request, expect)                  \
+    do {                                                  \
+        g_autofree char *text_ = spell_segments(request); \
+        g_assert_cmpstr(text_, ==, expect);               \
     } while (0)
 
 #endif

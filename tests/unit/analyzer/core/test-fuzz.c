@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Any sequence of steps: the model and the accounts keep what they promise
- * (pass.c checks it) and never crash.  Ids come from a few numbers, so that they
- * meet, repeat, end twice and mean several things at once.
+ * (pass.c checks it) and never crash.  Ids come from a few numbers, so that
+ * they meet, repeat, end twice and mean several things at once.
  */
 #include <glib.h>
 
@@ -67,7 +67,8 @@ static void fill(GRand *rand, struct ct_step *step, unsigned kinds_from,
         step->kind = CT_STEP_CO_ENTER; /* or nothing would ever be known */
     }
     if (step->kind == CT_STEP_STATE_BEGIN && g_rand_int_range(rand, 0, 4)) {
-        step->subject += 1000000; /* mostly another telling, not a new process */
+        step->subject +=
+            1000000; /* mostly another telling, not a new process */
     }
 }
 
@@ -89,8 +90,7 @@ static void run(uint32_t seed, unsigned wants)
     int64_t now = 100;
 
     for (unsigned i = 0; i < N_STEPS; i++) {
-        const unsigned *range =
-            ranges[(seed + i / 500) % G_N_ELEMENTS(ranges)];
+        const unsigned *range = ranges[(seed + i / 500) % G_N_ELEMENTS(ranges)];
         struct ct_step step;
         fill(rand, &step, range[0], range[1], n_ids, now);
         pass_step(pass, &step);
@@ -151,8 +151,8 @@ static void test_absurd_depth(void)
     g_assert_cmpuint(ct_model_oddities(pass->model), >, 0);
     pass_finish(pass, 100000);
     for (unsigned i = 0; i < pass->slices->len; i++) {
-        g_assert_cmpuint(
-            g_array_index(pass->slices, struct ct_slice, i).depth, <=, 256);
+        g_assert_cmpuint(g_array_index(pass->slices, struct ct_slice, i).depth,
+                         <=, 256);
     }
     pass_free(pass);
 }

@@ -230,8 +230,7 @@ static void reschedule(enum ct_step_kind arm, enum ct_step_kind begin,
     pass_step(pass, &create);
     pass_finish(pass, now);
 
-    const struct ct_life *life =
-        pass_life(pass, CT_ENTITY_COROUTINE, 5000000);
+    const struct ct_life *life = pass_life(pass, CT_ENTITY_COROUTINE, 5000000);
     g_assert_cmpuint(told(life->origin), ==, N + 1);
     g_assert_cmpuint(life->origin->length, ==, 3);
     g_assert_cmpuint(life->origin->next->repeats, ==, N - 2);

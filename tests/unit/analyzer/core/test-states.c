@@ -19,8 +19,7 @@ static void begin(struct said *t)
     SAY(t, CO_CREATE, .subject = CO);
     SAY(t, CO_ENTER, .subject = CO, .context = CTX);
     SAY(t, REQUEST_BEGIN, .subject = REQ, .waits_for = CO, .layer = "blk",
-        .op = "read", .name = "disk", .offset = 512, .bytes = 4096,
-        .value = 3);
+        .op = "read", .name = "disk", .offset = 512, .bytes = 4096, .value = 3);
 }
 
 static void end(struct said *t)
@@ -132,8 +131,9 @@ static void test_scheduled_first(void)
     SAY(&t, CO_ENTER, .subject = CO, .context = CTX);
     SAY(&t, REQUEST_END, .subject = REQ);
     SAY(&t, CO_TERMINATE, .subject = CO);
-    check(&t, REQ, "running 3 on 1 below, runnable 2 [loop 1/0/0], "
-                   "running 1 on 1");
+    check(&t, REQ,
+          "running 3 on 1 below, runnable 2 [loop 1/0/0], "
+          "running 1 on 1");
 }
 
 static void submit(struct said *t)
@@ -189,9 +189,10 @@ static void test_work_races(void)
     work(&t, CT_STEP_WORK_COMPLETE);
     enter(&t);
     end(&t);
-    check(&t, REQ, "running 3 on 1, work-running 1 on 2, "
-                   "work-done 1 [loop 1/0/0], runnable 1 [loop 1/0/0], "
-                   "running 1 on 1");
+    check(&t, REQ,
+          "running 3 on 1, work-running 1 on 2, "
+          "work-done 1 [loop 1/0/0], runnable 1 [loop 1/0/0], "
+          "running 1 on 1");
 
     t = say_begin();
     begin(&t);
@@ -200,22 +201,22 @@ static void test_work_races(void)
     work(&t, CT_STEP_WORK_END);
     yield(&t, CT_YIELD_REASON_WORK, W);
     work(&t, CT_STEP_WORK_COMPLETE);
-    enter(&t);
-    end(&t);
-    check(&t, REQ, "running 4 on 1, work-done 1 [loop 1/0/0], "
-                   "runnable 1 [loop 1/0/0], running 1 on 1");
-
-    t = say_begin();
-    begin(&t);
-    submit(&t);
-    work(&t, CT_STEP_WORK_BEGIN);
-    work(&t, CT_STEP_WORK_END);
-    work(&t, CT_STEP_WORK_COMPLETE);
-    yield(&t, CT_YIELD_REASON_WORK, W);
     enter(&t);
     end(&t);
     check(&t, REQ,
-          "running 5 on 1, runnable 1 [loop 1/0/0], running 1 on 1");
+          "running 4 on 1, work-done 1 [loop 1/0/0], "
+          "runnable 1 [loop 1/0/0], running 1 on 1");
+
+    t = say_begin();
+    begin(&t);
+    submit(&t);
+    work(&t, CT_STEP_WORK_BEGIN);
+    work(&t, CT_STEP_WORK_END);
+    work(&t, CT_STEP_WORK_COMPLETE);
+    yield(&t, CT_YIELD_REASON_WORK, W);
+    enter(&t);
+    end(&t);
+    check(&t, REQ, "running 5 on 1, runnable 1 [loop 1/0/0], running 1 on 1");
 
     /* It ran another item, and waits for something else: not runnable. */
     t = say_begin();
@@ -242,9 +243,10 @@ static void test_work_cancelled(void)
     work(&t, CT_STEP_WORK_COMPLETE);
     enter(&t);
     end(&t);
-    check(&t, REQ, "running 2 on 1, work-queued 2 [unknown 50/0/0], "
-                   "work-done 1 [loop 1/0/0], runnable 1 [loop 1/0/0], "
-                   "running 1 on 1");
+    check(&t, REQ,
+          "running 2 on 1, work-queued 2 [unknown 50/0/0], "
+          "work-done 1 [loop 1/0/0], runnable 1 [loop 1/0/0], "
+          "running 1 on 1");
 }
 
 static void test_work_start_not_traced(void)
@@ -258,8 +260,9 @@ static void test_work_start_not_traced(void)
     work(&t, CT_STEP_WORK_COMPLETE);
     enter(&t);
     end(&t);
-    check(&t, REQ, "running 2 on 1, work 1, runnable 1 [loop 1/0/0], "
-                   "running 1 on 1");
+    check(&t, REQ,
+          "running 2 on 1, work 1, runnable 1 [loop 1/0/0], "
+          "running 1 on 1");
 }
 
 static void spawn(struct said *t, uint64_t nth)
@@ -434,8 +437,9 @@ static void test_woken_early(void)
     yield(&t, CT_YIELD_REASON_IO, 0); /* that wake was for the first wait */
     enter(&t);
     end(&t);
-    check(&t, REQ, "running 3 on 1, runnable 1 [loop 1/0/0], running 1 on 1, "
-                   "io 1 [device 0/0/0], running 1 on 1");
+    check(&t, REQ,
+          "running 3 on 1, runnable 1 [loop 1/0/0], running 1 on 1, "
+          "io 1 [device 0/0/0], running 1 on 1");
 }
 
 static void test_children(void)

@@ -9,14 +9,14 @@
 
 /* Stacks, by what was running. */
 enum {
-    S_OPEN = 101,   /* main .. qcow2_open */
-    S_SUBMIT,       /* coroutine .. thread_pool_submit_aio */
-    S_SPAWN,        /* coroutine .. spawn_thread */
-    S_SCHEDULE,     /* coroutine .. aio_bh_schedule */
+    S_OPEN = 101, /* main .. qcow2_open */
+    S_SUBMIT,     /* coroutine .. thread_pool_submit_aio */
+    S_SPAWN,      /* coroutine .. spawn_thread */
+    S_SCHEDULE,   /* coroutine .. aio_bh_schedule */
     S_YIELD,
-    S_CREATE,       /* main .. aio_poll .. do_spawn_thread */
-    S_WORKER,       /* worker_thread */
-    S_CREATE_2,     /* worker_thread .. do_spawn_thread */
+    S_CREATE,   /* main .. aio_poll .. do_spawn_thread */
+    S_WORKER,   /* worker_thread */
+    S_CREATE_2, /* worker_thread .. do_spawn_thread */
     S_OTHER,
 };
 
@@ -117,8 +117,8 @@ static void test_worker_by_worker(void)
     SAY(&t, BH_RUN_END, .subject = BH, .context = CTX);
     SAY(&t, WORKER_START, .tid = 2, .subject = WORKER, .context = POOL,
         .stack = S_WORKER);
-    SAY(&t, WORKER_CREATE, .tid = 2, .subject = 14, .context = POOL,
-        .value = 2, .stack = S_CREATE_2);
+    SAY(&t, WORKER_CREATE, .tid = 2, .subject = 14, .context = POOL, .value = 2,
+        .stack = S_CREATE_2);
     SAY(&t, WORKER_START, .tid = 3, .subject = 14, .context = POOL,
         .stack = S_WORKER);
     SAY(&t, POLL_END, .subject = CTX);
@@ -259,8 +259,8 @@ static void test_timer_and_handler(void)
     struct pass *pass = say_end(&t);
 
     for (uint64_t co = 10; co < 12; co++) {
-        g_autofree char *expect = g_strdup_printf(
-            "coroutine %d 6, fd-handler 4 5, base", (int)co);
+        g_autofree char *expect =
+            g_strdup_printf("coroutine %d 6, fd-handler 4 5, base", (int)co);
         assert_origin(origin_of(pass, CT_ENTITY_COROUTINE, co), expect);
     }
     assert_origin(origin_of(pass, CT_ENTITY_COROUTINE, 12),
@@ -321,12 +321,10 @@ static void test_not_known(void)
     SAY(&t, CO_TERMINATE, .tid = 7, .subject = 2);
     struct pass *pass = say_end(&t);
 
-    assert_origin(origin_of(pass, CT_ENTITY_COROUTINE, 1),
-                  "coroutine 1 1, ?");
+    assert_origin(origin_of(pass, CT_ENTITY_COROUTINE, 1), "coroutine 1 1, ?");
     assert_origin(origin_of(pass, CT_ENTITY_COROUTINE, 2), "?");
     g_assert_false(pass_life(pass, CT_ENTITY_COROUTINE, 2)->begin_known);
-    assert_origin(origin_of(pass, CT_ENTITY_COROUTINE, 3),
-                  "coroutine 3 3, ?");
+    assert_origin(origin_of(pass, CT_ENTITY_COROUTINE, 3), "coroutine 3 3, ?");
     pass_free(pass);
 }
 

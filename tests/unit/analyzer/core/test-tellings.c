@@ -192,8 +192,7 @@ static void test_yield_after_gap(void)
     SAY(&t, WORK_SUBMIT, .subject = W, .object = CO, .context = POOL);
     SAY(&t, CO_YIELD, .subject = CO, .reason = CT_YIELD_REASON_WORK,
         .waits_for = W);
-    SAY(&t, WORK_BEGIN, .tid = 2, .subject = W, .object = 60,
-        .context = POOL);
+    SAY(&t, WORK_BEGIN, .tid = 2, .subject = W, .object = 60, .context = POOL);
     SAY(&t, CO_ENTER, .subject = CO, .context = CTX);
     SAY(&t, REQUEST_END, .subject = REQ);
     SAY(&t, CO_TERMINATE, .subject = CO);

@@ -10,8 +10,8 @@
 /* "kind id depth begin-end flags", ordered as they ended; without threads. */
 static char *spell_slices(const struct pass *pass, bool threads)
 {
-    static const char *const words[] = {"poll", "fdmon", "wait", "bh", "timer",
-                                        "fd",   "co",    "work", "thread"};
+    static const char *const words[] = {
+        "poll", "fdmon", "wait", "bh", "timer", "fd", "co", "work", "thread"};
     GString *text = g_string_new(NULL);
 
     for (unsigned i = 0; i < pass->slices->len; i++) {
@@ -25,7 +25,9 @@ static char *spell_slices(const struct pass *pass, bool threads)
             words[slice->kind], (int)slice->id, slice->depth,
             (int)slice->begin_ns - 1000, slice->begin_known ? "" : "?",
             (int)slice->end_ns - 1000,
-            slice->open ? " open" : slice->end_known ? "" : "?");
+            slice->open        ? " open"
+            : slice->end_known ? ""
+                               : "?");
     }
     return g_string_free(text, FALSE);
 }
@@ -89,8 +91,9 @@ static void test_lost_end(void)
     SAY(&t, POLL_END, .subject = 1);
     SAY(&t, POLL_BEGIN, .subject = 1, .value = 1);
     SAY(&t, POLL_END, .subject = 1);
-    check(&t, 1, "co 3 @3 3..4?, bh 2 @2 2..4?, poll 1 @1 1..4, "
-                 "poll 1 @1 5..6");
+    check(&t, 1,
+          "co 3 @3 3..4?, bh 2 @2 2..4?, poll 1 @1 1..4, "
+          "poll 1 @1 5..6");
 }
 
 static void test_lost_begin(void)
@@ -184,8 +187,9 @@ static void test_gap(void)
     g_assert_cmpint(gap->to_ns, ==, 1005);
     g_assert_cmpuint(gap->lost, ==, 4);
     g_assert_cmpuint(gap->stream, ==, 3);
-    check(&t, 0, "bh 2 @2 2..3?, poll 1 @1 1..3?, bh 2 @1 5?..6, "
-                 "poll 1 @1 8..9");
+    check(&t, 0,
+          "bh 2 @2 2..3?, poll 1 @1 1..3?, bh 2 @1 5?..6, "
+          "poll 1 @1 8..9");
 }
 
 static void test_thread_lives(void)

@@ -47,13 +47,13 @@ static void compare(const struct world_request *truth,
             if (segment->state != expect->state ||
                 segment->tid != expect->tid ||
                 segment->on_top != expect->on_top) {
-                g_test_message("request %" G_GUINT64_FORMAT " at %"
-                               G_GINT64_FORMAT ": %s tid %d top %d, is %s "
-                               "tid %d top %d",
-                               truth->id, segment->begin_ns,
-                               ct_state_word(segment->state), segment->tid,
-                               segment->on_top, ct_state_word(expect->state),
-                               expect->tid, expect->on_top);
+                g_test_message(
+                    "request %" G_GUINT64_FORMAT " at %" G_GINT64_FORMAT
+                    ": %s tid %d top %d, is %s "
+                    "tid %d top %d",
+                    truth->id, segment->begin_ns, ct_state_word(segment->state),
+                    segment->tid, segment->on_top, ct_state_word(expect->state),
+                    expect->tid, expect->on_top);
             }
             g_assert_cmpint(segment->begin_ns, >=, expect->begin_ns);
             g_assert_cmpint(segment->end_ns, <=, expect->end_ns);
@@ -131,12 +131,11 @@ static int64_t compare_lossy(const struct world_request *truth,
             continue;
         }
         if (segment->end_ns > truth->end_ns) {
-            g_test_message("request %" G_GUINT64_FORMAT " ended at %"
-                           G_GINT64_FORMAT ": %s %" G_GINT64_FORMAT
-                           "..%" G_GINT64_FORMAT,
-                           truth->id, truth->end_ns,
-                           ct_state_word(segment->state), segment->begin_ns,
-                           segment->end_ns);
+            g_test_message(
+                "request %" G_GUINT64_FORMAT " ended at %" G_GINT64_FORMAT
+                ": %s %" G_GINT64_FORMAT "..%" G_GINT64_FORMAT,
+                truth->id, truth->end_ns, ct_state_word(segment->state),
+                segment->begin_ns, segment->end_ns);
         }
         g_assert_cmpint(segment->end_ns, <=, truth->end_ns);
         known_ns += segment->end_ns - segment->begin_ns;
@@ -296,9 +295,9 @@ static void lose(const struct world *world, const struct pass *full,
         unsigned to = at + (unsigned)g_rand_int_range(rand, 0, 200);
         holes[i] = (struct hole){
             .from_ns = steps[at].when_ns - g_rand_int_range(rand, 0, 3),
-            .to_ns = to < n_steps ? steps[to].when_ns +
-                                        g_rand_int_range(rand, 0, 3)
-                                  : INT64_MAX,
+            .to_ns = to < n_steps
+                         ? steps[to].when_ns + g_rand_int_range(rand, 0, 3)
+                         : INT64_MAX,
             .share = shares[g_rand_int_range(rand, 0, 3)],
         };
         for (unsigned j = i; j > 0 && holes[j - 1].from_ns > holes[j].from_ns;

@@ -5,7 +5,13 @@
 
 #include "ct/schema.h"
 
-enum { N_LOOPS = 2, THREADS_MAX = 64, DEPTH_MAX = 64, OPS_MAX = 24, N_LOCKS = 3 };
+enum {
+    N_LOOPS = 2,
+    THREADS_MAX = 64,
+    DEPTH_MAX = 64,
+    OPS_MAX = 24,
+    N_LOCKS = 3
+};
 enum { POOL = 50, TIMER_OF_WAKER = 60 };
 
 enum op {
@@ -395,8 +401,9 @@ static void write_program(struct sim *sim, struct w_co *co, bool is_child)
     unsigned nested = 0;
 
     while (co->n_ops < n) {
-        static const uint8_t plain[] = {OP_WORK, OP_WORK, OP_WORK,  OP_QUEUE,
-                                        OP_IO,   OP_TIMER, OP_OTHER, OP_GIVE_WAY};
+        static const uint8_t plain[] = {OP_WORK,  OP_WORK,    OP_WORK,
+                                        OP_QUEUE, OP_IO,      OP_TIMER,
+                                        OP_OTHER, OP_GIVE_WAY};
         unsigned what = pick(sim, 12);
         if (what < 8) {
             co->ops[co->n_ops++] = plain[pick(sim, sizeof(plain))];
@@ -452,9 +459,9 @@ static void co_end(struct sim *sim, struct w_thread *thread, struct w_co *co)
         g_array_set_size(co->serves, co->serves->len - 1);
     }
     if (co->ends_in_bh && co->serves->len) {
-        schedule_bh(sim, thread, thread,
-                    (struct w_bh){.kind = BH_END_REQUEST,
-                                  .request = served(co)});
+        schedule_bh(
+            sim, thread, thread,
+            (struct w_bh){.kind = BH_END_REQUEST, .request = served(co)});
     }
     struct w_co *parent = co->parent;
     if (parent && --parent->alive == 0 && parent->waits_for_children) {
@@ -476,8 +483,7 @@ static void op_work(struct sim *sim, struct w_thread *thread, struct w_co *co)
         work->id = new_id(sim);
         work->co = co;
         g_ptr_array_add(sim->works, work);
-        struct ct_step *step =
-            emit(sim, thread, CT_STEP_WORK_SUBMIT, work->id);
+        struct ct_step *step = emit(sim, thread, CT_STEP_WORK_SUBMIT, work->id);
         step->object = co->id;
         step->context = POOL;
         co->work = work;
@@ -528,8 +534,7 @@ static void op_lock(struct sim *sim, struct w_thread *thread, struct w_co *co)
     }
 }
 
-static void op_unlock(struct sim *sim, struct w_thread *thread,
-                      struct w_co *co)
+static void op_unlock(struct sim *sim, struct w_thread *thread, struct w_co *co)
 {
     uint64_t mutex = 10 + (uint64_t)co->lock;
     struct ct_step *step = emit(sim, thread, CT_STEP_LOCK_RELEASE, mutex);
@@ -778,8 +783,8 @@ static void tell(struct sim *sim, struct w_thread *thread)
         }
     }
     step = emit(sim, thread, CT_STEP_STATE_BEGIN, ++sim->telling);
-    step->reason = sim->telling == 1 ? CT_TELL_REASON_START
-                                     : CT_TELL_REASON_PERIOD;
+    step->reason =
+        sim->telling == 1 ? CT_TELL_REASON_START : CT_TELL_REASON_PERIOD;
     for (unsigned i = 0; i < N_LOOPS; i++) {
         emit(sim, thread, CT_STEP_STATE_CONTEXT, sim->threads[i].ctx)->bytes =
             sim->threads[i].queue.length;
@@ -795,8 +800,7 @@ static void tell(struct sim *sim, struct w_thread *thread)
                                       : CT_CO_STATE_YIELDED;
         if (!co->running) {
             step->reason = co->reason;
-            step->waits_for = co->reason == CT_YIELD_REASON_WORK
-                                  ? co->work->id
+            step->waits_for = co->reason == CT_YIELD_REASON_WORK ? co->work->id
                               : co->reason == CT_YIELD_REASON_LOCK
                                   ? 10 + (uint64_t)co->lock
                                   : 0;
@@ -817,8 +821,8 @@ static void tell(struct sim *sim, struct w_thread *thread)
             step = emit(sim, thread, CT_STEP_STATE_WORKER, worker->worker);
             step->context = POOL;
             step->ret = worker->tid;
-            step->value = worker->depth ? CT_WORKER_STATE_BUSY
-                                        : CT_WORKER_STATE_IDLE;
+            step->value =
+                worker->depth ? CT_WORKER_STATE_BUSY : CT_WORKER_STATE_IDLE;
         }
     }
     for (unsigned i = 0; i < open_truths->len; i++) {
@@ -1037,8 +1041,7 @@ struct world *world_new(uint32_t seed, unsigned n_steps)
         sim->n_threads++;
     }
     while (sim->wanted || open_truths->len) {
-        struct w_thread *thread =
-            &sim->threads[pick(sim, sim->n_threads)];
+        struct w_thread *thread = &sim->threads[pick(sim, sim->n_threads)];
         if (world->steps->len > n_steps) {
             sim->wanted = 0;
         }

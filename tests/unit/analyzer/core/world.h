@@ -36,7 +36,8 @@ struct world {
     GPtrArray *truth; /* struct world_request, by begin */
 };
 
-/** world_new() - runs one of about @n_steps steps, then until all requests end */
+/** world_new() - runs one of about @n_steps steps, then until all requests end
+ */
 struct world *world_new(uint32_t seed, unsigned n_steps);
 void world_free(struct world *world);
 
