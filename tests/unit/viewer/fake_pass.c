@@ -495,11 +495,13 @@ int main(int argc, char **argv)
 
         if (!pass_option(words[0], words[1]) &&
             !ct_settings_set(&settings, view, words[0], words[1], &error)) {
+            ct_settings_fini(&settings);
             return fail(error);
         }
     }
     run = ct_view_open(view, &settings, &error);
     if (!run) {
+        ct_settings_fini(&settings);
         return fail(error);
     }
     consumers = run->consumers;
