@@ -1,0 +1,69 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""A short run of each libFuzzer target, with a fixed seed, as TAP.
+
+    run_fuzz.py RUNS TRACES TARGET...
+
+TRACES has real CTF traces to start from.  RUNS inputs a target; the
+environment's FUZZ_RUNS takes its place.
+"""
+import os
+import subprocess
+import sys
+
+sys.path.insert(0, os.path.join(os.path.dirname(__file__), "../lib"))
+import tap  # noqa: E402
+
+RUNS, TRACES, *TARGETS = sys.argv[1:]
+METADATA_HEAD = 37  # bytes before the text of a metadata packet
+
+LINES = """@1000 1/1 bh_schedule bh=5 ctx=1 name="a\\u00e9\\n" flags=0x1
+@1 1/2 coroutine_yield from=1 to=0 reason=lock object=3
+@2 1/1 stack_frames id=0x9 outer=0 limit=0 frames=0x1,22
+@3 1/1 lttng_ust_statedump:build_id baddr=0x1000 build_id=00ff
+! stream=3 from=10 to=20 lost=?
+"""
+
+
+def metadata_text(path):
+    with open(path, "rb") as file:
+        data = file.read()
+    text = b""
+    while data:
+        content = int.from_bytes(data[24:28], "little") // 8
+        packet = int.from_bytes(data[28:32], "little") // 8
+        text += data[METADATA_HEAD:content]
+        data = data[packet:]
+    return text
+
+
+def seeds(corpus):
+    with open(os.path.join(corpus, "lines"), "w", encoding="utf-8") as out:
+        out.write(LINES)
+    text = metadata_text(os.path.join(TRACES, "small", "metadata"))
+    for name in ("c_0", "c_1"):
+        with open(os.path.join(TRACES, "small", name), "rb") as stream, \
+             open(os.path.join(corpus, name), "wb") as out:
+            out.write(text + b"\0" + stream.read(2 * 4096))
+
+
+def register(target):
+    @tap.case(os.path.basename(target))
+    def _(tmp):
+        corpus = os.path.join(tmp, "corpus")
+        os.mkdir(corpus)
+        seeds(corpus)
+        done = subprocess.run(
+            [os.path.abspath(target), "-seed=1", "-max_len=65536",
+             "-timeout=20", f"-runs={os.environ.get('FUZZ_RUNS', RUNS)}",
+             corpus],
+            cwd=tmp, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+            check=False)
+        if done.returncode != 0:
+            tap.note(done.stdout.decode(errors="replace")[-3000:])
+        tap.equal(done.returncode, 0, "exit status")
+
+
+for each in TARGETS:
+    register(each)
+tap.main()
