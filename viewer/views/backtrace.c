@@ -60,6 +60,34 @@ static void json_stack(struct ct_json *json, uint64_t stack)
     }
 }
 
+static void json_known_ns(struct ct_json *json, bool is_known, int64_t ns)
+{
+    if (is_known) {
+        ct_json_i64(json, ns);
+    } else {
+        ct_json_null(json);
+    }
+}
+
+/* What the chain of boundaries left out here, and whether it goes on. */
+static void json_left_out(struct ct_json *json, const struct ct_frame *frame)
+{
+    if (frame->repeats) {
+        ct_json_key(json, "repeats");
+        ct_json_u64(json, frame->repeats);
+        ct_json_key(json, "period");
+        ct_json_u64(json, frame->period);
+    }
+    if (frame->skipped) {
+        ct_json_key(json, "skipped");
+        ct_json_u64(json, frame->skipped);
+    }
+    if (frame->cut) {
+        ct_json_key(json, "cut");
+        ct_json_bool(json, true);
+    }
+}
+
 static void json_boundary(struct ct_json *json, const struct ct_frame *frame,
                           int64_t origin_ns)
 {
@@ -69,15 +97,16 @@ static void json_boundary(struct ct_json *json, const struct ct_frame *frame,
     ct_json_id(json, frame->id);
     json_stack(json, frame->stack);
     ct_json_key(json, "elapsed_ns");
-    ct_json_i64(json, frame->elapsed_ns);
+    json_known_ns(json, frame->has_when, frame->elapsed_ns);
     ct_json_key(json, "when_ns");
-    ct_json_i64(json, frame->when_ns - origin_ns);
+    json_known_ns(json, frame->has_when, frame->when_ns - origin_ns);
     ct_json_key(json, "tid");
     ct_json_i64(json, frame->tid);
     if (frame->n_also) {
         ct_json_key(json, "also");
         ct_json_u64(json, frame->n_also);
     }
+    json_left_out(json, frame);
 }
 
 static void print_json(struct view *view, const struct ct_backtrace *result)
@@ -185,15 +214,32 @@ static void text_boundary(const struct ct_text *text, GString *line,
     if (frame->id) {
         g_string_append_printf(words, " %" PRIu64, frame->id);
     }
-    g_string_append_printf(words, ": %s ", boundaries[frame->boundary].cause);
-    ct_text_ns(text, words, frame->elapsed_ns);
-    g_string_append(words, " earlier");
+    g_string_append_printf(words, ": %s", boundaries[frame->boundary].cause);
+    if (frame->has_when) {
+        g_string_append_c(words, ' ');
+        ct_text_ns(text, words, frame->elapsed_ns);
+        g_string_append(words, " earlier");
+    }
     if (frame->tid) {
         g_string_append_printf(words, " on thread %d", frame->tid);
     }
     if (frame->n_also) {
         g_string_append_printf(words, ", and %u more time%s before it ran",
                                frame->n_also, frame->n_also == 1 ? "" : "s");
+    }
+    if (frame->repeats) {
+        g_string_append_printf(words,
+                               "; %u from here outward came %" PRIu64
+                               " more times in a row",
+                               frame->period, frame->repeats);
+    }
+    if (frame->skipped) {
+        g_string_append_printf(
+            words, "; %" PRIu64 " boundaries outside it are left out",
+            frame->skipped);
+    }
+    if (frame->cut) {
+        g_string_append(words, "; what lies outside is not known");
     }
     g_string_append_printf(words, " %s", rule);
     ct_text_styled(text, line, CT_CYAN, words->str);

@@ -313,6 +313,7 @@ static void finish_results(struct ct_summary *summary)
          .image_offset = 0xee12},
         {.boundary = CT_BOUNDARY_BOTTOM_HALF,
          .id = 12,
+         .has_when = true,
          .elapsed_ns = 134200,
          .when_ns = ORIGIN_NS + 1000,
          .tid = PID,
