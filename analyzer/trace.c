@@ -212,7 +212,7 @@ static bool run_pass(struct run *run, const struct ct_found *found,
         return false;
     }
     ct_pass_events(run->feed->pass, &ours);
-    if (ours == 0) {
+    if (ours == 0 && !run->damaged && !found->cut_off) {
         return fail(run, error, CT_TRACE_ERROR_INPUT,
                     "holds no cotrace events");
     }
