@@ -29,11 +29,10 @@ static bool skip(struct position *position, uint64_t n)
     return true;
 }
 
+/* @n: a power of two */
 static bool align(struct position *position, unsigned n)
 {
-    size_t rest = position->at % n;
-
-    return rest == 0 || skip(position, n - rest);
+    return skip(position, -position->at & (n - 1));
 }
 
 static bool number(struct position *position, unsigned bytes,

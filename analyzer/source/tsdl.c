@@ -367,7 +367,11 @@ static const struct ct_type *struct_type(struct ct_tsdl *tsdl)
     if (ct_tsdl_take(tsdl, "align")) {
         ct_tsdl_expect(tsdl, "(");
         align = ct_tsdl_number(tsdl);
-        type->align = MAX(type->align, (unsigned)MIN(align, 64));
+        if (align == 0 || align > 64 || (align & (align - 1)) != 0) {
+            ct_tsdl_fail(tsdl, "a structure of an impossible alignment");
+            align = 1;
+        }
+        type->align = MAX(type->align, (unsigned)align);
         ct_tsdl_expect(tsdl, ")");
     }
     type->n_fields = fields->len;
