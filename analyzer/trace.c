@@ -20,8 +20,8 @@
 #include "source/feed.h"
 #include "source/find.h"
 #include "source/graph.h"
-#include "source/salvage.h"
-#include "source/src-text.h"
+#include "source/salvage/salvage.h"
+#include "source/text/src-text.h"
 
 /* A trace that is being written can change again while we look. */
 #define TRIES_MAX 3

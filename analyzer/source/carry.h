@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * source/carry.h - between babeltrace2's events and our records
+ * source/carry.h - from babeltrace2's events to our records
  *
  * Model:    a reader keeps one plan an event class (which member of the
  *           payload is which field of the schema) and reads by index from
- *           then on; a writer keeps one event class a set of fields.
+ *           then on.
  * Threads:  one graph, one thread.
  * Memory:   what a record points to lives until the reader's next read or as
  *           long as the message, whichever ends first.  A reader holds a
@@ -35,31 +35,5 @@ void ct_carry_free(struct ct_carry *carry);
  */
 void ct_carry_read(struct ct_carry *carry, const bt_event *event,
                    struct ct_record *record);
-
-struct ct_carry_writer;
-
-/**
- * ct_carry_writer_new() - makes event classes in a stream class
- * @stream_class: assigns event class ids itself; a reference is taken
- */
-struct ct_carry_writer *ct_carry_writer_new(bt_stream_class *stream_class);
-void ct_carry_writer_free(struct ct_carry_writer *writer);
-
-/**
- * ct_carry_context_class() - the common context that a writer fills
- * Return: a structure of vpid and vtid, the caller's; NULL: no memory.
- */
-bt_field_class *ct_carry_context_class(bt_trace_class *trace_class);
-
-/**
- * ct_carry_class() - the event class for exactly the fields of this record
- * Return: borrowed; NULL: no memory.
- */
-const bt_event_class *ct_carry_class(struct ct_carry_writer *writer,
-                                     const struct ct_record *record);
-
-/** ct_carry_write() - fill an event of the class that ct_carry_class() gave
- * Return: false: no memory. */
-bool ct_carry_write(const struct ct_record *record, bt_event *event);
 
 #endif

@@ -14,7 +14,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "source/src-text.h"
+#include "source/text/src-text.h"
 
 #define DEPTH_MAX 16
 #define DIRS_MAX  4096

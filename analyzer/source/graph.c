@@ -12,7 +12,7 @@
 
 #include <string.h>
 
-#include "source/src-text.h"
+#include "source/text/src-text.h"
 
 #define SOURCES_MAX 4096
 

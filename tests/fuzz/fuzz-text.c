@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "source/text-line.h"
+#include "source/text/text-line.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

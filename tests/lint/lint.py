@@ -35,7 +35,10 @@ ARROWS = {
                                     "runtime/block/drivers"],
     "runtime/workloads": [],
     "runtime/workloads/io": ["runtime/workloads"],
-    "analyzer/source": ["analyzer"],  # pass.h alone lies there
+    "analyzer/source": ["analyzer",  # pass.h alone lies there
+                        "analyzer/source/text"],
+    "analyzer/source/text": [],
+    "analyzer/source/salvage": ["analyzer/source"],
     "analyzer/decode": [],
     "analyzer/model": [],
     "analyzer/account": ["analyzer/model"],

@@ -13,7 +13,7 @@
 #include "reading.h"
 #include "source/carry.h"
 #include "source/graph.h"
-#include "source/src-text.h"
+#include "source/text/src-text.h"
 
 static bt_message_iterator *iterator;
 static struct ct_carry *carry;

@@ -5,7 +5,7 @@
 #include <glib.h>
 #include <string.h>
 
-#include "source/text-line.h"
+#include "source/text/text-line.h"
 
 static struct ct_text_parser *parser;
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * source/tempdir.h - a directory that does not outlive us
+ * source/salvage/tempdir.h - a directory that does not outlive us
  *
  * Model:    made -> filled -> removed.  While one exists, SIGINT, SIGTERM and
  *           SIGHUP remove it before they end the process, unless the program
@@ -9,8 +9,8 @@
  * Errors:   GError, domain G_FILE_ERROR.
  * Depends:  glib.h.
  */
-#ifndef CT_SOURCE_TEMPDIR_H
-#define CT_SOURCE_TEMPDIR_H
+#ifndef CT_SOURCE_SALVAGE_TEMPDIR_H
+#define CT_SOURCE_SALVAGE_TEMPDIR_H
 
 #include <glib.h>
 #include <stdbool.h>

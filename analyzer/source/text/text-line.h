@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * source/text-line.h - one line of a text trace
+ * source/text/text-line.h - one line of a text trace
  *
  * Model:    a line is an event, a hole, nothing (empty, a comment), or bad.
  *           docs/TRACES.md has the grammar.
@@ -10,8 +10,8 @@
  * Errors:   a bad line is a result, with its reason.
  * Depends:  ct/record.h.
  */
-#ifndef CT_SOURCE_TEXT_LINE_H
-#define CT_SOURCE_TEXT_LINE_H
+#ifndef CT_SOURCE_TEXT_TEXT_LINE_H
+#define CT_SOURCE_TEXT_TEXT_LINE_H
 
 #include "ct/record.h"
 

@@ -8,7 +8,7 @@
  * events, and every entry of an index against the packet that it is for.  One
  * warning a damaged stream.
  */
-#include "source/view.h"
+#include "source/salvage/view.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -1,18 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * source/view.h - the parts of a view, shared by the files of salvage
+ * source/salvage/view.h - the parts of a view, shared by the files of salvage
  *
  * Model:    checked (check.c) -> repaired if need be (salvage.c).  A stream
  *           file is kept as its good ranges of bytes.
  * Threads:  one.
  * Memory:   a trace owns its files; a view owns its traces.
- * Depends:  source/layout.h, source/packets.h, source/salvage.h.
+ * Depends:  source/layout.h, source/packets.h, source/salvage/salvage.h.
  */
-#ifndef CT_SOURCE_VIEW_H
-#define CT_SOURCE_VIEW_H
+#ifndef CT_SOURCE_SALVAGE_VIEW_H
+#define CT_SOURCE_SALVAGE_VIEW_H
 
 #include "source/packets.h"
-#include "source/salvage.h"
+#include "source/salvage/salvage.h"
 
 struct ct_range {
     uint64_t offset;

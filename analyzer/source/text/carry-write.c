@@ -8,7 +8,7 @@
  * older schema; no value is ever made up.  The classes number at most one a
  * set of fields that the input really uses.
  */
-#include "source/carry.h"
+#include "source/text/carry-write.h"
 
 #include <glib.h>
 #include <stdio.h>

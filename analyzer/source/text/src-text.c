@@ -10,7 +10,7 @@
  * since the muxer would end the graph); a stream begins before its first and
  * ends after its last message; a bad line is left out and counted, never fatal.
  */
-#include "source/src-text.h"
+#include "source/text/src-text.h"
 
 #include <errno.h>
 #include <glib.h>
@@ -18,8 +18,8 @@
 #include <string.h>
 
 #include "ct/sink.h"
-#include "source/carry.h"
-#include "source/text-line.h"
+#include "source/text/carry-write.h"
+#include "source/text/text-line.h"
 
 struct text {
     char *path;

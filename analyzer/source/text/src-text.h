@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * source/src-text.h - what the text source tells of its reading
+ * source/text/src-text.h - what the text source tells of its reading
  *
  * Model:    the report is the data that a graph gives to the component when it
  *           adds it; it is filled when the file has been read to its end.
  * Memory:   the report is borrowed for the life of the graph.
  * Depends:  babeltrace2.
  */
-#ifndef CT_SOURCE_SRC_TEXT_H
-#define CT_SOURCE_SRC_TEXT_H
+#ifndef CT_SOURCE_TEXT_SRC_TEXT_H
+#define CT_SOURCE_TEXT_SRC_TEXT_H
 
 #include <babeltrace2/babeltrace.h>
 #include <stdbool.h>

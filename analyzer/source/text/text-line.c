@@ -11,7 +11,7 @@
  * traces by hand, and a field that is silently ignored would make a test that
  * tests nothing.
  */
-#include "source/text-line.h"
+#include "source/text/text-line.h"
 
 #include <inttypes.h>
 #include <stdarg.h>

@@ -1,15 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * source/salvage.h - a view of CTF traces that source.ctf.fs can read whole
+ * source/salvage/salvage.h - a view of CTF traces that can be read whole
  *
  * Model:    every packet is checked; a trace that is not whole is repaired: a
  *           temporary directory of links and copies.  Any other is its own
- * view. Threads:  one view at a time a process (source/tempdir.h). Memory:
- * ct_view_free() removes the temporary directory. Errors:   GError,
- * CT_TRACE_ERROR_INPUT, "PATH: why". Depends:  ct/trace.h, source/feed.h.
+ *           view.
+ * Threads:  one view at a time a process (source/salvage/tempdir.h).
+ * Memory:   ct_view_free() removes the temporary directory.
+ * Errors:   GError, CT_TRACE_ERROR_INPUT, "PATH: why".
+ * Depends:  ct/trace.h, source/feed.h.
  */
-#ifndef CT_SOURCE_SALVAGE_H
-#define CT_SOURCE_SALVAGE_H
+#ifndef CT_SOURCE_SALVAGE_SALVAGE_H
+#define CT_SOURCE_SALVAGE_SALVAGE_H
 
 #include "ct/trace.h"
 #include "source/feed.h"

@@ -8,7 +8,7 @@
  * with the same uuid are one (a trace in several pieces) and go into one
  * component together.
  */
-#include "source/salvage.h"
+#include "source/salvage/salvage.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -17,8 +17,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "source/tempdir.h"
-#include "source/view.h"
+#include "source/salvage/tempdir.h"
+#include "source/salvage/view.h"
 
 #define COPY_BYTES 65536
 

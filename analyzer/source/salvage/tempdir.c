@@ -8,7 +8,7 @@
  * stand ready in a list that is only ever added to, each complete before the
  * count that makes it visible.
  */
-#include "source/tempdir.h"
+#include "source/salvage/tempdir.h"
 
 #include <errno.h>
 #include <signal.h>
