@@ -19,6 +19,8 @@
 
 enum engine_op {
     ENGINE_READ,
+    ENGINE_WRITE,
+    ENGINE_FLUSH, /* what was written before is on the disk: fdatasync(2) */
 };
 
 /* Immutable while the engine has it. */
@@ -26,7 +28,7 @@ struct engine_io {
     int fd;
     enum engine_op op;
     int64_t offset;
-    int64_t bytes; /* of all buffers; 0 is allowed */
+    int64_t bytes; /* of all buffers; 0 is allowed, and what a flush has */
     const struct iovec *iov;
     int niov;
 };
@@ -36,7 +38,7 @@ struct engine {
 
     /*
      * A read fills the buffers; what lies beyond the end of the file is
-     * zeroes.
+     * zeroes.  A write is whole, or an error.
      */
     int coroutine_fn (*co_submit)(const struct engine_io *io);
 };

@@ -3,8 +3,8 @@
  * threads.c - the engine that lets workers block: the pool of the context
  *
  * The operation lies in the submitting coroutine's frame, which stays until
- * the pool has completed the work item; the worker reads it and writes the
- * buffers, ordered by the pool's submission and completion.
+ * the pool has completed the work item; the worker reads it and fills or
+ * empties the buffers, ordered by the pool's submission and completion.
  */
 #include <errno.h>
 #include <limits.h>
@@ -15,7 +15,7 @@
 #include "ct/pool.h"
 #include "engine/engine.h"
 
-/* Where a read that came back short goes on. */
+/* Where a read or write that came back short goes on. */
 struct position {
     const struct iovec *iov;
     int niov;
@@ -44,18 +44,23 @@ static void fill_zeroes(struct position *at)
 }
 
 /* One system call; Return: as pread(2), -errno instead of -1. */
-static ssize_t read_some(const struct engine_io *io, const struct position *at,
+static ssize_t move_some(const struct engine_io *io, const struct position *at,
                          int64_t offset)
 {
+    bool is_write = io->op == ENGINE_WRITE;
+    int n = at->niov < IOV_MAX ? at->niov : IOV_MAX;
     ssize_t got;
 
     do {
         if (at->skip > 0) {
-            got = pread(io->fd, (char *)at->iov->iov_base + at->skip,
-                        at->iov->iov_len - at->skip, offset);
+            void *buf = (char *)at->iov->iov_base + at->skip;
+            size_t bytes = at->iov->iov_len - at->skip;
+
+            got = is_write ? pwrite(io->fd, buf, bytes, offset)
+                           : pread(io->fd, buf, bytes, offset);
         } else {
-            got = preadv(io->fd, at->iov,
-                         at->niov < IOV_MAX ? at->niov : IOV_MAX, offset);
+            got = is_write ? pwritev(io->fd, at->iov, n, offset)
+                           : preadv(io->fd, at->iov, n, offset);
         }
     } while (got < 0 && errno == EINTR);
     return got < 0 ? -errno : got;
@@ -70,9 +75,12 @@ static int handle_aiocb_rw(void *opaque)
 
     advance(&at, 0); /* past empty buffers */
     while (done < io->bytes) {
-        ssize_t got = read_some(io, &at, io->offset + done);
+        ssize_t got = move_some(io, &at, io->offset + done);
         if (got < 0) {
             return (int)got;
+        }
+        if (got == 0 && io->op == ENGINE_WRITE) {
+            return -EINVAL; /* a device that takes no more, and says so thus */
         }
         if (got == 0) {
             fill_zeroes(&at);
@@ -84,10 +92,20 @@ static int handle_aiocb_rw(void *opaque)
     return 0;
 }
 
+/* Runs on a worker. */
+static int handle_aiocb_flush(void *opaque)
+{
+    const struct engine_io *io = opaque;
+
+    return fdatasync(io->fd) < 0 ? -errno : 0;
+}
+
 static int coroutine_fn raw_thread_pool_submit(const struct engine_io *io)
 {
     ThreadPool *pool = aio_get_thread_pool(aio_context_current());
-    int ret = thread_pool_submit_co(pool, handle_aiocb_rw, (void *)io);
+    ThreadPoolFunc *func =
+        io->op == ENGINE_FLUSH ? handle_aiocb_flush : handle_aiocb_rw;
+    int ret = thread_pool_submit_co(pool, func, (void *)io);
 
     return ret;
 }
