@@ -114,17 +114,11 @@ uint64_t ct_model_oddities(const struct ct_model *model)
     return model->oddities;
 }
 
-struct ct_change *ct_model_change(struct ct_model *model,
-                                  enum ct_change_kind kind)
+void ct_model_grow_changes(struct ct_model *model)
 {
-    if (model->n_changes == model->changes_capacity) {
-        model->changes_capacity = MAX(64, model->changes_capacity * 2);
-        model->changes =
-            g_renew(struct ct_change, model->changes, model->changes_capacity);
-    }
-    struct ct_change *change = &model->changes[model->n_changes++];
-    change->kind = kind;
-    return change;
+    model->changes_capacity = MAX(64, model->changes_capacity * 2);
+    model->changes =
+        g_renew(struct ct_change, model->changes, model->changes_capacity);
 }
 
 const struct ct_origin *ct_model_hold(struct ct_model *model,
@@ -155,14 +149,10 @@ void ct_entity_init(struct ct_model *model, struct ct_entity *entity,
     }
 }
 
-struct ct_process *ct_process_get(struct ct_model *model, int32_t pid)
+struct ct_process *ct_process_find(struct ct_model *model, int32_t pid)
 {
-    struct ct_process *process = model->process;
+    struct ct_process *process = ct_table_get(&model->processes, (uint32_t)pid);
 
-    if (process && process->pid == pid) {
-        return process;
-    }
-    process = ct_table_get(&model->processes, (uint32_t)pid);
     if (!process) {
         process = g_new0(struct ct_process, 1);
         process->pid = pid;

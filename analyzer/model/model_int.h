@@ -281,10 +281,20 @@ static inline bool ct_model_wants_any(const struct ct_model *model,
 
 /* model.c */
 
+void ct_model_grow_changes(struct ct_model *model);
+
 /** ct_model_change() - a new change of this step; the caller fills all of what
  * its kind has */
-struct ct_change *ct_model_change(struct ct_model *model,
-                                  enum ct_change_kind kind);
+static inline struct ct_change *ct_model_change(struct ct_model *model,
+                                                enum ct_change_kind kind)
+{
+    if (model->n_changes == model->changes_capacity) {
+        ct_model_grow_changes(model);
+    }
+    struct ct_change *change = &model->changes[model->n_changes++];
+    change->kind = kind;
+    return change;
+}
 
 /** ct_model_hold() - keep @origin until the changes were handed on */
 const struct ct_origin *ct_model_hold(struct ct_model *model,
@@ -320,8 +330,16 @@ static inline bool ct_process_is_whole(const struct ct_model *model,
     return model->epoch == 1 && !model->in_gap && !process->attached;
 }
 
+struct ct_process *ct_process_find(struct ct_model *model, int32_t pid);
+
 /** ct_process_get() - the process, made if it is new */
-struct ct_process *ct_process_get(struct ct_model *model, int32_t pid);
+static inline struct ct_process *ct_process_get(struct ct_model *model,
+                                                int32_t pid)
+{
+    return model->process && model->process->pid == pid
+               ? model->process
+               : ct_process_find(model, pid);
+}
 
 void ct_model_edge(struct ct_model *model, const struct ct_edge *edge);
 void ct_model_counter(struct ct_model *model, const struct ct_process *process,

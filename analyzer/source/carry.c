@@ -10,8 +10,8 @@
  * newer schema, or of somebody else, reads as far as it is understood.
  *
  * Plans are found by the address of the event class, in an open-addressed
- * table that grows; the address of a stream class finds where the process and
- * the thread stand, likewise once.
+ * table that grows.  A plan's moves are sorted, unsigned numbers first: those
+ * are most, and are read without asking what they are.
  */
 #include "source/carry.h"
 
@@ -47,6 +47,7 @@ struct plan {
     const bt_event_class *class; /* a reference; NULL: a free place */
     int event;
     unsigned n_moves;
+    unsigned n_unsigned; /* of them, the first */
     struct move moves[CT_FIELDS_MAX];
     unsigned n_missing;
     uint8_t missing[CT_FIELDS_MAX]; /* fields that the trace lacks */
@@ -205,6 +206,18 @@ static struct spot plan_spot(const bt_event_class *class,
     return spot;
 }
 
+static void sort_moves(struct plan *plan)
+{
+    for (unsigned i = 0; i < plan->n_moves; i++) {
+        struct move move = plan->moves[i];
+
+        if (move.how == HOW_UNSIGNED) {
+            plan->moves[i] = plan->moves[plan->n_unsigned];
+            plan->moves[plan->n_unsigned++] = move;
+        }
+    }
+}
+
 static void plan_fields(struct plan *plan, const bt_field_class *payload)
 {
     const struct ct_event *event = ct_schema_event((unsigned)plan->event);
@@ -240,6 +253,7 @@ static void plan_fields(struct plan *plan, const bt_field_class *payload)
             plan->missing[plan->n_missing++] = (uint8_t)field;
         }
     }
+    sort_moves(plan);
 }
 
 static unsigned plan_place(const struct ct_carry *carry,
@@ -296,29 +310,32 @@ static struct plan *plan_make(struct ct_carry *carry, const bt_event *event,
 
 /* --- reading by it -------------------------------------------------------- */
 
+static int32_t spot_number(const struct spot *spot, const bt_field *context)
+{
+    const bt_field *field =
+        bt_field_structure_borrow_member_field_by_index_const(context,
+                                                              spot->member);
+
+    if (spot->is_signed) {
+        return (int32_t)bt_field_integer_signed_get_value(field);
+    }
+    return (int32_t)bt_field_integer_unsigned_get_value(field);
+}
+
 static int32_t spot_read(const struct spot *spot, const bt_event *event)
 {
-    const bt_field *context;
-    const bt_field *field;
-
     switch (spot->where) {
     case SPOT_COMMON:
-        context = bt_event_borrow_common_context_field_const(event);
-        break;
+        return spot_number(spot,
+                           bt_event_borrow_common_context_field_const(event));
     case SPOT_SPECIFIC:
-        context = bt_event_borrow_specific_context_field_const(event);
-        break;
+        return spot_number(spot,
+                           bt_event_borrow_specific_context_field_const(event));
     case SPOT_TRACE:
         return spot->value;
     default:
         return 0;
     }
-    field = bt_field_structure_borrow_member_field_by_index_const(context,
-                                                                  spot->member);
-    if (spot->is_signed) {
-        return (int32_t)bt_field_integer_signed_get_value(field);
-    }
-    return (int32_t)bt_field_integer_unsigned_get_value(field);
 }
 
 static uint32_t array_length(const bt_field *field, unsigned used)
@@ -356,39 +373,51 @@ static void read_bytes(struct ct_carry *carry, const bt_field *field,
     carry->bytes_used += value->len;
 }
 
+static void read_value(struct ct_carry *carry, const bt_field *field,
+                       enum how how, struct ct_value *value)
+{
+    value->present = true;
+    switch (how) {
+    case HOW_UNSIGNED:
+        value->u = bt_field_integer_unsigned_get_value(field);
+        break;
+    case HOW_SIGNED:
+        value->i = bt_field_integer_signed_get_value(field);
+        break;
+    case HOW_STRING:
+        value->s = bt_field_string_get_value(field);
+        value->len = (uint32_t)bt_field_string_get_length(field);
+        break;
+    case HOW_HEXES:
+        read_hexes(carry, field, value);
+        break;
+    case HOW_BYTES:
+        read_bytes(carry, field, value);
+        break;
+    }
+}
+
 static void read_values(struct ct_carry *carry, const struct plan *plan,
                         const bt_event *event, struct ct_record *record)
 {
     const bt_field *payload = bt_event_borrow_payload_field_const(event);
+    const struct move *move = plan->moves;
+    const struct move *numbers_end = move + plan->n_unsigned;
+    const struct move *end = move + plan->n_moves;
 
+    for (; move < numbers_end; move++) {
+        read_value(carry,
+                   bt_field_structure_borrow_member_field_by_index_const(
+                       payload, move->member),
+                   HOW_UNSIGNED, &record->values[move->field]);
+    }
     carry->array_used = 0;
     carry->bytes_used = 0;
-    for (unsigned i = 0; i < plan->n_moves; i++) {
-        const struct move *move = &plan->moves[i];
-        const bt_field *field =
-            bt_field_structure_borrow_member_field_by_index_const(payload,
-                                                                  move->member);
-        struct ct_value *value = &record->values[move->field];
-
-        value->present = true;
-        switch ((enum how)move->how) {
-        case HOW_UNSIGNED:
-            value->u = bt_field_integer_unsigned_get_value(field);
-            break;
-        case HOW_SIGNED:
-            value->i = bt_field_integer_signed_get_value(field);
-            break;
-        case HOW_STRING:
-            value->s = bt_field_string_get_value(field);
-            value->len = (uint32_t)bt_field_string_get_length(field);
-            break;
-        case HOW_HEXES:
-            read_hexes(carry, field, value);
-            break;
-        case HOW_BYTES:
-            read_bytes(carry, field, value);
-            break;
-        }
+    for (; move < end; move++) {
+        read_value(carry,
+                   bt_field_structure_borrow_member_field_by_index_const(
+                       payload, move->member),
+                   (enum how)move->how, &record->values[move->field]);
     }
     for (unsigned i = 0; i < plan->n_missing; i++) {
         record->values[plan->missing[i]] = (struct ct_value){0};
@@ -406,8 +435,17 @@ void ct_carry_read(struct ct_carry *carry, const bt_event *event,
     }
     record->kind = CT_RECORD_EVENT;
     record->event = plan->event;
-    record->pid = spot_read(&plan->pid, event);
-    record->tid = spot_read(&plan->tid, event);
+    if (G_LIKELY(plan->pid.where == SPOT_COMMON &&
+                 plan->tid.where == SPOT_COMMON)) {
+        const bt_field *context =
+            bt_event_borrow_common_context_field_const(event);
+
+        record->pid = spot_number(&plan->pid, context);
+        record->tid = spot_number(&plan->tid, context);
+    } else {
+        record->pid = spot_read(&plan->pid, event);
+        record->tid = spot_read(&plan->tid, event);
+    }
     if (G_LIKELY(plan->event >= 0)) {
         read_values(carry, plan, event, record);
     }

@@ -17,6 +17,13 @@
 /* Streams whose feed entry is found without looking it up by name. */
 #define CACHE_SIZE 64
 
+struct cached {
+    const bt_stream *stream; /* weak: compared with streams of messages, each
+                                of which is alive until its end */
+    struct ct_feed_stream *entry;
+    bool has_clock;
+};
+
 struct sink {
     struct ct_feed *feed; /* owned if own_feed */
     bool own_feed;
@@ -24,11 +31,7 @@ struct sink {
     bool told;                      /* options.finished has been called */
     struct ct_carry *carry;
     bt_message_iterator *iterator;
-    struct {
-        const bt_stream *stream; /* weak: compared with streams of messages,
-                                    each of which is alive until its end */
-        struct ct_feed_stream *entry;
-    } cache[CACHE_SIZE];
+    struct cached cache[CACHE_SIZE];
     struct ct_record record; /* reused; only its head is set anew */
 };
 
@@ -48,24 +51,31 @@ static struct ct_feed_stream *look_up(struct sink *sink,
     return entry;
 }
 
+static struct cached *cached(struct sink *sink, const bt_stream *stream)
+{
+    struct cached *place = &sink->cache[((uintptr_t)stream >> 5) % CACHE_SIZE];
+
+    if (G_UNLIKELY(place->stream != stream)) {
+        place->stream = stream;
+        place->entry = look_up(sink, stream);
+        place->has_clock = bt_stream_class_borrow_default_clock_class_const(
+                               bt_stream_borrow_class_const(stream)) != NULL;
+    }
+    return place;
+}
+
 static struct ct_feed_stream *stream_of(struct sink *sink,
                                         const bt_stream *stream)
 {
-    unsigned place = (unsigned)((uintptr_t)stream >> 5) % CACHE_SIZE;
-
-    if (G_UNLIKELY(sink->cache[place].stream != stream)) {
-        sink->cache[place].stream = stream;
-        sink->cache[place].entry = look_up(sink, stream);
-    }
-    return sink->cache[place].entry;
+    return cached(sink, stream)->entry;
 }
 
 static void stream_ended(struct sink *sink, const bt_stream *stream)
 {
-    unsigned place = (unsigned)((uintptr_t)stream >> 5) % CACHE_SIZE;
+    struct cached *place = &sink->cache[((uintptr_t)stream >> 5) % CACHE_SIZE];
 
-    if (sink->cache[place].stream == stream) {
-        sink->cache[place].stream = NULL;
+    if (place->stream == stream) {
+        place->stream = NULL;
     }
 }
 
@@ -120,17 +130,15 @@ static void take_event(struct sink *sink, const bt_message *message)
 {
     const bt_event *event = bt_message_event_borrow_event_const(message);
     const bt_stream *stream = bt_event_borrow_stream_const(event);
-    struct ct_feed_stream *entry = stream_of(sink, stream);
-    const bt_clock_snapshot *snapshot = NULL;
+    const struct cached *place = cached(sink, stream);
+    const bt_clock_snapshot *snapshot =
+        place->has_clock
+            ? bt_message_event_borrow_default_clock_snapshot_const(message)
+            : NULL;
 
-    if (bt_stream_class_borrow_default_clock_class_const(
-            bt_stream_borrow_class_const(stream))) {
-        snapshot =
-            bt_message_event_borrow_default_clock_snapshot_const(message);
-    }
     sink->record.when_ns = time_of(sink, snapshot);
     ct_carry_read(sink->carry, event, &sink->record);
-    hand_over(sink, entry);
+    hand_over(sink, place->entry);
 }
 
 static void take_hole(struct sink *sink, const bt_stream *stream,
