@@ -11,30 +11,44 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "source/packets.h"
+#include "ct/ctf.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+/* What is told of what was passed over, and of the packet, agrees. */
+static void check(const struct ct_ctf_walk *steps)
+{
+    const struct ct_ctf_events *events = &steps->packet.events;
+
+    if (steps->skipped.packet_bytes > steps->skipped.bytes ||
+        (steps->skipped.bytes == 0) !=
+            (steps->skipped.damage == CT_CTF_DAMAGE_NONE) ||
+        events->own > events->all || events->all > steps->packet.bytes) {
+        abort();
+    }
+}
 
 static void walk(const struct ct_ctf_layout *layout, const uint8_t *stream,
                  size_t size)
 {
     int fd = memfd_create("stream", MFD_CLOEXEC);
     uint64_t end = 0;
-    struct ct_walk steps;
+    struct ct_ctf_walk steps;
 
     if (fd < 0 || write(fd, stream, size) != (ssize_t)size ||
-        ct_walk_begin(&steps, layout, fd) < 0) {
+        ct_ctf_walk_begin(&steps, layout, fd) < 0) {
         abort();
     }
-    while (ct_walk_step(&steps) > 0) {
+    while (ct_ctf_walk_step(&steps) > 0) {
         /* packets lie in the file, one behind the other */
         if (steps.packet.offset < end || steps.packet.bytes == 0 ||
             steps.packet.offset + steps.packet.bytes > size) {
             abort();
         }
         end = steps.packet.offset + steps.packet.bytes;
+        check(&steps);
     }
-    ct_walk_end(&steps);
+    ct_ctf_walk_end(&steps);
     close(fd);
 }
 

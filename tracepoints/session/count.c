@@ -2,10 +2,8 @@
 /*
  * count.c - walks the packets of every stream below a directory
  *
- * A packet: u32 magic, u8 uuid[16], u32 stream id, u64 instance | u64 begin,
- * end, content bits, packet bits, number; unsigned long discarded; u32 cpu |
- * events.  Packets are numbered from 0 within their stream, and `discarded`
- * goes up over the whole stream, so its last value is the stream's.
+ * Packets are numbered from 0 within their stream, and `discarded` goes up
+ * over the whole stream, so its last value is the stream's.
  *
  * The numbers are for people; the analyzer counts by itself.
  */
@@ -14,139 +12,84 @@
 #include <fcntl.h>
 #include <glib.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
-#include "layout.h"
+#include "ct/ctf.h"
 
-#define PACKET_MAGIC 0xc1fc1fc1u
-#define BITS         8
-#define HEADER_BYTES 32
-#define NUMBERS      5 /* u64 before `discarded` */
-
-struct packet {
-    uint32_t stream_id;
-    uint64_t content_bytes;
-    uint64_t packet_bytes;
-    uint64_t number;
-    uint64_t discarded;
-    size_t head_bytes; /* where the events start */
-};
-
-/* A file in memory; n == 0: empty or unreadable. */
-struct view {
-    uint8_t *bytes;
-    size_t n;
-};
-
-static struct view view_file(const char *path)
+static void add_events(struct ct_count *count,
+                       const struct ct_ctf_events *events)
 {
-    struct view view = {.n = 0};
-    struct stat status;
-    int file = open(path, O_RDONLY | O_CLOEXEC);
-
-    if (file >= 0 && !fstat(file, &status) && S_ISREG(status.st_mode) &&
-        status.st_size > 0) {
-        void *bytes =
-            mmap(NULL, (size_t)status.st_size, PROT_READ, MAP_PRIVATE, file, 0);
-        if (bytes != MAP_FAILED) {
-            view.bytes = bytes;
-            view.n = (size_t)status.st_size;
-        }
-    }
-    if (file >= 0) {
-        (void)close(file);
-    }
-    return view;
+    count->events += events->all;
+    count->own += events->own;
 }
 
-static void unview(struct view *view)
+/* What a step passed over. Return: true: the stream can't be followed on. */
+static bool count_skipped(const struct ct_ctf_skipped *skipped,
+                          struct ct_count *count, uint64_t *ret_discarded)
 {
-    if (view->n) {
-        (void)munmap(view->bytes, view->n);
+    if (skipped->packet_bytes > 0) { /* no metadata for an event, most likely */
+        count->known = false;
+        add_events(count, &skipped->events);
+        *ret_discarded = skipped->discarded;
     }
+    count->damaged |= skipped->bytes > 0;
+    return skipped->bytes > skipped->packet_bytes;
 }
 
-static bool read_packet(const uint8_t *bytes, size_t room, unsigned long_bytes,
-                        struct packet *ret_packet)
-{
-    uint64_t numbers[NUMBERS];
-    uint32_t magic;
-    struct packet packet = {
-        .head_bytes =
-            HEADER_BYTES + sizeof(numbers) + long_bytes + sizeof(uint32_t),
-    };
-
-    if (room < packet.head_bytes) {
-        return false;
-    }
-    memcpy(&magic, bytes, sizeof(magic));
-    memcpy(&packet.stream_id, bytes + 20, sizeof(packet.stream_id));
-    memcpy(numbers, bytes + HEADER_BYTES, sizeof(numbers));
-    memcpy(&packet.discarded, bytes + HEADER_BYTES + sizeof(numbers),
-           long_bytes);
-    packet.content_bytes = numbers[2] / BITS;
-    packet.packet_bytes = numbers[3] / BITS;
-    packet.number = numbers[4];
-    *ret_packet = packet;
-    return magic == PACKET_MAGIC && packet.content_bytes >= packet.head_bytes &&
-           packet.packet_bytes >= packet.content_bytes &&
-           packet.packet_bytes <= room;
-}
-
-static void count_stream(const struct ct_layout *layout, const char *path,
+static int count_packets(const struct ct_ctf_layout *layout, int fd,
                          struct ct_count *count)
 {
-    struct view view = view_file(path);
-    unsigned long_bytes = ct_layout_long_bytes(layout);
     uint64_t discarded = 0;
     uint64_t expected = 0;
-    struct packet packet;
+    struct ct_ctf_walk walk;
+    bool lost = false;
+    int got = ct_ctf_walk_begin(&walk, layout, fd);
 
-    for (size_t at = 0; at < view.n; at += packet.packet_bytes) {
-        const uint8_t *bytes = view.bytes + at;
-        if (!read_packet(bytes, view.n - at, long_bytes, &packet)) {
-            count->damaged = true;
-            break;
-        }
-        if (packet.number != expected) {
-            count->damaged = true;
-        }
-        expected = packet.number + 1;
-        discarded = packet.discarded;
-        for (size_t in = packet.head_bytes; in < packet.content_bytes;) {
-            bool is_ours;
-            size_t length =
-                ct_layout_event(layout, packet.stream_id, bytes + in,
-                                packet.content_bytes - in, &is_ours);
-            if (!length) { /* its metadata is missing, most likely */
-                count->known = false;
-                count->damaged = true;
-                break;
-            }
-            count->events++;
-            count->own += is_ours;
-            in += length;
-        }
+    if (got < 0) {
+        return got;
     }
+    do {
+        got = ct_ctf_walk_step(&walk);
+        lost = count_skipped(&walk.skipped, count, &discarded);
+        if (got > 0 && !lost) {
+            count->damaged |= walk.packet.seq_num != expected;
+            expected = walk.packet.seq_num + 1;
+            discarded = walk.packet.discarded;
+            add_events(count, &walk.packet.events);
+        }
+    } while (got > 0 && !lost);
     count->discarded += discarded;
-    unview(&view);
+    ct_ctf_walk_end(&walk);
+    return got;
+}
+
+static void count_stream(const struct ct_ctf_layout *layout, const char *path,
+                         struct ct_count *count)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+
+    if (fd < 0 || count_packets(layout, fd, count) < 0) {
+        count->known = false;
+        count->damaged = true;
+    }
+    if (fd >= 0) {
+        (void)close(fd);
+    }
 }
 
 /* All streams beside a file `metadata`. */
 static void count_folder(const char *path, const char *metadata_path,
                          struct ct_count *count)
 {
-    struct view metadata = view_file(metadata_path);
-    struct ct_layout *layout =
-        metadata.n ? ct_layout_new(metadata.bytes, metadata.n) : NULL;
+    const char *why;
+    g_autofree char *text = ct_ctf_text(metadata_path, &why);
+    struct ct_ctf_layout *layout = text ? ct_ctf_layout_read(text, &why) : NULL;
     GDir *names = layout ? g_dir_open(path, 0, NULL) : NULL;
     const char *name;
 
     if (!names) {
         count->known = false;
-        count->damaged |= metadata.n == 0;
+        count->damaged |= !text;
     }
     while (names && (name = g_dir_read_name(names))) {
         g_autofree char *stream = g_build_filename(path, name, NULL);
@@ -156,8 +99,7 @@ static void count_folder(const char *path, const char *metadata_path,
         }
     }
     g_clear_pointer(&names, g_dir_close);
-    ct_layout_free(layout);
-    unview(&metadata);
+    ct_ctf_layout_free(layout);
 }
 
 static void count_below(const char *path, struct ct_count *count)

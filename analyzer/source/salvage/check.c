@@ -40,7 +40,7 @@ void ct_view_trace_free(void *data)
     g_free(trace);
 }
 
-static void add_range(GArray *ranges, const struct ct_packet *packet)
+static void add_range(GArray *ranges, const struct ct_ctf_packet *packet)
 {
     struct ct_range *last =
         ranges->len ? &g_array_index(ranges, struct ct_range, ranges->len - 1)
@@ -94,7 +94,8 @@ static void index_open(struct index *index, const char *dir, const char *name)
     g_free(idx);
 }
 
-static void index_compare(struct index *index, const struct ct_packet *packet)
+static void index_compare(struct index *index,
+                          const struct ct_ctf_packet *packet)
 {
     const char *entry = index->bytes + index->at;
 
@@ -125,12 +126,10 @@ static bool index_close(struct index *index)
 
 static void take_packet(const struct ct_view_trace *trace,
                         struct ct_view_file *file,
-                        const struct ct_packet *packet)
+                        const struct ct_ctf_packet *packet)
 {
-    const struct ct_ctf_layout *layout = trace->layout;
-
     if (file->packets == 0) {
-        file->stream = ct_stream_name(layout->has_uuid ? layout->uuid : NULL,
+        file->stream = ct_stream_name(ct_ctf_layout_uuid(trace->layout),
                                       packet->stream_id, packet->instance_id);
         file->head_clock = packet->begin;
         /* A later packet would count what was lost before it, too. */
@@ -141,12 +140,11 @@ static void take_packet(const struct ct_view_trace *trace,
 }
 
 static void tell_damage(struct ct_view *view, const struct ct_view_file *file,
-                        uint64_t in_middle, enum ct_damage at_end,
-                        uint64_t tail)
+                        uint64_t in_middle, const struct ct_ctf_skipped *tail)
 {
     GString *text;
 
-    if (at_end == CT_DAMAGE_EMPTY) {
+    if (tail->damage == CT_CTF_DAMAGE_EMPTY) {
         ct_view_warn(view, "%s: is empty; what it had is lost", file->path);
         return;
     }
@@ -157,13 +155,13 @@ static void tell_damage(struct ct_view *view, const struct ct_view_file *file,
                                " bytes in the middle are no whole packet",
                                in_middle);
     }
-    if (tail > 0) {
-        g_string_append_printf(text,
-                               "%sthe last %" G_GUINT64_FORMAT " bytes are %s",
-                               in_middle > 0 ? ", " : "", tail,
-                               at_end == CT_DAMAGE_CUT ? "a packet that was cut"
-                               : at_end == CT_DAMAGE_ZEROS ? "zeros"
-                                                           : "no whole packet");
+    if (tail->bytes > 0) {
+        g_string_append_printf(
+            text, "%sthe last %" G_GUINT64_FORMAT " bytes are %s",
+            in_middle > 0 ? ", " : "", tail->bytes,
+            tail->damage == CT_CTF_DAMAGE_CUT     ? "a packet that was cut"
+            : tail->damage == CT_CTF_DAMAGE_ZEROS ? "zeros"
+                                                  : "no whole packet");
     }
     ct_view_warn(view, "%s: %s; read without them", file->path, text->str);
     g_string_free(text, TRUE);
@@ -174,29 +172,29 @@ static int walk_file(struct ct_view *view, const struct ct_view_trace *trace,
                      struct ct_view_file *file, struct index *index, int fd)
 {
     uint64_t in_middle = 0;
-    struct ct_walk walk;
-    int got = ct_walk_begin(&walk, trace->layout, fd);
+    struct ct_ctf_walk walk;
+    int got = ct_ctf_walk_begin(&walk, trace->layout, fd);
 
     if (got < 0) {
         return got;
     }
     file->size = walk.size;
-    while ((got = ct_walk_step(&walk)) > 0) {
-        in_middle += walk.skipped;
+    while ((got = ct_ctf_walk_step(&walk)) > 0) {
+        in_middle += walk.skipped.bytes;
         file->head_lost =
-            file->head_lost || (file->packets == 0 && walk.skipped > 0);
+            file->head_lost || (file->packets == 0 && walk.skipped.bytes > 0);
         take_packet(trace, file, &walk.packet);
         index_compare(index, &walk.packet);
     }
-    ct_walk_end(&walk);
+    ct_ctf_walk_end(&walk);
     if (got < 0) {
         return got;
     }
-    file->tail_lost = walk.damage != CT_DAMAGE_NONE;
+    file->tail_lost = walk.skipped.damage != CT_CTF_DAMAGE_NONE;
     file->whole = in_middle == 0 && !file->tail_lost;
     if (!file->whole) {
         view->damaged = true;
-        tell_damage(view, file, in_middle, walk.damage, walk.skipped);
+        tell_damage(view, file, in_middle, &walk.skipped);
     }
     return 0;
 }
@@ -272,7 +270,7 @@ static struct ct_ctf_layout *read_layout(const char *dir, GError **error)
     char *path = g_build_filename(dir, "metadata", NULL);
     struct ct_ctf_layout *layout = NULL;
     const char *why;
-    char *text = ct_metadata_text(path, &why);
+    char *text = ct_ctf_text(path, &why);
 
     g_free(path);
     if (!text) {

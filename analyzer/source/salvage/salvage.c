@@ -194,8 +194,10 @@ static bool needs_repair(const struct ct_view *view,
 static bool is_same_trace(const struct ct_view_trace *a,
                           const struct ct_view_trace *b)
 {
-    return a->layout->has_uuid && b->layout->has_uuid &&
-           memcmp(a->layout->uuid, b->layout->uuid, 16) == 0;
+    const uint8_t *uuid_a = ct_ctf_layout_uuid(a->layout);
+    const uint8_t *uuid_b = ct_ctf_layout_uuid(b->layout);
+
+    return uuid_a && uuid_b && memcmp(uuid_a, uuid_b, 16) == 0;
 }
 
 static void group(struct ct_view *view)

@@ -6,12 +6,12 @@
  *           file is kept as its good ranges of bytes.
  * Threads:  one.
  * Memory:   a trace owns its files; a view owns its traces.
- * Depends:  source/layout.h, source/packets.h, source/salvage/salvage.h.
+ * Depends:  ct/ctf.h, source/salvage/salvage.h.
  */
 #ifndef CT_SOURCE_SALVAGE_VIEW_H
 #define CT_SOURCE_SALVAGE_VIEW_H
 
-#include "source/packets.h"
+#include "ct/ctf.h"
 #include "source/salvage/salvage.h"
 
 struct ct_range {

@@ -9,7 +9,7 @@
 #include <unistd.h>
 
 #include "count.h"
-#include "layout.h"
+#include "ct/ctf.h"
 #include "place.h"
 
 #include "lib/tap.h"
@@ -25,16 +25,41 @@
 #define INTEGER(size, name)   \
     "integer { size = " #size \
     "; align = 8; signed = 0; encoding = none; base = 10; } " name ";\n"
-#define LONG(size)                      \
+#define NUMBER(size, name)              \
     "typealias integer { size = " #size \
-    "; align = 8; signed = false; } := unsigned long;\n"
-#define TRACE                                                                \
-    "/* CTF 1.8 */\n"                                                        \
-    "trace { major = 1; byte_order = le;\n"                                  \
-    "  packet.header := struct { uint32_t magic; }; };\n"                    \
-    "env { hostname = \"odd } \\\" { name\"; };\n"                           \
-    "struct event_header_large { enum : uint16_t { compact = 0 ... 65534 } " \
-    "id; variant <id> { struct { int x; } compact; } v; } align(8);\n"
+    "; align = 8; signed = false; } := " name ";\n"
+/* what the size of `unsigned long` changes */
+#define LONG(size)                                                        \
+    NUMBER(size, "unsigned long")                                         \
+    "struct packet_context { uint64_clock_monotonic_t timestamp_begin;\n" \
+    "uint64_clock_monotonic_t timestamp_end; uint64_t content_size;\n"    \
+    "uint64_t packet_size; uint64_t packet_seq_num;\n"                    \
+    "unsigned long events_discarded; uint32_t cpu_id; };\n"
+#define TRACE                                                                  \
+    "/* CTF 1.8 */\n" NUMBER(8, "uint8_t") NUMBER(16, "uint16_t")              \
+        NUMBER(32, "uint32_t") NUMBER(                                         \
+            64,                                                                \
+            "uint64_t") "trace { major = 1; byte_order = le;\n"                \
+                        "  packet.header := struct { uint32_t magic; uint8_t " \
+                        "uuid[16];\n"                                          \
+                        "  uint32_t stream_id; uint64_t stream_instance_id; "  \
+                        "}; };\n"                                              \
+                        "env { hostname = \"odd } \\\" { name\"; };\n" NUMBER( \
+                            27, "uint27_clock_monotonic_t")                    \
+                            NUMBER(32, "uint32_clock_monotonic_t")             \
+                                NUMBER(64, "uint64_clock_monotonic_t") NUMBER( \
+                                    5,                                         \
+                                    "uint5_t") "struct event_header_large {\n" \
+                                               "enum : uint16_t { compact = "  \
+                                               "0 ... 65534, extended = "      \
+                                               "65535 } id;\n"                 \
+                                               "variant <id> { struct { "      \
+                                               "uint32_clock_monotonic_t "     \
+                                               "timestamp; } compact;\n"       \
+                                               "struct { uint32_t id; "        \
+                                               "uint64_clock_monotonic_t "     \
+                                               "timestamp; } extended;\n"      \
+                                               "} v; } align(8);\n"
 #define STREAM                                                      \
     "stream { id = 0; event.header := struct event_header_large;\n" \
     "  packet.context := struct packet_context;\n"                  \
@@ -74,7 +99,8 @@ static void put_file(const char *name, const void *bytes, size_t length)
 {
     g_autofree char *path = g_build_filename(folder, name, NULL);
 
-    tap_check(g_file_set_contents(path, bytes, (gssize)length, NULL));
+    tap_check(g_file_set_contents_full(path, bytes, (gssize)length,
+                                       G_FILE_SET_CONTENTS_NONE, 0644, NULL));
 }
 
 /* In packets, as LTTng writes it, padded, cut in the middle of a word. */
@@ -308,6 +334,51 @@ static void test_unknown_event(void)
     tap_check(!count.known && count.damaged);
 }
 
+/* What can be read of it, and the packets behind it, count. */
+static void test_bad_packet_in_middle(void)
+{
+    g_autoptr(GByteArray) stream = g_byte_array_new();
+    g_autoptr(GByteArray) good = kinds();
+    g_autoptr(GByteArray) bad = kinds();
+    g_autofree char *text = whole_metadata();
+
+    begin_event(bad, 999);
+    add_packet(stream, 0, 1, good, 8);
+    add_packet(stream, 1, 2, bad, 0);
+    add_packet(stream, 2, 2, good, 0);
+    add_packet(stream, 3, 5, bad, 0);
+    struct ct_count count = count_with(text, stream);
+    tap_equal(count.events, 24);
+    tap_equal(count.own, 20);
+    tap_equal(count.discarded, 5);
+    tap_check(!count.known && count.damaged);
+}
+
+static void test_no_packet_in_middle(void)
+{
+    g_autoptr(GByteArray) stream = g_byte_array_new();
+    g_autoptr(GByteArray) content = kinds();
+    g_autofree char *text = whole_metadata();
+
+    add_packet(stream, 0, 1, content, 0);
+    add(stream, "no packet", 9);
+    add_packet(stream, 1, 2, content, 0);
+    struct ct_count count = count_with(text, stream);
+    tap_equal(count.events, 6);
+    tap_equal(count.discarded, 1);
+    tap_check(count.known && count.damaged);
+}
+
+static void test_empty_stream(void)
+{
+    g_autoptr(GByteArray) stream = g_byte_array_new();
+    g_autofree char *text = whole_metadata();
+    struct ct_count count = count_with(text, stream);
+
+    tap_equal(count.events, 0);
+    tap_check(count.known && !count.damaged);
+}
+
 static void test_event_beyond_content(void)
 {
     g_autoptr(GByteArray) stream = g_byte_array_new();
@@ -374,6 +445,16 @@ static void test_nothing(void)
     tap_equal(count.events + count.discarded, 0);
 }
 
+/* An answer, and a reason if it is no. */
+static void read_any(const char *text)
+{
+    const char *why = NULL;
+    struct ct_ctf_layout *layout = ct_ctf_layout_read(text, &why);
+
+    tap_check(!layout == (why != NULL));
+    ct_ctf_layout_free(layout);
+}
+
 /* Every prefix, and random changes: no answer is wrong, but each must come,
  * without an access outside (the sanitizers watch). */
 static void test_nonsense_metadata(void)
@@ -384,7 +465,7 @@ static void test_nonsense_metadata(void)
 
     for (size_t cut = 0; cut < length; cut++) {
         g_autofree char *prefix = g_strndup(text, cut);
-        ct_layout_free(ct_layout_new(prefix, cut));
+        read_any(prefix);
     }
     for (int i = 0; i < 5000; i++) {
         g_autofree char *changed = g_strndup(text, length);
@@ -392,7 +473,7 @@ static void test_nonsense_metadata(void)
             changed[g_rand_int_range(random, 0, (gint32)length)] =
                 "{};:=\"[]/* 0129abz\n"[g_rand_int_range(random, 0, 20)];
         }
-        ct_layout_free(ct_layout_new(changed, length));
+        read_any(changed);
     }
     g_rand_free(random);
 }
@@ -433,6 +514,11 @@ int main(void)
     in_folder("a missing packet is noticed", test_gap);
     in_folder("a cut packet is noticed, the others count", test_cut);
     in_folder("an event without metadata is noticed", test_unknown_event);
+    in_folder("a packet with a bad event counts as far as it goes",
+              test_bad_packet_in_middle);
+    in_folder("behind what is no packet nothing counts",
+              test_no_packet_in_middle);
+    in_folder("a stream may be empty", test_empty_stream);
     in_folder("an event does not reach beyond its packet",
               test_event_beyond_content);
     in_folder("a layout that is not understood gives no number",

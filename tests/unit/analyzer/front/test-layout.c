@@ -12,7 +12,7 @@
 #include <sys/stat.h>
 
 #include "reading.h"
-#include "source/layout.h"
+#include "layout.h"
 
 struct shape {
     const char *name;
@@ -275,8 +275,11 @@ static struct ct_ctf_layout *layout_of(const struct shape *of)
 static bool is_good(const struct ct_ctf_layout *layout,
                     const GByteArray *packet, unsigned content)
 {
+    struct ct_ctf_events events;
+
     return ct_ctf_layout_check_events(layout, ct_ctf_layout_stream(layout, 7),
-                                      packet->data, content, 1000, END);
+                                      packet->data, content, 1000, END,
+                                      &events);
 }
 
 static void check_shape(const void *data)
@@ -441,31 +444,50 @@ static void test_other_metadata(void)
     expect_refused("\"other:every_kind\"", "\"other:every_kind");
 }
 
-/* Deep and wide, but finite: refused, not unrolled. */
-static void test_limits(void)
+/* Behind whole metadata. */
+static void expect_refused_more(const char *more, const char *because)
 {
-    GString *text = g_string_new("struct s0 { uint8_t a; };\n");
-    GString *deep = g_string_new("");
+    g_autofree char *begin = make_metadata(&shapes[0]);
+    g_autofree char *text = g_strconcat(begin, more, NULL);
     const char *why = NULL;
 
-    g_string_prepend(text, "typealias integer { size = 8; align = 8; signed = "
-                           "false; } := uint8_t;\n");
-    for (unsigned i = 1; i < 12; i++) {
+    g_assert_null(ct_ctf_layout_read(text, &why));
+    g_assert_cmpstr(why, ==, because);
+}
+
+/* @n structures, each with @width of the one before, in an event */
+static void expect_refused_tower(unsigned n, unsigned width,
+                                 const char *because)
+{
+    GString *text = g_string_new("struct s0 { uint8_t a; };\n");
+
+    for (unsigned i = 1; i < n; i++) {
         g_string_append_printf(text, "struct s%u {", i);
-        for (unsigned k = 0; k < 100; k++) {
+        for (unsigned k = 0; k < width; k++) {
             g_string_append_printf(text, " struct s%u f%u;", i - 1, k);
         }
         g_string_append(text, " };\n");
     }
-    g_string_append(text, "event { id = 0; stream_id = 0; fields := struct s11;"
-                          " };\n");
-    g_assert_null(ct_ctf_layout_read(text->str, &why));
+    g_string_append_printf(text,
+                           "event { name = \"x\"; id = 77; stream_id = 7;"
+                           " fields := struct s%u; };\n",
+                           n - 1);
+    expect_refused_more(text->str, because);
+    g_string_free(text, TRUE);
+}
+
+/* Deep and wide, but finite: refused, not unrolled. */
+static void test_limits(void)
+{
+    GString *deep = g_string_new("");
+
     for (unsigned i = 0; i < 100000; i++) {
         g_string_append(deep, "struct { ");
     }
-    g_assert_null(ct_ctf_layout_read(deep->str, &why));
+    expect_refused_more(deep->str, "structures too deep in each other");
     g_string_free(deep, TRUE);
-    g_string_free(text, TRUE);
+    expect_refused_tower(12, 100, "events with too many fields");
+    expect_refused_tower(200000, 1, "structures too deep in each other");
 }
 
 int main(int argc, char **argv)

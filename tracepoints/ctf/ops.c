@@ -2,21 +2,28 @@
 /*
  * ops.c - types become programs that pass over an event's bytes
  *
- * Neighbours of fixed size become one step, so an event is a handful of them.
+ * Neighbours of fixed size become one step, over the border between contexts
+ * and fields, too, so an event is a handful of them, most often one.
  * A field that tells the length of a later array is kept in a register; a
  * register's name is its field's, and the last of a name counts.
  */
-#include "source/ops.h"
+#include "ops.h"
 
 #include <string.h>
 
 #define OPS_MAX 4096 /* of one event */
+#define FIELDS_MAX                                                      \
+    1000000          /* of all events: structures in structures are few \
+                        words and many fields */
+#define DEPTH_MAX 64 /* of structures in structures, by name */
 
 struct builder {
     struct ct_tsdl *tsdl;
     GArray *ops;                            /* struct ct_op */
     const char *registers[CT_OP_REGISTERS]; /* names of length fields */
     unsigned n_registers;
+    unsigned first_register; /* whose names can be used here */
+    unsigned depth;
 };
 
 static void add_op(struct builder *builder, struct ct_op op)
@@ -83,11 +90,11 @@ static void add_array(struct builder *builder,
                                        (uint16_t)(field->length * bytes)});
         return;
     }
-    while (reg > 0 &&
+    while (reg > builder->first_register &&
            strcmp(builder->registers[reg - 1], field->length_name) != 0) {
         reg--;
     }
-    if (reg-- == 0) {
+    if (reg-- == builder->first_register) {
         ct_tsdl_fail(builder->tsdl, "an array without its length");
         return;
     }
@@ -117,11 +124,18 @@ static void add_number(struct builder *builder, const struct ct_type *structure,
 
 static void add_structure(struct builder *builder, const struct ct_type *type)
 {
+    if (++builder->depth > DEPTH_MAX) {
+        ct_tsdl_fail(builder->tsdl, "structures too deep in each other");
+        return;
+    }
     add_op(builder,
            (struct ct_op){CT_OP_ALIGN, 0, (uint16_t)(type->align / 8)});
     for (unsigned i = 0; i < type->n_fields && !builder->tsdl->why; i++) {
         const struct ct_type_field *field = &type->fields[i];
 
+        if (++builder->tsdl->passed > FIELDS_MAX) {
+            ct_tsdl_fail(builder->tsdl, "events with too many fields");
+        }
         if (field->is_array) {
             add_array(builder, field);
         } else if (field->type->kind == CT_TYPE_STRING) {
@@ -132,24 +146,33 @@ static void add_structure(struct builder *builder, const struct ct_type *type)
             add_number(builder, type, field);
         }
     }
+    builder->depth--;
 }
 
-struct ct_ops ct_ctf_ops_build(struct ct_tsdl *tsdl, const struct ct_type *type,
-                               const struct ct_type *more)
+void ct_ctf_ops_build(struct ct_tsdl *tsdl, const struct ct_ctf_parts *parts,
+                      struct ct_ctf_event *event)
 {
     struct builder builder = {.tsdl = tsdl};
-    struct ct_ops ops;
+    const struct ct_op *first;
 
     builder.ops = g_array_new(FALSE, FALSE, sizeof(struct ct_op));
-    if (type) {
-        add_structure(&builder, type);
+    if (parts->stream_context) {
+        add_structure(&builder, parts->stream_context);
     }
-    if (more) {
-        add_structure(&builder, more);
+    /* An event's lengths are its own. */
+    builder.first_register = builder.n_registers;
+    if (parts->context) {
+        add_structure(&builder, parts->context);
     }
-    ops.n = builder.ops->len;
-    /* Never NULL: that is "no such event". */
-    g_array_set_size(builder.ops, MAX(ops.n, 1));
-    ops.v = (struct ct_op *)(void *)g_array_free(builder.ops, FALSE);
-    return ops;
+    if (parts->fields) {
+        add_structure(&builder, parts->fields);
+    }
+    first = (const struct ct_op *)(void *)builder.ops->data;
+    if (builder.ops->len > 0 && first->kind == CT_OP_FIXED) {
+        event->first_bytes = first->n;
+        g_array_remove_index(builder.ops, 0);
+    }
+    event->n_ops = (uint16_t)builder.ops->len;
+    event->ops = (struct ct_op *)(void *)g_array_free(builder.ops,
+                                                      builder.ops->len == 0);
 }

@@ -1,27 +1,26 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * source/layout.h - how the packets of a CTF trace are laid out
+ * layout.h - how the packets of a CTF trace are laid out
  *
  * Model:    read once from a trace's metadata; then any packet can be checked
  *           without libbabeltrace2: its head, and every event in it.
  * Threads:  any; immutable after reading.
  * Memory:   ct_ctf_layout_free().
- * Errors:   a constant string: why the layout could not be read.
- * Depends:  libc.
+ * Errors:   see ct/ctf.h.
+ * Depends:  ct/ctf.h.
  */
-#ifndef CT_SOURCE_LAYOUT_H
-#define CT_SOURCE_LAYOUT_H
+#ifndef CT_CTF_LAYOUT_H
+#define CT_CTF_LAYOUT_H
 
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <string.h>
+
+#include "ct/ctf.h"
 
 #define CT_LITTLE_ENDIAN      (__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__)
 #define CT_LAYOUT_STREAMS_MAX 64
-#define CT_LAYOUT_BYTES_MAX   512   /* of a packet's head */
-#define CT_LAYOUT_EVENTS_MAX  65536 /* of a stream class */
-#define CT_LAYOUT_ITEMS_MAX   16384 /* of an array in an event */
+#define CT_LAYOUT_BYTES_MAX   512      /* of a packet's head */
+#define CT_LAYOUT_EVENTS_MAX  0x100000 /* ids, over all stream classes */
+#define CT_LAYOUT_ITEMS_MAX   16384    /* of an array in an event */
 
 /* --- a packet's head -------------------------------------------------------
  */
@@ -45,7 +44,7 @@ enum ct_head_field {
 
 enum ct_op_kind {
     CT_OP_FIXED,  /* n bytes, whatever they are */
-    CT_OP_ALIGN,  /* to n bytes from the packet's begin */
+    CT_OP_ALIGN,  /* to n bytes, a power of two, from the packet's begin */
     CT_OP_LENGTH, /* an unsigned number of n bytes, kept in register `reg` */
     CT_OP_ITEMS,  /* n bytes, as many times as the register says */
     CT_OP_STRING, /* up to and with a NUL */
@@ -59,9 +58,13 @@ struct ct_op {
 
 #define CT_OP_REGISTERS 16
 
-struct ct_ops {
-    unsigned n;
-    struct ct_op *v;
+/* The contexts' and fields' bytes, all that follows the event's head. */
+struct ct_ctf_event {
+    struct ct_op *ops; /* NULL: none behind the first bytes */
+    uint16_t n_ops;
+    uint16_t first_bytes; /* fixed, before the first op */
+    bool is_there;        /* the stream has such an event */
+    bool is_own;          /* a program's, see struct ct_ctf_events */
 };
 
 enum ct_event_head {
@@ -69,12 +72,12 @@ enum ct_event_head {
     CT_EVENT_HEAD_LARGE,   /* 16 bits of id, 32 of time */
 };
 
-struct ct_ctf_layout_stream {
+struct ct_ctf_stream {
     uint64_t id;
+    bool is_there; /* not only mentioned by its events */
     enum ct_event_head head;
-    unsigned head_align;   /* bytes, of every event */
-    struct ct_ops context; /* of every event */
-    struct ct_ops *events; /* by event id; v == NULL: there is none */
+    unsigned head_align;         /* bytes, of every event */
+    struct ct_ctf_event *events; /* by event id */
     unsigned n_events;
 };
 
@@ -89,27 +92,13 @@ struct ct_ctf_layout {
     uint8_t uuid[16];
     unsigned align_id;    /* bytes, of the long form of an event's id */
     unsigned align_clock; /* ... and time */
-    struct ct_ctf_layout_stream streams[CT_LAYOUT_STREAMS_MAX];
+    struct ct_ctf_stream streams[CT_LAYOUT_STREAMS_MAX];
     unsigned n_streams;
 };
 
-/**
- * ct_ctf_layout_read() - from the text of a metadata file (TSDL)
- * Return: NULL: *ret_why says what is in it that we don't know.
- */
-struct ct_ctf_layout *ct_ctf_layout_read(const char *text,
-                                         const char **ret_why);
-void ct_ctf_layout_free(struct ct_ctf_layout *layout);
-
 /** ct_ctf_layout_stream() - by id; NULL: there is none */
-const struct ct_ctf_layout_stream *ct_ctf_layout_stream(
+const struct ct_ctf_stream *ct_ctf_layout_stream(
     const struct ct_ctf_layout *layout, uint64_t id);
-
-/**
- * ct_metadata_text() - the text of a metadata file, packetized or not
- * Return: to be freed by the caller; NULL: unreadable or cut short.
- */
-char *ct_metadata_text(const char *path, const char **ret_why);
 
 /** ct_ctf_layout_number() - an unsigned number of up to 8 bytes */
 static inline uint64_t ct_ctf_layout_number(const struct ct_ctf_layout *layout,
@@ -138,18 +127,21 @@ static inline uint64_t ct_ctf_layout_head(const struct ct_ctf_layout *layout,
 
 /**
  * ct_ctf_layout_check_events() - can every event of a packet be read?
- * @stream:  that the packet belongs to
- * @packet:  its content, from its first byte
- * @bytes:   of the content
- * @begin:   of its clock
- * @end:     likewise
+ * @stream:     that the packet belongs to
+ * @packet:     its content, from its first byte
+ * @bytes:      of the content
+ * @begin:      of its clock
+ * @end:        likewise
+ * @ret_events: set in any case: those that can be read, up to the first that
+ *              can't
  *
  * Whole events up to the end of the content, known ids, times that don't
  * decrease and lie between @begin and @end.
  */
 bool ct_ctf_layout_check_events(const struct ct_ctf_layout *layout,
-                                const struct ct_ctf_layout_stream *stream,
+                                const struct ct_ctf_stream *stream,
                                 const uint8_t *packet, size_t bytes,
-                                uint64_t begin, uint64_t end);
+                                uint64_t begin, uint64_t end,
+                                struct ct_ctf_events *ret_events);
 
 #endif

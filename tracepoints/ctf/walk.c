@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * packets.c - the whole packets of a stream file
+ * walk.c - the whole packets of a stream file
  *
  * A packet is whole if its head is this trace's, its sizes agree with each
  * other and with the file, its times don't run backwards, it belongs to the
@@ -8,7 +8,8 @@
  * something that is not, the next packet is found by its magic number and the
  * trace's uuid together: 20 bytes that an event does not hold by chance.
  */
-#include "source/packets.h"
+
+#include "ct/ctf.h"
 
 #include <errno.h>
 #include <glib.h>
@@ -16,18 +17,20 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "layout.h"
+
 #define CTF_MAGIC 0xc1fc1fc1u
 #define WINDOW    65536
 
-int ct_walk_begin(struct ct_walk *walk, const struct ct_ctf_layout *layout,
-                  int fd)
+int ct_ctf_walk_begin(struct ct_ctf_walk *walk,
+                      const struct ct_ctf_layout *layout, int fd)
 {
     struct stat status;
 
     if (fstat(fd, &status) < 0) {
         return -errno;
     }
-    *walk = (struct ct_walk){
+    *walk = (struct ct_ctf_walk){
         .layout = layout,
         .fd = fd,
         .size = (uint64_t)status.st_size,
@@ -60,8 +63,8 @@ static int read_at(int fd, void *to, size_t n, uint64_t offset)
 
 /* Can @packet come behind @before in one stream? */
 static bool follows(const struct ct_ctf_layout *layout,
-                    const struct ct_packet *before,
-                    const struct ct_packet *packet)
+                    const struct ct_ctf_packet *before,
+                    const struct ct_ctf_packet *packet)
 {
     return packet->stream_id == before->stream_id &&
            packet->instance_id == before->instance_id &&
@@ -73,10 +76,10 @@ static bool follows(const struct ct_ctf_layout *layout,
 
 /* A packet by itself: is it this trace's, and does it agree with itself? */
 static bool is_packet(const struct ct_ctf_layout *layout, const uint8_t *head,
-                      uint64_t offset, struct ct_packet *ret_packet)
+                      uint64_t offset, struct ct_ctf_packet *ret_packet)
 {
     uint64_t bits = ct_ctf_layout_head(layout, head, CT_HEAD_PACKET_SIZE);
-    struct ct_packet packet = {
+    struct ct_ctf_packet packet = {
         .offset = offset,
         .bytes = bits / 8,
         .content_bits = ct_ctf_layout_head(layout, head, CT_HEAD_CONTENT_SIZE),
@@ -103,8 +106,8 @@ static bool is_packet(const struct ct_ctf_layout *layout, const uint8_t *head,
 }
 
 /* Reads the head at @offset. Return: 1: it is a packet's; 0: not; -errno. */
-static int read_packet(const struct ct_walk *walk, uint64_t offset,
-                       struct ct_packet *ret_packet)
+static int read_packet(const struct ct_ctf_walk *walk, uint64_t offset,
+                       struct ct_ctf_packet *ret_packet)
 {
     uint8_t head[CT_LAYOUT_BYTES_MAX];
     int got;
@@ -121,12 +124,12 @@ static int read_packet(const struct ct_walk *walk, uint64_t offset,
  * contradicts both of its neighbours, which agree, is the damaged one; so a
  * time that is too late does not cost the rest of the stream.
  */
-static int is_believable(const struct ct_walk *walk,
-                         const struct ct_packet *packet)
+static int is_believable(const struct ct_ctf_walk *walk,
+                         const struct ct_ctf_packet *packet)
 {
     const struct ct_ctf_layout *layout = walk->layout;
     bool good = !walk->has_packet || follows(layout, &walk->packet, packet);
-    struct ct_packet next;
+    struct ct_ctf_packet next;
     int got;
 
     if (!good) {
@@ -141,7 +144,7 @@ static int is_believable(const struct ct_walk *walk,
 }
 
 /* From @from on: where magic number and uuid stand together, or the end. */
-static int find_head(const struct ct_walk *walk, uint64_t from,
+static int find_head(const struct ct_ctf_walk *walk, uint64_t from,
                      uint64_t *ret_at)
 {
     const struct ct_ctf_layout *layout = walk->layout;
@@ -179,7 +182,7 @@ static int find_head(const struct ct_walk *walk, uint64_t from,
     return got < 0 ? got : 0;
 }
 
-static int is_zero_to_end(const struct ct_walk *walk, uint64_t from,
+static int is_zero_to_end(const struct ct_ctf_walk *walk, uint64_t from,
                           bool *ret_zeros)
 {
     uint8_t *window = g_malloc(WINDOW);
@@ -201,29 +204,30 @@ static int is_zero_to_end(const struct ct_walk *walk, uint64_t from,
 }
 
 /* Nothing more is to be found: why not? */
-static int end_of_walk(struct ct_walk *walk, uint64_t begin, bool cut)
+static int end_of_walk(struct ct_ctf_walk *walk, uint64_t begin, bool cut)
 {
     bool zeros;
     int ret;
 
     walk->at = walk->size;
-    walk->skipped = walk->size - begin;
+    walk->skipped.bytes = walk->size - begin;
     if (walk->size == 0) {
-        walk->damage = CT_DAMAGE_EMPTY;
+        walk->skipped.damage = CT_CTF_DAMAGE_EMPTY;
         return 0;
     }
-    if (walk->skipped == 0) {
+    if (walk->skipped.bytes == 0) {
         return 0;
     }
     ret = is_zero_to_end(walk, begin, &zeros);
-    walk->damage = zeros ? CT_DAMAGE_ZEROS
-                   : cut ? CT_DAMAGE_CUT
-                         : CT_DAMAGE_PACKET;
+    walk->skipped.damage = zeros ? CT_CTF_DAMAGE_ZEROS
+                           : cut ? CT_CTF_DAMAGE_CUT
+                                 : CT_CTF_DAMAGE_PACKET;
     return ret;
 }
 
 /* Return: 1: its events can all be read; 0: not; -errno. */
-static int has_good_events(struct ct_walk *walk, const struct ct_packet *packet)
+static int has_good_events(struct ct_ctf_walk *walk,
+                           struct ct_ctf_packet *packet)
 {
     size_t bytes = (size_t)(packet->content_bits / 8);
     int got;
@@ -237,7 +241,8 @@ static int has_good_events(struct ct_walk *walk, const struct ct_packet *packet)
                     : ct_ctf_layout_check_events(
                           walk->layout,
                           ct_ctf_layout_stream(walk->layout, packet->stream_id),
-                          walk->buffer, bytes, packet->begin, packet->end);
+                          walk->buffer, bytes, packet->begin, packet->end,
+                          &packet->events);
 }
 
 /*
@@ -245,9 +250,10 @@ static int has_good_events(struct ct_walk *walk, const struct ct_packet *packet)
  * one that can be read, and *ret_next is where to go on: behind a packet whose
  * head can be believed, or else at the next byte that may begin one.
  */
-static int try_packet(struct ct_walk *walk, bool *ret_cut, uint64_t *ret_next)
+static int try_packet(struct ct_ctf_walk *walk, bool *ret_cut,
+                      uint64_t *ret_next)
 {
-    struct ct_packet packet;
+    struct ct_ctf_packet packet;
     int got = read_packet(walk, walk->at, &packet);
 
     *ret_cut = got == 0 && walk->size - walk->at < walk->layout->bytes;
@@ -269,25 +275,33 @@ static int try_packet(struct ct_walk *walk, bool *ret_cut, uint64_t *ret_next)
         walk->packet = packet;
         walk->has_packet = true;
         walk->at += packet.bytes;
+    } else if (got == 0) {
+        struct ct_ctf_skipped *skipped = &walk->skipped;
+
+        skipped->packet_bytes += packet.bytes;
+        skipped->events.all += packet.events.all;
+        skipped->events.own += packet.events.own;
+        skipped->discarded = packet.discarded;
     }
     return got;
 }
 
-int ct_walk_step(struct ct_walk *walk)
+int ct_ctf_walk_step(struct ct_ctf_walk *walk)
 {
     uint64_t begin = walk->at;
     bool cut = false;
 
-    walk->damage = CT_DAMAGE_NONE;
-    walk->skipped = 0;
+    walk->skipped = (struct ct_ctf_skipped){.damage = CT_CTF_DAMAGE_NONE};
     while (walk->at < walk->size) {
         uint64_t next;
         bool cut_here;
         int got = try_packet(walk, &cut_here, &next);
 
         if (got > 0) {
-            walk->skipped = walk->packet.offset - begin;
-            walk->damage = walk->skipped ? CT_DAMAGE_PACKET : CT_DAMAGE_NONE;
+            walk->skipped.bytes = walk->packet.offset - begin;
+            if (walk->skipped.bytes) {
+                walk->skipped.damage = CT_CTF_DAMAGE_PACKET;
+            }
             return 1;
         }
         cut = cut || (cut_here && walk->at == begin);
@@ -301,7 +315,7 @@ int ct_walk_step(struct ct_walk *walk)
     return end_of_walk(walk, begin, cut);
 }
 
-void ct_walk_end(struct ct_walk *walk)
+void ct_ctf_walk_end(struct ct_ctf_walk *walk)
 {
     g_free(walk->buffer);
 }

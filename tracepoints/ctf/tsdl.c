@@ -10,7 +10,7 @@
  * The text comes from the trace, so depth and numbers are limited, and the
  * first thing that does not fit ends the reading.
  */
-#include "source/tsdl.h"
+#include "tsdl.h"
 
 #include <string.h>
 

@@ -13,18 +13,28 @@
  * one of two event headers, fields that are whole bytes.  A trace that is laid
  * out in another way is told as such, and not read.
  */
-#include "source/layout.h"
+#include "layout.h"
 
 #include <glib.h>
 #include <string.h>
 
-#include "source/ops.h"
-#include "source/tsdl.h"
+#include "ops.h"
+#include "tsdl.h"
+
+/* What an event is made of; its stream's context may come later in the text. */
+struct pending {
+    unsigned stream; /* index */
+    unsigned id;
+    struct ct_ctf_parts parts;
+};
 
 struct reader {
     const char *text;
     struct ct_tsdl tsdl;
     struct ct_ctf_layout *layout;
+    const struct ct_type *contexts[CT_LAYOUT_STREAMS_MAX];
+    GArray *events;       /* struct pending */
+    unsigned n_event_ids; /* of all streams; the memory that they take */
     const struct ct_type *packet_header;
     const struct ct_type *packet_context;
 };
@@ -219,11 +229,10 @@ static bool is_known_head(const struct reader *reader, const char *name)
     return false;
 }
 
-static struct ct_ctf_layout_stream *stream_by_id(struct reader *reader,
-                                                 uint64_t id)
+static struct ct_ctf_stream *stream_by_id(struct reader *reader, uint64_t id)
 {
     struct ct_ctf_layout *layout = reader->layout;
-    struct ct_ctf_layout_stream *stream;
+    struct ct_ctf_stream *stream;
 
     for (unsigned i = 0; i < layout->n_streams; i++) {
         if (layout->streams[i].id == id) {
@@ -240,8 +249,7 @@ static struct ct_ctf_layout_stream *stream_by_id(struct reader *reader,
 }
 
 /* The two structures that LTTng names; see is_known_head(). */
-static void read_event_head(struct reader *reader,
-                            struct ct_ctf_layout_stream *head)
+static void read_event_head(struct reader *reader, struct ct_ctf_stream *head)
 {
     struct ct_tsdl *tsdl = &reader->tsdl;
     const struct ct_type *type;
@@ -262,8 +270,8 @@ static void read_stream(struct reader *reader)
 {
     struct ct_tsdl *tsdl = &reader->tsdl;
     const struct ct_type *context = NULL;
-    struct ct_ctf_layout_stream *stream;
-    struct ct_ctf_layout_stream head = {0};
+    struct ct_ctf_stream *stream;
+    struct ct_ctf_stream head = {0};
     uint64_t id = 0;
 
     ct_tsdl_expect(tsdl, "{");
@@ -290,42 +298,59 @@ static void read_stream(struct reader *reader)
         ct_tsdl_expect(tsdl, ";");
     }
     stream = stream_by_id(reader, id);
-    if (!stream || head.head_align == 0 || stream->context.v) {
+    if (!stream || head.head_align == 0 || stream->is_there) {
         ct_tsdl_fail(tsdl, "a stream of another kind");
         return;
     }
+    stream->is_there = true;
     stream->head = head.head;
     stream->head_align = head.head_align;
-    stream->context = ct_ctf_ops_build(tsdl, context, NULL);
+    reader->contexts[stream - reader->layout->streams] = context;
+}
+
+/* Room for an event of this id. */
+static bool grow_events(struct reader *reader, struct ct_ctf_stream *stream,
+                        uint64_t id)
+{
+    uint64_t n = MAX(id + 1, stream->n_events * 2ull);
+
+    if (id < stream->n_events) {
+        return true;
+    }
+    if (id >= CT_LAYOUT_EVENTS_MAX ||
+        reader->n_event_ids + n - stream->n_events > CT_LAYOUT_EVENTS_MAX) {
+        return false;
+    }
+    reader->n_event_ids += (unsigned)n - stream->n_events;
+    stream->events = g_renew(struct ct_ctf_event, stream->events, n);
+    memset(stream->events + stream->n_events, 0,
+           (n - stream->n_events) * sizeof(struct ct_ctf_event));
+    stream->n_events = (unsigned)n;
+    return true;
 }
 
 static void add_event(struct reader *reader, uint64_t stream_id, uint64_t id,
-                      struct ct_ops ops)
+                      bool is_own, struct ct_ctf_parts parts)
 {
-    struct ct_ctf_layout_stream *stream = stream_by_id(reader, stream_id);
+    struct ct_ctf_stream *stream = stream_by_id(reader, stream_id);
+    struct pending pending = {.id = (unsigned)id, .parts = parts};
 
-    if (!stream || id >= CT_LAYOUT_EVENTS_MAX ||
-        (id < stream->n_events && stream->events[id].v)) {
+    if (!stream || !grow_events(reader, stream, id) ||
+        stream->events[id].is_there) {
         ct_tsdl_fail(&reader->tsdl, "an event that can't be numbered");
-        g_free(ops.v);
         return;
     }
-    if (id >= stream->n_events) {
-        unsigned n = (unsigned)MAX(id + 1, stream->n_events * 2ull);
-
-        stream->events = g_renew(struct ct_ops, stream->events, n);
-        memset(stream->events + stream->n_events, 0,
-               (n - stream->n_events) * sizeof(struct ct_ops));
-        stream->n_events = n;
-    }
-    stream->events[id] = ops;
+    pending.stream = (unsigned)(stream - reader->layout->streams);
+    g_array_append_val(reader->events, pending);
+    stream->events[id].is_there = true;
+    stream->events[id].is_own = is_own;
 }
 
 static void read_event(struct reader *reader)
 {
     struct ct_tsdl *tsdl = &reader->tsdl;
-    const struct ct_type *context = NULL;
-    const struct ct_type *fields = NULL;
+    struct ct_ctf_parts parts = {NULL};
+    bool is_own = true;
     uint64_t stream_id = 0;
     uint64_t id = 0;
 
@@ -333,22 +358,24 @@ static void read_event(struct reader *reader)
     while (tsdl->kind != CT_TSDL_END && !ct_tsdl_is(tsdl, "}")) {
         const char *name = setting(tsdl);
 
-        if (strcmp(name, "id") == 0) {
+        if (strcmp(name, "name") == 0) {
+            is_own = !g_str_has_prefix(tsdl->word, "lttng_ust_");
+            skip_value(tsdl);
+        } else if (strcmp(name, "id") == 0) {
             id = ct_tsdl_number(tsdl);
         } else if (strcmp(name, "stream_id") == 0) {
             stream_id = ct_tsdl_number(tsdl);
         } else if (strcmp(name, "context") == 0) {
-            context = ct_tsdl_type(tsdl);
+            parts.context = ct_tsdl_type(tsdl);
         } else if (strcmp(name, "fields") == 0) {
-            fields = ct_tsdl_type(tsdl);
+            parts.fields = ct_tsdl_type(tsdl);
         } else {
             skip_value(tsdl);
         }
         ct_tsdl_expect(tsdl, ";");
     }
     if (!tsdl->why) {
-        add_event(reader, stream_id, id,
-                  ct_ctf_ops_build(tsdl, context, fields));
+        add_event(reader, stream_id, id, is_own, parts);
     }
 }
 
@@ -393,6 +420,19 @@ static void read_alignments(struct reader *reader)
     reader->layout->align_clock = clock ? MAX(clock->align / 8, 1) : 1;
 }
 
+static void build_events(struct reader *reader)
+{
+    for (unsigned i = 0; i < reader->events->len && !reader->tsdl.why; i++) {
+        struct pending *pending =
+            &g_array_index(reader->events, struct pending, i);
+
+        pending->parts.stream_context = reader->contexts[pending->stream];
+        ct_ctf_ops_build(
+            &reader->tsdl, &pending->parts,
+            &reader->layout->streams[pending->stream].events[pending->id]);
+    }
+}
+
 static void finish(struct reader *reader)
 {
     struct ct_ctf_layout *layout = reader->layout;
@@ -412,13 +452,14 @@ static void finish(struct reader *reader)
         ct_tsdl_fail(&reader->tsdl, "a packet head of another kind");
     }
     for (unsigned i = 0; i < layout->n_streams; i++) {
-        if (!layout->streams[i].context.v) {
+        if (!layout->streams[i].is_there) {
             ct_tsdl_fail(&reader->tsdl,
                          "an event of a stream that is not there");
         }
     }
     layout->has_uuid =
         layout->has_uuid && layout->fields[CT_HEAD_UUID].bytes == 16;
+    build_events(reader);
 }
 
 struct ct_ctf_layout *ct_ctf_layout_read(const char *text, const char **ret_why)
@@ -426,6 +467,7 @@ struct ct_ctf_layout *ct_ctf_layout_read(const char *text, const char **ret_why)
     struct reader reader = {
         .text = text,
         .layout = g_new0(struct ct_ctf_layout, 1),
+        .events = g_array_new(FALSE, FALSE, sizeof(struct pending)),
     };
 
     ct_tsdl_init(&reader.tsdl, text);
@@ -439,6 +481,7 @@ struct ct_ctf_layout *ct_ctf_layout_read(const char *text, const char **ret_why)
         *ret_why = reader.tsdl.why;
         g_clear_pointer(&reader.layout, ct_ctf_layout_free);
     }
+    g_array_unref(reader.events);
     ct_tsdl_fini(&reader.tsdl);
     return reader.layout;
 }
@@ -449,18 +492,22 @@ void ct_ctf_layout_free(struct ct_ctf_layout *layout)
         return;
     }
     for (unsigned i = 0; i < layout->n_streams; i++) {
-        struct ct_ctf_layout_stream *stream = &layout->streams[i];
+        struct ct_ctf_stream *stream = &layout->streams[i];
 
         for (unsigned k = 0; k < stream->n_events; k++) {
-            g_free(stream->events[k].v);
+            g_free(stream->events[k].ops);
         }
         g_free(stream->events);
-        g_free(stream->context.v);
     }
     g_free(layout);
 }
 
-const struct ct_ctf_layout_stream *ct_ctf_layout_stream(
+const uint8_t *ct_ctf_layout_uuid(const struct ct_ctf_layout *layout)
+{
+    return layout->has_uuid ? layout->uuid : NULL;
+}
+
+const struct ct_ctf_stream *ct_ctf_layout_stream(
     const struct ct_ctf_layout *layout, uint64_t id)
 {
     for (unsigned i = 0; i < layout->n_streams; i++) {

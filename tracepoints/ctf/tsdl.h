@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * source/tsdl.h - the words and types of CTF metadata
+ * tsdl.h - the words and types of CTF metadata
  *
  * Model:    a cursor over the text with one word in hand.  An error sticks:
  *           from then on every word is the end.
@@ -9,8 +9,8 @@
  * Errors:   tsdl->why, a constant string; NULL: none so far.
  * Depends:  glib.h.
  */
-#ifndef CT_SOURCE_TSDL_H
-#define CT_SOURCE_TSDL_H
+#ifndef CT_CTF_TSDL_H
+#define CT_CTF_TSDL_H
 
 #include <glib.h>
 #include <stdbool.h>
@@ -60,6 +60,7 @@ struct ct_tsdl {
     enum ct_tsdl_kind kind; /* the word in hand */
     char word[CT_TSDL_WORD_MAX];
     unsigned depth;
+    unsigned passed;      /* fields that programs pass over, of all events */
     GPtrArray *allocated; /* everything that types and names are made of */
     GHashTable *types;    /* name -> const struct ct_type: typealias, struct */
     bool big_endian;

@@ -5,10 +5,9 @@
  * LTTng writes it in packets, each with a head that tells how much of it is
  * text; a plain text file is metadata, too.
  */
-#include "source/layout.h"
+#include "ct/ctf.h"
 
 #include <glib.h>
-#include <string.h>
 
 #define METADATA_MAX    (64u << 20)
 #define METADATA_MAGIC  0x75d11d57u
@@ -59,7 +58,7 @@ bad:
     return NULL;
 }
 
-char *ct_metadata_text(const char *path, const char **ret_why)
+char *ct_ctf_text(const char *path, const char **ret_why)
 {
     char *bytes;
     char *text;
