@@ -439,7 +439,10 @@ static void wake_step(struct ct_model *model, struct ct_thread *thread,
         ct_req_waker(model, co, step->object);
     }
     bool is_queued = !is_schedule && step->reason == CT_WAKE_HOW_QUEUED;
-    wake(model, co, step->context, is_queued ? step->object : 0);
+    bool is_entered = !is_schedule && step->reason == CT_WAKE_HOW_ENTERED;
+    if (!is_entered || co->phase != CT_CO_CREATED) {
+        wake(model, co, step->context, is_queued ? step->object : 0);
+    } /* else its maker starts it here and now: still the maker's work */
     ct_co_edge(model, co, is_schedule ? CT_EDGE_SCHEDULE : CT_EDGE_WAKE,
                step->tid);
     if (is_schedule) {

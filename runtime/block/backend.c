@@ -247,7 +247,9 @@ int blk_preadv(BlockBackend *blk, int64_t offset, const IOVector *vector)
     blk_inc_in_flight(blk);
     tracked_request_begin(&sync.req, "blk", BLOCK_OP_READ, blk_name(blk),
                           offset, (int64_t)vector->bytes, 0);
-    bdrv_coroutine_enter(blk->root, coroutine_create(blk_preadv_entry, &sync));
+    Coroutine *co = coroutine_create(blk_preadv_entry, &sync);
+    tracked_request_give(&sync.req, co);
+    bdrv_coroutine_enter(blk->root, co);
     BDRV_POLL_WHILE(blk->root, !ct_load_acquire(&sync.done));
     return sync.ret;
 }
@@ -273,7 +275,9 @@ int blk_flush(BlockBackend *blk)
     blk_inc_in_flight(blk);
     tracked_request_begin(&sync.req, "blk", BLOCK_OP_FLUSH, blk_name(blk), 0, 0,
                           0);
-    bdrv_coroutine_enter(blk->root, coroutine_create(blk_flush_entry, &sync));
+    Coroutine *co = coroutine_create(blk_flush_entry, &sync);
+    tracked_request_give(&sync.req, co);
+    bdrv_coroutine_enter(blk->root, co);
     BDRV_POLL_WHILE(blk->root, !ct_load_acquire(&sync.done));
     return sync.ret;
 }
@@ -349,7 +353,9 @@ static void blk_aio_start(struct aio_request *aio, enum block_op op,
     blk_inc_in_flight(blk);
     tracked_request_begin(&aio->req, "blk", op, blk_name(blk), aio->offset,
                           bytes, 0);
-    bdrv_coroutine_enter(blk->root, coroutine_create(entry, aio));
+    Coroutine *co = coroutine_create(entry, aio);
+    tracked_request_give(&aio->req, co);
+    bdrv_coroutine_enter(blk->root, co);
     if (ct_xchg(&aio->phase, AIO_RETURNED) == AIO_DONE) {
         aio_bh_schedule_oneshot(blk_get_aio_context(blk), blk_aio_complete_bh,
                                 aio);

@@ -140,13 +140,18 @@ void tracked_request_begin_served(struct tracked_request *req,
     serve(req);
 }
 
+void tracked_request_give(struct tracked_request *req, const Coroutine *co)
+{
+    ct_emit_request_coroutine(req->id, coroutine_id(co));
+    /* For the teller, which needs no order. */
+    ct_store(&req->co, coroutine_id(co));
+}
+
 void tracked_request_serve(struct tracked_request *req)
 {
-    ct_pre("tracked-request-serve/in-coroutine", in_coroutine());
-    uint64_t co = coroutine_id(coroutine_self());
-
-    ct_emit_request_coroutine(req->id, co);
-    ct_store(&req->co, co); /* for the teller, which needs no order */
+    ct_pre("tracked-request-serve/its-coroutine",
+           in_coroutine() &&
+               ct_load(&req->co) == coroutine_id(coroutine_self()));
     serve(req);
 }
 

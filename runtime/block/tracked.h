@@ -47,7 +47,16 @@ void coroutine_fn tracked_request_begin_served(struct tracked_request *req,
                                                const char *node, int64_t offset,
                                                int64_t bytes, unsigned flags);
 
-/** tracked_request_serve() - from now on the calling coroutine serves it */
+/**
+ * tracked_request_give() - a coroutine that was just made will serve it
+ *
+ * Before the coroutine is entered or scheduled: so whoever reads the trace
+ * knows whose request waits while it is queued in another thread's context.
+ */
+void tracked_request_give(struct tracked_request *req, const Coroutine *co);
+
+/** tracked_request_serve() - from now on the calling coroutine serves it, which
+ * it was given to */
 void coroutine_fn tracked_request_serve(struct tracked_request *req);
 
 /** tracked_request_leave() - the calling coroutine serves what it did before */

@@ -76,8 +76,8 @@ static void look(struct sim *sim)
         if (open->co_ended) {
             now.state = CT_STATE_COMPLETING;
         } else if (!open->co || !open->co->created ||
-                   (!open->co->running && open->co->pc == 0 &&
-                    open->co->phase == 0)) {
+                   (!open->co->running && !open->co->woken &&
+                    open->co->pc == 0 && open->co->phase == 0)) {
             now.state = CT_STATE_RUNNING;
             now.tid = open->tid;
         } else {

@@ -33,7 +33,12 @@ static void app(struct sim *sim, struct w_thread *thread)
         co->ops[0] = OP_NEST;
         co->n_ops++;
     }
-    world_enter(sim, thread, co);
+    if (early && world_pick(sim, 3) == 0) {
+        co->home = 1 - co->home; /* its first turn is on the other loop */
+        world_wake(sim, thread, co);
+    } else {
+        world_enter(sim, thread, co);
+    }
 }
 
 static void spawn(struct sim *sim, struct w_thread *thread)
