@@ -523,6 +523,8 @@ void ct_co_told(struct ct_model *model, struct ct_process *process,
         co->phase = CT_CO_CREATED;
     } else if (step->value == CT_CO_STATE_SCHEDULED) {
         wake(model, co, co->context, 0);
+    } else if (step->value == CT_CO_STATE_QUEUED) {
+        wake(model, co, co->context, step->object);
     } else if (co->reason == CT_YIELD_REASON_WORK) {
         wait_for_work(model, co);
     } else if (co->reason == CT_YIELD_REASON_LOCK) {

@@ -105,6 +105,7 @@ Coroutine *coroutine_create(CoroutineEntry *entry, void *opaque)
     co->opaque = opaque;
     ct_store_release(&co->entry, entry);
     ct_store_release(&co->started, false);
+    ct_store_release(&co->reason, CT_YIELD_REASON_OTHER);
     ct_store_release(&co->since_ns, 0);
     ct_store(&co->ctx, NULL);
     co->serves = 0;
@@ -322,6 +323,10 @@ void coroutine_queue_wake(Coroutine *co)
     ct_pre("coroutine-queue-wake/in-coroutine",
            self != NULL && self != &thread.leader);
     ct_pre("coroutine-queue-wake/not-self", self != co);
+    change_begin(co);
+    ct_store_release(&co->reason, COROUTINE_QUEUED);
+    ct_store_release(&co->object, self->id);
+    change_end(co);
     queue_push(&self->woken, &co->wake_node);
 }
 

@@ -27,6 +27,9 @@
 #include <ucontext.h>
 #endif
 
+/* No reason of a yield's: instead of a field that each enter would clear. */
+#define COROUTINE_QUEUED ((enum ct_yield_reason)255)
+
 struct Coroutine {
     /* Where it goes on; the first member, a jump's address is a coroutine's. */
     struct coroutine_jump jump;
@@ -85,7 +88,10 @@ struct Coroutine {
     /* CoMutexes held; 0 when it terminates. */
     unsigned locks_held;
 
-    /* What it waits for since its last yield; told. */
+    /*
+     * What it waits for since its last yield; told.  COROUTINE_QUEUED and the
+     * waker's id: it lies in another's `woken`.
+     */
     enum ct_yield_reason reason;
     uint64_t object;
 

@@ -73,7 +73,7 @@ static bool read_stack(Coroutine *co, struct told *ret_told)
 
 static bool read_whole(Coroutine *co, struct told *ret_told)
 {
-    bool running, started, scheduled;
+    bool running, started, scheduled, queued;
 
     ret_told->changes = ct_load_acquire(&co->changes);
     ret_told->id = ct_load_acquire(&co->id);
@@ -91,24 +91,25 @@ static bool read_whole(Coroutine *co, struct told *ret_told)
     running = ct_load_acquire(&co->caller) != NULL;
     started = ct_load_acquire(&co->started);
     scheduled = ct_load_acquire(&co->scheduled) != NULL;
+    queued = !running && ret_told->reason == COROUTINE_QUEUED;
     if (!is_still(co, ret_told)) {
         return false;
     }
 
     ret_told->state = running     ? CT_CO_STATE_RUNNING
                       : scheduled ? CT_CO_STATE_SCHEDULED
+                      : queued    ? CT_CO_STATE_QUEUED
                       : started   ? CT_CO_STATE_YIELDED
                                   : CT_CO_STATE_CREATED;
     if (!running) {
-        ret_told->from = 0;
+        ret_told->from = queued ? ret_told->object : 0;
     }
-    if (running || !started) {
+    if (running || queued || !started) {
         ret_told->reason = CT_YIELD_REASON_OTHER;
         ret_told->object = 0;
-        ret_told->n_frames = 0;
-        return true;
     }
-    return read_stack(co, ret_told);
+    ret_told->n_frames = 0;
+    return running || !started || read_stack(co, ret_told);
 }
 
 static void tell_whole(const struct told *told, uint64_t telling)

@@ -133,6 +133,29 @@ static void test_told_after_gap(void)
     pass_free(pass);
 }
 
+/* Woken in the gap, and in the waker's own list when it is told. */
+static void test_told_queued(void)
+{
+    struct said t = say_begin();
+
+    serve(&t);
+    gap(&t, 5);
+    SAY(&t, NOTIFY, .subject = CTX);
+    tell_begin(&t, 2, CT_TELL_REASON_PERIOD);
+    SAY(&t, STATE_CO, .subject = CO, .object = 20, .value = CT_CO_STATE_QUEUED);
+    SAY(&t, STATE_REQUEST, .subject = REQ, .waits_for = CO);
+    SAY(&t, STATE_END, .subject = 2);
+    SAY(&t, CO_ENTER, .subject = CO, .context = CTX);
+    SAY(&t, REQUEST_END, .subject = REQ);
+    SAY(&t, CO_TERMINATE, .subject = CO);
+    struct pass *pass = say_end(&t);
+    assert_segments(pass_request(pass, REQ),
+                    "running 1 on 1, io 1 [device 0/0/0], "
+                    "unknown 8 [unknown 0/0/0], runnable 3 [loop 1/20/0], "
+                    "running 1 on 1");
+    pass_free(pass);
+}
+
 /* Without a telling: the coroutine is entered, the request ends in it: it was
  * the same all the time. */
 static void test_end_tells(void)
@@ -367,6 +390,7 @@ int main(int argc, char **argv)
 {
     g_setenv("COTRACE_CHECK", "1", TRUE);
     g_test_init(&argc, &argv, NULL);
+    g_test_add_func("/tellings/queued", test_told_queued);
     g_test_add_func("/tellings/attach", test_attach);
     g_test_add_func("/tellings/attach-counts-workers",
                     test_attach_counts_workers);

@@ -127,12 +127,6 @@ static void tell(struct sim *sim, struct w_thread *thread)
 {
     struct ct_step *step;
 
-    for (unsigned i = 0; i < sim->cos->len; i++) {
-        struct w_co *co = sim->cos->pdata[i];
-        if (!co->ended && co->woken && !co->scheduled) {
-            return; /* woken, and not to be told from one that waits */
-        }
-    }
     step = world_emit(sim, thread, CT_STEP_STATE_BEGIN, ++sim->telling);
     step->reason =
         sim->telling == 1 ? CT_TELL_REASON_START : CT_TELL_REASON_PERIOD;
@@ -148,6 +142,7 @@ static void tell(struct sim *sim, struct w_thread *thread)
         step = world_emit(sim, thread, CT_STEP_STATE_CO, co->id);
         step->value = co->running     ? CT_CO_STATE_RUNNING
                       : co->scheduled ? CT_CO_STATE_SCHEDULED
+                      : co->woken     ? CT_CO_STATE_QUEUED
                                       : CT_CO_STATE_YIELDED;
         if (!co->running) {
             step->reason = co->reason;
