@@ -41,6 +41,8 @@ static int64_t instant(const struct ct_record *record, uint64_t value)
     return when_ns;
 }
 
+#define ABSENT(field) (!record->values[CT_FLD_##field].present)
+
 static bool decode_state(const struct ct_words *words,
                          const struct ct_record *record, struct ct_step *step)
 {
@@ -102,6 +104,8 @@ static bool decode_state(const struct ct_words *words,
         step->name = S(STATE_REQUEST_NODE);
         step->offset = U(STATE_REQUEST_OFFSET);
         step->bytes = U(STATE_REQUEST_BYTES);
+        step->flag =
+            ABSENT(STATE_REQUEST_OFFSET) || ABSENT(STATE_REQUEST_BYTES);
         step->ns = instant(record, U(STATE_REQUEST_SINCE));
         return true;
     case CT_EV_STATE_LOCK:
@@ -477,6 +481,8 @@ static bool decode_request(const struct ct_record *record, struct ct_step *step)
         step->name = S(REQUEST_BEGIN_NODE);
         step->offset = U(REQUEST_BEGIN_OFFSET);
         step->bytes = U(REQUEST_BEGIN_BYTES);
+        step->flag =
+            ABSENT(REQUEST_BEGIN_OFFSET) || ABSENT(REQUEST_BEGIN_BYTES);
         step->value = U(REQUEST_BEGIN_FLAGS);
         step->stack = U(REQUEST_BEGIN_STACK);
         return true;

@@ -490,8 +490,12 @@ void ct_co_step(struct ct_model *model, struct ct_thread *thread,
 void ct_co_told(struct ct_model *model, struct ct_process *process,
                 const struct ct_step *step)
 {
-    struct ct_co *co = ct_co_get(model, process, step, step->subject);
+    struct ct_co *co = ct_table_get(&process->coroutines, step->subject);
 
+    if (!co) {
+        co = new_co(model, process, step, step->subject, false);
+        ct_entity_since(&co->entity, step);
+    }
     co->entity.telling = process->telling.number;
     co->fn = co->fn ? co->fn : step->fn;
     if (!co->origin && !co->entity.begin_known && step->created_stack &&

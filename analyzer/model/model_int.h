@@ -33,9 +33,10 @@ struct ct_req;
 struct ct_entity {
     struct ct_process *process;
     uint64_t id;
-    uint32_t epoch; /* of the last thing that was certain of it; 0: none */
-    bool begin_known;
-    int32_t tid; /* where it was made */
+    uint32_t epoch;   /* of the last thing that was certain of it; 0: none */
+    bool begin_known; /* it was seen */
+    bool since_told;  /* it was not, but was there at begin_ns, as was told */
+    int32_t tid;      /* where it was made */
     int64_t begin_ns;
     uint64_t telling; /* the last that listed it */
     unsigned missed;  /* tellings since it came into doubt */
@@ -322,6 +323,17 @@ static inline void ct_entity_told(const struct ct_model *model,
 /** ct_entity_init() - @is_begin: its beginning is this step */
 void ct_entity_init(struct ct_model *model, struct ct_entity *entity,
                     const struct ct_step *step, uint64_t id, bool is_begin);
+
+/** ct_entity_since() - a telling speaks of it for the first time, and may know
+ * since when it is there; never later than now */
+static inline void ct_entity_since(struct ct_entity *entity,
+                                   const struct ct_step *step)
+{
+    if (!entity->begin_known && step->ns > 0 && step->ns <= entity->begin_ns) {
+        entity->begin_ns = step->ns;
+        entity->since_told = true;
+    }
+}
 
 /** ct_process_is_whole() - we have seen all of its life */
 static inline bool ct_process_is_whole(const struct ct_model *model,

@@ -170,6 +170,7 @@ static struct ct_req *begin(struct ct_model *model, struct ct_process *process,
     struct ct_req *req = ct_slab_new(&model->requests);
 
     ct_entity_init(model, &req->entity, step, step->subject, is_begin);
+    ct_entity_since(&req->entity, step);
     req->number = model->next_number++;
     req->parent_id = step->object;
     req->doubt = model->in_gap;
@@ -187,6 +188,7 @@ static struct ct_req *begin(struct ct_model *model, struct ct_process *process,
         }
         struct ct_request_change *what =
             change(model, req, CT_CHANGE_REQUEST_BEGIN);
+        what->when_ns = req->entity.begin_ns;
         what->begin = (struct ct_request_begin){
             .id = step->subject,
             .parent = parent && parent != req ? parent->number : 0,
@@ -194,11 +196,13 @@ static struct ct_req *begin(struct ct_model *model, struct ct_process *process,
             .pid = step->pid,
             .tid = step->tid,
             .begin_known = is_begin,
+            .begin_told = req->entity.since_told,
             .layer = ct_names_get(&model->names, step->layer),
             .op = ct_names_get(&model->names, step->op),
             .node = ct_names_get(&model->names, step->name),
             .offset = step->offset,
             .bytes = step->bytes,
+            .range_unknown = step->flag,
             .flags = (uint32_t)step->value,
             .stack = step->stack,
             .origin = origin,

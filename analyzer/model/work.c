@@ -316,8 +316,12 @@ void ct_work_told(struct ct_model *model, struct ct_process *process,
         [CT_WORK_STATE_RUNNING] = CT_WORK_RUNNING,
         [CT_WORK_STATE_DONE] = CT_WORK_DONE,
     };
-    struct ct_work *work = work_get(model, process, step);
+    struct ct_work *work = ct_table_get(&process->works, step->subject);
 
+    if (!work) {
+        work = new_work(model, process, step, false);
+        ct_entity_since(&work->entity, step);
+    }
     work->entity.telling = process->telling.number;
     if (!work->origin && !work->entity.begin_known && step->stack &&
         ct_model_wants_any(model, CT_WANT_ORIGINS)) {

@@ -77,8 +77,7 @@ def states_of(request, shift):
                        segment["state"]))
     if end is not None:
         tap.equal(at, end, "segments end with the request")
-        tap.equal(request["complete"], request["begin_ns"] is not None,
-                  "complete")
+        tap.equal(request["complete"], request["begin_seen"], "complete")
     return states
 
 

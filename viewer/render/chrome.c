@@ -187,6 +187,12 @@ static void on_request_began(struct ct_consumer *consumer,
     request->user = GUINT_TO_POINTER(lane + 1);
 }
 
+/* A request may have begun before the trace; what is drawn begins with it. */
+static int64_t since_origin(const struct ct_consumer *consumer, int64_t ns)
+{
+    return MAX(ns - consumer->origin_ns, 0);
+}
+
 static void put_segment(struct view *view, const struct ct_request *request,
                         const struct ct_segment *segment, int32_t lane_tid)
 {
@@ -197,7 +203,7 @@ static void put_segment(struct view *view, const struct ct_request *request,
         .pid = request->pid,
         .tid = lane_tid,
         .to_tid = segment->tid,
-        .at_ns = segment->begin_ns - view->consumer.origin_ns,
+        .at_ns = since_origin(&view->consumer, segment->begin_ns),
         .until_ns = segment->end_ns - view->consumer.origin_ns,
         .id = segment->cause.coroutine,
         .more = segment->cause.request,
@@ -220,7 +226,7 @@ static void on_request(struct ct_consumer *consumer,
         .tid = CT_LANE_TID(group, lane),
         .to_tid = request->ret,
         .count = request->n_segments,
-        .at_ns = request->begin_ns - consumer->origin_ns,
+        .at_ns = since_origin(consumer, request->begin_ns),
         .until_ns = request->end_ns - consumer->origin_ns,
         .id = request->number,
         .more = request->parent,
@@ -236,6 +242,7 @@ static void on_request(struct ct_consumer *consumer,
     record.flags =
         (uint16_t)((request->has_ret ? CT_TAPE_HAS_RET : 0) |
                    (request->complete ? CT_TAPE_COMPLETE : 0) |
+                   (request->range_unknown ? CT_TAPE_NO_RANGE : 0) |
                    (request->begin_known ? 0 : CT_TAPE_BEGAN_EARLIER));
     ct_spool_append(view->chrome.tape, &record, sizeof(record));
     ct_spool_append(view->chrome.tape, &more, sizeof(more));

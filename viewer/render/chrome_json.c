@@ -334,10 +334,12 @@ static void request_args(struct ct_chrome_writer *writer,
     ct_json_string(json, text(writer, more->label));
     ct_json_key(json, "node");
     ct_json_string(json, text(writer, (uint32_t)more->tid));
-    ct_json_key(json, "offset");
-    ct_json_u64(json, more->id);
-    ct_json_key(json, "bytes");
-    ct_json_u64(json, more->more);
+    if (!(request->flags & CT_TAPE_NO_RANGE)) {
+        ct_json_key(json, "offset");
+        ct_json_u64(json, more->id);
+        ct_json_key(json, "bytes");
+        ct_json_u64(json, more->more);
+    }
     if (request->flags & CT_TAPE_HAS_RET) {
         ct_json_key(json, "ret");
         ct_json_i64(json, request->to_tid);
@@ -368,10 +370,12 @@ static void request(struct ct_chrome_writer *writer,
     name = g_string_new(text(writer, more.label));
     g_string_append_c(name, ' ');
     g_string_append(name, text(writer, record->label));
-    g_string_append_c(name, ' ');
-    ct_text_size(name, more.id);
-    g_string_append_c(name, '+');
-    ct_text_size(name, more.more);
+    if (!(record->flags & CT_TAPE_NO_RANGE)) {
+        g_string_append_c(name, ' ');
+        ct_text_size(name, more.id);
+        g_string_append_c(name, '+');
+        ct_text_size(name, more.more);
+    }
     begin_event(writer, is_point ? 'X' : 'B', record->pid, record->tid);
     at(writer, record->at_ns);
     if (is_point) {

@@ -31,6 +31,7 @@ enum ct_tape_flags {
     CT_TAPE_HAS_RET = 1 << 2,
     CT_TAPE_COMPLETE = 1 << 3,
     CT_TAPE_END_LOST = 1 << 4,
+    CT_TAPE_NO_RANGE = 1 << 5, /* offset and bytes are not known */
 };
 
 /*

@@ -53,6 +53,12 @@ static bool is_shown(const struct requests *view,
            (!view->layer || !g_strcmp0(view->layer, request->layer));
 }
 
+/* Seen, or told by the process. */
+static bool has_begin(const struct ct_request *request)
+{
+    return request->begin_known || request->begin_told;
+}
+
 static bool end_known(const struct ct_request *request)
 {
     return request->complete || request->has_ret;
@@ -67,6 +73,16 @@ static void json_instant(struct ct_json *json, bool known, int64_t ns)
         ct_json_i64(json, ns);
     } else {
         ct_json_null(json);
+    }
+}
+
+static void json_size(struct ct_json *json, const struct ct_request *request,
+                      uint64_t bytes)
+{
+    if (request->range_unknown) {
+        ct_json_null(json);
+    } else {
+        ct_json_u64(json, bytes);
     }
 }
 
@@ -154,17 +170,19 @@ static void json_row(struct requests *view, const struct ct_request *request)
     ct_json_key(&json, "node");
     ct_json_string(&json, request->node);
     ct_json_key(&json, "offset");
-    ct_json_u64(&json, request->offset);
+    json_size(&json, request, request->offset);
     ct_json_key(&json, "bytes");
-    ct_json_u64(&json, request->bytes);
+    json_size(&json, request, request->bytes);
     ct_json_key(&json, "ret");
     json_instant(&json, request->has_ret, request->ret);
     ct_json_key(&json, "begin_ns");
-    json_instant(&json, request->begin_known, request->begin_ns - origin_ns);
+    json_instant(&json, has_begin(request), request->begin_ns - origin_ns);
+    ct_json_key(&json, "begin_seen");
+    ct_json_bool(&json, request->begin_known);
     ct_json_key(&json, "end_ns");
     json_instant(&json, has_end, request->end_ns - origin_ns);
     ct_json_key(&json, "latency_ns");
-    json_instant(&json, request->begin_known && has_end,
+    json_instant(&json, has_begin(request) && has_end,
                  request->end_ns - request->begin_ns);
     ct_json_key(&json, "complete");
     ct_json_bool(&json, request->complete);
@@ -226,14 +244,14 @@ static void text_times(GString *cells, const struct ct_request *request,
 {
     bool has_end = end_known(request);
 
-    if (request->begin_known) {
+    if (has_begin(request)) {
         ct_text_us(cells, request->begin_ns - origin_ns);
     } else {
         g_string_append_c(cells, '?');
     }
     g_string_append_c(cells, '\t');
     /* What is not known to the end lasted at least so long. */
-    if (!request->begin_known || !has_end) {
+    if (!has_begin(request) || !has_end) {
         g_string_append_c(cells, '>');
     }
     ct_text_us(cells, request->end_ns - request->begin_ns);
@@ -246,6 +264,17 @@ static void text_word(GString *cells, const char *word)
         ct_inert_append(cells, word);
     } else {
         g_string_append_c(cells, '-');
+    }
+    g_string_append_c(cells, '\t');
+}
+
+static void text_size(GString *cells, const struct ct_request *request,
+                      uint64_t bytes)
+{
+    if (request->range_unknown) {
+        g_string_append_c(cells, '?');
+    } else {
+        ct_text_size(cells, bytes);
     }
     g_string_append_c(cells, '\t');
 }
@@ -281,10 +310,8 @@ static void text_row(struct requests *view, const struct ct_request *request)
     text_word(cells, request->layer);
     text_word(cells, request->op);
     text_word(cells, request->node);
-    ct_text_size(cells, request->offset);
-    g_string_append_c(cells, '\t');
-    ct_text_size(cells, request->bytes);
-    g_string_append_c(cells, '\t');
+    text_size(cells, request, request->offset);
+    text_size(cells, request, request->bytes);
     text_result(view, cells, request);
     text_times(cells, request, view->consumer.origin_ns);
     where(view, cells, request);

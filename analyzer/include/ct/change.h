@@ -71,7 +71,8 @@ struct ct_situation {
 struct ct_request_begin {
     uint64_t id, parent, parent_id;
     int32_t pid, tid;
-    bool begin_known;
+    bool begin_known, begin_told;
+    bool range_unknown;
     const char *layer, *op, *node; /* live as long as the model */
     uint64_t offset, bytes;
     uint32_t flags;

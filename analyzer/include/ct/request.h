@@ -79,14 +79,17 @@ struct ct_request {
     const char *node;
     uint64_t offset;
     uint64_t bytes;
+    bool range_unknown; /* nobody told offset and bytes */
     uint32_t flags;
     int32_t ret;
     bool has_ret;
-    bool complete; /* begin and end were both seen */
-    bool begin_known;
-    int64_t begin_ns;         /* since 1970, as in the record */
-    int64_t end_ns;           /* an open one: the end of the trace */
-    uint64_t stack;           /* at its begin */
+    bool complete;    /* begin and end were both seen */
+    bool begin_known; /* it was seen */
+    bool begin_told;  /* not seen, but the process told when it was */
+    int64_t begin_ns; /* since 1970, as in the record; neither seen nor told:
+                         since when it was known */
+    int64_t end_ns;   /* an open one: the end of the trace */
+    uint64_t stack;   /* at its begin */
     struct ct_origin *origin; /* what that stack ran in, NULL: base of a thread,
                                  or no consumer wants origins */
     const uint64_t *coroutines; /* that served it, in order */

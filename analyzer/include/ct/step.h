@@ -89,7 +89,7 @@ enum ct_step_kind {
 
     /* requests */
     /* request | parent | - | waits_for = co, layer, op, name = node, offset,
-       bytes, value = flags, stack */
+       bytes, flag = those two are not told, value = flags, stack */
     CT_STEP_REQUEST_BEGIN,
     CT_STEP_REQUEST_COROUTINE, /* request | co */
     CT_STEP_REQUEST_END,       /* request | - | - | ret */

@@ -23,6 +23,20 @@ static void tell_co(struct said *t, enum ct_co_state state,
         .stack = 72);
 }
 
+static void serve(struct said *t)
+{
+    SAY(t, CO_CREATE, .subject = CO);
+    SAY(t, CO_ENTER, .subject = CO, .context = CTX);
+    SAY(t, REQUEST_BEGIN, .subject = REQ, .waits_for = CO);
+    SAY(t, CO_YIELD, .subject = CO, .reason = CT_YIELD_REASON_IO);
+}
+
+static void gap(struct said *t, int64_t ns)
+{
+    SAY(t, GAP, .from_ns = t->now_ns + 1, .ns = t->now_ns + ns, .value = 1);
+    t->now_ns += ns;
+}
+
 static void test_attach(void)
 {
     struct said t = say_begin();
@@ -72,6 +86,69 @@ static void test_attach(void)
     pass_free(pass);
 }
 
+/* Told since when: it begins there, unknown until it is told what it does. */
+static void test_attach_since(void)
+{
+    struct said t = say_begin();
+
+    SAY(&t, NOTIFY, .subject = CTX);
+    tell_begin(&t, 1, CT_TELL_REASON_ATTACH);
+    SAY(&t, STATE_CO, .subject = CO, .value = CT_CO_STATE_YIELDED,
+        .reason = CT_YIELD_REASON_IO, .ns = 700);
+    SAY(&t, STATE_WORK, .subject = W, .context = POOL,
+        .value = CT_WORK_STATE_QUEUED, .ns = 650);
+    SAY(&t, STATE_REQUEST, .subject = REQ, .waits_for = CO, .ns = 600);
+    SAY(&t, STATE_REQUEST, .subject = REQ + 1, .flag = true);
+    SAY(&t, STATE_END, .subject = 1);
+    SAY(&t, CO_ENTER, .subject = CO, .context = CTX);
+    SAY(&t, REQUEST_END, .subject = REQ);
+    SAY(&t, CO_TERMINATE, .subject = CO);
+    struct pass *pass = say_end(&t);
+
+    const struct ct_request *request = pass_request(pass, REQ);
+    g_assert_false(request->begin_known);
+    g_assert_true(request->begin_told);
+    g_assert_false(request->complete);
+    g_assert_false(request->range_unknown);
+    g_assert_cmpint(request->begin_ns, ==, 600);
+    g_assert_cmpint(request->end_ns, ==, 1009);
+    assert_segments(request, "unknown 405 [unknown 0/0/0], "
+                             "io 3 [device 0/0/0], running 1 on 1");
+    request = pass_request(pass, REQ + 1);
+    g_assert_false(request->begin_told);
+    g_assert_true(request->range_unknown);
+    g_assert_cmpint(request->begin_ns, ==, 1006);
+    const struct ct_life *life = pass_life(pass, CT_ENTITY_COROUTINE, CO);
+    g_assert_false(life->begin_known);
+    g_assert_cmpint(life->begin_ns, ==, 700);
+    g_assert_cmpint(pass_life(pass, CT_ENTITY_WORK, W)->begin_ns, ==, 650);
+    pass_free(pass);
+}
+
+/* Of what was seen to begin, or is known already, `since` changes nothing. */
+static void test_since_of_known(void)
+{
+    struct said t = say_begin();
+
+    serve(&t);
+    gap(&t, 5);
+    SAY(&t, NOTIFY, .subject = CTX);
+    tell_begin(&t, 2, CT_TELL_REASON_PERIOD);
+    SAY(&t, STATE_CO, .subject = CO, .value = CT_CO_STATE_YIELDED,
+        .reason = CT_YIELD_REASON_IO, .ns = 500);
+    SAY(&t, STATE_REQUEST, .subject = REQ, .waits_for = CO, .ns = 500);
+    SAY(&t, STATE_END, .subject = 2);
+    SAY(&t, REQUEST_END, .subject = REQ);
+    struct pass *pass = say_end(&t);
+
+    g_assert_cmpint(pass_request(pass, REQ)->begin_ns, ==, 1003);
+    g_assert_false(pass_request(pass, REQ)->begin_told);
+    g_assert_true(pass_request(pass, REQ)->complete);
+    g_assert_cmpint(pass_life(pass, CT_ENTITY_COROUTINE, CO)->begin_ns, ==,
+                    1001);
+    pass_free(pass);
+}
+
 /* The workers are all told: what a queued item waits for is known again. */
 static void test_attach_counts_workers(void)
 {
@@ -91,20 +168,6 @@ static void test_attach_counts_workers(void)
     assert_segments(pass_request(pass, REQ),
                     "running 2 on 1, work-queued 1 [worker 50/0/0]");
     pass_free(pass);
-}
-
-static void serve(struct said *t)
-{
-    SAY(t, CO_CREATE, .subject = CO);
-    SAY(t, CO_ENTER, .subject = CO, .context = CTX);
-    SAY(t, REQUEST_BEGIN, .subject = REQ, .waits_for = CO);
-    SAY(t, CO_YIELD, .subject = CO, .reason = CT_YIELD_REASON_IO);
-}
-
-static void gap(struct said *t, int64_t ns)
-{
-    SAY(t, GAP, .from_ns = t->now_ns + 1, .ns = t->now_ns + ns, .value = 1);
-    t->now_ns += ns;
 }
 
 /* What is told after a gap is so; also that the coroutine still serves it. */
@@ -391,6 +454,8 @@ int main(int argc, char **argv)
     g_setenv("COTRACE_CHECK", "1", TRUE);
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/tellings/queued", test_told_queued);
+    g_test_add_func("/tellings/attach-since", test_attach_since);
+    g_test_add_func("/tellings/since-of-known", test_since_of_known);
     g_test_add_func("/tellings/attach", test_attach);
     g_test_add_func("/tellings/attach-counts-workers",
                     test_attach_counts_workers);

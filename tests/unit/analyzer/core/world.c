@@ -181,6 +181,7 @@ static void tell(struct sim *sim, struct w_thread *thread)
         step =
             world_emit(sim, thread, CT_STEP_STATE_REQUEST, open->request->id);
         step->waits_for = open->co ? open->co->id : 0;
+        step->ns = world_pick(sim, 2) ? open->request->begin_ns : 0;
         step->layer = "blk";
     }
     for (unsigned i = 0; i < N_LOCKS; i++) {

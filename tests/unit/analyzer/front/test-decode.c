@@ -226,6 +226,39 @@ static void test_columns(void)
 }
 
 /* A word of a later schema is not taken for one of ours. */
+/* A range of 0 bytes is told; none at all is not 0. */
+static void test_range(void)
+{
+    static const struct {
+        enum ct_event_id event;
+        unsigned offset, bytes;
+    } cases[] = {
+        {CT_EV_REQUEST_BEGIN, CT_FLD_REQUEST_BEGIN_OFFSET,
+         CT_FLD_REQUEST_BEGIN_BYTES},
+        {CT_EV_STATE_REQUEST, CT_FLD_STATE_REQUEST_OFFSET,
+         CT_FLD_STATE_REQUEST_BYTES},
+    };
+    char names[CT_FIELDS_MAX][16];
+
+    for (unsigned i = 0; i < G_N_ELEMENTS(cases); i++) {
+        struct ct_record record = record_of(cases[i].event, names);
+        struct ct_value *offset = &record.values[cases[i].offset];
+        struct ct_value *bytes = &record.values[cases[i].bytes];
+        struct ct_step step;
+
+        offset->u = bytes->u = 0;
+        decode_one(&record, &step);
+        g_assert_false(step.flag);
+        *offset = (struct ct_value){0};
+        decode_one(&record, &step);
+        g_assert_true(step.flag);
+        offset->present = true;
+        *bytes = (struct ct_value){0};
+        decode_one(&record, &step);
+        g_assert_true(step.flag);
+    }
+}
+
 static void test_unknown_words(void)
 {
     char names[CT_FIELDS_MAX][16];
@@ -340,6 +373,7 @@ int main(int argc, char **argv)
     g_test_add_func("/decode/our-events", test_our_events);
     g_test_add_func("/decode/nothing-told", test_nothing_told);
     g_test_add_func("/decode/columns", test_columns);
+    g_test_add_func("/decode/range", test_range);
     g_test_add_func("/decode/unknown-words", test_unknown_words);
     g_test_add_func("/decode/since", test_since);
     g_test_add_func("/decode/images", test_images);
