@@ -19,7 +19,13 @@ ARROWS = {
     "tracepoints/events": [],
     "tracepoints/provider": [],
     "tracepoints/ctf": [],
-    "tracepoints/session": [],
+    "tracepoints/session": ["tracepoints/session/keeper",
+                            "tracepoints/session/daemon",
+                            "tracepoints/session/output"],
+    "tracepoints/session/keeper": ["tracepoints/session/daemon",
+                                   "tracepoints/session/output"],
+    "tracepoints/session/daemon": [],
+    "tracepoints/session/output": [],
     "runtime/base": [],
     "runtime/coroutine": ["runtime/base"],
     "runtime/coroutine/switch": ["runtime/coroutine"],
@@ -53,7 +59,7 @@ ARROWS = {
 # Public headers that not every folder with their include path may use, and
 # the rooms that may; below tests/, all.
 DOORS = {
-    "ct/ctf.h": ["tracepoints/ctf", "tracepoints/session",
+    "ct/ctf.h": ["tracepoints/ctf", "tracepoints/session/output",
                  "analyzer/source/salvage"],
 }
 # Rooms that put the others together may include all below their folder.

@@ -15,7 +15,7 @@
  * The program gets SIGTERM if the recorder dies: what it was started for is
  * over, and nobody would pass on a Ctrl-C any more.
  */
-#include "launch.h"
+#include "session/launch.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * launch.h - runs the program that is recorded
+ * session/launch.h - runs the program that is recorded
  *
  * Model:    find -> fork (the child waits at a gate) -> go (exec) -> ended.
  *           Between fork and go the recorder knows the pid and nothing of the

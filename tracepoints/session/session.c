@@ -33,13 +33,13 @@
 
 #include "ct/pre.h"
 
-#include "count.h"
-#include "daemon.h"
-#include "keeper.h"
-#include "launch.h"
-#include "note.h"
-#include "place.h"
-#include "wire.h"
+#include "session/output/count.h"
+#include "session/daemon/daemon.h"
+#include "session/keeper/keeper.h"
+#include "session/launch.h"
+#include "session/output/note.h"
+#include "session/output/place.h"
+#include "session/keeper/wire.h"
 
 #define SETUP_MS       20000
 #define QUIET_MS       2000 /* stopping without any growth */

@@ -8,9 +8,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "count.h"
+#include "session/output/count.h"
 #include "ct/ctf.h"
-#include "place.h"
+#include "session/output/place.h"
 
 #include "lib/tap.h"
 

@@ -11,10 +11,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "family.h"
-#include "launch.h"
-#include "place.h"
-#include "wire.h"
+#include "session/daemon/family.h"
+#include "session/launch.h"
+#include "session/output/place.h"
+#include "session/keeper/wire.h"
 
 #include "lib/tap.h"
 

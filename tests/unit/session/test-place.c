@@ -11,9 +11,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "note.h"
-#include "place.h"
-#include "shm.h"
+#include "session/output/note.h"
+#include "session/output/place.h"
+#include "session/daemon/shm.h"
 
 #include "lib/tap.h"
 

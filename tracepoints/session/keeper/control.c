@@ -11,13 +11,13 @@
  * when nothing grows any more, and has this process ended when that does not
  * help either.
  */
-#include "control.h"
+#include "session/keeper/control.h"
 
 #include <errno.h>
 #include <unistd.h>
 
-#include "shared.h"
-#include "wire.h"
+#include "session/daemon/shared.h"
+#include "session/keeper/wire.h"
 
 #define PENDING_POLL_MS 5
 

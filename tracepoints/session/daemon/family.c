@@ -5,7 +5,7 @@
  * A group's number may be another group's after its last process has ended, so
  * the names are looked at, too.
  */
-#include "family.h"
+#include "session/daemon/family.h"
 
 #include <stdbool.h>
 #include <stdio.h>

@@ -7,7 +7,7 @@
  *
  * The numbers are for people; the analyzer counts by itself.
  */
-#include "count.h"
+#include "session/output/count.h"
 
 #include <fcntl.h>
 #include <glib.h>

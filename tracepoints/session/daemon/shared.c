@@ -7,7 +7,7 @@
  * daemon that a recording started.  Its owner removes it under the lock, so
  * that after locking one has to check that the name still means this file.
  */
-#include "shared.h"
+#include "session/daemon/shared.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -22,8 +22,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "daemon.h"
-#include "lttng.h"
+#include "session/daemon/daemon.h"
+#include "session/daemon/lttng.h"
 
 #define LOCK         CT_DAEMON_ROOT_DIR "/cotrace-started"
 #define PID_FILE     CT_DAEMON_ROOT_DIR "/lttng-sessiond.pid"

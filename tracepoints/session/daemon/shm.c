@@ -12,7 +12,7 @@
  * come later would try to connect every few seconds for ever; one that ends by
  * itself leaves 0.
  */
-#include "shm.h"
+#include "session/daemon/shm.h"
 
 #include <dirent.h>
 #include <errno.h>

@@ -14,13 +14,13 @@
  * without them an address has no name.  So are stack_frames and state_*, which
  * say what the other events mean.
  */
-#include "lttng.h"
+#include "session/daemon/lttng.h"
 
 #include <lttng/lttng.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "shm.h"
+#include "session/daemon/shm.h"
 
 #define CHANNEL               "cotrace"
 #define DEFAULT_SUBBUFS       8

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * daemon.h - a session daemon of our own
+ * session/daemon/daemon.h - a session daemon of our own
  *
  * Model:    as a user it lives in a home of its own (LTTNG_HOME).  Root's has
  *           fixed paths, so it gets a mount namespace with an empty
@@ -10,8 +10,8 @@
  * Errors:   as each function says.
  * Depends:  glib.h.
  */
-#ifndef CT_SESSION_DAEMON_H
-#define CT_SESSION_DAEMON_H
+#ifndef CT_SESSION_DAEMON_DAEMON_H
+#define CT_SESSION_DAEMON_DAEMON_H
 
 #include <glib.h>
 #include <stdbool.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * lttng.h - the calls of liblttng-ctl that a recording needs
+ * session/daemon/lttng.h - the calls of liblttng-ctl that a recording needs
  *
  * Model:    one session with one channel of per-user buffers.
  * Threads:  one; liblttng-ctl has one connection a process.  Any call may
@@ -9,8 +9,8 @@
  * Errors:   0, or -1 with @ret_reason set (g_free), one line.
  * Depends:  glib.h.
  */
-#ifndef CT_SESSION_LTTNG_H
-#define CT_SESSION_LTTNG_H
+#ifndef CT_SESSION_DAEMON_LTTNG_H
+#define CT_SESSION_DAEMON_LTTNG_H
 
 #include <glib.h>
 #include <stdbool.h>

@@ -5,7 +5,7 @@
  * SOCK_SEQPACKET keeps message borders, so a reader never sees half a message,
  * and a writer whose peer died gets EPIPE instead of a signal.
  */
-#include "wire.h"
+#include "session/keeper/wire.h"
 
 #include <errno.h>
 #include <poll.h>

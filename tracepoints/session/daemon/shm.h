@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * shm.h - what LTTng leaves in /dev/shm
+ * session/daemon/shm.h - what LTTng leaves in /dev/shm
  *
  * Model:    every traced program and every daemon maps one page by which a
  *           daemon wakes programs that wait for one: lttng-ust-wait-N for all
@@ -10,8 +10,8 @@
  * Errors:   none; what can't be done is left as it is.
  * Depends:  libc only.
  */
-#ifndef CT_SESSION_SHM_H
-#define CT_SESSION_SHM_H
+#ifndef CT_SESSION_DAEMON_SHM_H
+#define CT_SESSION_DAEMON_SHM_H
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * keeper.h - the process that owns a recording's daemons
+ * session/keeper/keeper.h - the process that owns a recording's daemons
  *
  * Model:    start -> (READY) -> the recording -> end.  The keeper is a child of
  *           the recorder, outside of its process group, so that Ctrl-C does not
@@ -11,14 +11,14 @@
  *           starts a keeper.
  * Memory:   the plan's strings are borrowed for the call of start.
  * Errors:   GError, domain CT_SESSION_ERROR.
- * Depends:  lttng.h, wire.h, ct/session.h.
+ * Depends:  session/daemon/lttng.h, session/keeper/wire.h, ct/session.h.
  */
-#ifndef CT_SESSION_KEEPER_H
-#define CT_SESSION_KEEPER_H
+#ifndef CT_SESSION_KEEPER_KEEPER_H
+#define CT_SESSION_KEEPER_KEEPER_H
 
 #include "ct/session.h"
-#include "lttng.h"
-#include "wire.h"
+#include "session/daemon/lttng.h"
+#include "session/keeper/wire.h"
 
 enum ct_keeper_mode {
     CT_KEEPER_HOME,      /* a user's daemon, in the home */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * count.h - how many events a finished trace holds, and how many it lost
+ * session/output/count.h - how many events a finished trace holds, and lost
  *
  * Model:    reads the streams that LTTng-UST wrote, packet by packet.  The
  *           daemon can't tell the first number, and tells a wrong second one
@@ -9,8 +9,8 @@
  * Errors:   none: what can't be read is told by the result.
  * Depends:  libc only.
  */
-#ifndef CT_SESSION_COUNT_H
-#define CT_SESSION_COUNT_H
+#ifndef CT_SESSION_OUTPUT_COUNT_H
+#define CT_SESSION_OUTPUT_COUNT_H
 
 #include <stdbool.h>
 #include <stdint.h>

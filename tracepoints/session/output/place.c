@@ -5,7 +5,7 @@
  * The path of a unix socket has at most 107 bytes, so the home lies in the
  * first of a few directories where it is short enough and can be made.
  */
-#include "place.h"
+#include "session/output/place.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * family.h - which of LTTng's processes are in a process group
+ * session/daemon/family.h - which of LTTng's processes are in a process group
  *
  * Model:    the private daemon leads a group, and what it starts stays in it.
  * Threads:  any; no state.
@@ -8,8 +8,8 @@
  * Errors:   none: what can't be read is not found.
  * Depends:  glib.h.
  */
-#ifndef CT_SESSION_FAMILY_H
-#define CT_SESSION_FAMILY_H
+#ifndef CT_SESSION_DAEMON_FAMILY_H
+#define CT_SESSION_DAEMON_FAMILY_H
 
 #include <glib.h>
 #include <sys/types.h>

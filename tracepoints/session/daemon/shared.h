@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * shared.h - the system-wide session daemon, where no private one is possible
+ * session/daemon/shared.h - the system-wide session daemon, where no private
+ * one is possible
  *
  * Model:    root without the right to a mount namespace.  Recordings (and
  *           other users of LTTng) share the daemon.  If none runs, one is
@@ -10,10 +11,10 @@
  * Threads:  the control process.  Recordings exclude each other by a file lock
  *           while they start, create and leave.
  * Errors:   0, or -1 with @ret_reason.
- * Depends:  lttng.h.
+ * Depends:  session/daemon/lttng.h.
  */
-#ifndef CT_SESSION_SHARED_H
-#define CT_SESSION_SHARED_H
+#ifndef CT_SESSION_DAEMON_SHARED_H
+#define CT_SESSION_DAEMON_SHARED_H
 
 #include <stdbool.h>
 

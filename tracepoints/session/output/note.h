@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * note.h - cotrace.json, what a recording says about itself
+ * session/output/note.h - cotrace.json, what a recording says about itself
  *
  * Model:    written first, with "complete": false, so that a directory whose
  *           recorder was killed says so; replaced at the end.  Fields: see
@@ -9,8 +9,8 @@
  * Errors:   0 or -errno.
  * Depends:  ct/session.h.
  */
-#ifndef CT_SESSION_NOTE_H
-#define CT_SESSION_NOTE_H
+#ifndef CT_SESSION_OUTPUT_NOTE_H
+#define CT_SESSION_OUTPUT_NOTE_H
 
 #include "ct/session.h"
 

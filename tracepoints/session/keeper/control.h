@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * control.h - the process that calls liblttng-ctl
+ * session/keeper/control.h - the process that calls liblttng-ctl
  *
  * Model:    a child of the keeper; does what the recorder asks over the wire
  *           (CREATE, START, STOP) one after the other.  It may block in any
@@ -8,12 +8,12 @@
  *           the keeper ends it.
  * Threads:  a process of its own.
  * Errors:   CT_WIRE_FAILED with the reason.
- * Depends:  lttng.h, wire.h.
+ * Depends:  session/daemon/lttng.h, session/keeper/wire.h.
  */
-#ifndef CT_SESSION_CONTROL_H
-#define CT_SESSION_CONTROL_H
+#ifndef CT_SESSION_KEEPER_CONTROL_H
+#define CT_SESSION_KEEPER_CONTROL_H
 
-#include "lttng.h"
+#include "session/daemon/lttng.h"
 
 /**
  * ct_control_run() - serve the recorder until it closes its end

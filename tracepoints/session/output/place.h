@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * place.h - the directories of a recording: where the trace goes, where the
- * daemon's sockets are
+ * session/output/place.h - the directories of a recording: where the trace
+ * goes, where the daemon's sockets are
  *
  * Model:    the output directory stays if the recording succeeds; the home
  *           (sockets, configuration and log of the private daemon) never does.
@@ -10,8 +10,8 @@
  * Errors:   GError, domain CT_SESSION_ERROR.
  * Depends:  ct/session.h.
  */
-#ifndef CT_SESSION_PLACE_H
-#define CT_SESSION_PLACE_H
+#ifndef CT_SESSION_OUTPUT_PLACE_H
+#define CT_SESSION_OUTPUT_PLACE_H
 
 #include "ct/session.h"
 

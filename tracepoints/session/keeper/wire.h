@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * wire.h - what the processes of one recording say to each other
+ * session/keeper/wire.h - what the processes of one recording say to each other
  *
  * Model:    `cotrace record` (the recorder) supervises; two children work for
  *           it: the keeper owns the daemons, the control process makes the
@@ -11,8 +11,8 @@
  * Errors:   0 or -errno.
  * Depends:  libc only.
  */
-#ifndef CT_SESSION_WIRE_H
-#define CT_SESSION_WIRE_H
+#ifndef CT_SESSION_KEEPER_WIRE_H
+#define CT_SESSION_KEEPER_WIRE_H
 
 #include <stdint.h>
 

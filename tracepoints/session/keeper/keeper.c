@@ -18,7 +18,7 @@
  * The daemon is not reaped before its group was killed: as long as its pid is
  * taken, the number can't mean other processes.
  */
-#include "keeper.h"
+#include "session/keeper/keeper.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -34,12 +34,12 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "control.h"
-#include "daemon.h"
-#include "family.h"
-#include "place.h"
-#include "shm.h"
-#include "wire.h"
+#include "session/keeper/control.h"
+#include "session/daemon/daemon.h"
+#include "session/daemon/family.h"
+#include "session/output/place.h"
+#include "session/daemon/shm.h"
+#include "session/keeper/wire.h"
 
 #define CONSUMER      "lttng-consumerd"
 #define READY_MS      15000

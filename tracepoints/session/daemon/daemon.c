@@ -13,7 +13,7 @@
  * over changes that), and removed by the last recording that uses it: every
  * user holds a shared lock on it, the last one gets the exclusive lock.
  */
-#include "daemon.h"
+#include "session/daemon/daemon.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -5,7 +5,7 @@
  * File names and arguments are bytes; JSON is Unicode.  What is not valid UTF-8
  * is shown as U+FFFD: the note is for reading, nothing is opened by it.
  */
-#include "note.h"
+#include "session/output/note.h"
 
 #include <errno.h>
 #include <fcntl.h>
