@@ -170,6 +170,12 @@ static bool decode_context(const struct ct_words *words,
         step->subject = U(FDMON_WAIT_END_CTX);
         step->ret = (int32_t)I(FDMON_WAIT_END_READY);
         break;
+    case CT_EV_FDMON_CHOOSE:
+        step->kind = CT_STEP_FDMON_CHOOSE;
+        step->subject = U(FDMON_CHOOSE_CTX);
+        step->name = S(FDMON_CHOOSE_NAME);
+        step->value = U(FDMON_CHOOSE_FDS);
+        break;
     case CT_EV_WAIT_BEGIN:
         step->kind = CT_STEP_WAIT_BEGIN;
         step->subject = U(WAIT_BEGIN_CTX);

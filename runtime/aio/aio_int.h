@@ -22,6 +22,8 @@
 
 struct fdmon_ops;
 struct fdmon_poll;
+struct fdmon_epoll;
+struct fdmon_io_uring;
 struct AioHandler;
 
 /* What lives above the loop and has one object a context. */
@@ -89,10 +91,22 @@ struct AioContext {
     struct list fd_deleted; /* freed at the end of an outermost turn */
     /* Changes of fd_handlers; atomic, written with fd_lock held. */
     unsigned fd_generation;
-    unsigned fd_count;             /* length of fd_handlers; likewise */
-    struct list fd_ready;          /* home: found ready, not yet run */
-    const struct fdmon_ops *fdmon; /* immutable after aio_context_new() */
-    struct fdmon_poll *fdmon_poll; /* fdmon/poll.c's own */
+    unsigned fd_count;    /* length of fd_handlers; likewise */
+    unsigned fd_dead;     /* length of fd_deleted; likewise */
+    struct list fd_ready; /* home: found ready, not yet run */
+
+    /* --- fdmon/fdmon.c --- */
+    /* What watches; home writes with fd_lock held, so home reads without. */
+    const struct fdmon_ops *fdmon;
+    const struct fdmon_ops *fdmon_wanted; /* home; NULL: chosen by itself */
+    unsigned fdmon_generation; /* home: fd_generation that fdmon has seen */
+    bool fdmon_failed;         /* protected by fd_lock: not to be used on */
+    bool fdmon_no_epoll;       /* home: has failed, don't try it again */
+    bool fdmon_no_io_uring;    /* home: refused, failed, or GLib waits */
+    /* Each its file's own, NULL: not in use. */
+    struct fdmon_poll *fdmon_poll;
+    struct fdmon_epoll *fdmon_epoll;
+    struct fdmon_io_uring *fdmon_io_uring;
 };
 
 /* --- home.c: whose thread, which context --------------------------------- */
@@ -164,10 +178,13 @@ typedef struct AioHandler {
     AioHandlerFunc *io_write;
     void *opaque;
     uint64_t id;
-    unsigned deleted;       /* atomic: set with fd_lock held */
-    unsigned revents;       /* home: what a monitor found */
-    struct list node;       /* protected by fd_lock */
-    struct list ready_node; /* home */
+    unsigned deleted;        /* atomic: set with fd_lock held */
+    unsigned revents;        /* home: what a monitor found */
+    struct list node;        /* protected by fd_lock */
+    struct list ready_node;  /* home */
+    bool armed;              /* home: the kernel knows it by its address */
+    struct list submit_node; /* protected by fd_lock; fdmon/io_uring.c's */
+    struct list rearm_node;  /* home; fdmon/io_uring.c's */
 } AioHandler;
 
 void aio_fd_init(AioContext *ctx);
@@ -177,7 +194,10 @@ void aio_fd_add_ready(AioContext *ctx, AioHandler *handler, unsigned revents);
 /* Home: takes over what GLib found; Return: whether any is ready. */
 bool aio_fd_take_gsource_ready(AioContext *ctx);
 bool aio_fd_dispatch(AioContext *ctx);
-/* Home, outside of turns or in an outermost one: frees deleted handlers. */
+/*
+ * Home, outside of turns or at the end of an outermost one: frees what was
+ * removed and what the kernel no longer knows.
+ */
 void aio_fd_reap(AioContext *ctx);
 
 /* --- poll.c -------------------------------------------------------------- */

@@ -13,6 +13,7 @@
  */
 #include "aio/aio_int.h"
 
+#include "aio/fdmon/fdmon.h"
 #include "base/atomics.h"
 #include "ct/emit.h"
 #include "ct/id.h"
@@ -75,6 +76,7 @@ static gboolean source_prepare(GSource *source, gint *timeout_ms)
     int64_t timeout_ns;
 
     aio_home_claim(ctx);
+    fdmon_use_gsource(ctx);
     aio_notify_sleep_begin(ctx, AIO_NOTIFY_GSOURCE);
     timeout_ns = aio_notify_is_pending(ctx) ? 0 : aio_compute_timeout_ns(ctx);
     if (timeout_ns < 0) {

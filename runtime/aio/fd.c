@@ -11,7 +11,8 @@
  * Removing marks a handler deleted and moves it to fd_deleted; the mark is
  * looked at before each callback.  Its memory goes at the end of an outermost
  * turn of the home thread, so pointers that monitors and outer turns hold stay
- * good without counting them.
+ * good without counting them; a handler that the kernel still knows by its
+ * address (`armed`) stays until the kernel has given it back.
  */
 #include "aio/aio_int.h"
 
@@ -38,8 +39,8 @@ void aio_fd_init(AioContext *ctx)
 void aio_fd_fini(AioContext *ctx)
 {
     ct_pre("aio-context-free/fd-handler-leaked", ctx->fd_count == 0);
-    aio_fd_reap(ctx);
     fdmon_fini(ctx);
+    aio_fd_reap(ctx);
     g_free(ctx->fd_table);
     pthread_mutex_destroy(&ctx->fd_lock);
 }
@@ -80,6 +81,8 @@ static AioHandler *handler_new(int fd, AioHandlerFunc *io_read,
         handler->pfd.events |= WRITE_EVENTS;
     }
     list_init(&handler->ready_node);
+    list_init(&handler->submit_node);
+    list_init(&handler->rearm_node);
     return handler;
 }
 
@@ -95,6 +98,8 @@ static void remove_locked(AioContext *ctx, AioHandler *handler)
     ct_store_release(&handler->deleted, 1);
     list_add_tail(&ctx->fd_deleted, &handler->node);
     ct_store(&ctx->fd_count, ctx->fd_count - 1);
+    ct_store(&ctx->fd_dead, ctx->fd_dead + 1);
+    fdmon_update_locked(ctx, handler, false);
 }
 
 static void add_locked(AioContext *ctx, AioHandler *handler)
@@ -105,6 +110,7 @@ static void add_locked(AioContext *ctx, AioHandler *handler)
     if (!g_source_is_destroyed(&ctx->source)) {
         g_source_add_poll(&ctx->source, &handler->pfd);
     }
+    fdmon_update_locked(ctx, handler, true);
 }
 
 void aio_set_fd_handler(AioContext *ctx, int fd, AioHandlerFunc *io_read,
@@ -127,7 +133,7 @@ void aio_set_fd_handler(AioContext *ctx, int fd, AioHandlerFunc *io_read,
         add_locked(ctx, handler);
     }
     if (old != NULL || handler != NULL) {
-        /* Pairs with the monitors' look at it, and precedes N1. */
+        /* Pairs with the look in fdmon_wait(), and precedes N1. */
         (void)ct_fetch_add(&ctx->fd_generation, 1);
     }
     pthread_mutex_unlock(&ctx->fd_lock);
@@ -220,23 +226,27 @@ void aio_fd_reap(AioContext *ctx)
 {
     struct list dead;
 
-    /*
-     * A handler that another thread removes just now is freed by a later
-     * turn.
-     */
-    pthread_mutex_lock(&ctx->fd_lock);
+    if (ct_load(&ctx->fd_dead) == 0) {
+        return; /* what another thread removes just now is for a later turn */
+    }
     list_init(&dead);
-    while (!list_is_empty(&ctx->fd_deleted)) {
-        struct list *node = ctx->fd_deleted.next;
+    pthread_mutex_lock(&ctx->fd_lock);
+    list_for_each_safe (node, &ctx->fd_deleted) {
+        AioHandler *handler = list_entry(node, AioHandler, node);
 
-        list_del(node);
-        list_add_tail(&dead, node);
+        if (!handler->armed) {
+            list_del(node);
+            list_del(&handler->submit_node);
+            list_add_tail(&dead, node);
+            ct_store(&ctx->fd_dead, ctx->fd_dead - 1);
+        }
     }
     pthread_mutex_unlock(&ctx->fd_lock);
     list_for_each_safe (node, &dead) {
         AioHandler *handler = list_entry(node, AioHandler, node);
 
         list_del(&handler->ready_node);
+        list_del(&handler->rearm_node);
         g_free(handler);
     }
 }

@@ -108,6 +108,9 @@ AioContext *aio_turn_begin(AioContext *ctx)
 void aio_turn_end(AioContext *ctx, AioContext *outer)
 {
     ct_store(&ctx->depth, ctx->depth - 1);
+    if (ctx->depth == 0) {
+        aio_fd_reap(ctx);
+    }
     if (outer != ctx) {
         set_current(thread_local_now(), outer);
     }

@@ -52,11 +52,11 @@ static void wait_for_events(AioContext *ctx, bool blocking)
         timeout_ns =
             aio_notify_is_pending(ctx) ? 0 : aio_compute_timeout_ns(ctx);
     }
-    if (timeout_ns != 0 || ct_load(&ctx->fd_count) > 0) {
+    if (timeout_ns != 0 || fdmon_has_work(ctx)) {
         int ready;
 
         ct_emit_fdmon_wait_begin(ctx->id, timeout_ns);
-        ready = ctx->fdmon->wait(ctx, timeout_ns);
+        ready = fdmon_wait(ctx, timeout_ns);
         ct_emit_fdmon_wait_end(ctx->id, ready);
     }
     if (may_sleep) {

@@ -34,11 +34,12 @@ enum ct_step_kind {
     CT_STEP_NOTIFY_ACCEPT,   /* ctx */
     CT_STEP_POLL_BEGIN,      /* ctx | - | ctx | value = depth, flag = blocking,
                                 reason = enum ct_poll_mode, stack */
-    CT_STEP_POLL_END,    /* ctx | - | ctx | value = depth, flag = progress */
-    CT_STEP_FDMON_BEGIN, /* ctx | - | ctx | ns = timeout */
-    CT_STEP_FDMON_END,   /* ctx | - | ctx | ret = ready */
-    CT_STEP_WAIT_BEGIN,  /* ctx | - | ctx | reason = kind, stack */
-    CT_STEP_WAIT_END,    /* ctx */
+    CT_STEP_POLL_END,     /* ctx | - | ctx | value = depth, flag = progress */
+    CT_STEP_FDMON_BEGIN,  /* ctx | - | ctx | ns = timeout */
+    CT_STEP_FDMON_END,    /* ctx | - | ctx | ret = ready */
+    CT_STEP_FDMON_CHOOSE, /* ctx | - | ctx | name, value = handlers */
+    CT_STEP_WAIT_BEGIN,   /* ctx | - | ctx | reason = kind, stack */
+    CT_STEP_WAIT_END,     /* ctx */
 
     /* fd handlers, timers, bottom halves */
     CT_STEP_FD_SET,          /* handler | - | ctx | value = fd, fn, stack */

@@ -2,12 +2,11 @@
 /*
  * fdmon.h - what watches the file descriptors of a context in aio_poll()
  *
- * A monitor is one way to ask the kernel.  It reads ctx->fd_handlers (with
- * fd_lock held) and tells what it finds with aio_fd_add_ready().  It watches
- * ctx->notify_pfd as well, and takes what was written there.
+ * A monitor is one way to ask the kernel; which one is used may change from
+ * turn to turn (fdmon.c).  It watches ctx->notify_pfd as well, and takes what
+ * was written there.
  * A context that a GMainContext runs is watched by GLib; its monitor serves
  * its aio_poll() calls only.
- * All calls come from the home thread.
  */
 #ifndef CT_FDMON_H
 #define CT_FDMON_H
@@ -17,22 +16,49 @@
 struct fdmon_ops {
     const char *name;
 
-    /* Return: false if the kernel does not have it. */
-    bool (*init)(AioContext *ctx);
-    void (*fini)(AioContext *ctx);
+    /*
+     * Starts to watch all of ctx->fd_handlers.  Home, fd_lock held.
+     * Return: 0, or -errno: the kernel does not have it, or not for these.
+     */
+    int (*open)(AioContext *ctx);
+    /* Nothing is watched any more, and no handler is `armed`.  Likewise. */
+    void (*close)(AioContext *ctx);
+
+    /*
+     * A handler was added, or is deleted.  Any thread, fd_lock held.
+     * Return: 0, or -errno: the monitor can't go on.  NULL: refresh is enough.
+     */
+    int (*update)(AioContext *ctx, AioHandler *handler, bool is_added);
+    /* Handlers have changed since the last wait.  Home, fd_lock held. */
+    void (*refresh)(AioContext *ctx);
 
     /*
      * Waits for handlers and notifications: @timeout_ns, 0: looks only, -1:
-     * for ever.  May return early.
-     * Return: how many handlers it has added to fd_ready, or -errno.
+     * for ever.  May return early.  Home.
+     * Return: how many handlers it has added to fd_ready, or -errno.  Other
+     * than -EINTR, -EAGAIN, -ENOMEM: the monitor can't go on.
      */
     int (*wait)(AioContext *ctx, int64_t timeout_ns);
 };
 
 extern const struct fdmon_ops fdmon_poll_ops;
+extern const struct fdmon_ops fdmon_epoll_ops;
+extern const struct fdmon_ops fdmon_io_uring_ops;
 
-/* Chooses the context's monitor. */
+/*
+ * From this many handlers on epoll is better than poll: with one they cost the
+ * same, with eight poll costs half as much again (docs/EVENT_LOOP.md).
+ */
+#define FDMON_EPOLL_HANDLERS 8
+
 void fdmon_init(AioContext *ctx);
 void fdmon_fini(AioContext *ctx);
+/* Home, before GLib waits for the context. */
+void fdmon_use_gsource(AioContext *ctx);
+void fdmon_update_locked(AioContext *ctx, AioHandler *handler, bool is_added);
+/* Home.  Is it worth asking, if nobody wants to wait? */
+bool fdmon_has_work(AioContext *ctx);
+/* Home.  As fdmon_ops.wait, by the monitor that suits. */
+int fdmon_wait(AioContext *ctx, int64_t timeout_ns);
 
 #endif

@@ -3,10 +3,7 @@
  * poll.c - the monitor on poll(2)
  *
  * Keeps the arrays that ppoll() needs from turn to turn and builds them anew
- * when the handlers have changed (fd_generation).  The first entry is the
- * context's eventfd.  With nothing else to watch and no deadline it sleeps in a
- * read of that instead, which saves the second system call that would take the
- * notification.
+ * when the handlers have changed.  The first entry is the context's eventfd.
  */
 #include "aio/fdmon/fdmon.h"
 
@@ -14,39 +11,17 @@
 #include <poll.h>
 #include <time.h>
 
-#include "base/atomics.h"
-#include "ct/pre.h"
-
 /* All home. */
 struct fdmon_poll {
     struct pollfd *fds;    /* fds[0]: the eventfd */
     AioHandler **handlers; /* handlers[i] belongs to fds[i + 1] */
     unsigned count;        /* of handlers */
     unsigned room;         /* of handlers */
-    unsigned generation;   /* fd_generation that the arrays show */
 };
 
-static bool poll_init(AioContext *ctx)
-{
-    struct fdmon_poll *mon = g_new0(struct fdmon_poll, 1);
-
-    mon->fds = g_new0(struct pollfd, 1);
-    mon->generation = ctx->fd_generation;
-    ctx->fdmon_poll = mon;
-    return true;
-}
-
-static void poll_fini(AioContext *ctx)
+static void poll_refresh(AioContext *ctx)
 {
     struct fdmon_poll *mon = ctx->fdmon_poll;
-
-    g_free(mon->fds);
-    g_free(mon->handlers);
-    g_free(mon);
-}
-
-static void rebuild_locked(AioContext *ctx, struct fdmon_poll *mon)
-{
     unsigned i = 0;
 
     if (ctx->fd_count > mon->room) {
@@ -62,21 +37,24 @@ static void rebuild_locked(AioContext *ctx, struct fdmon_poll *mon)
                                       .events = (short)handler->pfd.events};
     }
     mon->count = i;
-    mon->generation = ctx->fd_generation;
 }
 
-static void refresh(AioContext *ctx, struct fdmon_poll *mon)
+static int poll_open(AioContext *ctx)
 {
-    /*
-     * Seq: pairs with aio_set_fd_handler(), whose notification has been
-     * accepted or will end this wait.
-     */
-    if (ct_load_seq(&ctx->fd_generation) == mon->generation) {
-        return;
-    }
-    pthread_mutex_lock(&ctx->fd_lock);
-    rebuild_locked(ctx, mon);
-    pthread_mutex_unlock(&ctx->fd_lock);
+    ctx->fdmon_poll = g_new0(struct fdmon_poll, 1);
+    ctx->fdmon_poll->fds = g_new0(struct pollfd, 1);
+    poll_refresh(ctx);
+    return 0;
+}
+
+static void poll_close(AioContext *ctx)
+{
+    struct fdmon_poll *mon = ctx->fdmon_poll;
+
+    g_free(mon->fds);
+    g_free(mon->handlers);
+    g_free(mon);
+    ctx->fdmon_poll = NULL;
 }
 
 static int wait_for_fds(struct fdmon_poll *mon, int64_t timeout_ns)
@@ -95,15 +73,9 @@ static int poll_wait(AioContext *ctx, int64_t timeout_ns)
     int found = 0;
     int ready;
 
-    refresh(ctx, mon);
-    if (mon->count == 0 && timeout_ns < 0) {
-        aio_notify_wait(ctx);
-        return 0;
-    }
     mon->fds[0] = (struct pollfd){.fd = ctx->notify_pfd.fd, .events = POLLIN};
     ready = wait_for_fds(mon, timeout_ns);
     if (ready < 0) {
-        ct_pre("fdmon-poll/ppoll", errno == EINTR || errno == ENOMEM);
         return -errno;
     }
     if (ready > 0 && mon->fds[0].revents != 0) {
@@ -123,7 +95,8 @@ static int poll_wait(AioContext *ctx, int64_t timeout_ns)
 
 const struct fdmon_ops fdmon_poll_ops = {
     .name = "poll",
-    .init = poll_init,
-    .fini = poll_fini,
+    .open = poll_open,
+    .close = poll_close,
+    .refresh = poll_refresh,
     .wait = poll_wait,
 };

@@ -280,10 +280,30 @@ void aio_timer_free(AioTimer *timer);
  * handlers run: one that was removed is not called any more (from another
  * thread: one that is about to be called may still be), its memory goes when
  * no turn walks the handlers.
- * Context: any thread.
+ * A handler should read and write without blocking: whatever runs between the
+ * kernel's answer and the call may have been faster.
+ * Context: any thread.  Removed from another thread than the home, the file may
+ * be held open by the monitor until the next turn.
  */
 void aio_set_fd_handler(AioContext *ctx, int fd, AioHandlerFunc *io_read,
                         AioHandlerFunc *io_write, void *opaque);
+
+/**
+ * aio_context_set_fdmon() - choose what aio_poll() asks the kernel with
+ * @name: "poll", "epoll", "io_uring"; NULL: whatever suits, which is the
+ *        default: poll for a few file descriptors, epoll for many
+ *
+ * A monitor that fails later is replaced by poll.  A GMainContext that runs the
+ * context waits for file descriptors itself: then it is for nested turns only,
+ * and io_uring, which GLib would leave with stale answers, becomes poll.
+ * Context: home thread, outside of turns.
+ * Return: 0; -ENOENT when there is no such monitor; -errno when the kernel
+ * refuses it: then nothing has changed.
+ */
+int aio_context_set_fdmon(AioContext *ctx, const char *name);
+
+/** aio_context_fdmon() - the name of the monitor in use.  Home thread. */
+const char *aio_context_fdmon(const AioContext *ctx);
 
 /** aio_fd_handler_id() - the trace id of the fd's handler, 0: it has none */
 uint64_t aio_fd_handler_id(AioContext *ctx, int fd);

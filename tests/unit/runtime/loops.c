@@ -47,14 +47,28 @@ void loop_drain(struct loop *loop)
     }
 }
 
-static void run_in(loop_case *run, struct loop *loop)
+/* Return: false if the kernel refuses the loop's monitor. */
+static bool set_up(struct loop *loop)
 {
     loop->ctx = aio_context_new("test", NULL);
+    if (aio_context_set_fdmon(loop->ctx, loop->fdmon) < 0) {
+        aio_context_unref(loop->ctx);
+        return false;
+    }
     aio_context_set_current(loop->ctx);
     if (loop->main != NULL) {
         aio_context_attach(loop->ctx, loop->main);
     }
     log_clear();
+    return true;
+}
+
+static void run_in(loop_case *run, struct loop *loop)
+{
+    if (!set_up(loop)) {
+        g_test_skip("the kernel refuses it");
+        return;
+    }
     run(loop);
     aio_context_set_current(NULL);
     if (loop->main != NULL) {
@@ -66,30 +80,47 @@ static void run_in(loop_case *run, struct loop *loop)
     aio_context_unref(loop->ctx);
 }
 
-static void run_poll(gconstpointer data)
-{
-    struct loop loop = {0};
+/* A case in one kind of loop; lives as long as the program. */
+struct loop_test {
+    loop_case *run;
+    bool is_gsource;
+    const char *fdmon;
+};
 
-    run_in(*(loop_case *const *)data, &loop);
+static void run_test(gconstpointer data)
+{
+    const struct loop_test *test = data;
+    struct loop loop = {.fdmon = test->fdmon};
+
+    if (test->is_gsource) {
+        loop.main = g_main_context_new();
+    }
+    run_in(test->run, &loop);
+    g_clear_pointer(&loop.main, g_main_context_unref);
 }
 
-static void run_gsource(gconstpointer data)
+static void add(const char *path, const char *kind, struct loop_test test)
 {
-    struct loop loop = {.main = g_main_context_new()};
+    char *full_path = g_strdup_printf("%s/%s", path, kind);
 
-    run_in(*(loop_case *const *)data, &loop);
-    g_main_context_unref(loop.main);
+    g_test_add_data_func_full(full_path, g_memdup2(&test, sizeof(test)),
+                              run_test, g_free);
+    g_free(full_path);
 }
 
 void loops_add(const char *path, loop_case *run)
 {
-    loop_case **data = g_new(loop_case *, 1);
-    char *poll_path = g_strdup_printf("%s/poll", path);
-    char *gsource_path = g_strdup_printf("%s/gsource", path);
+    add(path, "poll", (struct loop_test){.run = run});
+    add(path, "gsource", (struct loop_test){.run = run, .is_gsource = true});
+}
 
-    *data = run;
-    g_test_add_data_func(poll_path, data, run_poll);
-    g_test_add_data_func_full(gsource_path, data, run_gsource, g_free);
-    g_free(poll_path);
-    g_free(gsource_path);
+void loops_add_fdmons(const char *path, loop_case *run)
+{
+    static const char *const fdmons[] = {"poll", "epoll", "io_uring"};
+
+    add(path, "gsource", (struct loop_test){.run = run, .is_gsource = true});
+    for (size_t i = 0; i < G_N_ELEMENTS(fdmons); i++) {
+        add(path, fdmons[i],
+            (struct loop_test){.run = run, .fdmon = fdmons[i]});
+    }
 }

@@ -11,12 +11,16 @@
 struct loop {
     AioContext *ctx;
     GMainContext *main; /* NULL: run by aio_poll() */
+    const char *fdmon;  /* the monitor, NULL: chosen by the context */
 };
 
 typedef void loop_case(struct loop *loop);
 
 /* Adds @path/poll and @path/gsource. */
 void loops_add(const char *path, loop_case *run);
+
+/* Adds @path/gsource, and @path/MONITOR for each of them. */
+void loops_add_fdmons(const char *path, loop_case *run);
 
 /*
  * One turn in the loop's own manner.  Return: in aio_poll()'s manner whether

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * test-fd.c - handlers of file descriptors: set, called, replaced and removed
- * while they are walked
+ * while they are walked; the same with every monitor
  */
 #include <fcntl.h>
 #include <pthread.h>
@@ -361,16 +361,16 @@ static void test_closed(struct loop *loop)
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
-    loops_add("/fd/read", test_read);
-    loops_add("/fd/write", test_write);
-    loops_add("/fd/replace", test_replace);
-    loops_add("/fd/remove-other", test_remove_other);
-    loops_add("/fd/remove-self", test_remove_self);
-    loops_add("/fd/add-in-callback", test_add_in_callback);
-    loops_add("/fd/nested", test_nested);
-    loops_add("/fd/remove-in-nested", test_remove_in_nested);
-    loops_add("/fd/many", test_many);
-    loops_add("/fd/thread-sets", test_thread_sets);
-    loops_add("/fd/closed", test_closed);
+    loops_add_fdmons("/fd/read", test_read);
+    loops_add_fdmons("/fd/write", test_write);
+    loops_add_fdmons("/fd/replace", test_replace);
+    loops_add_fdmons("/fd/remove-other", test_remove_other);
+    loops_add_fdmons("/fd/remove-self", test_remove_self);
+    loops_add_fdmons("/fd/add-in-callback", test_add_in_callback);
+    loops_add_fdmons("/fd/nested", test_nested);
+    loops_add_fdmons("/fd/remove-in-nested", test_remove_in_nested);
+    loops_add_fdmons("/fd/many", test_many);
+    loops_add_fdmons("/fd/thread-sets", test_thread_sets);
+    loops_add_fdmons("/fd/closed", test_closed);
     return g_test_run();
 }
