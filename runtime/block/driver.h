@@ -9,7 +9,8 @@
  *           (checks; the request's events), bdrv_aligned_preadv (what lies
  *           beyond the node's end reads as zeroes) and bdrv_driver_preadv (the
  *           driver's function); a format's driver then reads its `file` by
- *           bdrv_co_preadv_part.
+ *           bdrv_co_preadv_part.  Writes pass the functions of the same names
+ *           with `pwritev`.
  * Threads:  a node's functions run on the home thread of its context.  Those
  *           marked coroutine_fn only in coroutines.
  * Memory:   a node owns the node below it, its driver's state and its names.
@@ -21,7 +22,10 @@
 
 #include <stdbool.h>
 
+#include "base/atomics.h"
+#include "base/list.h"
 #include "ct/block.h"
+#include "ct/sync.h"
 
 typedef struct BlockDriver BlockDriver;
 typedef struct BlockDriverState BlockDriverState;
@@ -34,6 +38,7 @@ enum block_op {
     BLOCK_OP_WRITE,
     BLOCK_OP_FLUSH,
     BLOCK_OP_DISCARD,
+    BLOCK_OP_TRUNCATE,
 };
 
 struct BlockDriverState {
@@ -42,9 +47,22 @@ struct BlockDriverState {
     void *opaque;   /* drv->instance_bytes, zeroed; the driver's */
     char *filename; /* as given */
     char *node_name;
-    BlockDriverState *file; /* below a format; NULL: a protocol */
-    int64_t bytes;          /* length; set by the driver's open */
-    BlockOptions options;   /* strings: borrowed during open, then NULL */
+    BlockDriverState *file;    /* below a format; NULL: a protocol */
+    BlockDriverState *backing; /* of a format; NULL: none */
+    BlockOptions options;      /* strings: borrowed during open, then NULL */
+    /* A multiple of this is zeroed or discarded as a whole, and such requests
+     * run alone; set by open.  0: no such unit. */
+    int64_t unit_bytes;
+
+    int64_t bytes; /* atomic: length; set by open, changed on the home thread */
+
+    /* home thread */
+    struct list requests; /* struct node_request that have not ended */
+    unsigned serialising; /* of them: those that run alone */
+    uint64_t write_gen;   /* writes that have ended */
+    uint64_t flushed_gen; /* of them: are on the disk */
+    bool is_flushing;
+    CoQueue flush_queue; /* wait for is_flushing to fall */
 
     AioContext *ctx;    /* changed only while nothing is in flight */
     unsigned in_flight; /* atomic: requests that have not ended */
@@ -82,10 +100,45 @@ struct BlockDriver {
                                        int64_t bytes, const IOVector *vector,
                                        size_t offset_in, unsigned flags);
 
+    /* A format's write; the bytes may reach beyond the end of a protocol */
+    int coroutine_fn (*co_pwritev_part)(BlockDriverState *bs, int64_t offset,
+                                        int64_t bytes, const IOVector *vector,
+                                        size_t offset_in, unsigned flags);
+
     /* A protocol's one function for both directions; @op read or write */
     int coroutine_fn (*co_prw)(BlockDriverState *bs, enum block_op op,
                                int64_t offset, int64_t bytes,
                                const IOVector *vector, size_t offset_in);
+
+    /*
+     * Zeroes without data; -ENOTSUP: write them.  @flags: BDRV_REQ_MAY_UNMAP,
+     * _NO_FALLBACK.  Of several units, or a part of one.
+     */
+    int coroutine_fn (*co_pwrite_zeroes)(BlockDriverState *bs, int64_t offset,
+                                         int64_t bytes, unsigned flags);
+
+    /* As above; -ENOTSUP: nothing is done */
+    int coroutine_fn (*co_pdiscard)(BlockDriverState *bs, int64_t offset,
+                                    int64_t bytes);
+
+    /* What the driver holds back is given to the node below */
+    int coroutine_fn (*co_flush_to_os)(BlockDriverState *bs);
+
+    /* What was written is on the disk; a protocol's */
+    int coroutine_fn (*co_flush_to_disk)(BlockDriverState *bs);
+
+    /* Sets the node's length, which may be rounded up */
+    int coroutine_fn (*co_truncate)(BlockDriverState *bs, int64_t bytes);
+
+    /* See blk_save_vmstate() */
+    int coroutine_fn (*co_load_vmstate)(BlockDriverState *bs, int64_t offset,
+                                        const IOVector *vector);
+    int coroutine_fn (*co_save_vmstate)(BlockDriverState *bs, int64_t offset,
+                                        const IOVector *vector);
+
+    /* See blk_block_status(); the range lies inside the node */
+    int coroutine_fn (*co_block_status)(BlockDriverState *bs, int64_t offset,
+                                        int64_t bytes, int64_t *ret_bytes);
 
     /* Fills what is more than nothing, see blk_get_info() */
     void (*get_info)(const BlockDriverState *bs, BlockInfo *info);
@@ -105,8 +158,22 @@ int block_error(GError **error, int err, const char *format, ...);
 BlockDriverState *bdrv_open(const char *filename, const BlockOptions *options,
                             AioContext *ctx, GError **error);
 
+/** bdrv_init() - no request yet; for a node that bdrv_open() did not make */
+void bdrv_init(BlockDriverState *bs);
+
 /** bdrv_close() - close and free a node and what is below; NULL is allowed */
 void bdrv_close(BlockDriverState *bs);
+
+/** bdrv_length() - bytes of the node.  Any thread. */
+static inline int64_t bdrv_length(const BlockDriverState *bs)
+{
+    return ct_load(&bs->bytes);
+}
+
+static inline void bdrv_set_length(BlockDriverState *bs, int64_t bytes)
+{
+    ct_store(&bs->bytes, bytes);
+}
 
 static inline AioContext *bdrv_get_aio_context(const BlockDriverState *bs)
 {
@@ -149,9 +216,45 @@ int coroutine_fn bdrv_co_preadv_part(BlockDriverState *bs, int64_t offset,
                                      int64_t bytes, const IOVector *vector,
                                      size_t offset_in, unsigned flags);
 
-int coroutine_fn bdrv_co_flush(BlockDriverState *bs);
-
 /** bdrv_drain() - poll until nothing is in flight in @bs and below */
 void bdrv_drain(BlockDriverState *bs);
+
+/** bdrv_begin() - a request is in flight; ended by bdrv_end() */
+void bdrv_begin(BlockDriverState *bs);
+void bdrv_end(BlockDriverState *bs);
+
+/* --- write.c ---------------------------------------------------------------
+ */
+
+/**
+ * bdrv_co_pwritev_part() - write a part of the buffers
+ * @vector: NULL with BDRV_REQ_ZERO_WRITE
+ *
+ * A protocol's node grows if the bytes lie beyond its end.
+ */
+int coroutine_fn bdrv_co_pwritev_part(BlockDriverState *bs, int64_t offset,
+                                      int64_t bytes, const IOVector *vector,
+                                      size_t offset_in, unsigned flags);
+int coroutine_fn bdrv_co_pwrite_zeroes(BlockDriverState *bs, int64_t offset,
+                                       int64_t bytes, unsigned flags);
+
+/** bdrv_co_pwrite() - write one buffer */
+int coroutine_fn bdrv_co_pwrite(BlockDriverState *bs, int64_t offset,
+                                int64_t bytes, const void *buf);
+
+/* --- manage.c --------------------------------------------------------------
+ */
+
+/** bdrv_co_flush() - what was written to @bs and below is on the disk */
+int coroutine_fn bdrv_co_flush(BlockDriverState *bs);
+int coroutine_fn bdrv_co_pdiscard(BlockDriverState *bs, int64_t offset,
+                                  int64_t bytes);
+int coroutine_fn bdrv_co_truncate(BlockDriverState *bs, int64_t bytes);
+int coroutine_fn bdrv_co_load_vmstate(BlockDriverState *bs, int64_t offset,
+                                      const IOVector *vector);
+int coroutine_fn bdrv_co_save_vmstate(BlockDriverState *bs, int64_t offset,
+                                      const IOVector *vector);
+int coroutine_fn bdrv_co_block_status(BlockDriverState *bs, int64_t offset,
+                                      int64_t bytes, int64_t *ret_bytes);
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * io.c - bdrv_*: what a node is asked, layer by layer
+ * io.c - bdrv_*: reading, layer by layer
  *
  *   bdrv_pread          one buffer
  *   bdrv_preadv         in a coroutine: goes on there.  Outside: makes one,
@@ -19,16 +19,16 @@
 #include <errno.h>
 
 #include "base/atomics.h"
-#include "block/driver.h"
+#include "block/overlap.h"
 #include "block/tracked.h"
 
-static void in_flight_inc(BlockDriverState *bs)
+void bdrv_begin(BlockDriverState *bs)
 {
     ct_fetch_add(&bs->in_flight, 1);
 }
 
 /* Pairs with the load in bdrv_drain(): who sees 0 sees what the request did. */
-static void in_flight_dec(BlockDriverState *bs)
+void bdrv_end(BlockDriverState *bs)
 {
     ct_fetch_sub(&bs->in_flight, 1);
     aio_wait_kick();
@@ -56,7 +56,7 @@ static int coroutine_fn bdrv_aligned_preadv(BlockDriverState *bs,
                                             const IOVector *vector,
                                             size_t offset_in, unsigned flags)
 {
-    int64_t inside = MIN(bytes, MAX(0, bs->bytes - offset));
+    int64_t inside = MIN(bytes, MAX(0, bdrv_length(bs) - offset));
     int ret = 0;
 
     if (inside > 0) {
@@ -80,18 +80,21 @@ int coroutine_fn bdrv_co_preadv_part(BlockDriverState *bs, int64_t offset,
                                      size_t offset_in, unsigned flags)
 {
     struct tracked_request req;
+    struct node_request place;
     int ret;
 
     if (!is_valid_range(offset, bytes)) {
         return -EIO;
     }
-    in_flight_inc(bs);
+    bdrv_begin(bs);
     tracked_request_begin_served(&req, "bdrv", BLOCK_OP_READ, bs->node_name,
                                  offset, bytes, flags);
+    node_request_begin(&place, bs, offset, bytes, flags);
     ret = bdrv_aligned_preadv(bs, offset, bytes, vector, offset_in, flags);
+    node_request_end(&place, bs);
     tracked_request_leave(&req);
     tracked_request_end(&req, ret);
-    in_flight_dec(bs);
+    bdrv_end(bs);
     return ret;
 }
 
@@ -149,23 +152,12 @@ int bdrv_pread(BlockDriverState *bs, int64_t offset, int64_t bytes, void *buf)
     return bdrv_preadv(bs, offset, &vector);
 }
 
-int coroutine_fn bdrv_co_flush(BlockDriverState *bs)
-{
-    struct tracked_request req;
-
-    in_flight_inc(bs);
-    tracked_request_begin_served(&req, "bdrv", BLOCK_OP_FLUSH, bs->node_name, 0,
-                                 0, 0);
-    /* Open for reading only: nothing of ours is on its way to the disk. */
-    tracked_request_leave(&req);
-    tracked_request_end(&req, 0);
-    in_flight_dec(bs);
-    return 0;
-}
-
 void bdrv_drain(BlockDriverState *bs)
 {
-    for (BlockDriverState *node = bs; node != NULL; node = node->file) {
-        BDRV_POLL_WHILE(node, ct_load_acquire(&node->in_flight) > 0);
+    if (bs == NULL) {
+        return;
     }
+    BDRV_POLL_WHILE(bs, ct_load_acquire(&bs->in_flight) > 0);
+    bdrv_drain(bs->file);
+    bdrv_drain(bs->backing);
 }

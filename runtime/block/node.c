@@ -56,7 +56,7 @@ static const BlockDriver *find_protocol(void)
 static const BlockDriver *probe_format(BlockDriverState *file, GError **error)
 {
     uint8_t buf[BLOCK_PROBE_BYTES];
-    size_t bytes = (size_t)MIN(file->bytes, (int64_t)sizeof(buf));
+    size_t bytes = (size_t)MIN(bdrv_length(file), (int64_t)sizeof(buf));
     const BlockDriver *best = NULL;
     int best_score = 0;
 
@@ -94,11 +94,18 @@ static int bdrv_open_driver(BlockDriverState *bs, GError **error)
 
 static void free_node(BlockDriverState *bs)
 {
+    ct_pre("bdrv-close/drained", ct_load_acquire(&bs->in_flight) == 0);
     g_free(bs->opaque);
     g_free(bs->filename);
     g_free(bs->node_name);
     g_free(bs->fault);
     g_free(bs);
+}
+
+void bdrv_init(BlockDriverState *bs)
+{
+    list_init(&bs->requests);
+    co_queue_init(&bs->flush_queue);
 }
 
 /* @file: taken on success only; NULL for a protocol */
@@ -120,11 +127,17 @@ static BlockDriverState *bdrv_open_common(const BlockDriver *drv,
                         : g_strdup_printf("%s:%s", drv->format_name, base);
     bs->ctx = ctx;
     bs->options = *options;
+    if (drv->co_pwritev_part == NULL && drv->co_prw == NULL) {
+        bs->options.is_writable = false;
+    }
+    bdrv_init(bs);
     if (bdrv_open_driver(bs, error) < 0) {
         free_node(bs);
         return NULL;
     }
-    bs->options = (BlockOptions){0};
+    bs->options.format = NULL;
+    bs->options.node_name = NULL;
+    bs->options.engine = NULL;
     return bs;
 }
 
@@ -161,25 +174,27 @@ BlockDriverState *bdrv_open(const char *filename, const BlockOptions *options,
 
 void bdrv_close(BlockDriverState *bs)
 {
-    while (bs != NULL) {
-        BlockDriverState *file = bs->file;
-
-        ct_pre("bdrv-close/drained", ct_load_acquire(&bs->in_flight) == 0);
-        if (bs->drv->close != NULL) {
-            bs->drv->close(bs);
-        }
-        free_node(bs);
-        bs = file;
+    if (bs == NULL) {
+        return;
     }
+    if (bs->drv->close != NULL) {
+        bs->drv->close(bs);
+    }
+    bdrv_close(bs->backing);
+    bdrv_close(bs->file);
+    free_node(bs);
 }
 
 void bdrv_set_aio_context(BlockDriverState *bs, AioContext *ctx)
 {
-    for (; bs != NULL; bs = bs->file) {
-        ct_pre("bdrv-set-aio-context/drained",
-               ct_load_acquire(&bs->in_flight) == 0);
-        bs->ctx = ctx;
+    if (bs == NULL) {
+        return;
     }
+    ct_pre("bdrv-set-aio-context/drained",
+           ct_load_acquire(&bs->in_flight) == 0);
+    bs->ctx = ctx;
+    bdrv_set_aio_context(bs->file, ctx);
+    bdrv_set_aio_context(bs->backing, ctx);
 }
 
 void bdrv_fault(BlockDriverState *bs, const char *format, ...)

@@ -39,10 +39,9 @@ static struct shard shards[SHARDS];
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 
 static const char *const op_words[] = {
-    [BLOCK_OP_READ] = "read",
-    [BLOCK_OP_WRITE] = "write",
-    [BLOCK_OP_FLUSH] = "flush",
-    [BLOCK_OP_DISCARD] = "discard",
+    [BLOCK_OP_READ] = "read",         [BLOCK_OP_WRITE] = "write",
+    [BLOCK_OP_FLUSH] = "flush",       [BLOCK_OP_DISCARD] = "discard",
+    [BLOCK_OP_TRUNCATE] = "truncate",
 };
 
 static void tell_shard(struct shard *shard, uint64_t telling)

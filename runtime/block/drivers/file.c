@@ -2,8 +2,12 @@
 /*
  * file.c - the protocol of host files: regular files and block devices
  *
- * Opened for reading only, so the length is taken once.  The I/O itself is the
- * engine's.
+ * Data and flushes are the engine's; what the kernel's queues don't know
+ * (zeroes, holes, length, where data lies) runs on a worker of the context's
+ * pool, whatever the engine.
+ *
+ * A kernel may report a failed write-back once and forget the pages.  After a
+ * flush that failed nothing can be promised any more, so all later ones fail.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -11,17 +15,32 @@
 #include <unistd.h>
 
 #include "block/drivers/drivers.h"
-#include "ct/pre.h"
+#include "ct/pool.h"
 #include "engine/engine.h"
 
 struct raw_state {
     /* immutable once open */
     int fd;
+    bool is_device;
     const struct engine *engine;
+
+    bool has_lost_data; /* home thread: a flush has failed */
 };
 
+/* What a worker is asked to do; in the frame of the coroutine that waits. */
+struct raw_task {
+    const struct raw_state *s;
+    int64_t offset;
+    int64_t bytes;
+    bool may_unmap;
+    int64_t ret_bytes; /* of a status */
+};
+
+/* --- open ------------------------------------------------------------------
+ */
+
 /* Return: the length, or -errno with @error set */
-static int64_t file_length(int fd, GError **error)
+static int64_t file_length(int fd, bool *ret_is_device, GError **error)
 {
     struct stat st;
 
@@ -35,6 +54,7 @@ static int64_t file_length(int fd, GError **error)
         return block_error(error, EINVAL,
                            "neither a regular file nor a block device");
     }
+    *ret_is_device = S_ISBLK(st.st_mode);
     off_t end = lseek(fd, 0, SEEK_END);
     if (end < 0) {
         return block_error(error, errno, "%s", g_strerror(errno));
@@ -45,6 +65,7 @@ static int64_t file_length(int fd, GError **error)
 static int raw_file_open(BlockDriverState *bs, GError **error)
 {
     struct raw_state *s = bs->opaque;
+    int mode = bs->options.is_writable ? O_RDWR : O_RDONLY;
 
     s->engine = ct_engine_find(bs->options.engine);
     if (s->engine == NULL) {
@@ -52,11 +73,11 @@ static int raw_file_open(BlockDriverState *bs, GError **error)
                            bs->options.engine);
     }
     /* A FIFO must not block us before we can refuse it. */
-    s->fd = open(bs->filename, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    s->fd = open(bs->filename, mode | O_CLOEXEC | O_NONBLOCK);
     if (s->fd < 0) {
         return block_error(error, errno, "%s", g_strerror(errno));
     }
-    int64_t length = file_length(s->fd, error);
+    int64_t length = file_length(s->fd, &s->is_device, error);
     if (length < 0) {
         close(s->fd);
         return (int)length;
@@ -72,6 +93,9 @@ static void raw_close(BlockDriverState *bs)
     close(s->fd);
 }
 
+/* --- data ------------------------------------------------------------------
+ */
+
 static int coroutine_fn raw_co_prw(BlockDriverState *bs, enum block_op op,
                                    int64_t offset, int64_t bytes,
                                    const IOVector *vector, size_t offset_in)
@@ -79,12 +103,11 @@ static int coroutine_fn raw_co_prw(BlockDriverState *bs, enum block_op op,
     struct raw_state *s = bs->opaque;
     IOVector part;
 
-    ct_pre("raw-co-prw/read-only", op == BLOCK_OP_READ);
     io_vector_init(&part);
     io_vector_add_part(&part, vector, offset_in, (size_t)bytes);
     struct engine_io io = {
         .fd = s->fd,
-        .op = ENGINE_READ,
+        .op = op == BLOCK_OP_WRITE ? ENGINE_WRITE : ENGINE_READ,
         .offset = offset,
         .bytes = bytes,
         .iov = part.iov,
@@ -95,10 +118,181 @@ static int coroutine_fn raw_co_prw(BlockDriverState *bs, enum block_op op,
     return ret;
 }
 
+static int coroutine_fn raw_co_flush_to_disk(BlockDriverState *bs)
+{
+    struct raw_state *s = bs->opaque;
+    struct engine_io io = {.fd = s->fd, .op = ENGINE_FLUSH};
+
+    if (s->has_lost_data) {
+        return -EIO;
+    }
+    int ret = s->engine->co_submit(&io);
+    if (ret < 0) {
+        s->has_lost_data = true;
+    }
+    return ret;
+}
+
+/* --- on a worker, whatever the engine --------------------------------------
+ */
+
+static int coroutine_fn raw_thread_pool_submit(ThreadPoolFunc *func,
+                                               struct raw_task *task)
+{
+    ThreadPool *pool = aio_get_thread_pool(aio_context_current());
+    int ret = thread_pool_submit_co(pool, func, task);
+
+    return ret;
+}
+
+/* Return: -ENOTSUP for all the ways in which a kernel says that it can't */
+static int do_fallocate(int fd, int mode, int64_t offset, int64_t bytes)
+{
+    int ret;
+
+    do {
+        ret = fallocate(fd, mode, offset, bytes) < 0 ? -errno : 0;
+    } while (ret == -EINTR);
+    if (ret == -ENODEV || ret == -ENOSYS || ret == -EOPNOTSUPP ||
+        ret == -ENOTTY) {
+        ret = -ENOTSUP;
+    }
+    return ret;
+}
+
+static int punch_hole(int fd, int64_t offset, int64_t bytes)
+{
+    return do_fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, offset,
+                        bytes);
+}
+
+/*
+ * A hole does not make a file longer, so beyond its end space is taken.
+ * Holes read as zeroes also where the file system has no other zeroes.
+ */
+static int handle_aiocb_write_zeroes(void *opaque)
+{
+    const struct raw_task *task = opaque;
+    int fd = task->s->fd;
+    int64_t end = task->offset + task->bytes;
+    int ret = -ENOTSUP;
+    struct stat st;
+
+    if (fstat(fd, &st) < 0) {
+        return -errno;
+    }
+    bool is_inside = task->s->is_device || end <= st.st_size;
+    if (task->may_unmap && is_inside) {
+        ret = punch_hole(fd, task->offset, task->bytes);
+    }
+    if (ret == -ENOTSUP) {
+        ret = do_fallocate(fd, FALLOC_FL_ZERO_RANGE, task->offset, task->bytes);
+    }
+    if (ret == -ENOTSUP && task->offset >= st.st_size && !task->s->is_device) {
+        ret = do_fallocate(fd, 0, task->offset, task->bytes);
+    }
+    if (ret == -ENOTSUP && is_inside && !task->s->is_device) {
+        ret = punch_hole(fd, task->offset, task->bytes);
+        if (ret == 0) {
+            ret = do_fallocate(fd, 0, task->offset, task->bytes);
+        }
+    }
+    return ret;
+}
+
+static int coroutine_fn raw_co_pwrite_zeroes(BlockDriverState *bs,
+                                             int64_t offset, int64_t bytes,
+                                             unsigned flags)
+{
+    struct raw_task task = {
+        .s = bs->opaque,
+        .offset = offset,
+        .bytes = bytes,
+        .may_unmap = flags & BDRV_REQ_MAY_UNMAP,
+    };
+    int ret = raw_thread_pool_submit(handle_aiocb_write_zeroes, &task);
+
+    return ret;
+}
+
+static int handle_aiocb_discard(void *opaque)
+{
+    const struct raw_task *task = opaque;
+
+    return punch_hole(task->s->fd, task->offset, task->bytes);
+}
+
+static int coroutine_fn raw_co_pdiscard(BlockDriverState *bs, int64_t offset,
+                                        int64_t bytes)
+{
+    struct raw_task task = {.s = bs->opaque, .offset = offset, .bytes = bytes};
+    int ret = raw_thread_pool_submit(handle_aiocb_discard, &task);
+
+    return ret;
+}
+
+static int handle_aiocb_truncate(void *opaque)
+{
+    const struct raw_task *task = opaque;
+
+    return ftruncate(task->s->fd, task->bytes) < 0 ? -errno : 0;
+}
+
+static int coroutine_fn raw_co_truncate(BlockDriverState *bs, int64_t bytes)
+{
+    struct raw_task task = {.s = bs->opaque, .bytes = bytes};
+
+    if (task.s->is_device) {
+        return bytes <= bdrv_length(bs) ? 0 : -ENOTSUP;
+    }
+    int ret = raw_thread_pool_submit(handle_aiocb_truncate, &task);
+    if (ret >= 0) {
+        bdrv_set_length(bs, bytes);
+    }
+    return ret;
+}
+
+/* From a hole or data on, how far it goes; who can't tell has data. */
+static int handle_aiocb_block_status(void *opaque)
+{
+    struct raw_task *task = opaque;
+    int64_t end = task->offset + task->bytes;
+    off_t data = lseek(task->s->fd, task->offset, SEEK_DATA);
+
+    if (data < 0 && errno == ENXIO) { /* a hole to the end */
+        task->ret_bytes = task->bytes;
+        return BDRV_BLOCK_ZERO;
+    }
+    if (data > task->offset) {
+        task->ret_bytes = MIN(data, end) - task->offset;
+        return BDRV_BLOCK_ZERO;
+    }
+    off_t hole = data < 0 ? -1 : lseek(task->s->fd, task->offset, SEEK_HOLE);
+    task->ret_bytes =
+        hole > task->offset ? MIN(hole, end) - task->offset : task->bytes;
+    return BDRV_BLOCK_DATA;
+}
+
+static int coroutine_fn raw_co_block_status(BlockDriverState *bs,
+                                            int64_t offset, int64_t bytes,
+                                            int64_t *ret_bytes)
+{
+    struct raw_task task = {.s = bs->opaque, .offset = offset, .bytes = bytes};
+    int ret = raw_thread_pool_submit(handle_aiocb_block_status, &task);
+
+    *ret_bytes = task.ret_bytes;
+    return ret < 0 ? ret : ret | BDRV_BLOCK_ALLOCATED;
+}
+
 const BlockDriver bdrv_file = {
     .format_name = "file",
     .instance_bytes = sizeof(struct raw_state),
     .file_open = raw_file_open,
     .close = raw_close,
     .co_prw = raw_co_prw,
+    .co_flush_to_disk = raw_co_flush_to_disk,
+    .co_pwrite_zeroes = raw_co_pwrite_zeroes,
+    .co_pdiscard = raw_co_pdiscard,
+    .co_truncate = raw_co_truncate,
+    .co_block_status = raw_co_block_status,
 };

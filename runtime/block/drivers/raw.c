@@ -3,11 +3,18 @@
  * raw.c - the format that is none: the disk is the file
  *
  * A disk is whole sectors: what the file lacks of its last one reads as
- * zeroes.
+ * zeroes, and the file grows when it is written.
  */
 #include "block/drivers/drivers.h"
 
 #define SECTOR_BYTES 512
+
+static int64_t whole_sectors(int64_t bytes)
+{
+    int64_t rest = bytes % SECTOR_BYTES;
+
+    return rest > 0 ? bytes + SECTOR_BYTES - rest : bytes;
+}
 
 static int raw_probe(const uint8_t *buf, size_t bytes)
 {
@@ -16,12 +23,7 @@ static int raw_probe(const uint8_t *buf, size_t bytes)
 
 static int raw_open(BlockDriverState *bs, GError **error)
 {
-    int64_t rest = bs->file->bytes % SECTOR_BYTES;
-
-    bs->bytes = bs->file->bytes;
-    if (rest > 0) {
-        bs->bytes += SECTOR_BYTES - rest;
-    }
+    bs->bytes = whole_sectors(bdrv_length(bs->file));
     return 0;
 }
 
@@ -35,9 +37,64 @@ static int coroutine_fn raw_co_preadv(BlockDriverState *bs, int64_t offset,
     return ret;
 }
 
+static int coroutine_fn raw_co_pwritev(BlockDriverState *bs, int64_t offset,
+                                       int64_t bytes, const IOVector *vector,
+                                       size_t offset_in, unsigned flags)
+{
+    int ret =
+        bdrv_co_pwritev_part(bs->file, offset, bytes, vector, offset_in, flags);
+
+    return ret;
+}
+
+static int coroutine_fn raw_co_pwrite_zeroes(BlockDriverState *bs,
+                                             int64_t offset, int64_t bytes,
+                                             unsigned flags)
+{
+    int ret = bdrv_co_pwrite_zeroes(bs->file, offset, bytes, flags);
+
+    return ret;
+}
+
+static int coroutine_fn raw_co_pdiscard(BlockDriverState *bs, int64_t offset,
+                                        int64_t bytes)
+{
+    int ret = bdrv_co_pdiscard(bs->file, offset, bytes);
+
+    return ret;
+}
+
+static int coroutine_fn raw_co_truncate(BlockDriverState *bs, int64_t bytes)
+{
+    int ret = bdrv_co_truncate(bs->file, bytes);
+
+    if (ret >= 0) {
+        bdrv_set_length(bs, whole_sectors(bytes));
+    }
+    return ret;
+}
+
+static int coroutine_fn raw_co_block_status(BlockDriverState *bs,
+                                            int64_t offset, int64_t bytes,
+                                            int64_t *ret_bytes)
+{
+    int ret = bdrv_co_block_status(bs->file, offset, bytes, ret_bytes);
+
+    if (ret >= 0 && *ret_bytes == 0) { /* the rest of the last sector */
+        *ret_bytes = bytes;
+        ret = BDRV_BLOCK_ZERO | BDRV_BLOCK_ALLOCATED;
+    }
+    return ret;
+}
+
 const BlockDriver bdrv_raw = {
     .format_name = "raw",
     .probe = raw_probe,
     .open = raw_open,
     .co_preadv_part = raw_co_preadv,
+    .co_pwritev_part = raw_co_pwritev,
+    .co_pwrite_zeroes = raw_co_pwrite_zeroes,
+    .co_pdiscard = raw_co_pdiscard,
+    .co_truncate = raw_co_truncate,
+    .co_block_status = raw_co_block_status,
 };

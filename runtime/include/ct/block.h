@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * ct/block.h - disk images: open them, read them, several requests at once
+ * ct/block.h - disk images: open, read, write them, many requests at once
  *
  * Model:    a *backend* (BlockBackend) is a user's handle on the root of a
  *           chain of *nodes*: a format node (raw, qcow2) above a protocol node
  *           (the host file).  What is asked of a backend is a *request*; it
- *           leads to requests of the nodes below.  Images are opened for
- *           reading only.
+ *           leads to requests of the nodes below.  An image is opened for
+ *           reading, or for writing as well.
  *           Each request exists as the events request_begin .. request_end,
  *           around exactly what its caller waits for:
  *             layer "blk"    a call of this header: from its begin to its
@@ -19,9 +19,9 @@
  *           one can be given.  Requests of a backend bear its root's name.
  * Threads:  a backend has an AioContext; its callbacks and coroutines run
  *           there.
- *             outside coroutines: everything that waits (blk_pread ..
- *               blk_flush, blk_drain, blk_unref); from another thread than the
- *               context's home only while that context is run there (by an
+ *             outside coroutines: everything that waits (blk_pread, blk_pwrite
+ *               and their kin, blk_drain, blk_unref); from another thread than
+ *               the context's home only while that context is run there (by an
  *               iothread)
  *             home thread, in a coroutine or not: blk_aio_*
  *             coroutine in the backend's context: blk_co_*, and the calls
@@ -30,9 +30,10 @@
  * Memory:   buffers and vectors are borrowed until the request ends.
  * Errors:   calls return 0 or more, or -errno; opening tells a GError of
  *           domain BLOCK_ERROR, code errno, whose text does not repeat the
- *           file's name.  A damaged image gives -EIO at the reads that need the
- *           damaged part, an unsupported kind of cluster -ENOTSUP, and
- *           blk_fault() says which.
+ *           file's name.  A damaged image gives -EIO at the requests that need
+ *           the damaged part, an unsupported kind of cluster -ENOTSUP, and
+ *           blk_fault() says which.  What is written to an image that is open
+ *           for reading gives -EPERM.
  * Depends:  GLib, ct/aio.h.
  */
 #ifndef CT_BLOCK_H
@@ -51,8 +52,18 @@ typedef struct BlockBackend BlockBackend;
 #define BLOCK_ERROR (block_error_quark())
 GQuark block_error_quark(void);
 
-/* A request is at most this long. */
+/* A read or write is at most this long; zeroes and discards know no limit. */
 #define BLOCK_REQUEST_BYTES_MAX (INT32_MAX - INT32_MAX % 512)
+
+/* Flags of a request; also in its events. */
+enum {
+    BDRV_REQ_FUA = 1 << 0,        /* on the disk before it ends */
+    BDRV_REQ_ZERO_WRITE = 1 << 1, /* zeroes; set by the calls that write them */
+    BDRV_REQ_MAY_UNMAP = 1 << 2,  /* of zeroes: the space may be given back */
+    BDRV_REQ_NO_FALLBACK = 1 << 3, /* of zeroes: -ENOTSUP rather than slowly */
+    BDRV_REQ_SERIALISING = 1 << 4, /* nothing that overlaps runs beside it */
+    BDRV_REQ_VM_STATE = 1 << 5,    /* set by blk_load_vmstate(), _save_ */
+};
 
 /* --- vectors of buffers --------------------------------------------------- */
 
@@ -95,10 +106,14 @@ typedef struct BlockOptions {
     const char *node_name; /* of the root; NULL: "FORMAT:FILE" */
     const char *engine;    /* what does the file's I/O; NULL: "threads" */
     size_t cache_bytes;    /* of a format's tables; 0: its default */
+    bool is_writable;
+    bool is_writethrough; /* every write is on the disk when it ends */
+    bool is_unsafe;   /* flushes write tables, and don't wait for the disk */
+    bool has_discard; /* discards reach the file; else they do nothing */
 } BlockOptions;
 
 /**
- * blk_new_open() - open an image for reading
+ * blk_new_open() - open an image
  * @filename: a file or block device
  * @options:  NULL: all defaults
  * @ctx:      where its requests run; the calling thread is its home
@@ -119,7 +134,10 @@ BlockBackend *blk_new_open(const char *filename, const BlockOptions *options,
  */
 void blk_unref(BlockBackend *blk);
 
-/** blk_length() - bytes of the guest's disk */
+/** blk_is_writable() - was it opened for writing? */
+bool blk_is_writable(const BlockBackend *blk);
+
+/** blk_length() - bytes of the guest's disk.  Any thread. */
 int64_t blk_length(const BlockBackend *blk);
 
 /** blk_name() - the root's node name; borrowed while @blk lives */
@@ -190,14 +208,88 @@ void blk_aio_preadv(BlockBackend *blk, int64_t offset, const IOVector *vector,
                     BlockCompletionFunc *cb, void *opaque);
 
 /**
+ * blk_pwrite() - write one buffer, and wait
+ * @offset, @bytes: inside the disk, or the write fails with -EIO
+ * @flags: BDRV_REQ_FUA, or 0
+ *
+ * When it has ended, who reads sees the new data; what the disk holds after a
+ * crash is what was flushed.  Requests that overlap run in any order.
+ */
+int blk_pwrite(BlockBackend *blk, int64_t offset, int64_t bytes,
+               const void *buf, unsigned flags);
+int blk_pwritev(BlockBackend *blk, int64_t offset, const IOVector *vector,
+                unsigned flags);
+int coroutine_fn blk_co_pwritev(BlockBackend *blk, int64_t offset,
+                                const IOVector *vector, unsigned flags);
+void blk_aio_pwritev(BlockBackend *blk, int64_t offset, const IOVector *vector,
+                     unsigned flags, BlockCompletionFunc *cb, void *opaque);
+
+/**
+ * blk_pwrite_zeroes() - write zeroes, by the format's tables where it can
+ * @flags: BDRV_REQ_FUA, _MAY_UNMAP, _NO_FALLBACK
+ */
+int blk_pwrite_zeroes(BlockBackend *blk, int64_t offset, int64_t bytes,
+                      unsigned flags);
+int coroutine_fn blk_co_pwrite_zeroes(BlockBackend *blk, int64_t offset,
+                                      int64_t bytes, unsigned flags);
+void blk_aio_pwrite_zeroes(BlockBackend *blk, int64_t offset, int64_t bytes,
+                           unsigned flags, BlockCompletionFunc *cb,
+                           void *opaque);
+
+/**
+ * blk_pdiscard() - the data of a range is not needed any more
+ *
+ * Advice: what is read there afterwards is the old data or zeroes.
+ */
+int blk_pdiscard(BlockBackend *blk, int64_t offset, int64_t bytes);
+int coroutine_fn blk_co_pdiscard(BlockBackend *blk, int64_t offset,
+                                 int64_t bytes);
+void blk_aio_pdiscard(BlockBackend *blk, int64_t offset, int64_t bytes,
+                      BlockCompletionFunc *cb, void *opaque);
+
+/**
  * blk_flush() - have what was written on the disk, and wait
  *
- * An image that is open for reading only has nothing to write: a request that
- * ends at once.  Return: 0.
+ * All writes that had ended when it began survive a crash.
  */
 int blk_flush(BlockBackend *blk);
 int coroutine_fn blk_co_flush(BlockBackend *blk);
 void blk_aio_flush(BlockBackend *blk, BlockCompletionFunc *cb, void *opaque);
+
+/** blk_truncate() - change the disk's length; what is new reads as zeroes */
+int blk_truncate(BlockBackend *blk, int64_t bytes);
+int coroutine_fn blk_co_truncate(BlockBackend *blk, int64_t bytes);
+
+/**
+ * blk_save_vmstate() - write to the place that a format has for the state of a
+ *                      virtual machine, which lies behind the disk
+ * @offset: in that state
+ *
+ * Return: 0; -ENOTSUP: the format has none.
+ */
+int blk_save_vmstate(BlockBackend *blk, const void *buf, int64_t offset,
+                     int64_t bytes);
+int blk_load_vmstate(BlockBackend *blk, void *buf, int64_t offset,
+                     int64_t bytes);
+
+/* What blk_block_status() says of a range. */
+enum {
+    BDRV_BLOCK_DATA = 1 << 0,      /* has to be read to be known */
+    BDRV_BLOCK_ZERO = 1 << 1,      /* reads as zeroes */
+    BDRV_BLOCK_ALLOCATED = 1 << 2, /* by this image, no backing file's */
+};
+
+/**
+ * blk_block_status() - what lies at @offset
+ * @bytes:     how far it matters
+ * @ret_bytes: as far the answer holds: 1 to @bytes; 0 at the disk's end
+ *
+ * Return: a sum of BDRV_BLOCK_*, or -errno.
+ */
+int blk_block_status(BlockBackend *blk, int64_t offset, int64_t bytes,
+                     int64_t *ret_bytes);
+int coroutine_fn blk_co_block_status(BlockBackend *blk, int64_t offset,
+                                     int64_t bytes, int64_t *ret_bytes);
 
 /** blk_in_flight() - requests that have not ended.  Any thread. */
 unsigned blk_in_flight(const BlockBackend *blk);

@@ -106,6 +106,8 @@ static void stack_open(struct stack *stack, struct loop *loop,
                                       .node_name = (char *)"qcow2",
                                       .file = &stack->file,
                                       .ctx = loop->ctx};
+    bdrv_init(&stack->file);
+    bdrv_init(&stack->qcow2);
     stack->qcow2.opaque = g_malloc0(bdrv_qcow2.instance_bytes);
     bdrv_qcow2.open(&stack->qcow2, &error);
     g_assert_no_error(error);

@@ -127,7 +127,7 @@ static int coroutine_fn qcow2_do_open(BlockDriverState *bs, GError **error)
     uint8_t buf[QCOW2_HEADER_BYTES];
     size_t bytes;
 
-    s->file_bytes = (uint64_t)bs->file->bytes;
+    s->file_bytes = (uint64_t)bdrv_length(bs->file);
     bytes = (size_t)MIN(s->file_bytes, sizeof(buf));
     int ret = bdrv_pread(bs->file, 0, (int64_t)bytes, buf);
     if (ret < 0) {
