@@ -6,6 +6,7 @@
  * in a coroutine; what waits, waits the way that suits the place.
  */
 #include <inttypes.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,7 +22,7 @@ struct command {
     IoFunc *func;
     int args_min;
     int args_max; /* or NO_LIMIT */
-    bool needs_file;
+    enum { NO_FILE, ANY_FILE, WRITABLE_FILE } needs;
     const char *args;
     const char *summary;
     const char *details; /* NULL: the summary says it all */
@@ -91,14 +92,46 @@ void io_session_close(struct io_session *io)
     g_clear_pointer(&io->filename, g_free);
 }
 
+bool io_parse_cache(const char *mode, BlockOptions *options)
+{
+    static const char *const modes[] = {"writeback", "writethrough", "unsafe",
+                                        NULL};
+
+    options->is_writethrough = strcmp(mode, "writethrough") == 0;
+    options->is_unsafe = strcmp(mode, "unsafe") == 0;
+    return g_strv_contains(modes, mode);
+}
+
+bool io_parse_discard(const char *mode, BlockOptions *options)
+{
+    static const char *const modes[] = {"unmap", "on", "ignore", "off", NULL};
+
+    options->has_discard =
+        strcmp(mode, "unmap") == 0 || strcmp(mode, "on") == 0;
+    return g_strv_contains(modes, mode);
+}
+
 static bool io_open(struct io_session *io, int argc, char **argv)
 {
     int letter;
 
+    /* Of the program's options the format and the engine stay. */
+    io->options.is_writable = true;
     optind = 0;
-    while ((letter = getopt(argc, argv, "rU")) != -1) {
+    while ((letter = getopt(argc, argv, "rUt:d:")) != -1) {
         if (letter == '?') {
             io_usage(argv[0]);
+            return false;
+        }
+        if (letter == 'r') {
+            io->options.is_writable = false;
+        }
+        if (letter == 't' && !io_parse_cache(optarg, &io->options)) {
+            fprintf(stderr, "cotrace-io: Invalid cache option: %s\n", optarg);
+            return false;
+        }
+        if (letter == 'd' && !io_parse_discard(optarg, &io->options)) {
+            fprintf(stderr, "cotrace-io: Invalid discard option: %s\n", optarg);
             return false;
         }
     }
@@ -208,6 +241,28 @@ static bool io_sleep(struct io_session *io, int argc, char **argv)
     return true;
 }
 
+static bool io_abort(struct io_session *io, int argc, char **argv)
+{
+    abort();
+}
+
+static bool io_sigraise(struct io_session *io, int argc, char **argv)
+{
+    int64_t signal;
+
+    if (!io_parse_size(argv[1], &signal)) {
+        return false;
+    }
+    if (signal > SIGRTMAX) {
+        printf("signal argument '%s' is too large to be a valid signal\n",
+               argv[1]);
+        return false;
+    }
+    fflush(stdout);
+    raise((int)signal);
+    return true;
+}
+
 static bool io_quit(struct io_session *io, int argc, char **argv)
 {
     io->is_quit = true;
@@ -245,34 +300,81 @@ static bool io_help(struct io_session *io, int argc, char **argv)
     " -q          no report\n"                                  \
     " -v          print the data as well\n"
 
+#define WRITE_OPTIONS                                           \
+    "\n"                                                        \
+    " -C          one line of numbers instead of two of text\n" \
+    " -f          it is on the disk when it has ended\n"        \
+    " -P pattern  the byte to write; 0xcd\n"                    \
+    " -q          no report\n"
+
+#define ZERO_OPTIONS                                      \
+    " -u          with -z: the space may be given back\n" \
+    " -z          zeroes, by the format's tables if it "  \
+    "can\n"
+
 static const struct command commands[] = {
-    {"aio_flush", NULL, io_aio_flush, 0, 0, true, "",
-     "waits until no aio_read is in flight", NULL},
-    {"aio_read", NULL, io_aio_read, 2, NO_LIMIT, true,
-     "[-Cqv] [-P pattern] off len [len..] ",
-     "starts a read and does not wait for it", READ_OPTIONS},
-    {"close", "c", io_close, 0, 0, true, "", "closes the file", NULL},
-    {"flush", "f", io_flush, 0, 0, true, "", "has what was written on the disk",
-     NULL},
-    {"help", "?", io_help, 0, 1, false, "[command] ",
+    {"abort", NULL, io_abort, 0, 0, NO_FILE, "", "crashes, by abort(3)", NULL},
+    {"aio_flush", NULL, io_aio_flush, 0, 0, ANY_FILE, "",
+     "waits until no aio_read or aio_write is in flight", NULL},
+    {"aio_read", NULL, io_aio_read, 2, NO_LIMIT, ANY_FILE,
+     "[-Ciqv] [-P pattern] off len [len..] ",
+     "starts a read and does not wait for it",
+     READ_OPTIONS " -i          an invalid request: only says so\n"},
+    {"aio_write", NULL, io_aio_write, 2, NO_LIMIT, WRITABLE_FILE,
+     "[-Cfiquz] [-P pattern] off len [len..] ",
+     "starts a write and does not wait for it",
+     WRITE_OPTIONS
+     " -i          an invalid request: only says so\n" ZERO_OPTIONS},
+    {"alloc", NULL, io_alloc, 1, 2, ANY_FILE, "offset [count] ",
+     "says how much of a range lies in this image", NULL},
+    {"close", "c", io_close, 0, 0, ANY_FILE, "", "closes the file", NULL},
+    {"discard", "d", io_discard, 2, NO_LIMIT, WRITABLE_FILE, "[-Cq] off len ",
+     "gives the space of a range back",
+     "\n"
+     " -C          one line of numbers instead of two of text\n"
+     " -q          no report\n"},
+    {"flush", "f", io_flush, 0, 0, ANY_FILE, "",
+     "has what was written on the disk", NULL},
+    {"help", "?", io_help, 0, 1, NO_FILE, "[command] ",
      "lists the commands, or explains one", NULL},
-    {"info", "i", io_info, 0, 0, true, "",
+    {"info", "i", io_info, 0, 0, ANY_FILE, "",
      "prints what the format says of itself", NULL},
-    {"length", "l", io_length, 0, 0, true, "", "prints the disk's length",
+    {"length", "l", io_length, 0, 0, ANY_FILE, "", "prints the disk's length",
      NULL},
-    {"open", "o", io_open, 0, NO_LIMIT, false, "[-rU] path ",
-     "opens a file, always for reading only", NULL},
-    {"quit", "q", io_quit, 0, NO_LIMIT, false, "", "ends the program", NULL},
-    {"read", "r", io_read, 2, NO_LIMIT, true,
-     "[-Cqv] [-P pattern [-s off] [-l len]] off len ",
+    {"map", NULL, io_map, 0, 0, ANY_FILE, "",
+     "lists what lies in this image and what does not", NULL},
+    {"open", "o", io_open, 1, NO_LIMIT, NO_FILE,
+     "[-rU] [-t cache] [-d discard] path ", "opens a file",
+     "\n"
+     " -r          for reading only\n"
+     " -t cache    writeback, writethrough or unsafe\n"
+     " -d discard  unmap, or ignore: discards do nothing\n"},
+    {"quit", "q", io_quit, 0, NO_LIMIT, NO_FILE, "", "ends the program", NULL},
+    {"read", "r", io_read, 2, NO_LIMIT, ANY_FILE,
+     "[-bCqv] [-P pattern [-s off] [-l len]] off len ",
      "reads a range of the disk",
-     READ_OPTIONS " -s off      with -P: of the data, check from here on\n"
+     READ_OPTIONS " -b          of the machine's state, not the disk\n"
+                  " -s off      with -P: of the data, check from here on\n"
                   " -l len      with -P: of the data, check so many bytes\n"},
-    {"readv", NULL, io_readv, 2, NO_LIMIT, true,
+    {"readv", NULL, io_readv, 2, NO_LIMIT, ANY_FILE,
      "[-Cqv] [-P pattern] off len [len..] ",
      "reads a range into one buffer for each length", READ_OPTIONS},
-    {"sleep", NULL, io_sleep, 1, 1, false, "ms ", "waits so many milliseconds",
+    {"sigraise", NULL, io_sigraise, 1, 1, NO_FILE, "signal ", "raises a signal",
      NULL},
+    {"sleep", NULL, io_sleep, 1, 1, NO_FILE, "ms ",
+     "waits so many milliseconds", NULL},
+    {"truncate", "t", io_truncate, 1, 3, WRITABLE_FILE,
+     "[-m prealloc_mode] off ", "changes the disk's length", NULL},
+    {"write", "w", io_write, 2, NO_LIMIT, WRITABLE_FILE,
+     "[-bCfnquz] [-P pattern | -s source_file] off len ",
+     "writes a range of the disk",
+     WRITE_OPTIONS
+     " -b          to the machine's state, not the disk\n"
+     " -n          with -z: fail rather than write data\n"
+     " -s file     write its bytes, again and again\n" ZERO_OPTIONS},
+    {"writev", NULL, io_writev, 2, NO_LIMIT, WRITABLE_FILE,
+     "[-Cfq] [-P pattern] off len [len..] ",
+     "writes a range from one buffer for each length", WRITE_OPTIONS},
     {0},
 };
 
@@ -301,11 +403,15 @@ static bool run_command(struct io_session *io, int argc, char **argv)
         fprintf(stderr, "command \"%s\" not found\n", argv[0]);
         return false;
     }
-    if (c->needs_file && io->blk == NULL) {
+    if (c->needs != NO_FILE && io->blk == NULL) {
         fprintf(stderr, "no file open, try 'help open'\n");
         return false;
     }
     if (!has_arguments(c, argc - 1)) {
+        return false;
+    }
+    if (c->needs == WRITABLE_FILE && !blk_is_writable(io->blk)) {
+        fprintf(stderr, "cotrace-io: Block node is read-only\n");
         return false;
     }
     bool is_good = c->func(io, argc, argv);

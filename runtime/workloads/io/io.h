@@ -2,7 +2,8 @@
 /*
  * io.h - what the files of cotrace-io share
  *
- * main -> script -> commands -> read -> text; nothing points back.
+ * main -> script -> commands -> read, write, space -> data -> text; nothing
+ * points back.
  */
 #ifndef CT_IO_H
 #define CT_IO_H
@@ -55,19 +56,50 @@ bool io_session_open(struct io_session *io, const char *filename);
 /** io_session_close() - wait for requests, close, tell what was wrong */
 void io_session_close(struct io_session *io);
 
+/** io_parse_cache() - "writeback" ..; false: none of those we have */
+bool io_parse_cache(const char *mode, BlockOptions *options);
+
+/** io_parse_discard() - "unmap", "ignore" ..; false: none of them */
+bool io_parse_discard(const char *mode, BlockOptions *options);
+
 /** io_command() - run one line of a script */
 void io_command(struct io_session *io, const char *line);
 
-/* --- read.c ----------------------------------------------------------------
+/* --- read.c, write.c, space.c ----------------------------------------------
  */
 
 /* A command: argv[0] is its name; Return: false: it failed, and has said so. */
 typedef bool IoFunc(struct io_session *io, int argc, char **argv);
 
 IoFunc io_read, io_readv, io_aio_read;
+IoFunc io_write, io_writev, io_aio_write;
+IoFunc io_discard, io_truncate, io_map, io_alloc;
 
 /** io_usage() - one line about the command of that name, on stdout */
 void io_usage(const char *name);
+
+/** io_check_sectors() - both are whole sectors; false: told */
+bool io_check_sectors(int64_t offset, int64_t bytes);
+
+/* --- data.c ----------------------------------------------------------------
+ */
+
+/** io_now_ns() - CLOCK_MONOTONIC */
+int64_t io_now_ns(void);
+
+/** io_make_buffer() - full of one byte; g_free() it; NULL: told */
+uint8_t *io_make_buffer(int64_t bytes, int pattern);
+
+/**
+ * io_make_vector() - one buffer a length, next to one another
+ * @lengths, @n: arguments of the command
+ * @ret_data:    freed by the caller, as @vector; false: told, nothing to free
+ */
+bool io_make_vector(IOVector *vector, char **lengths, int n, int pattern,
+                    uint8_t **ret_data);
+
+/** io_fill_from_file() - a file's bytes, again and again; false: told */
+bool io_fill_from_file(uint8_t *data, int64_t bytes, const char *filename);
 
 /* --- text.c ----------------------------------------------------------------
  */
@@ -83,9 +115,9 @@ bool io_parse_pattern(const char *text, int *ret_byte);
 /** io_format_size() - "64 KiB"; Return: @buf */
 const char *io_format_size(char buf[IO_SIZE_CHARS], double bytes);
 
-/** io_print_report() - what a read of @bytes did in @ns */
-void io_print_report(int64_t ns, int64_t offset, int64_t bytes,
-                     bool is_for_machines);
+/** io_print_report() - what was done (a past tense) with @bytes, in @ns */
+void io_print_report(const char *what, int64_t ns, int64_t offset,
+                     int64_t bytes, bool is_for_machines);
 
 /** io_dump() - hex and characters */
 void io_dump(const uint8_t *buf, int64_t offset, int64_t bytes);

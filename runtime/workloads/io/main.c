@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * main.c - cotrace-io: reads disk images by script, as qemu-io does
+ * main.c - cotrace-io: reads and writes disk images by script, as qemu-io does
  *
  * Options, and the two ways in which its context can be run:
  *
@@ -10,8 +10,8 @@
  *                 calls g_main_loop_run(), in which a bottom half opens the
  *                 image and a coroutine runs the commands
  *
- * Options of qemu-io that ask for something that reading does not need are
- * accepted; those that would change what is done are refused by name.
+ * Options of qemu-io that would change what is done, and are not here, are
+ * refused by name.
  */
 #include <getopt.h>
 #include <stdio.h>
@@ -22,7 +22,7 @@
 
 struct options {
     GPtrArray *commands; /* NULL-terminated when complete; borrowed strings */
-    const char *format;
+    BlockOptions block;
     const char *filename;
     bool is_glib;
     bool is_iothread;
@@ -38,19 +38,20 @@ struct program {
 static const char usage_text[] =
     "usage: cotrace-io [options] [-c COMMAND].. [IMAGE]\n"
     "\n"
-    "Reads a disk image as the commands say; without -c they are lines of\n"
-    "standard input.  `cotrace-io -c help` lists them.\n"
+    "Reads and writes a disk image as the commands say; without -c they are\n"
+    "lines of standard input.  `cotrace-io -c help` lists them.\n"
     "\n"
     "  -c, --cmd COMMAND    a command and its arguments; may be repeated\n"
     "  -f, --format FORMAT  raw or qcow2; default: by the file's beginning\n"
-    "  -r, --read-only      always the case\n"
+    "  -r, --read-only      open the image for reading only\n"
     "      --loop=LOOP      who runs the context: poll (aio_poll, the "
     "default)\n"
     "                       or glib (g_main_loop_run)\n"
     "      --iothread       run requests in a thread of their own\n"
     "  -i, --aio MODE       threads\n"
     "  -t, --cache MODE     writeback, writethrough or unsafe\n"
-    "  -d, --discard MODE   any: nothing is discarded\n"
+    "  -d, --discard MODE   unmap (the default), or ignore: discards do "
+    "nothing\n"
     "  -U, --force-share    always the case\n"
     "  -h, --help           this text\n"
     "  -V, --version\n";
@@ -101,15 +102,13 @@ static bool take_option(struct options *o, int letter)
 {
     static const char *const loops[] = {"poll", "glib", NULL};
     static const char *const aios[] = {"threads", NULL};
-    static const char *const caches[] = {"writeback", "writethrough", "unsafe",
-                                         NULL};
 
     switch (letter) {
     case 'c':
         g_ptr_array_add(o->commands, optarg);
         return true;
     case 'f':
-        o->format = optarg;
+        o->block.format = optarg;
         return true;
     case OPTION_LOOP:
         o->is_glib = strcmp(optarg, "glib") == 0;
@@ -120,10 +119,15 @@ static bool take_option(struct options *o, int letter)
     case 'i':
         return is_one_of(optarg, aios) || unsupported("--aio", optarg);
     case 't':
-        return is_one_of(optarg, caches) || unsupported("--cache", optarg);
-    case 'r':
-    case 'U':
+        return io_parse_cache(optarg, &o->block) ||
+               unsupported("--cache", optarg);
     case 'd':
+        return io_parse_discard(optarg, &o->block) ||
+               unsupported("--discard", optarg);
+    case 'r':
+        o->block.is_writable = false;
+        return true;
+    case 'U':
         return true;
     case 's':
         return unsupported("--snapshot", NULL);
@@ -233,7 +237,10 @@ static void check_output(struct program *p)
 
 int main(int argc, char **argv)
 {
-    struct options o = {.commands = g_ptr_array_new()};
+    struct options o = {
+        .commands = g_ptr_array_new(),
+        .block = {.is_writable = true, .has_discard = true},
+    };
     struct program p = {0};
     IOThread *iothread = NULL;
     g_autoptr(GError) error = NULL;
@@ -243,8 +250,7 @@ int main(int argc, char **argv)
     }
     p.commands = (char **)o.commands->pdata;
     p.filename = o.filename;
-    p.io =
-        (struct io_session){.options = {.format = o.format}, .status = IO_OK};
+    p.io = (struct io_session){.options = o.block, .status = IO_OK};
     p.io.ctx = aio_context_new("main", &error);
     if (p.io.ctx != NULL && o.is_iothread) {
         iothread = iothread_new("iothread", &error);

@@ -20,6 +20,8 @@ struct read_options {
     bool is_for_machines;
     bool is_quiet;
     bool is_dumped;
+    bool is_vm_state;
+    bool is_injected;     /* nothing is read: told, and done */
     int pattern;          /* -1: not checked */
     int64_t check_offset; /* in the data */
     int64_t check_bytes;  /* -1: to the end */
@@ -37,11 +39,17 @@ static bool take_options(int argc, char **argv, const char *letters,
 
     *o = (struct read_options){.pattern = -1, .check_bytes = -1};
     optind = 0;
-    while ((letter = getopt(argc, argv, letters)) != -1) {
+    while (!o->is_injected && (letter = getopt(argc, argv, letters)) != -1) {
         bool is_good = true;
         switch (letter) {
+        case 'b':
+            o->is_vm_state = true;
+            break;
         case 'C':
             o->is_for_machines = true;
+            break;
+        case 'i':
+            o->is_injected = true;
             break;
         case 'l':
             is_part = true;
@@ -101,18 +109,10 @@ static bool report(const struct read_options *o, const uint8_t *data,
         if (o->is_dumped) {
             io_dump(data, offset, bytes);
         }
-        io_print_report(ns, offset, bytes, o->is_for_machines);
+        io_print_report("read", ns, offset, bytes, o->is_for_machines);
     }
     funlockfile(stdout);
     return is_expected;
-}
-
-static int64_t now_ns(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return now.tv_sec * INT64_C(1000000000) + now.tv_nsec;
 }
 
 bool io_read(struct io_session *io, int argc, char **argv)
@@ -120,7 +120,7 @@ bool io_read(struct io_session *io, int argc, char **argv)
     struct read_options o;
     int64_t offset, bytes;
 
-    if (!take_options(argc, argv, "Cl:pP:qs:v", &o)) {
+    if (!take_options(argc, argv, "bCl:pP:qs:v", &o)) {
         return false;
     }
     if (optind != argc - 2) {
@@ -142,12 +142,18 @@ bool io_read(struct io_session *io, int argc, char **argv)
         printf("pattern verification range exceeds end of read data\n");
         return false;
     }
+    if (o.is_vm_state && !io_check_sectors(offset, bytes)) {
+        return false;
+    }
 
-    g_autofree uint8_t *data = g_malloc((size_t)MAX(bytes, 1));
-    memset(data, POISON, (size_t)bytes);
-    int64_t start = now_ns();
-    int ret = blk_pread(io->blk, offset, bytes, data);
-    int64_t ns = now_ns() - start;
+    g_autofree uint8_t *data = io_make_buffer(bytes, POISON);
+    if (data == NULL) {
+        return false;
+    }
+    int64_t start = io_now_ns();
+    int ret = o.is_vm_state ? blk_load_vmstate(io->blk, data, offset, bytes)
+                            : blk_pread(io->blk, offset, bytes, data);
+    int64_t ns = io_now_ns() - start;
     if (ret < 0) {
         printf("read failed: %s\n", g_strerror(-ret));
         return false;
@@ -155,50 +161,12 @@ bool io_read(struct io_session *io, int argc, char **argv)
     return report(&o, data, offset, bytes, ns);
 }
 
-/*
- * One buffer a length, next to one another in @ret_data, which the caller
- * frees with the vector; false: told.
- */
-static bool make_vector(IOVector *vector, char **lengths, int n,
-                        uint8_t **ret_data)
-{
-    g_autofree int64_t *bytes = g_new(int64_t, n);
-    int64_t all = 0;
-
-    for (int i = 0; i < n; i++) {
-        if (!io_parse_size(lengths[i], &bytes[i])) {
-            return false;
-        }
-        if (bytes[i] > BLOCK_REQUEST_BYTES_MAX) {
-            printf("Argument '%s' exceeds maximum size %d\n", lengths[i],
-                   BLOCK_REQUEST_BYTES_MAX);
-            return false;
-        }
-        if (bytes[i] > BLOCK_REQUEST_BYTES_MAX - all) {
-            printf("The total number of bytes exceed the maximum size %d\n",
-                   BLOCK_REQUEST_BYTES_MAX);
-            return false;
-        }
-        all += bytes[i];
-    }
-
-    *ret_data = g_malloc((size_t)MAX(all, 1));
-    memset(*ret_data, POISON, (size_t)all);
-    uint8_t *at = *ret_data;
-    io_vector_init(vector);
-    for (int i = 0; i < n; i++) {
-        io_vector_add(vector, at, (size_t)bytes[i]);
-        at += bytes[i];
-    }
-    return true;
-}
-
 /* The arguments that readv and aio_read share; false: told. */
 static bool take_vector(int argc, char **argv, const char *letters,
                         struct read_options *o, int64_t *ret_offset,
                         IOVector *vector, uint8_t **ret_data)
 {
-    if (!take_options(argc, argv, letters, o)) {
+    if (!take_options(argc, argv, letters, o) || o->is_injected) {
         return false;
     }
     if (optind > argc - 2) {
@@ -206,7 +174,8 @@ static bool take_vector(int argc, char **argv, const char *letters,
         return false;
     }
     return io_parse_size(argv[optind], ret_offset) &&
-           make_vector(vector, &argv[optind + 1], argc - optind - 1, ret_data);
+           io_make_vector(vector, &argv[optind + 1], argc - optind - 1, POISON,
+                          ret_data);
 }
 
 bool io_readv(struct io_session *io, int argc, char **argv)
@@ -220,9 +189,9 @@ bool io_readv(struct io_session *io, int argc, char **argv)
         return false;
     }
     int64_t bytes = (int64_t)vector.bytes;
-    int64_t start = now_ns();
+    int64_t start = io_now_ns();
     int ret = blk_preadv(io->blk, offset, &vector);
-    int64_t ns = now_ns() - start;
+    int64_t ns = io_now_ns() - start;
     io_vector_fini(&vector);
     if (ret < 0) {
         printf("readv failed: %s\n", g_strerror(-ret));
@@ -248,7 +217,7 @@ static void aio_read_done(void *opaque, int ret)
         printf("readv failed: %s\n", g_strerror(-ret));
     } else {
         (void)report(&read->options, read->data, read->offset,
-                     (int64_t)read->vector.bytes, now_ns() - read->start_ns);
+                     (int64_t)read->vector.bytes, io_now_ns() - read->start_ns);
     }
     io_vector_fini(&read->vector);
     g_free(read->data);
@@ -259,12 +228,16 @@ bool io_aio_read(struct io_session *io, int argc, char **argv)
 {
     struct aio_read *read = g_new0(struct aio_read, 1);
 
-    if (!take_vector(argc, argv, "CP:qv", &read->options, &read->offset,
+    if (!take_vector(argc, argv, "CiP:qv", &read->options, &read->offset,
                      &read->vector, &read->data)) {
+        bool is_injected = read->options.is_injected;
+        if (is_injected) {
+            printf("injecting invalid read request\n");
+        }
         g_free(read);
-        return false;
+        return is_injected;
     }
-    read->start_ns = now_ns();
+    read->start_ns = io_now_ns();
     blk_aio_preadv(io->blk, read->offset, &read->vector, aio_read_done, read);
     return true;
 }

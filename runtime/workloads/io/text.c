@@ -143,8 +143,8 @@ static void format_time(char buf[IO_SIZE_CHARS], int64_t ns,
     }
 }
 
-void io_print_report(int64_t ns, int64_t offset, int64_t bytes,
-                     bool is_for_machines)
+void io_print_report(const char *what, int64_t ns, int64_t offset,
+                     int64_t bytes, bool is_for_machines)
 {
     double seconds = (double)MAX(ns, 1) / 1e9;
     double per_second = 1 / seconds;
@@ -157,10 +157,10 @@ void io_print_report(int64_t ns, int64_t offset, int64_t bytes,
                per_second);
         return;
     }
-    printf("read %" PRId64 "/%" PRId64 " bytes at offset %" PRId64 "\n"
+    printf("%s %" PRId64 "/%" PRId64 " bytes at offset %" PRId64 "\n"
            "%s, 1 ops; %s (%s/sec and %.4f ops/sec)\n",
-           bytes, bytes, offset, io_format_size(size, (double)bytes), time,
-           io_format_size(rate, bytes_per_second), per_second);
+           what, bytes, bytes, offset, io_format_size(size, (double)bytes),
+           time, io_format_size(rate, bytes_per_second), per_second);
 }
 
 void io_dump(const uint8_t *buf, int64_t offset, int64_t bytes)

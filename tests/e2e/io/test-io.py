@@ -15,50 +15,8 @@ import sys
 
 import story
 import tap
-
-IO = os.environ.get("COTRACE_IO") or story.IO
-WAYS = ([], ["--loop=glib"], ["--iothread"], ["--loop=glib", "--iothread"])
-
-REPORT = re.compile(r"; \S+ sec \(\S+ \S+ and \S+ ops/sec\)$")
-MACHINE = re.compile(r"^(\d+,\d+),\S+$")
-USAGE = re.compile(r"^(read|readv|aio_read|open) .*-- .*$")
-
-
-def normal(text, name):
-    lines = []
-    for line in text.splitlines():
-        if "ops/sec" in line:
-            line = REPORT.sub("; TIME", line)
-        elif "," in line:
-            line = MACHINE.sub(r"\1,TIME", line)
-        if " -- " in line:
-            line = USAGE.sub(r"usage of \1", line)
-        lines.append(line.replace(name + "> ", "PROMPT "))
-    return lines
-
-
-def reports(lines):
-    """The two lines of each report together, in any order of reports."""
-    groups = []
-    for line in lines:
-        if groups and "TIME" in line:
-            groups[-1].append(line)
-        else:
-            groups.append([line])
-    return sorted(groups)
-
-
-def qemu_io(*words, **more):
-    return story.run("qemu-io", *words, status=None, **more)
-
-
-def cotrace_io(*words, **more):
-    return story.run(IO, *words, status=None, **more)
-
-
-def script(commands):
-    return [word for command in commands for word in ("-c", command)]
-
+from peers import (IO, WAYS, cotrace_io, make, normal, qemu_io, reports,
+                   script)
 
 def same(path, commands, options=(), ways=WAYS, order=list):
     words = ["-r", *options, *script(commands), path]
@@ -68,17 +26,6 @@ def same(path, commands, options=(), ways=WAYS, order=list):
         tap.equal(order(normal(ours.out, "cotrace-io")),
                   order(normal(theirs.out, "qemu-io")), f"{way} {commands}")
         tap.equal(ours.returncode, theirs.returncode, f"{way} {commands}")
-
-
-def make(tmp, options, size, writes, name="image.qcow2"):
-    path = os.path.join(tmp, name)
-    if os.path.exists(path):
-        os.unlink(path)
-    words = ["-o", options] if options else []
-    story.run("qemu-img", "create", "-q", "-f", "qcow2", *words, path, size)
-    if writes:
-        story.run("qemu-io", "-f", "qcow2", *script(writes), path)
-    return path
 
 
 MIXED = ["write -q -P 0x11 0 100k", "write -q -P 0x22 300k 5000",

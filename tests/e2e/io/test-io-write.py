@@ -1,0 +1,212 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""cotrace-io and qemu-io write: the same lines, and the same bytes after them.
+
+Each command runs on a fresh copy of the same image, once by each program.
+"""
+import os
+import random
+import shutil
+import sys
+
+import tap
+from peers import WAYS, cotrace_io, normal, qemu_io, reports, script
+
+SIZE = 1 << 20
+
+
+def both(fresh, commands, options=("-f", "raw"), ways=WAYS[:1], order=list):
+    """fresh() makes the image and returns its path; the images' bytes after
+    each program's run are returned."""
+    after = []
+    words = [*options, *script(commands)]
+    path = fresh()
+    theirs = qemu_io(*words, path)
+    with open(path, "rb") as file:
+        after.append(file.read())
+    for way in ways:
+        ours = cotrace_io(*way, *words, fresh())
+        what = f"{way} {options} {commands}"
+        tap.equal(order(normal(ours.out, "cotrace-io")),
+                  order(normal(theirs.out, "qemu-io")), what)
+        tap.equal(normal(ours.err, "cotrace-io"),
+                  normal(theirs.err, "qemu-io"), what)
+        tap.equal(ours.returncode, theirs.returncode, what)
+        with open(path, "rb") as file:
+            after.append(file.read())
+    return after
+
+
+def same_bytes(after, what):
+    for content in after[1:]:
+        if content != after[0]:
+            raise AssertionError(f"{what}: not the same bytes")
+
+
+def raw(tmp, size=SIZE):
+    path = os.path.join(tmp, "raw")
+
+    def fresh():
+        with open(path, "wb") as file:
+            file.write((b"abcdefg" * (size // 7 + 1))[:size])
+        return path
+    return fresh
+
+
+COMMANDS = [
+    # write
+    "write 0 512", "w 0 512", "write 5 100", "write 0 0", "write -p 0 512",
+    "write -P 7 0 4k", "write -P x 0 1", "write -P 256 0 1", "write -q 0 512",
+    "write -C 0 512", "write -f 0 512", "write -fq 512 1", "write 1048575 1",
+    "write 1048575 2", "write 3M 1", "write 0 3G", "write -1 5", "write",
+    "write 0", "write 0 1 2", "write x 1", "write 0 x", "write -x 0 1",
+    "write -z 0 512", "write -z 1k 512k", "write -zu 1 512k", "write -zu 0 1M",
+    "write -zf 0 1k", "write -zn 0 512", "write -z 0 3G", "write -u 0 1k",
+    "write -n 0 1k", "write -nu 0 1k", "write -uzn 0 1", "write -uzf 0 1",
+    "write -z -P 1 0 512", "write -zs x 0 1", "write -s /dev/null 0 512",
+    "write -s /nowhere/at/all 0 512", "write -s /nowhere -P 1 0 5",
+    "write -s /nowhere/at/all 0 0", "write -c 0 64k", "write -b 0 512",
+    "write -bz 0 1", "write -bf 0 5", "write -bc 0 5", "write -cf 0 5",
+    "write -cz 0 5", "write -cfb 0 1", "write -znb 0 1", "write -b 1 512",
+    "write -bs x 0 1",
+    # writev
+    "writev 0 512 512", "writev -f 0 5", "writev 0", "writev -C 0 5 5",
+    "writev 3M 5", "writev -z 0 5", "writev 0 2G 2G", "writev 0 x",
+    "writev x 5", "writev -P x 0 5", "writev -P 3 0 100 0 5", "wv 0 1",
+    # aio_write
+    "aio_write 0 512", "aio_write -z 0 512", "aio_write -z 0 512 512",
+    "aio_write -zu 0 512", "aio_write -u 0 512", "aio_write -z -P 1 0 512",
+    "aio_write -f 0 1k", "aio_write -C 0 1k", "aio_write -i 0 1k",
+    "aio_write -ix", "aio_write -x 0 1", "aio_write 3M 5", "aio_write -z 3M 5",
+    "aio_write 0", "aio_write -z 0 x", "aio_write -z x 1",
+    "aio_write -z 0 3G", "aio_write 0 3G", "aio_write -q 0 1k 2k 3",
+    "aio_write -P 0xff 0 5 6 7", "aio_write -zf 0 1k", "aio_write -fC 0 1",
+    # reads that have to do with it
+    "aio_read -i 0 1k", "read -b 0 512", "read -b 1 512", "read -b 0 5",
+    "read -P 1 -b 0 512", "readv -b 0 512",
+    # discard
+    "discard 0 512", "d 0 512", "discard -C 0 1k", "discard -q 0 512",
+    "discard", "discard 0", "discard -x 0 1", "discard 3M 1", "discard 0 3G",
+    "discard 1 1", "discard -1 5", "discard 0 -5", "discard x 1",
+    "discard 0 x", "discard 0 0", "discard 4k 512k", "discard 0 1M",
+    # truncate
+    "truncate 1000", "truncate 1000000", "truncate 2M", "truncate 0",
+    "truncate 1M", "t 1M", "truncate -1", "truncate x", "truncate",
+    "truncate -m off 2M", "truncate -m metadata 2M", "truncate -m xx 3M",
+    "truncate 7E", "truncate 8E", "truncate 1 2", "truncate 1 2 3",
+    # what there is
+    "map", "map 3", "alloc 0", "alloc 0 1M", "alloc 5 512", "alloc x",
+    "alloc 0 x", "alloc 3M", "alloc 0 3M", "alloc 0 5", "alloc 0 0",
+    "alloc -1", "alloc", "alloc 8E 1", "alloc 0 1 2", "length", "flush",
+    # the rest
+    "sigraise", "sigraise x", "sigraise 99", "abort 3", "open",
+    "open -t xx a", "open -d xx a",
+]
+
+
+@tap.case("raw: every command alone: lines, errors, exit status, bytes")
+def _(tmp):
+    for command in COMMANDS:
+        same_bytes(both(raw(tmp), [command]), command)
+    for command in COMMANDS[::3]:
+        same_bytes(both(raw(tmp), [command], ways=WAYS[1:]), command)
+
+
+@tap.case("raw, opened for reading: what writes is refused in qemu-io's words")
+def _(tmp):
+    for command in COMMANDS:
+        same_bytes(both(raw(tmp), [command], ["-r", "-f", "raw"]), command)
+
+
+@tap.case("commands one after another see what those before them did")
+def _(tmp):
+    data = os.path.join(tmp, "data")
+    with open(data, "wb") as file:
+        file.write(bytes(range(200)))
+    for commands in (
+            ["write -P 1 0 4k", "read -P 1 0 4k", "read -v 4090 20"],
+            ["write -z 1000 5000", "read -P 0 1000 5000", "read -v 990 20"],
+            ["truncate 2M", "read -P 0 1M 1M", "write 2097151 1", "map",
+             "truncate 1000", "length", "read 0 1k", "write 1000 24",
+             "read -v 990 34"],
+            ["discard 0 64k", "read -P 0 0 64k", "map", "alloc 0 64k"],
+            [f"write -s {data} 100 1000", "read -v 90 1100"],
+            ["write -P 9 5M 1", "write 0 1", "nonsense", "length"],
+            ["close", "write 0 1", "map", "alloc 0"],
+    ):
+        same_bytes(both(raw(tmp), commands, ways=WAYS), commands)
+
+
+def rounds(rng, size, number, longest):
+    """Writes of all kinds, each pattern once, so that a wrong order shows."""
+    commands = []
+    for i in range(number):
+        offset = rng.randrange(size)
+        length = min(rng.randrange(1, longest), size - offset)
+        kind = rng.randrange(10)
+        if kind == 0:
+            commands.append(f"write -z {offset} {length}")
+        elif kind == 1:
+            commands.append(f"write -zu {offset} {length}")
+        elif kind == 2:
+            half = length // 2
+            commands.append(f"writev -P {1 + i % 255} {offset} {half} 0 "
+                            f"{length - half}")
+        elif kind == 3:
+            commands.append(f"write -f -P {1 + i % 255} {offset} {length}")
+        elif kind == 4:
+            commands.append("flush")
+        elif kind == 5:
+            commands.append(f"read -v {offset} {min(length, 64)}")
+        else:
+            commands.append(f"write -P {1 + i % 255} {offset} {length}")
+    return commands
+
+
+@tap.case("raw: random scripts, the same bytes in each way to run")
+def _(tmp):
+    for seed in range(3):
+        commands = rounds(random.Random(seed), SIZE, 100, 60000)
+        same_bytes(both(raw(tmp), commands, ways=WAYS), seed)
+        same_bytes(both(raw(tmp, 70001), rounds(random.Random(seed), 70144, 60,
+                                                9000)), seed)
+
+
+@tap.case("many aio_writes at once, next to one another")
+def _(tmp):
+    rng = random.Random(5)
+    places = list(range(0, SIZE, 4096))
+    rng.shuffle(places)
+    commands = [f"aio_write -P {1 + i % 255} {offset} 4096"
+                for i, offset in enumerate(places)]
+    for more in (["aio_flush"], []):
+        same_bytes(both(raw(tmp), commands + more, ways=WAYS, order=reports),
+                   "next to one another")
+
+
+@tap.case("cache modes and discard modes")
+def _(tmp):
+    for mode in ("writeback", "writethrough", "unsafe"):
+        commands = ["write -P 3 0 100k", "write -f 5 6", "flush",
+                    "discard 0 64k", "read -v 65530 20"]
+        same_bytes(both(raw(tmp), commands, ["-f", "raw", "-t", mode]), mode)
+    for mode in ("unmap", "on", "ignore", "off"):
+        same_bytes(both(raw(tmp), ["discard 0 128k", "read -v 0 16"],
+                        ["-f", "raw", "-d", mode]), mode)
+
+
+@tap.case("abort and sigraise end the program by their signal")
+def _(tmp):
+    path = raw(tmp)()
+    for command in ("abort", "sigraise 9", "sigraise 15"):
+        for way in WAYS[:2]:
+            tap.equal(cotrace_io(*way, "-f", "raw", "-c", command,
+                                 path).returncode,
+                      qemu_io("-f", "raw", "-c", command, path).returncode,
+                      command)
+
+
+if not shutil.which("qemu-io"):
+    print("1..0 # SKIP qemu-io is not installed (package qemu-utils)")
+    sys.exit(77)
+tap.main(sys.argv[1:])
