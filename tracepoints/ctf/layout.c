@@ -120,43 +120,24 @@ static bool read_uuid(const char *text, uint8_t uuid[16])
     return true;
 }
 
-/* "name =" or "name :=": the name, with what comes next in hand. */
-static const char *setting(struct ct_tsdl *tsdl)
-{
-    const char *name = ct_tsdl_name(tsdl);
-
-    if (!ct_tsdl_take(tsdl, ":=")) {
-        ct_tsdl_expect(tsdl, "=");
-    }
-    return name;
-}
-
-static void skip_value(struct ct_tsdl *tsdl)
-{
-    while (tsdl->kind != CT_TSDL_END && !ct_tsdl_is(tsdl, ";")) {
-        ct_tsdl_next(tsdl);
-    }
-}
-
 static void read_trace(struct reader *reader)
 {
     struct ct_tsdl *tsdl = &reader->tsdl;
+    const char *name;
 
     ct_tsdl_expect(tsdl, "{");
-    while (tsdl->kind != CT_TSDL_END && !ct_tsdl_is(tsdl, "}")) {
-        const char *name = setting(tsdl);
-
+    while ((name = ct_tsdl_setting(tsdl))) {
         if (strcmp(name, "uuid") == 0) {
             reader->layout->has_uuid =
                 read_uuid(tsdl->word, reader->layout->uuid);
-            skip_value(tsdl);
+            ct_tsdl_skip_value(tsdl);
         } else if (strcmp(name, "byte_order") == 0) {
             tsdl->big_endian = ct_tsdl_is(tsdl, "be");
-            skip_value(tsdl);
+            ct_tsdl_skip_value(tsdl);
         } else if (strcmp(name, "packet.header") == 0) {
             reader->packet_header = ct_tsdl_type(tsdl);
         } else {
-            skip_value(tsdl);
+            ct_tsdl_skip_value(tsdl);
         }
         ct_tsdl_expect(tsdl, ";");
     }
@@ -273,11 +254,10 @@ static void read_stream(struct reader *reader)
     struct ct_ctf_stream *stream;
     struct ct_ctf_stream head = {0};
     uint64_t id = 0;
+    const char *name;
 
     ct_tsdl_expect(tsdl, "{");
-    while (tsdl->kind != CT_TSDL_END && !ct_tsdl_is(tsdl, "}")) {
-        const char *name = setting(tsdl);
-
+    while ((name = ct_tsdl_setting(tsdl))) {
         if (strcmp(name, "id") == 0) {
             id = ct_tsdl_number(tsdl);
         } else if (strcmp(name, "event.header") == 0) {
@@ -293,7 +273,7 @@ static void read_stream(struct reader *reader)
         } else if (strcmp(name, "event.context") == 0) {
             context = ct_tsdl_type(tsdl);
         } else {
-            skip_value(tsdl);
+            ct_tsdl_skip_value(tsdl);
         }
         ct_tsdl_expect(tsdl, ";");
     }
@@ -349,18 +329,17 @@ static void add_event(struct reader *reader, uint64_t stream_id, uint64_t id,
 static void read_event(struct reader *reader)
 {
     struct ct_tsdl *tsdl = &reader->tsdl;
-    struct ct_ctf_parts parts = {NULL};
+    struct ct_ctf_parts parts = {.fields = NULL};
     bool is_own = true;
     uint64_t stream_id = 0;
     uint64_t id = 0;
+    const char *name;
 
     ct_tsdl_expect(tsdl, "{");
-    while (tsdl->kind != CT_TSDL_END && !ct_tsdl_is(tsdl, "}")) {
-        const char *name = setting(tsdl);
-
+    while ((name = ct_tsdl_setting(tsdl))) {
         if (strcmp(name, "name") == 0) {
             is_own = !g_str_has_prefix(tsdl->word, "lttng_ust_");
-            skip_value(tsdl);
+            ct_tsdl_skip_value(tsdl);
         } else if (strcmp(name, "id") == 0) {
             id = ct_tsdl_number(tsdl);
         } else if (strcmp(name, "stream_id") == 0) {
@@ -370,7 +349,7 @@ static void read_event(struct reader *reader)
         } else if (strcmp(name, "fields") == 0) {
             parts.fields = ct_tsdl_type(tsdl);
         } else {
-            skip_value(tsdl);
+            ct_tsdl_skip_value(tsdl);
         }
         ct_tsdl_expect(tsdl, ";");
     }
@@ -389,13 +368,10 @@ static void read_statement(struct reader *reader)
     }
     if (ct_tsdl_take(tsdl, "trace")) {
         read_trace(reader);
-        ct_tsdl_expect(tsdl, "}");
     } else if (ct_tsdl_take(tsdl, "stream")) {
         read_stream(reader);
-        ct_tsdl_expect(tsdl, "}");
     } else if (ct_tsdl_take(tsdl, "event")) {
         read_event(reader);
-        ct_tsdl_expect(tsdl, "}");
     } else if (ct_tsdl_is(tsdl, "struct") || ct_tsdl_is(tsdl, "enum") ||
                ct_tsdl_is(tsdl, "variant")) {
         (void)ct_tsdl_type(tsdl);

@@ -48,19 +48,6 @@ static void add_op(struct builder *builder, struct ct_op op)
     g_array_append_val(builder->ops, op);
 }
 
-/* Is this field the length of a later one? */
-static bool is_length(const struct ct_type *structure, const char *name)
-{
-    for (unsigned i = 0; i < structure->n_fields; i++) {
-        const char *length = structure->fields[i].length_name;
-
-        if (length && strcmp(length, name) == 0) {
-            return true;
-        }
-    }
-    return false;
-}
-
 /* Bytes of an integer that is some; 0: an error. */
 static unsigned whole_bytes(struct builder *builder, const struct ct_type *type)
 {
@@ -101,13 +88,13 @@ static void add_array(struct builder *builder,
     add_op(builder, (struct ct_op){CT_OP_ITEMS, (uint8_t)reg, (uint16_t)bytes});
 }
 
-static void add_number(struct builder *builder, const struct ct_type *structure,
+static void add_number(struct builder *builder,
                        const struct ct_type_field *field)
 {
     unsigned bytes = whole_bytes(builder, field->type);
     struct ct_op op = {CT_OP_FIXED, 0, (uint16_t)bytes};
 
-    if (is_length(structure, field->name)) {
+    if (field->is_length) {
         if (builder->n_registers == CT_OP_REGISTERS ||
             field->type->other_order || field->type->is_signed) {
             ct_tsdl_fail(builder->tsdl, "arrays of a kind that is not known");
@@ -143,7 +130,7 @@ static void add_structure(struct builder *builder, const struct ct_type *type)
         } else if (field->type->kind == CT_TYPE_STRUCT) {
             add_structure(builder, field->type);
         } else {
-            add_number(builder, type, field);
+            add_number(builder, field);
         }
     }
     builder->depth--;

@@ -217,6 +217,27 @@ void ct_tsdl_skip_block(struct ct_tsdl *tsdl)
     } while (depth > 0);
 }
 
+const char *ct_tsdl_setting(struct ct_tsdl *tsdl)
+{
+    const char *name;
+
+    if (ct_tsdl_take(tsdl, "}")) {
+        return NULL;
+    }
+    name = ct_tsdl_name(tsdl);
+    if (!ct_tsdl_take(tsdl, ":=")) {
+        ct_tsdl_expect(tsdl, "=");
+    }
+    return tsdl->why ? NULL : name;
+}
+
+void ct_tsdl_skip_value(struct ct_tsdl *tsdl)
+{
+    while (tsdl->kind != CT_TSDL_END && !ct_tsdl_is(tsdl, ";")) {
+        ct_tsdl_next(tsdl);
+    }
+}
+
 /* --- types -----------------------------------------------------------------
  */
 
@@ -241,26 +262,16 @@ static void set_order(struct ct_tsdl *tsdl, struct ct_type *type)
     ct_tsdl_next(tsdl);
 }
 
-/* The value of an attribute that does not matter here. */
-static void skip_value(struct ct_tsdl *tsdl)
-{
-    while (tsdl->kind != CT_TSDL_END && !ct_tsdl_is(tsdl, ";")) {
-        ct_tsdl_next(tsdl);
-    }
-}
-
 /* "{ size = 8; align = 8; ... }" of integer and floating_point */
 static const struct ct_type *number_type(struct ct_tsdl *tsdl)
 {
     struct ct_type *type = new_type(tsdl, CT_TYPE_INTEGER);
     uint64_t bits = 0;
     uint64_t align = 0;
+    const char *name;
 
     ct_tsdl_expect(tsdl, "{");
-    while (tsdl->kind != CT_TSDL_END && !ct_tsdl_is(tsdl, "}")) {
-        const char *name = ct_tsdl_name(tsdl);
-
-        ct_tsdl_expect(tsdl, "=");
+    while ((name = ct_tsdl_setting(tsdl))) {
         if (strcmp(name, "size") == 0) {
             bits = ct_tsdl_number(tsdl);
         } else if (strcmp(name, "exp_dig") == 0 ||
@@ -271,15 +282,14 @@ static const struct ct_type *number_type(struct ct_tsdl *tsdl)
         } else if (strcmp(name, "signed") == 0) {
             type->is_signed =
                 !ct_tsdl_is(tsdl, "false") && strcmp(tsdl->word, "0") != 0;
-            skip_value(tsdl);
+            ct_tsdl_skip_value(tsdl);
         } else if (strcmp(name, "byte_order") == 0) {
             set_order(tsdl, type);
         } else {
-            skip_value(tsdl);
+            ct_tsdl_skip_value(tsdl);
         }
         ct_tsdl_expect(tsdl, ";");
     }
-    ct_tsdl_expect(tsdl, "}");
     if (align == 0) {
         align = bits % 8 == 0 ? 8 : 1;
     }
@@ -308,6 +318,20 @@ static const struct ct_type *enum_type(struct ct_tsdl *tsdl)
     return type;
 }
 
+/* The last field of this name tells how long an array is. */
+static void mark_length(GArray *fields, const char *name)
+{
+    for (unsigned i = fields->len; i-- > 0;) {
+        struct ct_type_field *field =
+            &g_array_index(fields, struct ct_type_field, i);
+
+        if (strcmp(field->name, name) == 0) {
+            field->is_length = true;
+            return;
+        }
+    }
+}
+
 /* Behind a declaration's type: "name", "name[3]" or "name[other]" */
 static void add_field(struct ct_tsdl *tsdl, GArray *fields,
                       const struct ct_type *type)
@@ -321,6 +345,7 @@ static void add_field(struct ct_tsdl *tsdl, GArray *fields,
             field.length = ct_tsdl_number(tsdl);
         } else {
             field.length_name = ct_tsdl_name(tsdl);
+            mark_length(fields, field.length_name);
         }
         ct_tsdl_expect(tsdl, "]");
     }

@@ -52,6 +52,7 @@ struct ct_type_field {
     bool is_array;
     uint64_t length;         /* array without `length_name` */
     const char *length_name; /* array: the field that tells its length */
+    bool is_length;          /* of a later array in the same structure */
 };
 
 struct ct_tsdl {
@@ -82,6 +83,17 @@ uint64_t ct_tsdl_number(struct ct_tsdl *tsdl);
 const char *ct_tsdl_name(struct ct_tsdl *tsdl);
 /** ct_tsdl_skip_block() - from "{" in hand to behind its "}" */
 void ct_tsdl_skip_block(struct ct_tsdl *tsdl);
+
+/**
+ * ct_tsdl_setting() - in a block of "NAME = VALUE;": the next one's name
+ *
+ * For a block whose "{" is behind; each value is taken, and its ";" expected,
+ * by the caller.
+ * Return: with the value in hand; NULL: the block's "}" is behind, or an error.
+ */
+const char *ct_tsdl_setting(struct ct_tsdl *tsdl);
+/** ct_tsdl_skip_value() - to the ";" behind it */
+void ct_tsdl_skip_value(struct ct_tsdl *tsdl);
 
 /** ct_tsdl_type() - the type in hand; NULL: an error */
 const struct ct_type *ct_tsdl_type(struct ct_tsdl *tsdl);

@@ -92,19 +92,29 @@ static void read_signals(struct keep *keep)
     }
 }
 
+/* Until a child has ended or a signal come. Return: false: it is too late. */
+static bool await_change(struct keep *keep, int64_t until_ms)
+{
+    struct pollfd end = {.fd = keep->children, .events = POLLIN};
+    int64_t left = until_ms - now_ms();
+
+    if (left <= 0) {
+        return false;
+    }
+    (void)poll(&end, 1, (int)left);
+    read_signals(keep);
+    return true;
+}
+
 /* Until this child has ended. */
 static bool await_end(struct keep *keep, pid_t pid, int patience_ms)
 {
     int64_t until = now_ms() + patience_ms;
 
     while (!has_ended(pid)) {
-        struct pollfd end = {.fd = keep->children, .events = POLLIN};
-        int64_t left = until - now_ms();
-        if (left <= 0) {
+        if (!await_change(keep, until)) {
             return false;
         }
-        (void)poll(&end, 1, (int)left);
-        read_signals(keep);
     }
     return true;
 }
@@ -115,21 +125,14 @@ static bool await_none(struct keep *keep, int patience_ms)
     int64_t until = now_ms() + patience_ms;
 
     for (;;) {
-        struct pollfd end = {.fd = keep->children, .events = POLLIN};
         pid_t pid = waitpid(-1, NULL, WNOHANG);
-        int64_t left = until - now_ms();
 
         if (pid < 0 && errno == ECHILD) {
             return true;
         }
-        if (pid > 0) {
-            continue;
-        }
-        if (left <= 0) {
+        if (pid <= 0 && !await_change(keep, until)) {
             return false;
         }
-        (void)poll(&end, 1, (int)left);
-        read_signals(keep);
     }
 }
 

@@ -301,18 +301,24 @@ static void test_lossy(void)
     reading_free(reading);
 }
 
-/* `record` tells that it had to end the recording by force. */
-static void test_cut_off_recording(void)
+/* As `record` leaves it: a note beside the trace. */
+static struct reading *read_recording(const char *note)
 {
-    static const char note[] = "{\"version\": 1, \"complete\": false}\n";
     g_autofree char *dir = reading_scratch();
     g_autofree char *trace = reading_copy("small");
     g_autofree char *inside = g_build_filename(dir, "ust", NULL);
-    struct reading *reading;
 
     g_assert_cmpint(rename(trace, inside), ==, 0);
-    file_write(dir, "cotrace.json", 0, note, sizeof(note) - 1);
-    reading = reading_run(dir, NULL, NULL);
+    file_write(dir, "cotrace.json", 0, note, strlen(note));
+    return reading_run(dir, NULL, NULL);
+}
+
+/* `record` tells that it had to end the recording by force. */
+static void test_cut_off_recording(void)
+{
+    struct reading *reading =
+        read_recording("{\"version\": 1, \"complete\": false}\n");
+
     g_assert_true(reading->good);
     g_assert_false(reading->summary.complete);
     g_assert_cmpuint(reading->summary.events, ==, EVENTS);
@@ -323,15 +329,8 @@ static void test_cut_off_recording(void)
 /* One that was complete says so. */
 static void test_complete_recording(void)
 {
-    static const char note[] = "{\"complete\":true}\n";
-    g_autofree char *dir = reading_scratch();
-    g_autofree char *trace = reading_copy("small");
-    g_autofree char *inside = g_build_filename(dir, "ust", NULL);
-    struct reading *reading;
+    struct reading *reading = read_recording("{\"complete\":true}\n");
 
-    g_assert_cmpint(rename(trace, inside), ==, 0);
-    file_write(dir, "cotrace.json", 0, note, sizeof(note) - 1);
-    reading = reading_run(dir, NULL, NULL);
     g_assert_true(reading->good);
     g_assert_true(reading->summary.complete);
     reading_free(reading);
