@@ -36,6 +36,8 @@ struct ct_pass {
     GArray *early;       /* struct ct_record: holes before the first event */
     GArray *gaps;        /* struct ct_gap: that have not ended yet */
     int64_t gaps_due_ns; /* when the first of them ends */
+    int64_t until_ns;    /* where the consumers want it to end */
+    bool over;           /* a record came after that */
 };
 
 struct ct_pass *ct_pass_new(struct ct_consumer *const consumers[])
@@ -56,6 +58,7 @@ struct ct_pass *ct_pass_new(struct ct_consumer *const consumers[])
     pass->early = g_array_new(FALSE, FALSE, sizeof(struct ct_record));
     pass->gaps = g_array_new(FALSE, FALSE, sizeof(struct ct_gap));
     pass->gaps_due_ns = INT64_MAX;
+    pass->until_ns = INT64_MAX;
     return pass;
 }
 
@@ -123,6 +126,15 @@ static void tell_gaps(struct ct_pass *pass, bool at_end)
     g_array_set_size(pass->gaps, kept);
 }
 
+static void hand_on_alive(struct ct_pass *pass,
+                          const struct ct_alive_change *change)
+{
+    struct ct_alive alive = change->alive;
+
+    alive.state = ct_account_state(&change->situation);
+    TELL(pass, alive, &alive);
+}
+
 static void hand_on(struct ct_pass *pass, const struct ct_change *change)
 {
     struct ct_account_result result;
@@ -151,6 +163,9 @@ static void hand_on(struct ct_pass *pass, const struct ct_change *change)
         break;
     case CT_CHANGE_GAP:
         keep_gap(pass, &change->gap);
+        break;
+    case CT_CHANGE_ALIVE:
+        hand_on_alive(pass, &change->alive);
         break;
     default:
         result = ct_account_take(pass->account, change);
@@ -230,7 +245,15 @@ static void begin(struct ct_pass *pass, const struct ct_record *record)
     pass->summary.origin_ns = record->when_ns;
     pass->summary.end_ns = record->when_ns;
     for (unsigned i = 0; pass->consumers[i]; i++) {
-        pass->consumers[i]->origin_ns = record->when_ns;
+        struct ct_consumer *consumer = pass->consumers[i];
+        int64_t until_ns;
+
+        consumer->origin_ns = record->when_ns;
+        if (consumer->has_until &&
+            !__builtin_add_overflow(record->when_ns, consumer->until_ns,
+                                    &until_ns)) {
+            pass->until_ns = MIN(pass->until_ns, until_ns);
+        }
     }
     for (unsigned i = 0; i < pass->early->len; i++) {
         struct ct_record *hole =
@@ -244,6 +267,10 @@ static void begin(struct ct_pass *pass, const struct ct_record *record)
 
 bool ct_pass_record(struct ct_pass *pass, const struct ct_record *record)
 {
+    if (G_UNLIKELY(pass->over || (record->when_ns > pass->until_ns))) {
+        pass->over = true;
+        return false;
+    }
     count(pass, record);
     if (G_UNLIKELY(!pass->begun)) {
         if (record->kind == CT_RECORD_HOLE) {
@@ -275,6 +302,14 @@ bool ct_pass_finish(struct ct_pass *pass, bool complete, GError **error)
     struct ct_changes changes;
     bool good = true;
 
+    summary->has_all = !pass->over;
+    if (pass->over) {
+        summary->end_ns = pass->until_ns;
+    }
+    changes = ct_model_alive(pass->model, summary->end_ns);
+    for (unsigned i = 0; i < changes.n; i++) {
+        hand_on(pass, &changes.v[i]);
+    }
     do {
         changes = ct_model_finish(pass->model, summary->end_ns);
         for (unsigned i = 0; i < changes.n; i++) {

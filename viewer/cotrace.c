@@ -27,6 +27,8 @@ static const struct ct_command commands[] = {
     {"requests", "every request, and where its time went", ct_command_view},
     {"backtrace", "the stack that was cut, joined back to main",
      ct_command_view},
+    {"coroutines", "every coroutine alive at an instant, and where it is",
+     ct_command_view},
     {"render", "the whole trace as a file for another viewer",
      ct_command_render},
     {NULL, NULL, NULL},

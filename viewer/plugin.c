@@ -152,6 +152,8 @@ SINK(requests, "Every request, and where its time went",
 SINK(backtrace, "The stack that was cut, joined back to main",
      "Parameters: one of request=ID, coroutine=ID, worker=TID, work=ID; "
      "at=NS, pid=PID, json=yes, path=\"FILE\".");
+SINK(coroutines, "Every coroutine alive at an instant, and where it is",
+     "Parameters: at=NS, pid=PID, json=yes, path=\"FILE\".");
 SINK(chrome, "A timeline for Perfetto, speedscope or chrome://tracing",
      "Parameters: path=\"FILE\".");
 

@@ -223,6 +223,14 @@ const struct ct_view ct_views[] = {
      "a\n"
      "work item its begin, of a request the start of its longest wait.",
      ct_view_backtrace},
+    {"coroutines", NULL,
+     CT_OPTION_AT | CT_OPTION_PID | CT_OPTION_JSON | CT_OPTION_PATH,
+     "TRACE [--at=NS] [--pid=PID] [--json]",
+     "every coroutine alive at an instant, and where it is",
+     "Without --at: at the end of the trace.  Coroutines in the same state "
+     "with "
+     "the\nsame backtrace stand together.",
+     ct_view_coroutines},
     {"chrome", ".json", CT_OPTION_PATH, "TRACE -o FILE.json",
      "a timeline for Perfetto, speedscope or chrome://tracing", NULL,
      ct_view_chrome},

@@ -108,6 +108,11 @@ void ct_account_free(struct ct_account *account)
     g_free(account);
 }
 
+enum ct_state ct_account_state(const struct ct_situation *situation)
+{
+    return ct_segments_rule(situation).state;
+}
+
 uint64_t ct_account_bad_sums(const struct ct_account *account)
 {
     return account->bad_sums;

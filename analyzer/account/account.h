@@ -30,6 +30,9 @@ void ct_account_free(struct ct_account *account);
 struct ct_account_result ct_account_take(struct ct_account *account,
                                          const struct ct_change *change);
 
+/** ct_account_state() - the state that a situation means */
+enum ct_state ct_account_state(const struct ct_situation *situation);
+
 uint64_t ct_account_bad_sums(const struct ct_account *account);
 
 #endif

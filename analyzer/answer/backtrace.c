@@ -8,8 +8,6 @@
  * was asked for, or the kind's default.  Of a request it keeps all those of its
  * coroutines at yields, since only its end tells which wait was the longest.
  * Several processes may have an entity of that id: one candidate each.
- *
- * Names are looked up when the pass has ended, each address once.
  */
 #include "ct/backtrace.h"
 
@@ -17,12 +15,8 @@
 
 #include <glib.h>
 
+#include "answer/frames.h"
 #include "ct/trace.h"
-
-enum {
-    PIECES_MAX = 64,      /* of one stack */
-    FRAMES_MAX = 1 << 20, /* of the result */
-};
 
 struct taken {
     bool has;
@@ -56,10 +50,7 @@ struct ct_backtrace_query {
 
     bool finished;
     struct ct_backtrace result;
-    GArray *frames; /* struct ct_frame */
-    GStringChunk *strings;
-    const struct ct_summary *summary; /* while finishing */
-    struct ct_symbols *symbols;       /* while finishing */
+    struct ct_frames *frames;
 };
 
 static struct ct_backtrace_query *query_of(struct ct_consumer *consumer)
@@ -306,109 +297,6 @@ static void on_request(struct ct_consumer *consumer,
 
 /* --- the result ------------------------------------------------------- */
 
-static const char *keep_string(struct ct_backtrace_query *query,
-                               const char *string)
-{
-    return string ? g_string_chunk_insert_const(query->strings, string) : NULL;
-}
-
-static void add_frame(struct ct_backtrace_query *query,
-                      const struct ct_frame *frame)
-{
-    struct ct_frame kept = *frame;
-
-    if (query->frames->len >= FRAMES_MAX) {
-        query->result.complete = false;
-        return;
-    }
-    kept.function = keep_string(query, frame->function);
-    kept.file = keep_string(query, frame->file);
-    kept.image = keep_string(query, frame->image);
-    g_array_append_val(query->frames, kept);
-}
-
-static void add_address(struct ct_backtrace_query *query, int32_t pid,
-                        uint64_t address)
-{
-    const struct ct_frame *frames;
-    unsigned n = ct_symbols_frames(query->symbols, pid, address, true, &frames);
-
-    for (unsigned i = 0; i < n; i++) {
-        add_frame(query, &frames[i]);
-    }
-}
-
-/* Frames are missing outside the last one. */
-static void add_limit(struct ct_backtrace_query *query)
-{
-    query->result.complete = false;
-    if (query->frames->len) {
-        g_array_index(query->frames, struct ct_frame, query->frames->len - 1)
-            .limit = true;
-    }
-}
-
-/* A whole stack: its pieces, from the inside out. */
-static void add_stack(struct ct_backtrace_query *query, int32_t pid,
-                      uint64_t stack)
-{
-    for (unsigned pieces = 0; pieces < PIECES_MAX; pieces++) {
-        const uint64_t *addresses;
-        unsigned n;
-        uint64_t outer;
-        bool limit;
-
-        if (!stack || !ct_stacks_get(query->summary->stacks, pid, stack,
-                                     &addresses, &n, &outer, &limit)) {
-            add_limit(query);
-            return;
-        }
-        for (unsigned i = 0; i < n; i++) {
-            add_address(query, pid, addresses[i]);
-        }
-        if (limit) {
-            add_limit(query);
-        }
-        if (!outer) {
-            return;
-        }
-        stack = outer;
-    }
-    add_limit(query);
-}
-
-static void add_origins(struct ct_backtrace_query *query,
-                        const struct ct_origin *origin, bool has_inner,
-                        int64_t inner_ns)
-{
-    for (; origin; origin = origin->next) {
-        struct ct_frame boundary = {
-            .boundary = origin->boundary,
-            .id = origin->id,
-            .stack = origin->stack,
-            .has_when = origin->when_ns && has_inner,
-            .when_ns = origin->when_ns,
-            .elapsed_ns = inner_ns - origin->when_ns,
-            .tid = origin->tid,
-            .n_also = origin->n_also,
-            .repeats = origin->repeats,
-            .period = origin->period,
-            .skipped = origin->skipped,
-            .cut = origin->cut,
-        };
-        if (!boundary.has_when) {
-            boundary.when_ns = boundary.elapsed_ns = 0;
-        }
-        has_inner = origin->when_ns;
-        inner_ns = origin->when_ns;
-        add_frame(query, &boundary);
-        add_stack(query, origin->pid, origin->stack);
-        if (origin->cut) {
-            query->result.complete = false;
-        }
-    }
-}
-
 static const char *kind_word(enum ct_backtrace_of of)
 {
     switch (of) {
@@ -473,27 +361,23 @@ static bool on_finish(struct ct_consumer *consumer,
     if (!origin && is_worker) {
         origin = candidate->origin;
     }
-    query->summary = summary;
-    query->symbols = ct_symbols_new(summary->images);
+    query->frames = ct_frames_new(summary);
     query->result.pid = candidate->pid;
-    query->result.complete = true;
     query->result.has_stack_ns = own->has;
     query->result.stack_ns = own->when_ns;
     query->result.stack = own->has ? own->stack : 0;
+    ct_frames_begin(query->frames);
     if (own->has) {
-        add_stack(query, candidate->pid, own->stack);
+        ct_frames_add_stack(query->frames, candidate->pid, own->stack);
     }
-    add_origins(query, origin, own->has, own->when_ns);
+    ct_frames_add_origins(query->frames, origin, own->has, own->when_ns);
+    query->result.frames = ct_frames_end(query->frames, &query->result.n_frames,
+                                         &query->result.complete);
     if (!origin && !(own->has && is_worker &&
                      query->id == (uint64_t)(int64_t)candidate->pid)) {
         /* Only a process's first thread comes from nothing. */
         query->result.complete &= query->of == CT_BACKTRACE_REQUEST && own->has;
     }
-    ct_symbols_free(query->symbols);
-    query->symbols = NULL;
-    query->summary = NULL;
-    query->result.frames = (const struct ct_frame *)query->frames->data;
-    query->result.n_frames = query->frames->len;
     query->finished = true;
     return true;
 }
@@ -521,8 +405,6 @@ struct ct_backtrace_query *ct_backtrace_new(enum ct_backtrace_of of,
     query->at_ns = at_ns;
     query->candidates = g_array_new(FALSE, TRUE, sizeof(struct candidate));
     query->yields = g_array_new(FALSE, TRUE, sizeof(struct taken));
-    query->frames = g_array_new(FALSE, TRUE, sizeof(struct ct_frame));
-    query->strings = g_string_chunk_new(4096);
     return query;
 }
 
@@ -554,7 +436,6 @@ void ct_backtrace_free(struct ct_backtrace_query *query)
     }
     g_array_unref(query->candidates);
     g_array_unref(query->yields);
-    g_array_unref(query->frames);
-    g_string_chunk_free(query->strings);
+    ct_frames_free(query->frames);
     g_free(query);
 }

@@ -23,6 +23,13 @@
 
 #include "ct/pre.h"
 
+static void set_since(const struct ct_model *model, struct ct_co *co,
+                      bool is_known)
+{
+    co->since_ns = model->now_ns;
+    co->since_known = is_known && !model->in_gap;
+}
+
 static void wake(struct ct_model *model, struct ct_co *co, uint64_t context,
                  uint64_t waker)
 {
@@ -30,6 +37,9 @@ static void wake(struct ct_model *model, struct ct_co *co, uint64_t context,
         co->woken_epoch = model->in_gap ? 0 : model->epoch;
         co->woken_context = context;
         co->waker = waker;
+        if (co->phase != CT_CO_RUNNING) {
+            set_since(model, co, true);
+        }
     }
 }
 
@@ -41,6 +51,7 @@ static struct ct_co *new_co(struct ct_model *model, struct ct_process *process,
 
     ct_entity_init(model, &co->entity, step, id, is_begin);
     co->phase = is_begin ? CT_CO_CREATED : CT_CO_UNKNOWN;
+    set_since(model, co, is_begin);
     ct_table_put(&process->coroutines, id, co);
     ct_model_counter(model, process, CT_COUNTER_COROUTINES, 0,
                      process->coroutines.n);
@@ -235,6 +246,7 @@ static void settle(struct ct_model *model, struct ct_thread *thread,
     tear_off(model, co);
     if (ct_thread_push_below(model, thread, like)) {
         stop_waiting(model, co);
+        set_since(model, co, false);
         co->phase = CT_CO_RUNNING;
         co->was_entered = true;
         co->woken_epoch = 0;
@@ -261,6 +273,7 @@ static void enter(struct ct_model *model, struct ct_thread *thread,
     set_origin(model, thread, co, step, step->object);
     stop_waiting(model, co);
     ct_context_scheduled(model, co, 0);
+    set_since(model, co, true);
     co->phase = CT_CO_RUNNING;
     co->was_entered = true;
     co->context = step->context;
@@ -398,6 +411,7 @@ static void yield(struct ct_model *model, struct ct_thread *thread,
     own_yield_stack(model, co, step);
     leave_thread(model, thread, co, step);
     stop_waiting(model, co);
+    set_since(model, co, true);
     co->phase = CT_CO_WAITING;
     co->was_entered = true;
     co->reason = step->reason;
@@ -518,6 +532,11 @@ void ct_co_told(struct ct_model *model, struct ct_process *process,
         return; /* what we saw is newer, or as good */
     }
     stop_waiting(model, co);
+    set_since(model, co, false);
+    if (step->ns) {
+        co->since_ns = MIN(step->ns, model->now_ns);
+        co->since_known = true;
+    }
     co->woken_epoch = 0;
     co->phase = CT_CO_WAITING;
     co->was_entered |= step->value != CT_CO_STATE_CREATED;

@@ -27,6 +27,7 @@ unsigned ct_model_wants(const struct ct_consumer *consumer)
     wants |= consumer->gap ? CT_WANT_GAPS : 0;
     wants |=
         consumer->request || consumer->request_began ? CT_WANT_REQUESTS : 0;
+    wants |= consumer->alive ? CT_WANT_ALIVE : 0;
     wants |= consumer->wants_origins ? CT_WANT_ORIGINS : 0;
     return wants;
 }
@@ -51,8 +52,7 @@ struct ct_model *ct_model_new(unsigned wants)
     return model;
 }
 
-/* Frees what the changes of the step before pointed to. */
-static void forget_changes(struct ct_model *model)
+void ct_model_forget(struct ct_model *model)
 {
     for (unsigned i = 0; i < model->n_held; i++) {
         ct_origin_unref(model->held[i]);
@@ -90,7 +90,7 @@ void ct_model_free(struct ct_model *model)
         }
         free_process(model, process);
     }
-    forget_changes(model);
+    ct_model_forget(model);
     ct_table_fini(&model->processes);
     ct_names_fini(&model->names);
     ct_slab_fini(&model->threads);
@@ -209,8 +209,7 @@ struct ct_life *ct_model_life(struct ct_model *model, enum ct_entity_kind kind,
     return life;
 }
 
-/* Time; and what the end of a gap changes, before anything after it. */
-static void set_time(struct ct_model *model, int64_t when_ns)
+void ct_model_time(struct ct_model *model, int64_t when_ns)
 {
     model->now_ns = MAX(model->now_ns, when_ns);
     if (model->in_gap && model->now_ns > model->gap_end_ns) {
@@ -271,7 +270,7 @@ static void dispatch(struct ct_model *model, const struct ct_step *step)
 struct ct_changes ct_model_step(struct ct_model *model,
                                 const struct ct_step *step)
 {
-    forget_changes(model);
+    ct_model_forget(model);
     switch (step->kind) {
     case CT_STEP_NONE:
     case CT_STEP_STACK:
@@ -280,11 +279,11 @@ struct ct_changes ct_model_step(struct ct_model *model,
     case CT_STEP_KINDS:
         break;
     case CT_STEP_GAP:
-        set_time(model, step->when_ns);
+        ct_model_time(model, step->when_ns);
         ct_gap_begin(model, step);
         break;
     default:
-        set_time(model, step->when_ns);
+        ct_model_time(model, step->when_ns);
         dispatch(model, step);
         break;
     }
@@ -295,9 +294,9 @@ struct ct_changes ct_model_finish(struct ct_model *model, int64_t end_ns)
 {
     uint32_t pos = 0;
 
-    forget_changes(model);
+    ct_model_forget(model);
     if (!model->finishing) {
-        set_time(model, end_ns);
+        ct_model_time(model, end_ns);
         model->finishing = true;
     }
     /* One process a call; one of which nothing is to tell is passed over. */

@@ -42,6 +42,13 @@ struct ct_changes ct_model_step(struct ct_model *model,
                                 const struct ct_step *step);
 
 /**
+ * ct_model_alive() - the coroutines that are alive, by process and id
+ * @end_ns: of the trace
+ * Before ct_model_finish().
+ */
+struct ct_changes ct_model_alive(struct ct_model *model, int64_t end_ns);
+
+/**
  * ct_model_finish() - tell what is still open, as open
  * @end_ns: of the trace
  * Call it until it returns none.

@@ -118,7 +118,9 @@ struct ct_co {
     uint8_t phase;  /* enum ct_co_phase */
     uint8_t reason; /* waiting: enum ct_yield_reason */
     bool was_entered;
-    uint8_t edge_kind;   /* enum ct_edge_kind */
+    uint8_t edge_kind; /* enum ct_edge_kind */
+    bool since_known;
+    int64_t since_ns;    /* it runs, waits, or is to be entered */
     uint32_t edge_epoch; /* 0: nothing has asked for its next enter */
     int32_t edge_tid;
     int64_t edge_ns;
@@ -281,6 +283,13 @@ static inline bool ct_model_wants_any(const struct ct_model *model,
 }
 
 /* model.c */
+
+/** ct_model_forget() - free what the changes of the step before pointed to */
+void ct_model_forget(struct ct_model *model);
+
+/** ct_model_time() - time goes on; what the end of a gap changes comes before
+ * anything after it */
+void ct_model_time(struct ct_model *model, int64_t when_ns);
 
 void ct_model_grow_changes(struct ct_model *model);
 

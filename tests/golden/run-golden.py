@@ -6,6 +6,7 @@
 
 Each cases/NAME.txt is a text trace; expected/NAME.COMMAND has the output of
 `cotrace COMMAND NAME.txt --json`.  --bless writes them anew: look at the diff.
+A line "# coroutines --at=NS" in a case asks for that command, too.
 
 Every case has lossy twins: for each stretch of LOST events in a row, the same
 trace without them and with a hole in their place.  A twin's result may only
@@ -40,8 +41,18 @@ def run(command, trace):
     return done.stdout
 
 
+def commands_of(name):
+    commands = dict(COMMANDS)
+    with open(os.path.join(CASES, name + ".txt"), encoding="utf-8") as file:
+        for line in file:
+            asked = re.match(r"# (coroutines|backtrace) (--\S+)$", line)
+            if asked:
+                commands[asked[1]] = [asked[1], asked[2], "--json"]
+    return commands
+
+
 def compare(name):
-    for kind, command in COMMANDS.items():
+    for kind, command in commands_of(name).items():
         path = os.path.join(EXPECTED, f"{name}.{kind}")
         got = run(command, os.path.join(CASES, name + ".txt"))
         if BLESS:

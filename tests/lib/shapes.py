@@ -132,6 +132,24 @@ def backtrace(value):
         frame(each)
 
 
+def coroutines(value):
+    fields("coroutines", value, at_ns=(INT,), complete=BOOL, groups=list)
+    for group in value["groups"]:
+        fields("group", group, pid=INT, count=INT, state=TEXT,
+               waits_for=(TEXT,), entry=(TEXT,), coroutines=list,
+               complete=BOOL, frames=list)
+        if group["state"] not in STATES | {"created"}:
+            raise AssertionError(f"group: state is {group['state']!r}")
+        if group["count"] != len(group["coroutines"]):
+            raise AssertionError("group: count is not that of its coroutines")
+        for each in group["coroutines"]:
+            fields("coroutine", each, id=INT, since_ns=(INT,), request=(INT,),
+                   object=(INT,), by_coroutine=(INT,), by_request=(INT,),
+                   context=(INT,), tid=(INT,))
+        for each in group["frames"]:
+            frame(each)
+
+
 def stat(value):
     fields("stat", value, origin_ns=(TEXT,), clock=CLOCKS, events=INT,
            discarded=(INT,), complete=BOOL, duration_ns=(INT,), requests=dict,

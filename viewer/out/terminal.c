@@ -101,6 +101,13 @@ static unsigned step(const char *at, unsigned *ret_columns)
     return length;
 }
 
+void ct_text_line(const struct ct_text *text, GString *line)
+{
+    ct_out_write(text->out, line->str, line->len);
+    ct_out_line(text->out);
+    g_string_truncate(line, 0);
+}
+
 unsigned ct_text_width(const char *text)
 {
     unsigned width = 0;

@@ -43,6 +43,9 @@ void ct_text_init(struct ct_text *text, struct ct_out *out);
 void ct_text_styled(const struct ct_text *text, GString *line,
                     enum ct_style style, const char *words);
 
+/** ct_text_line() - write @line, which is empty afterwards */
+void ct_text_line(const struct ct_text *text, GString *line);
+
 /** ct_text_width() - columns that a string takes, escape sequences aside */
 unsigned ct_text_width(const char *text);
 

@@ -13,6 +13,7 @@
 #include "out/inert.h"
 #include "out/json.h"
 #include "out/terminal.h"
+#include "views/frames.h"
 
 struct view {
     struct ct_view_run run;
@@ -26,88 +27,6 @@ struct view {
 
 /* --- JSON -------------------------------------------------------------------
  */
-
-static void json_code(struct ct_json *json, const struct ct_frame *frame)
-{
-    ct_json_key(json, "function");
-    ct_json_string(json, frame->function);
-    ct_json_key(json, "file");
-    ct_json_string(json, frame->file);
-    ct_json_key(json, "line");
-    ct_json_id(json, frame->line);
-    ct_json_key(json, "address");
-    ct_json_hex(json, frame->address);
-    ct_json_key(json, "inlined");
-    ct_json_bool(json, frame->inlined);
-    ct_json_key(json, "image");
-    ct_json_string(json, frame->image);
-    ct_json_key(json, "image_offset");
-    if (frame->image) {
-        ct_json_hex(json, frame->image_offset);
-    } else {
-        ct_json_null(json);
-    }
-}
-
-/* The id by which the trace knows the stack that follows. */
-static void json_stack(struct ct_json *json, uint64_t stack)
-{
-    ct_json_key(json, "stack");
-    if (stack) {
-        ct_json_hex(json, stack);
-    } else {
-        ct_json_null(json);
-    }
-}
-
-static void json_known_ns(struct ct_json *json, bool is_known, int64_t ns)
-{
-    if (is_known) {
-        ct_json_i64(json, ns);
-    } else {
-        ct_json_null(json);
-    }
-}
-
-/* What the chain of boundaries left out here, and whether it goes on. */
-static void json_left_out(struct ct_json *json, const struct ct_frame *frame)
-{
-    if (frame->repeats) {
-        ct_json_key(json, "repeats");
-        ct_json_u64(json, frame->repeats);
-        ct_json_key(json, "period");
-        ct_json_u64(json, frame->period);
-    }
-    if (frame->skipped) {
-        ct_json_key(json, "skipped");
-        ct_json_u64(json, frame->skipped);
-    }
-    if (frame->cut) {
-        ct_json_key(json, "cut");
-        ct_json_bool(json, true);
-    }
-}
-
-static void json_boundary(struct ct_json *json, const struct ct_frame *frame,
-                          int64_t origin_ns)
-{
-    ct_json_key(json, "boundary");
-    ct_json_string(json, ct_boundary_word(frame->boundary));
-    ct_json_key(json, "id");
-    ct_json_id(json, frame->id);
-    json_stack(json, frame->stack);
-    ct_json_key(json, "elapsed_ns");
-    json_known_ns(json, frame->has_when, frame->elapsed_ns);
-    ct_json_key(json, "when_ns");
-    json_known_ns(json, frame->has_when, frame->when_ns - origin_ns);
-    ct_json_key(json, "tid");
-    ct_json_i64(json, frame->tid);
-    if (frame->n_also) {
-        ct_json_key(json, "also");
-        ct_json_u64(json, frame->n_also);
-    }
-    json_left_out(json, frame);
-}
 
 static void print_json(struct view *view, const struct ct_backtrace *result)
 {
@@ -124,134 +43,17 @@ static void print_json(struct view *view, const struct ct_backtrace *result)
     } else {
         ct_json_null(&json);
     }
-    json_stack(&json, result->stack);
+    ct_frames_json_stack(&json, result->stack);
     ct_json_key(&json, "complete");
     ct_json_bool(&json, result->complete);
     ct_json_key(&json, "frames");
-    ct_json_array(&json);
-    for (unsigned i = 0; i < result->n_frames; i++) {
-        const struct ct_frame *frame = &result->frames[i];
-
-        ct_json_object(&json);
-        if (frame->boundary == CT_BOUNDARY_NONE) {
-            json_code(&json, frame);
-        } else {
-            json_boundary(&json, frame, origin_ns);
-        }
-        if (frame->limit) {
-            ct_json_key(&json, "limit");
-            ct_json_bool(&json, true);
-        }
-        ct_json_object_end(&json);
-    }
-    ct_json_array_end(&json);
+    ct_frames_json(&json, result->frames, result->n_frames, origin_ns);
     ct_json_object_end(&json);
     ct_json_line(&json);
 }
 
 /* --- text -------------------------------------------------------------------
  */
-
-static void text_code(const struct ct_text *text, GString *line,
-                      const struct ct_frame *frame, unsigned number)
-{
-    g_string_append_printf(line, "#%-3u ", number);
-    if (!frame->function) {
-        g_string_append_printf(line, "0x%016" PRIx64 " in ?? ()",
-                               frame->address);
-    } else {
-        GString *name = g_string_new(NULL);
-
-        ct_inert_append(name, frame->function);
-        ct_text_styled(text, line, CT_YELLOW, name->str);
-        g_string_append(line, " ()");
-        g_string_free(name, TRUE);
-    }
-    if (frame->file) {
-        GString *place = g_string_new(NULL);
-
-        ct_inert_append(place, frame->file);
-        g_string_append(line, " at ");
-        ct_text_styled(text, line, CT_GREEN, place->str);
-        if (frame->line) {
-            g_string_append_printf(line, ":%u", frame->line);
-        }
-        g_string_free(place, TRUE);
-    } else if (frame->image) {
-        g_string_append(line, " from ");
-        ct_inert_append(line, frame->image);
-        if (!frame->function) {
-            g_string_append_printf(line, "+0x%" PRIx64, frame->image_offset);
-        }
-    }
-    if (frame->inlined) {
-        ct_text_styled(text, line, CT_DIM, " (inlined)");
-    }
-}
-
-/* What a boundary says: "bottom half 12, scheduled 134.2 us earlier". */
-static const struct {
-    const char *what;
-    const char *cause;
-} boundaries[] = {
-    [CT_BOUNDARY_COROUTINE] = {"coroutine", "entered"},
-    [CT_BOUNDARY_BOTTOM_HALF] = {"bottom half", "scheduled"},
-    [CT_BOUNDARY_TIMER] = {"timer", "armed"},
-    [CT_BOUNDARY_FD_HANDLER] = {"fd handler", "set"},
-    [CT_BOUNDARY_WORK_ITEM] = {"work item", "submitted"},
-    [CT_BOUNDARY_WORKER_SPAWN] = {"worker", "asked for"},
-    [CT_BOUNDARY_THREAD] = {"thread", "created"},
-};
-
-static void text_boundary(const struct ct_text *text, GString *line,
-                          const struct ct_frame *frame)
-{
-    const char *rule = text->utf8 ? "\u2500\u2500" : "--";
-    GString *words = g_string_new(NULL);
-
-    g_string_append_printf(words, "%s %s", rule,
-                           boundaries[frame->boundary].what);
-    if (frame->id) {
-        g_string_append_printf(words, " %" PRIu64, frame->id);
-    }
-    g_string_append_printf(words, ": %s", boundaries[frame->boundary].cause);
-    if (frame->has_when) {
-        g_string_append_c(words, ' ');
-        ct_text_ns(text, words, frame->elapsed_ns);
-        g_string_append(words, " earlier");
-    }
-    if (frame->tid) {
-        g_string_append_printf(words, " on thread %d", frame->tid);
-    }
-    if (frame->n_also) {
-        g_string_append_printf(words, ", and %u more time%s before it ran",
-                               frame->n_also, frame->n_also == 1 ? "" : "s");
-    }
-    if (frame->repeats) {
-        g_string_append_printf(words,
-                               "; %u from here outward came %" PRIu64
-                               " more times in a row",
-                               frame->period, frame->repeats);
-    }
-    if (frame->skipped) {
-        g_string_append_printf(
-            words, "; %" PRIu64 " boundaries outside it are left out",
-            frame->skipped);
-    }
-    if (frame->cut) {
-        g_string_append(words, "; what lies outside is not known");
-    }
-    g_string_append_printf(words, " %s", rule);
-    ct_text_styled(text, line, CT_CYAN, words->str);
-    g_string_free(words, TRUE);
-}
-
-static void put(struct ct_text *text, GString *line)
-{
-    ct_out_write(text->out, line->str, line->len);
-    ct_out_line(text->out);
-    g_string_truncate(line, 0);
-}
 
 /* "worker 4712 of process 4711, 93306.123 us after the first event:" */
 static void text_heading(const struct view *view, const struct ct_text *text,
@@ -279,31 +81,12 @@ static void text_heading(const struct view *view, const struct ct_text *text,
 static void print_text(struct view *view, const struct ct_backtrace *result)
 {
     GString *line = g_string_new(NULL);
-    unsigned number = 0;
     struct ct_text text;
 
     ct_text_init(&text, view->out);
     text_heading(view, &text, line, result);
-    put(&text, line);
-    for (unsigned i = 0; i < result->n_frames; i++) {
-        const struct ct_frame *frame = &result->frames[i];
-
-        if (frame->boundary == CT_BOUNDARY_NONE) {
-            text_code(&text, line, frame, number++);
-        } else {
-            text_boundary(&text, line, frame);
-        }
-        put(&text, line);
-        if (frame->limit) {
-            ct_text_styled(&text, line, CT_DIM, "(more frames than recorded)");
-            put(&text, line);
-        }
-    }
-    if (!result->complete) {
-        ct_text_styled(&text, line, CT_DIM,
-                       "(what lies outside was not recorded)");
-        put(&text, line);
-    }
+    ct_text_line(&text, line);
+    ct_frames_text(&text, result->frames, result->n_frames, result->complete);
     g_string_free(line, TRUE);
 }
 

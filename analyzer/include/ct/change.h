@@ -26,6 +26,7 @@ enum ct_change_kind {
     CT_CHANGE_LIFE,
     CT_CHANGE_OWN_STACK,
     CT_CHANGE_GAP,
+    CT_CHANGE_ALIVE,
     /* for account */
     CT_CHANGE_REQUEST_BEGIN,
     CT_CHANGE_REQUEST_COROUTINE, /* serves it from now on */
@@ -102,6 +103,11 @@ struct ct_request_change {
     };
 };
 
+struct ct_alive_change {
+    struct ct_alive alive; /* without its state */
+    struct ct_situation situation;
+};
+
 struct ct_change {
     enum ct_change_kind kind;
     union {
@@ -112,6 +118,7 @@ struct ct_change {
         struct ct_life life;
         struct ct_own_stack own_stack;
         struct ct_gap gap;
+        struct ct_alive_change alive;
         struct ct_request_change request;
     };
 };
@@ -128,7 +135,8 @@ enum ct_want {
     CT_WANT_REQUESTS = 1 << 7,
     CT_WANT_ORIGINS = 1 << 8,
     CT_WANT_SLICE_BEGINS = 1 << 9,
-    CT_WANT_ALL = (1 << 10) - 1,
+    CT_WANT_ALIVE = 1 << 10,
+    CT_WANT_ALL = (1 << 11) - 1,
 };
 
 #endif

@@ -159,11 +159,33 @@ struct ct_own_stack {
     const struct ct_origin *origin;
 };
 
+/* A coroutine that is alive when the pass ends. */
+struct ct_alive {
+    int32_t pid;
+    int32_t tid; /* runs: that it is on; else 0 */
+    uint64_t id;
+    uint64_t fn;      /* entry; 0: not known */
+    uint64_t context; /* that entered it last, or has it queued; 0: not known */
+    bool is_created;  /* never entered, and nothing will enter it: no state */
+    enum ct_state state;
+    uint64_t waits_for; /* lock, queue, timer, work item; 0: nothing */
+    uint64_t by;        /* coroutine: holds the lock, is the child, ...; 0 */
+    uint64_t by_request;
+    uint64_t request; /* number of the innermost that it serves; 0: none */
+    bool since_known;
+    int64_t since_ns; /* in this state; else: in it at least since then */
+    bool has_stack;
+    uint64_t stack; /* where it waits; of one that runs, its last */
+    int64_t stack_ns;
+    const struct ct_origin *origin;
+};
+
 struct ct_summary {
     bool has_clock;
     const char *clock; /* "exact", "program", "reader", "none" */
     int64_t origin_ns; /* first event, since 1970 */
-    int64_t end_ns;    /* last event */
+    int64_t end_ns;    /* last event, or where the pass was to end */
+    bool has_all;      /* the trace's end was reached */
     uint64_t events;
     uint64_t unknown_events; /* not in the schema */
     uint64_t discarded;
@@ -187,8 +209,15 @@ struct ct_consumer {
     void (*life)(struct ct_consumer *, const struct ct_life *);
     void (*own_stack)(struct ct_consumer *, const struct ct_own_stack *);
     void (*gap)(struct ct_consumer *, const struct ct_gap *);
+    /* when the pass ends and before anything is told as open: by process and
+       id */
+    void (*alive)(struct ct_consumer *, const struct ct_alive *);
     bool (*finish)(struct ct_consumer *, const struct ct_summary *, GError **);
     bool wants_origins; /* false: origins may be NULL, which saves their cost */
+    /* the pass ends, for all its consumers, before the first event that comes
+       later; from its origin */
+    bool has_until;
+    int64_t until_ns;
     bool failed;
     int64_t origin_ns; /* set by the pass before the first call */
 };

@@ -14,6 +14,7 @@
 
 struct ct_stat_result fake_stat;
 struct ct_backtrace fake_backtrace;
+struct ct_alive_result fake_alive;
 
 struct ct_symbols {
     GHashTable *names;
@@ -144,6 +145,34 @@ const struct ct_backtrace *ct_backtrace_result(
 }
 
 void ct_backtrace_free(struct ct_backtrace_query *query)
+{
+    g_free(query);
+}
+
+struct ct_alive_query {
+    struct ct_consumer consumer;
+};
+
+struct ct_alive_query *ct_alive_new(int64_t at_ns, int32_t pid)
+{
+    struct ct_alive_query *query = g_new0(struct ct_alive_query, 1);
+
+    query->consumer.finish = finish;
+    return query;
+}
+
+struct ct_consumer *ct_alive_consumer(struct ct_alive_query *query)
+{
+    return &query->consumer;
+}
+
+const struct ct_alive_result *ct_alive_result(
+    const struct ct_alive_query *query)
+{
+    return &fake_alive;
+}
+
+void ct_alive_free(struct ct_alive_query *query)
 {
     g_free(query);
 }

@@ -4,11 +4,12 @@
  *
  * Model:    link fake_analyzer.c instead of the analyzer; put results into the
  *           variables before the view finishes.
- * Depends:  ct/stat.h, ct/backtrace.h.
+ * Depends:  ct/stat.h, ct/backtrace.h, ct/alive.h.
  */
 #ifndef FAKE_ANALYZER_H
 #define FAKE_ANALYZER_H
 
+#include "ct/alive.h"
 #include "ct/backtrace.h"
 #include "ct/stat.h"
 
@@ -17,5 +18,6 @@
 
 extern struct ct_stat_result fake_stat;
 extern struct ct_backtrace fake_backtrace;
+extern struct ct_alive_result fake_alive;
 
 #endif

@@ -302,6 +302,43 @@ static void gap(void)
     tell(gap, &told);
 }
 
+/* Ten that wait for a lock in the same place, and one that was never entered.
+ */
+static void make_alive(const struct ct_frame *frames, unsigned n_frames)
+{
+    static struct ct_alive waiting[10];
+    static struct ct_alive fresh = {.pid = PID, .id = 90, .context = 1};
+    static struct ct_alive_group groups[2];
+
+    for (unsigned i = 0; i < G_N_ELEMENTS(waiting); i++) {
+        waiting[i] = (struct ct_alive){.pid = PID,
+                                       .id = 50 + i,
+                                       .state = CT_STATE_LOCK,
+                                       .waits_for = 7,
+                                       .by = 49,
+                                       .by_request = 3,
+                                       .request = i,
+                                       .since_known = i != 9,
+                                       .since_ns = ORIGIN_NS + 1000 * i};
+    }
+    groups[0] = (struct ct_alive_group){.pid = PID,
+                                        .state = CT_STATE_LOCK,
+                                        .function = word("entry", "e\033[1m"),
+                                        .n = G_N_ELEMENTS(waiting),
+                                        .coroutines = waiting,
+                                        .n_frames = n_frames,
+                                        .frames = frames,
+                                        .complete = true};
+    groups[1] = (struct ct_alive_group){
+        .pid = PID, .is_created = true, .n = 1, .coroutines = &fresh};
+    fake_alive = (struct ct_alive_result){.at_ns = 20000,
+                                          .has_clock = true,
+                                          .complete = true,
+                                          .n_coroutines = 11,
+                                          .n_groups = 2,
+                                          .groups = groups};
+}
+
 static void finish_results(struct ct_summary *summary)
 {
     static const struct ct_frame frames[] = {
@@ -338,6 +375,7 @@ static void finish_results(struct ct_summary *summary)
                                            .stack_ns = ORIGIN_NS + 7,
                                            .n_frames = G_N_ELEMENTS(frames),
                                            .frames = frames};
+    make_alive(frames, G_N_ELEMENTS(frames));
     fake_stat = (struct ct_stat_result){
         .summary = *summary,
         .requests = n_requests,

@@ -194,14 +194,14 @@ def _(tmp):
 @tap.case("NO_COLOR, TERM=dumb: no escape sequence at all")
 def _(tmp):
     for env in ({"NO_COLOR": "1"}, {"TERM": "dumb"}):
-        for view in ("requests", "stat", "backtrace"):
+        for view in ("requests", "stat", "backtrace", "coroutines"):
             words = [view] + (["worker=1"] if view == "backtrace" else [])
             inert(on_terminal(*words, env=env))
 
 
 @tap.case("hostile strings are inert, in text and in JSON")
 def _(tmp):
-    for view in ("requests", "stat", "backtrace", "chrome"):
+    for view in ("requests", "stat", "backtrace", "coroutines", "chrome"):
         words = [view] + (["worker=1"] if view == "backtrace" else [])
         inert(run(*words, "hostile").out)
         if view != "chrome":
@@ -211,17 +211,18 @@ def _(tmp):
 
 @tap.case("a locale without UTF-8 gets ASCII of our own")
 def _(tmp):
-    for view in ("requests", "stat", "backtrace"):
+    for view in ("requests", "stat", "backtrace", "coroutines"):
         words = [view] + (["worker=1"] if view == "backtrace" else [])
         run(*words, env={"LC_ALL": "C"}).out.encode("ascii")
 
 
-@tap.case("stat and backtrace --json: documented shapes")
+@tap.case("stat, backtrace, coroutines --json: documented shapes")
 def _(tmp):
     for words in ([], ["hostile"], ["lost"]):
         shapes.stat(shapes.parse(run("stat", "json", *words).out))
         shapes.backtrace(shapes.parse(
             run("backtrace", "worker=1", "json", *words).out))
+        shapes.coroutines(shapes.parse(run("coroutines", "json", *words).out))
     tap.equal(shapes.parse(run("stat", "json", "lost").out)["discarded"], None)
 
 
@@ -235,6 +236,23 @@ def _(tmp):
                        "thread 4000, and 2 more times before it ran ──")
     tap.equal(rows[2], "#1   0x00007fffffffffff in ?? () from "
                        "/lib/libc.so.6+0x2724a")
+
+
+@tap.case("coroutines as text: a group, its members, its frames")
+def _(tmp):
+    rows = run("coroutines").out.splitlines()
+    tap.equal(rows[:4], [
+        "11 coroutines alive 20.000 us after the first event", "",
+        "10 coroutines: lock, of entry(), process 4000",
+        "  coroutine 50, for 20.00 µs, mutex 7 held by coroutine 49 of "
+        "request 3"])
+    tap.equal(rows[4], "  coroutine 51 of request 1, for 19.00 µs, mutex 7 "
+                       "held by coroutine 49 of request 3")
+    tap.equal(rows[11], "  and 2 more")
+    tap.equal(rows[12], "#0   do_spawn_thread () at runtime/pool/worker.c:123")
+    tap.equal(rows[-3:], ["1 coroutine: created, process 4000",
+                          "  coroutine 90",
+                          "(what lies outside was not recorded)"])
 
 
 @tap.case("a file is the same as what is printed, and appears whole")

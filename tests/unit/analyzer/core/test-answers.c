@@ -8,6 +8,7 @@
 #include <glib.h>
 
 #include "answer/histogram.h"
+#include "ct/alive.h"
 #include "ct/backtrace.h"
 #include "ct/stat.h"
 #include "ct/trace.h"
@@ -106,6 +107,10 @@ static void hand_on(struct told *told, const struct ct_change *change)
         consumer->life(consumer, &change->life);
     } else if (change->kind == CT_CHANGE_OWN_STACK && consumer->own_stack) {
         consumer->own_stack(consumer, &change->own_stack);
+    } else if (change->kind == CT_CHANGE_ALIVE && consumer->alive) {
+        struct ct_alive alive = change->alive.alive;
+        alive.state = ct_account_state(&change->alive.situation);
+        consumer->alive(consumer, &alive);
     } else if (change->kind >= CT_CHANGE_REQUEST_BEGIN) {
         result = ct_account_take(told->account, change);
         if (result.began && consumer->request_began) {
@@ -140,6 +145,10 @@ static bool told_end(struct told *told, GError **error)
     struct ct_changes changes;
 
     told->now_ns++;
+    changes = ct_model_alive(told->model, told->now_ns);
+    for (unsigned i = 0; i < changes.n; i++) {
+        hand_on(told, &changes.v[i]);
+    }
     while ((changes = ct_model_finish(told->model, told->now_ns)).n) {
         for (unsigned i = 0; i < changes.n; i++) {
             hand_on(told, &changes.v[i]);
@@ -150,6 +159,8 @@ static bool told_end(struct told *told, GError **error)
         .clock = "exact",
         .origin_ns = ORIGIN,
         .end_ns = told->now_ns,
+        .has_all = true,
+        .complete = true,
         .stacks = told->stacks,
         .images = told->images,
     };
@@ -222,12 +233,12 @@ static void test_stat(void)
 /* --- backtrace -------------------------------------------------------- */
 
 /* The addresses of a result; "|boundary id|" where the stack was cut. */
-static char *spell(const struct ct_backtrace *result)
+static char *spell_frames(const struct ct_frame *frames, unsigned n)
 {
     GString *text = g_string_new(NULL);
 
-    for (unsigned i = 0; i < result->n_frames; i++) {
-        const struct ct_frame *frame = &result->frames[i];
+    for (unsigned i = 0; i < n; i++) {
+        const struct ct_frame *frame = &frames[i];
         if (frame->boundary == CT_BOUNDARY_NONE) {
             g_string_append_printf(text, "%d ", (int)frame->address);
         } else {
@@ -240,6 +251,11 @@ static char *spell(const struct ct_backtrace *result)
         }
     }
     return g_string_free(text, FALSE);
+}
+
+static char *spell(const struct ct_backtrace *result)
+{
+    return spell_frames(result->frames, result->n_frames);
 }
 
 /* Stack n has the frames n * 10 + 1 and 2; main's, 90, lies outside 1 and 2. */
@@ -363,6 +379,86 @@ static void test_backtrace_bad_stacks(void)
     ct_backtrace_free(query);
 }
 
+/* --- who is alive ----------------------------------------------------- */
+
+/* Coroutines 10 to 14: two wait alike, one of them for a lock that 13 holds,
+ * 13 runs, 14 was never entered. */
+static void tell_alive(struct told *t)
+{
+    tell_stacks(t);
+    for (uint64_t id = 10; id < 15; id++) {
+        TELL(t, CO_CREATE, .subject = id, .fn = 0x400, .stack = 1);
+    }
+    for (uint64_t id = 10; id < 12; id++) {
+        TELL(t, CO_ENTER, .subject = id, .stack = 2);
+        TELL(t, CO_YIELD, .subject = id, .reason = CT_YIELD_REASON_IO,
+             .stack = 4);
+    }
+    TELL(t, CO_ENTER, .tid = 2, .subject = 13, .stack = 2);
+    TELL(t, LOCK_TAKE, .tid = 2, .subject = 7, .object = 13);
+    TELL(t, CO_ENTER, .subject = 12, .stack = 2);
+    TELL(t, REQUEST_BEGIN, .subject = 30, .waits_for = 12, .stack = 3);
+    TELL(t, LOCK_WAIT, .subject = 7, .object = 12, .value = 13);
+    TELL(t, CO_YIELD, .subject = 12, .reason = CT_YIELD_REASON_LOCK,
+         .waits_for = 7, .stack = 5);
+}
+
+static void test_alive(void)
+{
+    struct ct_alive_query *query = ct_alive_new(-1, 0);
+    struct told t = told_begin(ct_alive_consumer(query));
+
+    tell_alive(&t);
+    g_assert_null(ct_alive_result(query));
+    g_assert_true(told_end(&t, NULL));
+    const struct ct_alive_result *result = ct_alive_result(query);
+    g_assert_cmpint(result->at_ns, ==, t.now_ns - ORIGIN);
+    g_assert_cmpuint(result->n_coroutines, ==, 5);
+    g_assert_cmpuint(result->n_groups, ==, 4);
+
+    const struct ct_alive_group *alike = &result->groups[0];
+    g_assert_cmpuint(alike->n, ==, 2);
+    g_assert_cmpuint(alike->coroutines[0].id, ==, 10);
+    g_assert_cmpuint(alike->coroutines[1].id, ==, 11);
+    g_assert_cmpint(alike->state, ==, CT_STATE_IO);
+    g_assert_true(alike->complete);
+    g_autofree char *text = spell_frames(alike->frames, alike->n_frames);
+    g_assert_cmpstr(text, ==, "41 42 |coroutine 0| 21 22 90 ");
+    g_assert_cmpint(
+        alike->coroutines[1].since_ns - alike->coroutines[0].since_ns, ==, 2);
+
+    const struct ct_alive_group *locked = &result->groups[1];
+    g_assert_cmpuint(locked->coroutines[0].id, ==, 12);
+    g_assert_cmpint(locked->state, ==, CT_STATE_LOCK);
+    g_assert_cmpuint(locked->coroutines[0].waits_for, ==, 7);
+    g_assert_cmpuint(locked->coroutines[0].by, ==, 13);
+    g_assert_cmpuint(locked->coroutines[0].request, ==, 1);
+    g_autofree char *other = spell_frames(locked->frames, locked->n_frames);
+    g_assert_cmpstr(other, ==, "51 52 |coroutine 12| 21 22 90 ");
+
+    const struct ct_alive_group *running = &result->groups[2];
+    g_assert_cmpuint(running->coroutines[0].id, ==, 13);
+    g_assert_cmpint(running->state, ==, CT_STATE_RUNNING);
+    g_assert_cmpint(running->coroutines[0].tid, ==, 2);
+    g_assert_true(result->groups[3].is_created);
+    g_assert_cmpuint(result->groups[3].coroutines[0].id, ==, 14);
+    ct_alive_free(query);
+}
+
+static void test_alive_refuses(void)
+{
+    struct ct_alive_query *query = ct_alive_new(1000000, 0);
+    struct told t = told_begin(ct_alive_consumer(query));
+    g_autoptr(GError) error = NULL;
+
+    tell_alive(&t);
+    g_assert_false(told_end(&t, &error));
+    g_assert_error(error, CT_TRACE_ERROR, CT_TRACE_ERROR_QUERY);
+    g_assert_true(g_str_has_prefix(error->message, "the trace is over at"));
+    g_assert_null(ct_alive_result(query));
+    ct_alive_free(query);
+}
+
 int main(int argc, char **argv)
 {
     g_setenv("COTRACE_CHECK", "1", TRUE);
@@ -372,5 +468,7 @@ int main(int argc, char **argv)
     g_test_add_func("/answers/backtrace", test_backtrace);
     g_test_add_func("/answers/backtrace-refuses", test_backtrace_refuses);
     g_test_add_func("/answers/backtrace-bad-stacks", test_backtrace_bad_stacks);
+    g_test_add_func("/answers/alive", test_alive);
+    g_test_add_func("/answers/alive-refuses", test_alive_refuses);
     return g_test_run();
 }
