@@ -101,6 +101,7 @@ static void set_origin(struct ct_model *model, struct ct_thread *thread,
         *(parent->children_last ? &parent->children_last->sibling_next
                                 : &parent->children) = co;
         parent->children_last = co;
+        parent->newest_child = co->entity.id;
     }
 }
 
@@ -153,8 +154,10 @@ void ct_co_end(struct ct_model *model, struct ct_co *co, bool end_known)
     struct ct_process *process = co->entity.process;
     enum ct_state state = ct_co_state(model, co);
     uint64_t request = co->requests ? co->requests->number : 0;
+    struct ct_co *awaiter;
 
     tear_off(model, co);
+    awaiter = ct_co_awaiter(co);
     ct_table_take(&process->coroutines, co->entity.id);
     while (co->requests) {
         struct ct_req *req = co->requests;
@@ -181,6 +184,9 @@ void ct_co_end(struct ct_model *model, struct ct_co *co, bool end_known)
     stop_waiting(model, co);
     ct_context_scheduled(model, co, 0);
     leave_parent(co);
+    if (awaiter) {
+        ct_co_changed(model, awaiter);
+    }
     while (co->children) {
         leave_parent(co->children);
     }

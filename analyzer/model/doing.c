@@ -5,6 +5,9 @@
 #include "model/model_int.h"
 
 #include <glib.h>
+
+enum { AWAITS_MAX = 8 }; /* nested turns that wait for nested turns */
+
 static void wait_situation(const struct ct_model *model, const struct ct_co *co,
                            struct ct_situation *situation)
 {
@@ -32,8 +35,76 @@ static void wait_situation(const struct ct_model *model, const struct ct_co *co,
     }
 }
 
-struct ct_situation ct_co_situation(const struct ct_model *model,
-                                    const struct ct_co *co)
+/* The outermost turn or wait that the coroutine itself has begun, while
+ * nothing else runs between the two; NULL: none. */
+static const struct ct_open *nested_wait(const struct ct_co *co)
+{
+    const struct ct_thread *thread = co->thread;
+    const struct ct_open *above = NULL;
+
+    for (unsigned at = thread ? thread->n_open : 0; at-- > 0;) {
+        const struct ct_open *open = &thread->open[at];
+        if (open->co == co) {
+            return above && (above->kind == CT_SLICE_WAIT ||
+                             above->kind == CT_SLICE_POLL)
+                       ? above
+                       : NULL;
+        }
+        above = open;
+    }
+    return NULL;
+}
+
+struct ct_co *ct_co_awaiter(const struct ct_co *co)
+{
+    struct ct_co *parent = co->parent;
+    const struct ct_open *wait =
+        parent && parent->thread ? nested_wait(parent) : NULL;
+
+    return wait && wait->awaits == co->entity.id ? parent : NULL;
+}
+
+static struct ct_situation situation_at(const struct ct_model *model,
+                                        const struct ct_co *co, unsigned depth);
+
+/* It is on a thread; in a nested turn it is doing what it waits for does. */
+static struct ct_situation runs(const struct ct_model *model,
+                                const struct ct_co *co, unsigned depth)
+{
+    const struct ct_open *top = ct_thread_top(co->thread);
+    const struct ct_open *wait = nested_wait(co);
+    struct ct_situation situation = {
+        .doing = CT_DOING_RUNS,
+        .tid = co->thread->tid,
+        .on_top = top && top->co == co,
+    };
+
+    if (!wait) {
+        return situation;
+    }
+    struct ct_co *awaited =
+        wait->awaits
+            ? ct_table_get(&co->entity.process->coroutines, wait->awaits)
+            : NULL;
+    if (!awaited) {
+        if (top && top->kind == CT_SLICE_FDMON) {
+            situation = (struct ct_situation){.doing = CT_DOING_UNKNOWN};
+        }
+        return situation;
+    }
+    if (depth == AWAITS_MAX) {
+        return (struct ct_situation){.doing = CT_DOING_UNKNOWN};
+    }
+    struct ct_situation its = situation_at(model, awaited, depth + 1);
+    if (its.doing == CT_DOING_SUBMITTER) {
+        return situation;
+    }
+    its.on_top = false;
+    return its;
+}
+
+static struct ct_situation situation_at(const struct ct_model *model,
+                                        const struct ct_co *co, unsigned depth)
 {
     struct ct_situation situation = {.doing = CT_DOING_UNKNOWN};
 
@@ -43,10 +114,7 @@ struct ct_situation ct_co_situation(const struct ct_model *model,
     switch (co->phase) {
     case CT_CO_RUNNING: /* without a thread only beyond all depth */
         if (co->thread) {
-            struct ct_open *top = ct_thread_top(co->thread);
-            situation.doing = CT_DOING_RUNS;
-            situation.tid = co->thread->tid;
-            situation.on_top = top && top->co == co;
+            situation = runs(model, co, depth);
         }
         break;
     case CT_CO_CREATED:
@@ -68,14 +136,25 @@ struct ct_situation ct_co_situation(const struct ct_model *model,
     return situation;
 }
 
+struct ct_situation ct_co_situation(const struct ct_model *model,
+                                    const struct ct_co *co)
+{
+    return situation_at(model, co, 0);
+}
+
 void ct_co_changed(struct ct_model *model, struct ct_co *co)
 {
-    if (!co->requests || !ct_model_wants_any(model, CT_WANT_REQUESTS)) {
+    if (!ct_model_wants_any(model, CT_WANT_REQUESTS)) {
         return;
     }
-    struct ct_situation situation = ct_co_situation(model, co);
-    for (struct ct_req *req = co->requests; req; req = req->next) {
-        ct_req_situation(model, req, &situation);
+    for (unsigned i = 0; co && i <= AWAITS_MAX; i++) {
+        if (co->requests) {
+            struct ct_situation situation = ct_co_situation(model, co);
+            for (struct ct_req *req = co->requests; req; req = req->next) {
+                ct_req_situation(model, req, &situation);
+            }
+        }
+        co = ct_co_awaiter(co);
     }
 }
 

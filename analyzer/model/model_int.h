@@ -53,6 +53,8 @@ struct ct_open {
     int64_t begin_ns;
     uint64_t id;
     uint64_t context;
+    uint64_t awaits; /* turn or wait in a coroutine: the coroutine that this one
+                        started last; 0: none that lives */
     uint64_t fn;
     uint64_t request; /* number of the last that it served */
     const char *name;
@@ -138,6 +140,7 @@ struct ct_co {
     struct ct_co *lock_next, *lock_prev;
     struct ct_co *parent; /* that entered or scheduled it first; alive */
     struct ct_co *children, *children_last;
+    uint64_t newest_child; /* alive or not */
     struct ct_co *sibling_next, *sibling_prev;
     struct ct_req *requests;  /* that it serves, innermost first */
     struct ct_origin *origin; /* NULL: not known */
@@ -499,8 +502,12 @@ enum ct_state ct_co_state(const struct ct_model *model, const struct ct_co *co);
 struct ct_situation ct_co_situation(const struct ct_model *model,
                                     const struct ct_co *co);
 
-/** ct_co_changed() - tell it to the requests that it serves */
+/** ct_co_changed() - tell it to the requests that it serves, and to those of
+ * the coroutines that wait for it in a nested turn */
 void ct_co_changed(struct ct_model *model, struct ct_co *co);
+
+/** ct_co_awaiter() - its parent, if that waits for it in a nested turn */
+struct ct_co *ct_co_awaiter(const struct ct_co *co);
 
 /** ct_co_request() - number of the innermost request of a coroutine, or 0 */
 uint64_t ct_co_request(const struct ct_process *process, uint64_t co);

@@ -259,10 +259,10 @@ void ct_thread_step(struct ct_model *model, struct ct_thread *thread,
 
 void ct_thread_top_changed(struct ct_model *model, struct ct_thread *thread)
 {
-    struct ct_open *top = ct_thread_top(thread);
+    struct ct_open *run = ct_thread_run(thread);
 
-    if (top && top->co && top->co->requests) {
-        ct_co_changed(model, top->co);
+    if (run && run->co) {
+        ct_co_changed(model, run->co);
     }
 }
 
@@ -298,8 +298,12 @@ bool ct_thread_push(struct ct_model *model, struct ct_thread *thread,
         ct_origin_unref(like.origin);
         return false;
     }
-    struct ct_open *below = ct_thread_top(thread);
-    struct ct_co *covered = below ? below->co : NULL;
+    /* On top, or in a nested turn that gets further. */
+    struct ct_open *run = ct_thread_run(thread);
+    struct ct_co *covered = run ? run->co : NULL;
+    if (covered && !is_run((enum ct_slice_kind)like.kind)) {
+        like.awaits = covered->newest_child;
+    }
     like.begin_known = true;
     like.begin_ns = model->now_ns;
     add(thread, &like);
@@ -307,7 +311,7 @@ bool ct_thread_push(struct ct_model *model, struct ct_thread *thread,
         struct ct_slice slice = open_slice(thread, thread->n_open - 1);
         tell_begin(model, &slice);
     }
-    if (covered && covered->requests) {
+    if (covered) {
         ct_co_changed(model, covered);
     }
     return true;
