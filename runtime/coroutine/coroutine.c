@@ -42,6 +42,7 @@
 #include "coroutine/start.h"
 #include "ct/emit.h"
 #include "ct/id.h"
+#include "ct/kept.h"
 #include "ct/pre.h"
 
 #define NO_INLINE     __attribute__((noinline))
@@ -101,7 +102,12 @@ Coroutine *coroutine_create(CoroutineEntry *entry, void *opaque)
 {
     Coroutine *co = coroutine_pool_get();
     uint64_t id = ct_id_new();
+    uint64_t stack = 0;
 
+    if (unlikely(ct_emit_on_coroutine_create())) {
+        stack = ct_stack_keep();
+        ct_emit_coroutine_create(id, entry);
+    }
     co->opaque = opaque;
     ct_store_release(&co->entry, entry);
     ct_store_release(&co->started, false);
@@ -110,8 +116,7 @@ Coroutine *coroutine_create(CoroutineEntry *entry, void *opaque)
     ct_store(&co->ctx, NULL);
     co->serves = 0;
     queue_init(&co->woken);
-
-    ct_emit_coroutine_create(id, entry);
+    ct_store_release(&co->created_stack, stack);
     ct_store_release(&co->id, id);
     return co;
 }

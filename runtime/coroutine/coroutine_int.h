@@ -97,6 +97,9 @@ struct Coroutine {
 
     uint64_t from_id; /* id of `caller`; told */
 
+    /* Of whoever made it, if a recording saw that, else 0; told. */
+    uint64_t created_stack;
+
     /*
      * Told, and known only while recordings want the state of coroutines: the
      * instant of the last change of state, 0: not known.

@@ -26,6 +26,7 @@
 #include "coroutine/coroutine_int.h"
 #include "coroutine/pool.h"
 #include "ct/emit.h"
+#include "ct/kept.h"
 #include "ct/retell.h"
 #include "ct/stopped.h"
 
@@ -38,6 +39,7 @@ struct told {
     enum ct_yield_reason reason;
     uint64_t object;
     uint64_t from;
+    uint64_t created_stack;
     uint64_t since_ns;
     unsigned changes;
     uint32_t n_frames; /* of the stack that it waits with; 0: not known */
@@ -87,6 +89,7 @@ static bool read_whole(Coroutine *co, struct told *ret_told)
     ret_told->reason = ct_load_acquire(&co->reason);
     ret_told->object = ct_load_acquire(&co->object);
     ret_told->from = ct_load_acquire(&co->from_id);
+    ret_told->created_stack = ct_load_acquire(&co->created_stack);
     ret_told->since_ns = ct_load_acquire(&co->since_ns);
     running = ct_load_acquire(&co->caller) != NULL;
     started = ct_load_acquire(&co->started);
@@ -122,9 +125,9 @@ static void tell_whole(const struct told *told, uint64_t telling)
     if (told->n_frames > 0) {
         stack = ct_stack_name(told->frames, told->n_frames);
     }
-    ct_emit_state_coroutine(telling, told->id, told->entry, told->state,
-                            told->reason, told->object, told->from,
-                            told->since_ns, 0, stack);
+    ct_emit_state_coroutine(
+        telling, told->id, told->entry, told->state, told->reason, told->object,
+        told->from, told->since_ns, ct_stack_tell(told->created_stack), stack);
 }
 
 static void tell_one(Coroutine *co, void *opaque)

@@ -25,6 +25,7 @@
 #include "base/thread.h"
 #include "coroutine/coroutine_int.h"
 #include "ct/emit.h"
+#include "ct/kept.h"
 #include "ct/id.h"
 #include "ct/pre.h"
 
@@ -56,7 +57,7 @@ void pool_item_set_state(ThreadPoolWork *work, enum ct_work_state state)
 
 static ThreadPoolWork *item_new(ThreadPool *pool, ThreadPoolFunc *func,
                                 void *arg, ThreadPoolCompletionFunc *cb,
-                                void *opaque)
+                                void *opaque, uint64_t submit_stack)
 {
     ThreadPoolWork *work;
 
@@ -67,6 +68,7 @@ static ThreadPoolWork *item_new(ThreadPool *pool, ThreadPoolFunc *func,
     pool->free = work->link.next_free;
     ct_store_release(&work->func, func);
     ct_store_release(&work->co, coroutine_id(coroutine_self()));
+    ct_store_release(&work->submit_stack, submit_stack);
     pool_item_set_state(work, CT_WORK_STATE_QUEUED);
     work->arg = arg;
     work->cb = cb;
@@ -175,11 +177,15 @@ ThreadPoolWork *thread_pool_submit_aio(ThreadPool *pool, ThreadPoolFunc *func,
     ThreadPoolWork *work;
 
     aio_home_claim(pool->ctx);
-    work = item_new(pool, func, arg, cb, opaque);
+    if (__builtin_expect(ct_emit_on_thread_pool_submit(), 0)) {
+        work = item_new(pool, func, arg, cb, opaque, ct_stack_keep());
+        ct_emit_thread_pool_submit(pool->id, work->id, func, work->co);
+    } else {
+        work = item_new(pool, func, arg, cb, opaque, 0);
+    }
     if (cb != NULL) {
         pool->open++;
     }
-    ct_emit_thread_pool_submit(pool->id, work->id, func, work->co);
 
     pthread_mutex_lock(&pool->lock);
     list_add_tail(&pool->queued, &work->link.queued);

@@ -41,6 +41,7 @@ struct ThreadPoolWork {
     ThreadPoolFunc *func;     /* told */
     enum ct_work_state state; /* told; belongs to whoever owns the item */
     uint64_t co;              /* told; id of the submitting coroutine */
+    uint64_t submit_stack;    /* told; if a recording saw it, else 0 */
     uint64_t since_ns;        /* told; of the last change, 0: not known */
     void *arg;
     ThreadPoolCompletionFunc *cb;

@@ -8,6 +8,7 @@
  */
 #include "base/atomics.h"
 #include "ct/emit.h"
+#include "ct/kept.h"
 #include "ct/retell.h"
 #include "pool/pool_int.h"
 
@@ -22,9 +23,11 @@ static void tell_item(uint64_t telling, const ThreadPool *pool,
     enum ct_work_state state = ct_load_acquire(&work->state);
     uint64_t co = ct_load_acquire(&work->co);
     uint64_t since_ns = ct_load_acquire(&work->since_ns);
+    uint64_t submit_stack = ct_load_acquire(&work->submit_stack);
 
     if (id != 0 && ct_load_acquire(&work->id) == id) {
-        ct_emit_state_work(telling, pool->id, id, func, state, co, 0, since_ns);
+        ct_emit_state_work(telling, pool->id, id, func, state, co,
+                           ct_stack_tell(submit_stack), since_ns);
     }
 }
 

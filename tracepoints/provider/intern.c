@@ -18,6 +18,8 @@
 
 #include "ct/emit.h"
 
+#include "kept.h"
+
 uint64_t ct_intern_keys[CT_STACK_MAX + 1];
 uint64_t ct_intern_generation; /* 0: the empty table's; see below */
 uint64_t ct_intern_told[2 * CT_INTERN_SETS] __attribute__((aligned(64)));
@@ -70,5 +72,6 @@ void ct_intern_tell(uint64_t id, const struct ct_piece *piece)
         ct_emit_stack_frames(id, piece->outer, piece->limit, piece->frames,
                              piece->n);
         publish(id, generation);
+        ct_kept_add(id, piece);
     }
 }

@@ -6,6 +6,7 @@
 
 #include "ct/coroutine.h"
 #include "ct/emit.h"
+#include "ct/kept.h"
 #include "ct/stopped.h"
 #include "coroutine/coroutine_int.h"
 #include "lib/tap.h"
@@ -136,7 +137,7 @@ static void test_telling(void)
     Coroutine *created = coroutine_create(waits_for_work, NULL);
     Coroutine *early = coroutine_create(waits_for_work, NULL);
     Coroutine *late, *scheduled, *teller_co;
-    uint64_t outer_id;
+    uint64_t outer_id, late_stack;
 
     coroutine_enter(early); /* nobody records yet: since when is not known */
     fake_emit = drop_event;
@@ -147,8 +148,12 @@ static void test_telling(void)
     scheduled->scheduled = "test";
     teller_co = coroutine_create(enters_teller, NULL);
     outer_id = coroutine_id(teller_co);
+    late_stack = fake_kept - 2; /* then `scheduled` and `teller_co` */
     coroutine_enter(teller_co);
     fake_emit = NULL;
+    /* Who made it, if a recording saw that. */
+    tap_equal(told_of(coroutine_id(early))->fields[8], 0);
+    tap_equal(told_of(coroutine_id(late))->fields[8], late_stack);
 
     tap_equal(n_events, 6);
     check_told(coroutine_id(created), waits_for_work, CT_CO_STATE_CREATED,

@@ -4,6 +4,7 @@
  */
 #include <string.h>
 
+#include "ct/kept.h"
 #include "intern.h"
 #include "told.h"
 
@@ -130,11 +131,94 @@ static void test_full(void)
     tap_check(kept > CT_INTERN_SETS && kept <= 2 * CT_INTERN_SETS);
 }
 
+/* A kept stack is told again in each generation, from the outside in, though
+ * nobody stands on it any more. */
+static void test_kept(void)
+{
+    struct ct_piece outer = piece_of(4, 500), inner = piece_of(6, 600);
+    uint64_t outer_id = id_of(&outer), inner_id;
+
+    inner.outer = outer_id;
+    inner_id = id_of(&inner);
+    told_forget();
+    ct_intern_new_generation();
+    ct_intern_tell(outer_id, &outer);
+    ct_intern_tell(inner_id, &inner);
+    tap_equal(told_count(), 2);
+    tap_equal(ct_stack_tell(inner_id), inner_id); /* stands there already */
+    tap_equal(told_count(), 2);
+
+    for (unsigned generation = 1; generation < 4; generation++) {
+        ct_intern_new_generation();
+        told_forget();
+        tap_equal(ct_stack_tell(inner_id), inner_id);
+        tap_equal(told_count(), 2);
+        tap_check(!told_too_early());
+        tap_check(told_find(inner_id) != NULL);
+        tap_equal(told_find(inner_id)->piece.outer, outer_id);
+        tap_equal(told_find(inner_id)->piece.n, 6);
+        tap_check(memcmp(told_find(inner_id)->piece.frames, inner.frames,
+                         6 * sizeof(inner.frames[0])) == 0);
+    }
+    tap_equal(ct_stack_tell(0), 0);
+    tap_equal(ct_stack_tell(inner_id + 1), 0); /* never told */
+}
+
+/* After test_full(): what found no room is not known any more, and nothing is
+ * taken for another stack. */
+static void test_kept_full(void)
+{
+    enum { COUNT = 8 * CT_INTERN_SETS, EVERY = 29 };
+    unsigned known = 0, asked = 0;
+
+    ct_intern_new_generation();
+    told_forget();
+    for (uint64_t i = 0; i < COUNT; i += EVERY) {
+        struct ct_piece piece = piece_of(3, 100 + i);
+        uint64_t id = id_of(&piece);
+        bool is_known = ct_stack_tell(id) == id;
+
+        tap_equal(told_find(id) != NULL, is_known);
+        tap_check(!is_known ||
+                  told_find(id)->piece.frames[1] == piece.frames[1]);
+        known += is_known;
+        asked++;
+    }
+    tap_check(known > 0 && known < asked);
+}
+
+/* The first frame is that of the function that keeps it. */
+static __attribute__((noinline)) uint64_t keeps(void *const **ret_here)
+{
+    uint64_t id = ct_stack_keep();
+
+    *ret_here = __builtin_return_address(0);
+    return id;
+}
+
+static void test_keep(void)
+{
+    void *const *here;
+    uint64_t id = keeps(&here);
+
+    tap_check(id != 0);
+    ct_intern_new_generation();
+    told_forget();
+    tap_equal(ct_stack_tell(id), id);
+    tap_check(told_find(id) != NULL);
+    /* In keeps(), then in this function. */
+    tap_equal(told_find(id)->piece.frames[1], (uintptr_t)here);
+}
+
 int main(void)
 {
+    /* The tables are empty: what fills them comes last. */
+    tap_run("kept/told-again", test_kept);
+    tap_run("kept/own-stack", test_keep);
     tap_run("hash/distinct", test_distinct);
     tap_run("hash/spread", test_spread);
     tap_run("told/once-a-generation", test_told_once);
     tap_run("told/full-table", test_full);
+    tap_run("kept/full-table", test_kept_full);
     return tap_end();
 }

@@ -42,6 +42,7 @@ extern struct ct_teller *fake_teller;
                                 from, since, created_stack, yield_stack)     \
     FAKE_EMIT(CT_EV_STATE_COROUTINE, telling, co, (uintptr_t)(entry), state, \
               reason, object, from, since, created_stack, yield_stack)
-#define ct_emit_on_state_coroutine() (fake_emit != NULL)
+#define ct_emit_on_coroutine_create() (fake_emit != NULL)
+#define ct_emit_on_state_coroutine()  (fake_emit != NULL)
 
 #endif
