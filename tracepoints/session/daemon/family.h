@@ -12,6 +12,7 @@
 #define CT_SESSION_DAEMON_FAMILY_H
 
 #include <glib.h>
+#include <stdbool.h>
 #include <sys/types.h>
 
 /**
@@ -20,5 +21,11 @@
  * @name:  how their names begin
  */
 GArray *ct_family_find(pid_t group, const char *name);
+
+/**
+ * ct_family_kill() - SIGKILL, and wait until they are gone
+ * Return: false: some are still there after so many milliseconds.
+ */
+bool ct_family_kill(pid_t group, const char *name, int patience_ms);
 
 #endif

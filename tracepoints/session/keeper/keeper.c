@@ -425,12 +425,7 @@ enum ct_keeper_mode ct_keeper_ready(struct ct_keeper *keeper,
  */
 static void stand_in(const struct ct_keeper *keeper)
 {
-    GArray *left = ct_family_find(keeper->daemon, "lttng-");
-
-    for (guint i = 0; i < left->len; i++) {
-        (void)kill(g_array_index(left, pid_t, i), SIGKILL);
-    }
-    g_array_unref(left);
+    (void)ct_family_kill(keeper->daemon, "lttng-", REAP_MS);
     ct_place_remove(keeper->home);
     int shm = ct_shm_open();
     if (shm >= 0) {
