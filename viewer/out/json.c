@@ -24,26 +24,35 @@ static const char pairs[] = "00010203040506070809"
                             "80818283848586878889"
                             "90919293949596979899";
 
+/* 1233 / 4096 is a little more than log10(2). */
 static unsigned digits_of(uint64_t value)
 {
-    unsigned n = 1;
+    static const uint64_t powers[] = {
+        UINT64_C(1),
+        UINT64_C(10),
+        UINT64_C(100),
+        UINT64_C(1000),
+        UINT64_C(10000),
+        UINT64_C(100000),
+        UINT64_C(1000000),
+        UINT64_C(10000000),
+        UINT64_C(100000000),
+        UINT64_C(1000000000),
+        UINT64_C(10000000000),
+        UINT64_C(100000000000),
+        UINT64_C(1000000000000),
+        UINT64_C(10000000000000),
+        UINT64_C(100000000000000),
+        UINT64_C(1000000000000000),
+        UINT64_C(10000000000000000),
+        UINT64_C(100000000000000000),
+        UINT64_C(1000000000000000000),
+        UINT64_C(10000000000000000000),
+    };
+    unsigned bits = 64 - (unsigned)__builtin_clzll(value | 1);
+    unsigned least = bits * 1233 >> 12;
 
-    for (;;) {
-        if (value < 10) {
-            return n;
-        }
-        if (value < 100) {
-            return n + 1;
-        }
-        if (value < 1000) {
-            return n + 2;
-        }
-        if (value < 10000) {
-            return n + 3;
-        }
-        value /= 10000;
-        n += 4;
-    }
+    return least + (value >= powers[least]) + (least == 0 && value == 0);
 }
 
 unsigned ct_digits(char *to, uint64_t value)
@@ -208,13 +217,38 @@ static unsigned escape(char *to, uint32_t character)
     return 6;
 }
 
+/* The usual one: copied as it is, quotes included.
+ * Return: what has to be looked at closer; NULL: nothing. */
+static const char *put_plain(struct ct_json *json, const char *text)
+{
+    const size_t most = CT_OUT_ROOM - 16; /* a comma, a quote, ... */
+    char *to = ct_json_value(json);
+    size_t n = 0;
+
+    *to++ = '"';
+    while (n < most && plain((unsigned char)text[n])) {
+        to[n] = text[n];
+        n++;
+    }
+    if (n < most && !text[n]) {
+        to[n] = '"';
+        ct_out_used(json->out, n + 2);
+        return NULL;
+    }
+    ct_out_used(json->out, n + 1);
+    return text + n;
+}
+
 void ct_json_string(struct ct_json *json, const char *text)
 {
     if (!text) {
         ct_json_null(json);
         return;
     }
-    ct_json_put(json, "\"", 1);
+    text = put_plain(json, text);
+    if (!text) {
+        return;
+    }
     while (*text) {
         size_t run = 0;
         uint32_t character;
