@@ -61,8 +61,13 @@ void ct_feed_begin(struct ct_feed *feed);
  */
 char *ct_stream_name(const uint8_t *uuid, uint64_t class, uint64_t stream);
 
-/** ct_sink_class() - a component class whose data at initialization is a feed
- */
+/* What ct_sink_class() wants at initialization. */
+struct ct_sink_input {
+    struct ct_feed *feed;
+    uint64_t streams; /* so many input ports, equal times by their order */
+};
+
+/** ct_sink_class() - a component class that merges streams into a feed */
 const bt_component_class_sink *ct_sink_class(void);
 
 #endif

@@ -2,7 +2,7 @@
 /*
  * graph.c - the babeltrace2 graph of one run
  *
- *     source (one a trace) -> filter.utils.muxer -> sink
+ *     source (one a trace) -> sink, which merges the streams (merge.c)
  *
  * libbabeltrace2's own components come from its plugins, found where its
  * installation has them.  An error leaves a chain of causes on the thread,
@@ -12,6 +12,7 @@
 
 #include <string.h>
 
+#include "source/feed.h"
 #include "source/text/src-text.h"
 
 #define SOURCES_MAX 4096
@@ -168,95 +169,72 @@ bool ct_graph_add_text(struct ct_graph *graph, const char *path,
     return good;
 }
 
-static const bt_component_filter *add_muxer(struct ct_graph *graph)
-{
-    const bt_plugin *plugin = plugin_by_name("utils");
-    const bt_component_class_filter *class =
-        plugin ? bt_plugin_borrow_filter_component_class_by_name_const(plugin,
-                                                                       "muxer")
-               : NULL;
-    const bt_component_filter *muxer = NULL;
-
-    if (class && bt_graph_add_filter_component(
-                     graph->graph, class, "muxer", NULL, BT_LOGGING_LEVEL_NONE,
-                     &muxer) != BT_GRAPH_ADD_COMPONENT_STATUS_OK) {
-        muxer = NULL;
-    }
-    bt_plugin_put_ref(plugin);
-    return muxer;
-}
-
 /* --- connecting ------------------------------------------------------------
  */
 
-static bool connect(struct ct_graph *graph, const bt_port_output *from,
-                    const bt_port_input *to)
+static int by_name(const void *a, const void *b)
 {
-    return bt_graph_connect_ports(graph->graph, from, to, NULL) ==
-           BT_GRAPH_CONNECT_PORTS_STATUS_OK;
+    return strcmp(bt_port_get_name(bt_port_output_as_port_const(
+                      *(const bt_port_output *const *)a)),
+                  bt_port_get_name(bt_port_output_as_port_const(
+                      *(const bt_port_output *const *)b)));
 }
 
-/* The muxer makes a new input port whenever its last one gets connected. */
-static bool connect_sources(struct ct_graph *graph,
-                            const bt_component_filter *muxer,
-                            uint64_t *ret_streams)
+/* Of all sources, a port each; in an order that does not depend on how the
+ * files lie in their folder. */
+static GPtrArray *streams_of(const struct ct_graph *graph)
 {
+    GPtrArray *ports = g_ptr_array_new();
+
     for (unsigned i = 0; i < graph->sources->len; i++) {
         const bt_component_source *source =
             g_ptr_array_index(graph->sources, i);
         uint64_t n = bt_component_source_get_output_port_count(source);
 
         for (uint64_t k = 0; k < n; k++) {
-            uint64_t last = bt_component_filter_get_input_port_count(muxer) - 1;
+            g_ptr_array_add(
+                ports,
+                (void *)bt_component_source_borrow_output_port_by_index_const(
+                    source, k));
+        }
+    }
+    g_ptr_array_sort(ports, by_name);
+    return ports;
+}
 
-            if (!connect(graph,
-                         bt_component_source_borrow_output_port_by_index_const(
-                             source, k),
-                         bt_component_filter_borrow_input_port_by_index_const(
-                             muxer, last))) {
-                return false;
-            }
-            ++*ret_streams;
+static bool connect(struct ct_graph *graph, const GPtrArray *streams,
+                    const bt_component_sink *sink)
+{
+    for (unsigned i = 0; i < streams->len; i++) {
+        if (bt_graph_connect_ports(
+                graph->graph, g_ptr_array_index(streams, i),
+                bt_component_sink_borrow_input_port_by_index_const(sink, i),
+                NULL) != BT_GRAPH_CONNECT_PORTS_STATUS_OK) {
+            return false;
         }
     }
     return true;
 }
 
-static bool connect_sink(struct ct_graph *graph,
-                         const bt_component_filter *muxer,
-                         const bt_component_class_sink *class, void *data)
+enum ct_graph_end ct_graph_run(struct ct_graph *graph,
+                               const bt_component_class_sink *class,
+                               struct ct_feed *feed, char **ret_why)
 {
+    g_autoptr(GPtrArray) streams = streams_of(graph);
+    struct ct_sink_input input = {feed, streams->len};
     const bt_component_sink *sink;
 
-    return bt_graph_add_sink_component_with_initialize_method_data(
-               graph->graph, class, "sink", NULL, data, BT_LOGGING_LEVEL_NONE,
-               &sink) == BT_GRAPH_ADD_COMPONENT_STATUS_OK &&
-           connect(
-               graph,
-               bt_component_filter_borrow_output_port_by_index_const(muxer, 0),
-               bt_component_sink_borrow_input_port_by_index_const(sink, 0));
-}
-
-enum ct_graph_end ct_graph_run(struct ct_graph *graph,
-                               const bt_component_class_sink *sink, void *data,
-                               char **ret_why)
-{
-    const bt_component_filter *muxer = add_muxer(graph);
-    uint64_t streams = 0;
-
-    if (!muxer) {
-        failed(ret_why, "libbabeltrace2's plugin utils is not installed");
-        return CT_GRAPH_FAILED;
+    if (streams->len == 0) {
+        return CT_GRAPH_NO_STREAM;
     }
-    if (!connect_sources(graph, muxer, &streams)) {
+    if (bt_graph_add_sink_component_with_initialize_method_data(
+            graph->graph, class, "sink", NULL, &input, BT_LOGGING_LEVEL_NONE,
+            &sink) != BT_GRAPH_ADD_COMPONENT_STATUS_OK ||
+        !connect(graph, streams, sink)) {
         failed(ret_why, "the graph could not be connected");
         return CT_GRAPH_FAILED;
     }
-    if (streams == 0) {
-        return CT_GRAPH_NO_STREAM;
-    }
-    if (!connect_sink(graph, muxer, sink, data) ||
-        bt_graph_run(graph->graph) != BT_GRAPH_RUN_STATUS_OK) {
+    if (bt_graph_run(graph->graph) != BT_GRAPH_RUN_STATUS_OK) {
         failed(ret_why, "libbabeltrace2 failed");
         return CT_GRAPH_FAILED;
     }

@@ -16,6 +16,7 @@
 #include <glib.h>
 #include <stdbool.h>
 
+struct ct_feed;
 struct ct_graph;
 struct ct_text_report;
 
@@ -37,11 +38,12 @@ enum ct_graph_end {
 };
 
 /**
- * ct_graph_run() - connect all sources through a muxer to a sink, and run
- * @sink: a component class; @data: for its initialize method
+ * ct_graph_run() - connect all streams to a sink, and run
+ * @class: of the sink; its initialize method gets a struct ct_sink_input
+ * @feed:  goes into that
  */
 enum ct_graph_end ct_graph_run(struct ct_graph *graph,
-                               const bt_component_class_sink *sink, void *data,
-                               char **ret_why);
+                               const bt_component_class_sink *class,
+                               struct ct_feed *feed, char **ret_why);
 
 #endif

@@ -13,6 +13,7 @@
 #include "ct/trace.h"
 #include "source/carry.h"
 #include "source/feed.h"
+#include "source/merge.h"
 
 /* Streams whose feed entry is found without looking it up by name. */
 #define CACHE_SIZE 64
@@ -21,7 +22,6 @@ struct cached {
     const bt_stream *stream; /* weak: compared with streams of messages, each
                                 of which is alive until its end */
     struct ct_feed_stream *entry;
-    bool has_clock;
 };
 
 struct sink {
@@ -30,7 +30,7 @@ struct sink {
     struct ct_sink_options options; /* own_feed */
     bool told;                      /* options.finished has been called */
     struct ct_carry *carry;
-    bt_message_iterator *iterator;
+    struct ct_merge *merge;
     struct cached cache[CACHE_SIZE];
     struct ct_record record; /* reused; only its head is set anew */
 };
@@ -51,23 +51,16 @@ static struct ct_feed_stream *look_up(struct sink *sink,
     return entry;
 }
 
-static struct cached *cached(struct sink *sink, const bt_stream *stream)
+static struct ct_feed_stream *stream_of(struct sink *sink,
+                                        const bt_stream *stream)
 {
     struct cached *place = &sink->cache[((uintptr_t)stream >> 5) % CACHE_SIZE];
 
     if (G_UNLIKELY(place->stream != stream)) {
         place->stream = stream;
         place->entry = look_up(sink, stream);
-        place->has_clock = bt_stream_class_borrow_default_clock_class_const(
-                               bt_stream_borrow_class_const(stream)) != NULL;
     }
-    return place;
-}
-
-static struct ct_feed_stream *stream_of(struct sink *sink,
-                                        const bt_stream *stream)
-{
-    return cached(sink, stream)->entry;
+    return place->entry;
 }
 
 static void stream_ended(struct sink *sink, const bt_stream *stream)
@@ -82,13 +75,11 @@ static void stream_ended(struct sink *sink, const bt_stream *stream)
 /* --- times ---------------------------------------------------------------- */
 
 /* Never less than what came before; without a clock 0. */
-static int64_t time_of(struct sink *sink, const bt_clock_snapshot *snapshot)
+static int64_t reach(struct sink *sink, int64_t when_ns)
 {
     struct ct_feed *feed = sink->feed;
-    int64_t when_ns;
 
-    if (snapshot && bt_clock_snapshot_get_ns_from_origin(snapshot, &when_ns) ==
-                        BT_CLOCK_SNAPSHOT_GET_NS_FROM_ORIGIN_STATUS_OK) {
+    if (when_ns != CT_MERGE_NO_TIME) {
         feed->has_clock = true;
         feed->last_ns = MAX(feed->last_ns, when_ns);
     }
@@ -126,24 +117,21 @@ static void hand_over(struct sink *sink, struct ct_feed_stream *entry)
     }
 }
 
-static void take_event(struct sink *sink, const bt_message *message)
+static void take_event(struct sink *sink, const bt_message *message,
+                       int64_t when_ns)
 {
     const bt_event *event = bt_message_event_borrow_event_const(message);
-    const bt_stream *stream = bt_event_borrow_stream_const(event);
-    const struct cached *place = cached(sink, stream);
-    const bt_clock_snapshot *snapshot =
-        place->has_clock
-            ? bt_message_event_borrow_default_clock_snapshot_const(message)
-            : NULL;
+    struct ct_feed_stream *entry =
+        stream_of(sink, bt_event_borrow_stream_const(event));
 
-    sink->record.when_ns = time_of(sink, snapshot);
+    sink->record.when_ns = reach(sink, when_ns);
     ct_carry_read(sink->carry, event, &sink->record);
-    hand_over(sink, place->entry);
+    hand_over(sink, entry);
 }
 
 static void take_hole(struct sink *sink, const bt_stream *stream,
-                      const bt_clock_snapshot *from,
-                      const bt_clock_snapshot *to, uint64_t lost)
+                      int64_t from_ns, const bt_clock_snapshot *to,
+                      uint64_t lost)
 {
     struct ct_feed_stream *entry = stream_of(sink, stream);
     int64_t to_ns;
@@ -153,7 +141,7 @@ static void take_hole(struct sink *sink, const bt_stream *stream,
         lost = entry->first_lost;
     }
     sink->record.kind = CT_RECORD_HOLE;
-    sink->record.when_ns = time_of(sink, from);
+    sink->record.when_ns = reach(sink, from_ns);
     if (!to || bt_clock_snapshot_get_ns_from_origin(to, &to_ns) !=
                    BT_CLOCK_SNAPSHOT_GET_NS_FROM_ORIGIN_STATUS_OK) {
         to_ns = sink->record.when_ns;
@@ -163,19 +151,16 @@ static void take_hole(struct sink *sink, const bt_stream *stream,
     hand_over(sink, entry);
 }
 
-static void take_discarded_events(struct sink *sink, const bt_message *message)
+static void take_discarded_events(struct sink *sink, const bt_message *message,
+                                  int64_t from_ns)
 {
     const bt_stream *stream =
         bt_message_discarded_events_borrow_stream_const(message);
-    const bt_clock_snapshot *from = NULL;
     const bt_clock_snapshot *to = NULL;
     uint64_t lost;
 
     if (bt_stream_class_discarded_events_have_default_clock_snapshots(
             bt_stream_borrow_class_const(stream))) {
-        from =
-            bt_message_discarded_events_borrow_beginning_default_clock_snapshot_const(
-                message);
         to =
             bt_message_discarded_events_borrow_end_default_clock_snapshot_const(
                 message);
@@ -184,26 +169,23 @@ static void take_discarded_events(struct sink *sink, const bt_message *message)
         BT_PROPERTY_AVAILABILITY_AVAILABLE) {
         lost = CT_LOST_UNKNOWN;
     }
-    take_hole(sink, stream, from, to, lost);
+    take_hole(sink, stream, from_ns, to, lost);
 }
 
-static void take_discarded_packets(struct sink *sink, const bt_message *message)
+static void take_discarded_packets(struct sink *sink, const bt_message *message,
+                                   int64_t from_ns)
 {
     const bt_stream *stream =
         bt_message_discarded_packets_borrow_stream_const(message);
-    const bt_clock_snapshot *from = NULL;
     const bt_clock_snapshot *to = NULL;
 
     if (bt_stream_class_discarded_packets_have_default_clock_snapshots(
             bt_stream_borrow_class_const(stream))) {
-        from =
-            bt_message_discarded_packets_borrow_beginning_default_clock_snapshot_const(
-                message);
         to =
             bt_message_discarded_packets_borrow_end_default_clock_snapshot_const(
                 message);
     }
-    take_hole(sink, stream, from, to, CT_LOST_UNKNOWN);
+    take_hole(sink, stream, from_ns, to, CT_LOST_UNKNOWN);
 }
 
 static void take_packet_beginning(struct sink *sink, const bt_message *message)
@@ -257,11 +239,12 @@ static void take_stream_end(struct sink *sink, const bt_message *message)
     stream_ended(sink, stream);
 }
 
-static void take_message(struct sink *sink, const bt_message *message)
+static void take_message(struct sink *sink, const bt_message *message,
+                         int64_t when_ns)
 {
     switch (bt_message_get_type(message)) {
     case BT_MESSAGE_TYPE_EVENT:
-        take_event(sink, message);
+        take_event(sink, message, when_ns);
         break;
     case BT_MESSAGE_TYPE_STREAM_BEGINNING:
         take_stream_beginning(sink, message);
@@ -273,10 +256,10 @@ static void take_message(struct sink *sink, const bt_message *message)
         take_packet_beginning(sink, message);
         break;
     case BT_MESSAGE_TYPE_DISCARDED_EVENTS:
-        take_discarded_events(sink, message);
+        take_discarded_events(sink, message, when_ns);
         break;
     case BT_MESSAGE_TYPE_DISCARDED_PACKETS:
-        take_discarded_packets(sink, message);
+        take_discarded_packets(sink, message, when_ns);
         break;
     default:
         break;
@@ -291,14 +274,30 @@ static struct sink *data_of(bt_self_component_sink *self)
         bt_self_component_sink_as_self_component(self));
 }
 
+/* As the muxer's messages: one port.  Else one for each stream. */
+static bool add_ports(bt_self_component_sink *self, uint64_t n)
+{
+    for (uint64_t i = 0; i < n; i++) {
+        char name[32] = "in";
+
+        if (i > 0) {
+            g_snprintf(name, sizeof(name), "in%" G_GUINT64_FORMAT, i);
+        }
+        if (bt_self_component_sink_add_input_port(self, name, NULL, NULL) !=
+            BT_SELF_COMPONENT_ADD_PORT_STATUS_OK) {
+            return false;
+        }
+    }
+    return true;
+}
+
 static bt_component_class_initialize_method_status initialize(
-    bt_self_component_sink *self, struct ct_feed *feed,
+    bt_self_component_sink *self, struct ct_feed *feed, uint64_t ports,
     const struct ct_sink_options *options)
 {
     struct sink *sink;
 
-    if (bt_self_component_sink_add_input_port(self, "in", NULL, NULL) !=
-        BT_SELF_COMPONENT_ADD_PORT_STATUS_OK) {
+    if (!add_ports(self, ports)) {
         return BT_COMPONENT_CLASS_INITIALIZE_METHOD_STATUS_MEMORY_ERROR;
     }
     sink = g_new0(struct sink, 1);
@@ -309,6 +308,7 @@ static bt_component_class_initialize_method_status initialize(
     }
     sink->feed = feed;
     sink->carry = ct_carry_new();
+    sink->merge = ct_merge_new();
     bt_self_component_set_data(bt_self_component_sink_as_self_component(self),
                                sink);
     return BT_COMPONENT_CLASS_INITIALIZE_METHOD_STATUS_OK;
@@ -317,7 +317,7 @@ static bt_component_class_initialize_method_status initialize(
 bt_component_class_initialize_method_status ct_sink_initialize(
     bt_self_component_sink *self, const struct ct_sink_options *options)
 {
-    return initialize(self, NULL, options);
+    return initialize(self, NULL, 1, options);
 }
 
 /* The plugin's sink is its pass's owner: it ends the pass itself. */
@@ -354,7 +354,7 @@ void ct_sink_finalize(bt_self_component_sink *self)
         }
         ct_feed_free(sink->feed);
     }
-    bt_message_iterator_put_ref(sink->iterator);
+    ct_merge_free(sink->merge);
     ct_carry_free(sink->carry);
     g_free(sink);
 }
@@ -363,12 +363,20 @@ bt_component_class_sink_graph_is_configured_method_status
 ct_sink_graph_is_configured(bt_self_component_sink *self)
 {
     struct sink *sink = data_of(self);
+    uint64_t n = bt_component_sink_get_input_port_count(
+        bt_self_component_sink_as_component_sink(self));
 
-    if (bt_message_iterator_create_from_sink_component(
-            self, bt_self_component_sink_borrow_input_port_by_name(self, "in"),
-            &sink->iterator) !=
-        BT_MESSAGE_ITERATOR_CREATE_FROM_SINK_COMPONENT_STATUS_OK) {
-        return BT_COMPONENT_CLASS_SINK_GRAPH_IS_CONFIGURED_METHOD_STATUS_ERROR;
+    for (uint64_t i = 0; i < n; i++) {
+        bt_message_iterator *iterator;
+
+        if (bt_message_iterator_create_from_sink_component(
+                self,
+                bt_self_component_sink_borrow_input_port_by_index(self, i),
+                &iterator) !=
+            BT_MESSAGE_ITERATOR_CREATE_FROM_SINK_COMPONENT_STATUS_OK) {
+            return BT_COMPONENT_CLASS_SINK_GRAPH_IS_CONFIGURED_METHOD_STATUS_ERROR;
+        }
+        ct_merge_add(sink->merge, iterator);
     }
     return BT_COMPONENT_CLASS_SINK_GRAPH_IS_CONFIGURED_METHOD_STATUS_OK;
 }
@@ -392,13 +400,12 @@ bt_component_class_sink_consume_method_status ct_sink_consume(
     bt_self_component_sink *self)
 {
     struct sink *sink = data_of(self);
-    bt_message_array_const messages;
-    uint64_t n;
+    struct ct_merge_run run;
 
     if (sink->feed->enough) {
         return at_end(sink, self);
     }
-    switch (bt_message_iterator_next(sink->iterator, &messages, &n)) {
+    switch (ct_merge_next(sink->merge, &run)) {
     case BT_MESSAGE_ITERATOR_NEXT_STATUS_OK:
         break;
     case BT_MESSAGE_ITERATOR_NEXT_STATUS_AGAIN:
@@ -410,9 +417,9 @@ bt_component_class_sink_consume_method_status ct_sink_consume(
     default:
         return BT_COMPONENT_CLASS_SINK_CONSUME_METHOD_STATUS_ERROR;
     }
-    for (uint64_t i = 0; i < n; i++) {
-        take_message(sink, messages[i]);
-        bt_message_put_ref(messages[i]);
+    for (uint64_t i = 0; i < run.n; i++) {
+        take_message(sink, run.messages[i], run.times_ns[i]);
+        bt_message_put_ref(run.messages[i]);
     }
     return BT_COMPONENT_CLASS_SINK_CONSUME_METHOD_STATUS_OK;
 }
@@ -425,7 +432,9 @@ static bt_component_class_initialize_method_status class_initialize(
     bt_self_component_sink_configuration *configuration, const bt_value *params,
     void *data)
 {
-    return initialize(self, data, NULL);
+    const struct ct_sink_input *input = data;
+
+    return initialize(self, input->feed, input->streams, NULL);
 }
 
 const bt_component_class_sink *ct_sink_class(void)
