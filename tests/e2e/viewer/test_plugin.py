@@ -10,7 +10,7 @@ import story
 import tap
 
 PLUGINS = os.path.join(story.BUILD, "viewer")
-VIEWS = {"stat", "requests", "backtrace", "chrome"}
+VIEWS = {"stat", "requests", "backtrace", "coroutines", "chrome"}
 _made = tempfile.TemporaryDirectory(prefix="cotrace-plugin-")
 _trace = None
 
@@ -54,7 +54,7 @@ def _(tmp):
             raise AssertionError(name)
 
 
-@tap.case("requests, stat and backtrace print what the command prints")
+@tap.case("requests, stat, ... print what the command prints")
 def _(tmp):
     command = lambda *words: story.run(story.COTRACE, *words).out
     worker = story.requests(trace())[0]["workers"][0]
@@ -66,6 +66,7 @@ def _(tmp):
             ("requests", 'layer="blk",json=no', ["--layer=blk"]),
             ("stat", None, []),
             ("stat", "json=yes", ["--json"]),
+            ("coroutines", "at=1000000,json=yes", ["--at=1000000", "--json"]),
             ("backtrace", f"worker={worker}", [f"--worker={worker}"]),
             ("backtrace", "request=1,json=yes", ["--request=1", "--json"])):
         tap.equal(view(name, params).stdout,
