@@ -290,6 +290,11 @@ bool ct_pass_record(struct ct_pass *pass, const struct ct_record *record)
     return pass->consumers[0] == NULL;
 }
 
+bool ct_pass_is_over(const struct ct_pass *pass)
+{
+    return pass->over;
+}
+
 uint64_t ct_pass_events(const struct ct_pass *pass, uint64_t *ret_ours)
 {
     *ret_ours = pass->ours;

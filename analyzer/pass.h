@@ -29,9 +29,13 @@ void ct_pass_set_warning(struct ct_pass *pass,
 
 /**
  * ct_pass_record() - the next record
- * Return: false: every consumer has failed, no record is wanted any more.
+ * Return: false: no record is wanted any more: every consumer has failed, or
+ * the pass is to end before it.
  */
 bool ct_pass_record(struct ct_pass *pass, const struct ct_record *record);
+
+/** ct_pass_is_over() - the consumers wanted it to end before the trace's end */
+bool ct_pass_is_over(const struct ct_pass *pass);
 
 /** ct_pass_events() - events so far, and how many of them were cotrace's */
 uint64_t ct_pass_events(const struct ct_pass *pass, uint64_t *ret_ours);

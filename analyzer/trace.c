@@ -212,7 +212,8 @@ static bool run_pass(struct run *run, const struct ct_found *found,
         return false;
     }
     ct_pass_events(run->feed->pass, &ours);
-    if (ours == 0 && !run->damaged && !found->cut_off) {
+    if (ours == 0 && !run->damaged && !found->cut_off &&
+        !ct_pass_is_over(run->feed->pass)) {
         return fail(run, error, CT_TRACE_ERROR_INPUT,
                     "holds no cotrace events");
     }
