@@ -19,27 +19,6 @@
 #define INDEX_MAGIC 0xc1f1dcc1u
 #define INDEX_HEAD  16
 
-static void file_free(void *data)
-{
-    struct ct_view_file *file = data;
-
-    g_free(file->path);
-    g_free(file->stream);
-    g_array_unref(file->ranges);
-    g_free(file);
-}
-
-void ct_view_trace_free(void *data)
-{
-    struct ct_view_trace *trace = data;
-
-    g_free(trace->dir);
-    g_free(trace->view_dir);
-    ct_ctf_layout_free(trace->layout);
-    g_ptr_array_unref(trace->files);
-    g_free(trace);
-}
-
 static void add_range(GArray *ranges, const struct ct_ctf_packet *packet)
 {
     struct ct_range *last =
@@ -303,7 +282,7 @@ struct ct_view_trace *ct_view_check_trace(struct ct_view *view, const char *dir,
     trace = g_new0(struct ct_view_trace, 1);
     trace->dir = g_strdup(dir);
     trace->layout = layout;
-    trace->files = g_ptr_array_new_with_free_func(file_free);
+    trace->files = g_ptr_array_new_with_free_func(ct_view_file_free);
     names = stream_names(dir);
     for (unsigned i = 0; good && i < names->len; i++) {
         good = check_file(view, trace, g_ptr_array_index(names, i), error);

@@ -12,7 +12,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdarg.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -21,20 +20,6 @@
 #include "source/salvage/view.h"
 
 #define COPY_BYTES 65536
-
-void ct_view_warn(struct ct_view *view, const char *format, ...)
-{
-    va_list args;
-    char *text;
-
-    if (view->warnings.warn) {
-        va_start(args, format);
-        text = g_strdup_vprintf(format, args);
-        va_end(args);
-        view->warnings.warn(text, view->warnings.data);
-        g_free(text);
-    }
-}
 
 static bool fail(GError **error, const char *path)
 {

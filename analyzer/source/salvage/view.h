@@ -52,15 +52,20 @@ struct ct_view {
     uint64_t bytes;
 };
 
+/* view.c */
+
 __attribute__((format(printf, 2, 3))) void ct_view_warn(struct ct_view *view,
                                                         const char *format,
                                                         ...);
+
+void ct_view_file_free(void *file);
+void ct_view_trace_free(void *trace);
+
+/* check.c */
 
 /** ct_view_check_trace() - read metadata and every packet's head of a trace
  * Return: the trace; NULL: @error. */
 struct ct_view_trace *ct_view_check_trace(struct ct_view *view, const char *dir,
                                           GError **error);
-
-void ct_view_trace_free(void *trace);
 
 #endif
