@@ -11,6 +11,8 @@ def coroutine(bench, row, count, title, goal):
              ("fcontext", "peer-coroutine-fcontext", count),
              ("asm ret", "peer-coroutine-asm-ret", count),
              ("asm jmp", "peer-coroutine-asm-jmp", count)]
+    if row != "yield-deep":
+        peers.append(("Go", "peer-coroutine-go", count // 4))
     return Row(f"coroutine-{row}", title, "ns",
                [("ours", bench.contender("bench-coroutine", row, count))] +
                [(label, bench.contender(program, row, n))
@@ -28,7 +30,11 @@ def pool(bench, row, count, title, goal):
     return Row(f"pool-{row}", title, "ns",
                [("ours", bench.contender("bench-pool", row, count)),
                 ("libuv", bench.contender("peer-pool-uv", row, count)),
-                ("GLib", bench.contender("peer-pool-glib", row, count // 4))],
+                ("GLib", bench.contender("peer-pool-glib", row, count // 4)),
+                ("QEMU style, GLib",
+                 bench.contender("peer-pool-qemu-glib", row, count // 4)),
+                ("QEMU style, epoll",
+                 bench.contender("peer-pool-qemu-epoll", row, count // 4))],
                goal)
 
 
