@@ -14,23 +14,26 @@
 
 #include "symbols/object_int.h"
 
-/* As the compiler named the file: relative names are of its directory. */
+/* As the compiler named the file: relative names are of its directory, unless
+ * that was made relative itself (-fdebug-prefix-map), as distributions do. */
 static const char *full_path(struct ct_object *object, Dwarf_Die *unit,
                              const char *file)
 {
     Dwarf_Attribute attribute;
     const char *dir;
-    char *path;
     const char *kept;
+    char *path;
 
     if (!file) {
         return NULL;
     }
     dir = dwarf_formstring(dwarf_attr(unit, DW_AT_comp_dir, &attribute));
+    if (!g_path_is_absolute(file) && !(dir && g_path_is_absolute(dir))) {
+        return g_string_chunk_insert_const(object->strings, file);
+    }
     path = g_canonicalize_filename(file,
                                    dir && g_path_is_absolute(dir) ? dir : "/");
-    kept = g_string_chunk_insert_const(
-        object->strings, dir || g_path_is_absolute(file) ? path : file);
+    kept = g_string_chunk_insert_const(object->strings, path);
     g_free(path);
     return kept;
 }
