@@ -172,6 +172,12 @@ static bool on_finish(struct ct_consumer *consumer,
     struct ct_alive_query *query = query_of(consumer);
     int64_t end_ns = summary->end_ns - consumer->origin_ns;
 
+    if (consumer->has_until && !summary->has_clock) {
+        g_set_error(error, CT_TRACE_ERROR, CT_TRACE_ERROR_QUERY,
+                    "--at needs a trace with times; this one has only an "
+                    "order");
+        return false;
+    }
     if (consumer->has_until && summary->has_all &&
         consumer->until_ns > end_ns) {
         g_set_error(error, CT_TRACE_ERROR, CT_TRACE_ERROR_QUERY,

@@ -349,8 +349,14 @@ static bool on_finish(struct ct_consumer *consumer,
                       const struct ct_summary *summary, GError **error)
 {
     struct ct_backtrace_query *query = query_of(consumer);
-    struct candidate *candidate = choose(query, error);
 
+    if (query->has_at && !summary->has_clock) {
+        g_set_error(error, CT_TRACE_ERROR, CT_TRACE_ERROR_QUERY,
+                    "--at needs a trace with times; this one has only an "
+                    "order");
+        return false;
+    }
+    struct candidate *candidate = choose(query, error);
     if (!candidate) {
         return false;
     }

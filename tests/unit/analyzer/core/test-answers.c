@@ -77,6 +77,7 @@ struct told {
     struct ct_images *images;
     struct ct_consumer *consumer;
     int64_t now_ns;
+    bool no_clock;
 };
 
 #define ORIGIN 1000
@@ -155,7 +156,7 @@ static bool told_end(struct told *told, GError **error)
         }
     }
     struct ct_summary summary = {
-        .has_clock = true,
+        .has_clock = !told->no_clock,
         .clock = "exact",
         .origin_ns = ORIGIN,
         .end_ns = told->now_ns,
@@ -459,6 +460,33 @@ static void test_alive_refuses(void)
     ct_alive_free(query);
 }
 
+/* Instants of a trace that tells no times. */
+static void refuse_at(struct ct_consumer *consumer)
+{
+    struct told t = told_begin(consumer);
+    g_autoptr(GError) error = NULL;
+
+    t.no_clock = true;
+    tell_alive(&t);
+    g_assert_false(told_end(&t, &error));
+    g_assert_error(error, CT_TRACE_ERROR, CT_TRACE_ERROR_QUERY);
+    g_assert_true(g_str_has_prefix(error->message, "--at needs"));
+}
+
+static void test_no_clock(void)
+{
+    struct ct_alive_query *alive = ct_alive_new(5, 0);
+    struct ct_backtrace_query *backtrace =
+        ct_backtrace_new(CT_BACKTRACE_COROUTINE, 10, 0, 5);
+
+    refuse_at(ct_alive_consumer(alive));
+    g_assert_null(ct_alive_result(alive));
+    ct_alive_free(alive);
+    refuse_at(ct_backtrace_consumer(backtrace));
+    g_assert_null(ct_backtrace_result(backtrace));
+    ct_backtrace_free(backtrace);
+}
+
 int main(int argc, char **argv)
 {
     g_setenv("COTRACE_CHECK", "1", TRUE);
@@ -470,5 +498,6 @@ int main(int argc, char **argv)
     g_test_add_func("/answers/backtrace-bad-stacks", test_backtrace_bad_stacks);
     g_test_add_func("/answers/alive", test_alive);
     g_test_add_func("/answers/alive-refuses", test_alive_refuses);
+    g_test_add_func("/answers/no-clock", test_no_clock);
     return g_test_run();
 }
