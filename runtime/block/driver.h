@@ -49,6 +49,8 @@ struct BlockDriverState {
     char *node_name;
     BlockDriverState *file;    /* below a format; NULL: a protocol */
     BlockDriverState *backing; /* of a format; NULL: none */
+    char *backing_filename;    /* set by the format's open; NULL: none */
+    char *backing_format;      /* NULL: by the file's beginning */
     BlockOptions options;      /* strings: borrowed during open, then NULL */
     /* A multiple of this is zeroed or discarded as a whole, and such requests
      * run alone; set by open.  0: no such unit. */

@@ -152,6 +152,26 @@ int coroutine_fn bdrv_co_truncate(BlockDriverState *bs, int64_t bytes)
 /* --- status ----------------------------------------------------------------
  */
 
+/* Of what this node has nothing of: zeroes, or as the backing file says */
+static int coroutine_fn status_below(BlockDriverState *bs, int64_t offset,
+                                     int64_t *bytes)
+{
+    int64_t n;
+
+    if (bs->backing == NULL) {
+        return BDRV_BLOCK_ZERO;
+    }
+    int ret = bdrv_co_block_status(bs->backing, offset, *bytes, &n);
+    if (ret < 0) {
+        return ret;
+    }
+    if (n == 0) { /* it is shorter */
+        return BDRV_BLOCK_ZERO;
+    }
+    *bytes = n;
+    return ret & ~BDRV_BLOCK_ALLOCATED;
+}
+
 int coroutine_fn bdrv_co_block_status(BlockDriverState *bs, int64_t offset,
                                       int64_t bytes, int64_t *ret_bytes)
 {
@@ -165,6 +185,9 @@ int coroutine_fn bdrv_co_block_status(BlockDriverState *bs, int64_t offset,
     bdrv_begin(bs);
     if (bs->drv->co_block_status != NULL) {
         ret = bs->drv->co_block_status(bs, offset, inside, ret_bytes);
+    }
+    if (ret == 0) {
+        ret = status_below(bs, offset, ret_bytes);
     }
     bdrv_end(bs);
     return ret;

@@ -8,6 +8,9 @@
  *
  *   bdrv_open -> bdrv_open_common -> bdrv_open_driver -> the driver's open
  *
+ * A format that has a backing file says so, and it is opened in the same way,
+ * for reading only (bdrv_open_backing_file).
+ *
  * A node whose open fails never existed: bdrv_open_common() frees it, and the
  * driver has left nothing behind.
  */
@@ -96,6 +99,8 @@ static void free_node(BlockDriverState *bs)
 {
     ct_pre("bdrv-close/drained", ct_load_acquire(&bs->in_flight) == 0);
     g_free(bs->opaque);
+    g_free(bs->backing_filename);
+    g_free(bs->backing_format);
     g_free(bs->filename);
     g_free(bs->node_name);
     g_free(bs->fault);
@@ -138,11 +143,65 @@ static BlockDriverState *bdrv_open_common(const BlockDriver *drv,
     bs->options.format = NULL;
     bs->options.node_name = NULL;
     bs->options.engine = NULL;
+    bs->options.faults = NULL;
     return bs;
 }
 
-BlockDriverState *bdrv_open(const char *filename, const BlockOptions *options,
-                            AioContext *ctx, GError **error)
+/* A chain that is longer leads back to itself, or nobody meant it. */
+#define CHAIN_MAX 200
+
+/* "file:NAME" is NAME; Return: NULL: something that is no file */
+static const char *local_name(const char *name)
+{
+    size_t scheme = strcspn(name, "/:");
+
+    if (name[scheme] != ':') {
+        return name;
+    }
+    return g_str_has_prefix(name, "file:") ? name + strlen("file:") : NULL;
+}
+
+static BlockDriverState *open_chain(const char *filename,
+                                    const BlockOptions *options,
+                                    AioContext *ctx, int depth, GError **error);
+
+/* A name that is not absolute starts in the folder of the image. */
+static int bdrv_open_backing_file(BlockDriverState *bs, int depth,
+                                  GError **error)
+{
+    BlockOptions options = {
+        .format = bs->backing_format,
+        .engine = bs->options.engine,
+        .cache_bytes = bs->options.cache_bytes,
+    };
+    const char *name = local_name(bs->backing_filename);
+    g_autofree char *shown = g_strescape(bs->backing_filename, NULL);
+
+    if (name == NULL) {
+        return block_error(error, ENOTSUP,
+                           "backing file '%s': only files are supported",
+                           shown);
+    }
+    if (depth == CHAIN_MAX) {
+        return block_error(error, ELOOP,
+                           "backing file '%s': more than %d in a chain", shown,
+                           CHAIN_MAX);
+    }
+    g_autofree char *folder = g_path_get_dirname(bs->filename);
+    g_autofree char *path = g_path_is_absolute(name)
+                                ? g_strdup(name)
+                                : g_build_filename(folder, name, NULL);
+    bs->backing = open_chain(path, &options, bs->ctx, depth + 1, error);
+    if (bs->backing == NULL) {
+        g_prefix_error(error, "backing file '%s': ", shown);
+        return -EIO;
+    }
+    return 0;
+}
+
+static BlockDriverState *open_chain(const char *filename,
+                                    const BlockOptions *options,
+                                    AioContext *ctx, int depth, GError **error)
 {
     const BlockDriver *drv = NULL;
     BlockDriverState *file, *bs = NULL;
@@ -159,6 +218,15 @@ BlockDriverState *bdrv_open(const char *filename, const BlockOptions *options,
     if (file == NULL) {
         return NULL;
     }
+    if (options->faults != NULL) {
+        BlockDriverState *faults = bdrv_open_common(
+            find_format("faults"), file, filename, NULL, options, ctx, error);
+        if (faults == NULL) {
+            bdrv_close(file);
+            return NULL;
+        }
+        file = faults;
+    }
     if (drv == NULL) {
         drv = probe_format(file, error);
     }
@@ -168,8 +236,24 @@ BlockDriverState *bdrv_open(const char *filename, const BlockOptions *options,
     }
     if (bs == NULL) {
         bdrv_close(file);
+        return NULL;
+    }
+    if (bs->backing_filename != NULL) {
+        bs->options.engine = options->engine;
+        int ret = bdrv_open_backing_file(bs, depth, error);
+        bs->options.engine = NULL;
+        if (ret < 0) {
+            bdrv_close(bs);
+            return NULL;
+        }
     }
     return bs;
+}
+
+BlockDriverState *bdrv_open(const char *filename, const BlockOptions *options,
+                            AioContext *ctx, GError **error)
+{
+    return open_chain(filename, options, ctx, 0, error);
 }
 
 void bdrv_close(BlockDriverState *bs)

@@ -2,8 +2,8 @@
 /*
  * vector.c - the buffers of a request
  *
- * A vector never copies data and never splits a request: a part of a vector is
- * another vector whose buffers are pieces of the same memory.
+ * A part of a vector is another vector whose buffers are pieces of the same
+ * memory.
  */
 #include <string.h>
 
@@ -71,4 +71,19 @@ void io_vector_memset(const IOVector *vector, size_t offset, int byte,
 #define fill(piece) memset((piece).iov_base, byte, (piece).iov_len)
     for_each_piece(vector, offset, bytes, fill);
 #undef fill
+}
+
+void io_vector_from_buf(const IOVector *vector, size_t offset, const void *buf,
+                        size_t bytes)
+{
+    const uint8_t *from = buf;
+
+    ct_pre("io-vector/inside", is_inside(vector, offset, bytes));
+#define copy(piece)                                      \
+    do {                                                 \
+        memcpy((piece).iov_base, from, (piece).iov_len); \
+        from += (piece).iov_len;                         \
+    } while (0)
+    for_each_piece(vector, offset, bytes, copy);
+#undef copy
 }

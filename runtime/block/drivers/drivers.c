@@ -5,8 +5,5 @@
 #include "block/drivers/drivers.h"
 
 const BlockDriver *const ct_drivers[] = {
-    &bdrv_file,
-    &bdrv_qcow2,
-    &bdrv_raw,
-    NULL,
+    &bdrv_file, &bdrv_qcow2, &bdrv_raw, &bdrv_faults, NULL,
 };

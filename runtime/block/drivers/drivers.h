@@ -7,6 +7,7 @@
 
 #include "block/driver.h"
 
+extern const BlockDriver bdrv_faults;
 extern const BlockDriver bdrv_file;
 extern const BlockDriver bdrv_qcow2;
 extern const BlockDriver bdrv_raw;

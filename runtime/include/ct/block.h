@@ -99,6 +99,13 @@ void io_vector_add_part(IOVector *vector, const IOVector *from, size_t offset,
 void io_vector_memset(const IOVector *vector, size_t offset, int byte,
                       size_t bytes);
 
+/**
+ * io_vector_from_buf() - copy one buffer into a part
+ * Pre: [io-vector/inside] the part lies inside @vector.
+ */
+void io_vector_from_buf(const IOVector *vector, size_t offset, const void *buf,
+                        size_t bytes);
+
 /* --- opening -------------------------------------------------------------- */
 
 typedef struct BlockOptions {
@@ -106,6 +113,7 @@ typedef struct BlockOptions {
     const char *node_name; /* of the root; NULL: "FORMAT:FILE" */
     const char *engine;    /* what does the file's I/O; NULL: "threads" */
     size_t cache_bytes;    /* of a format's tables; 0: its default */
+    const char *const *faults; /* rules, see drivers/faults.c; NULL: none */
     bool is_writable;
     bool is_writethrough; /* every write is on the disk when it ends */
     bool is_unsafe;   /* flushes write tables, and don't wait for the disk */

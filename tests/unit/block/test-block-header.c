@@ -23,8 +23,7 @@ static int parse(const struct image *image, uint64_t file_bytes,
     }
     return qcow2_header_check(
         header, image->file->data + header->extensions,
-        (size_t)(header->extensions_end - header->extensions),
-        header->backing_offset != 0 ? "base.img" : NULL, error);
+        (size_t)(header->extensions_end - header->extensions), error);
 }
 
 static void expect_good(const struct image *image)
@@ -223,8 +222,8 @@ static void test_backing_file(void)
     struct image *image = version_3();
     image_put64(image, IMAGE_AT_BACKING_OFFSET, 512);
     image_put32(image, IMAGE_AT_BACKING_BYTES, 8);
-    expect_refused(image, -ENOTSUP,
-                   "a backing file (base.img) is not supported");
+    expect_good(image);
+    image_free(image);
 
     image = version_3();
     image_put64(image, IMAGE_AT_BACKING_OFFSET, 4090);
@@ -238,6 +237,21 @@ static void test_backing_file(void)
     image_put32(image, IMAGE_AT_BACKING_BYTES, 1024);
     expect_refused(image, -EINVAL,
                    "backing file name of 1024 bytes is empty or too long");
+}
+
+static void test_backing_format(void)
+{
+    struct image *image = version_3();
+    size_t bytes = image->cluster_bytes - IMAGE_HEADER_BYTES;
+    const uint8_t *extensions = image->file->data + IMAGE_HEADER_BYTES;
+
+    g_assert_null(qcow2_header_backing_format(extensions, bytes));
+    image_add_extension(image, 0xe2792aca, "qcow2", 5);
+    g_autofree char *format = qcow2_header_backing_format(extensions, bytes);
+    g_assert_cmpstr(format, ==, "qcow2");
+    g_assert_null(qcow2_header_backing_format(extensions, 8 + 4));
+    g_assert_null(qcow2_header_backing_format(extensions, 0));
+    image_free(image);
 }
 
 static void test_geometry(void)
@@ -390,7 +404,7 @@ static int fuzz_round(GRand *rand, const struct image *image)
         size_t n = (size_t)MIN(header.extensions_end, copy.file->len) -
                    header.extensions;
         ret = qcow2_header_check(&header, copy.file->data + header.extensions,
-                                 n, NULL, &error);
+                                 n, &error);
     }
     g_assert_true((ret < 0) == (error != NULL));
     g_byte_array_unref(copy.file);
@@ -427,6 +441,7 @@ int main(int argc, char **argv)
     g_test_add_func("/header/compression-type", test_compression_type);
     g_test_add_func("/header/encryption", test_encryption);
     g_test_add_func("/header/backing-file", test_backing_file);
+    g_test_add_func("/header/backing-format", test_backing_format);
     g_test_add_func("/header/geometry", test_geometry);
     g_test_add_func("/header/l1", test_l1);
     g_test_add_func("/header/other-tables", test_other_tables);

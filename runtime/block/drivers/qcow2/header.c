@@ -34,7 +34,6 @@
 
 #define REFCOUNT_ORDER_MAX     6
 #define REFCOUNT_ORDER_DEFAULT 4
-#define REFCOUNT_BYTES_MAX     (8 * 1024 * 1024)
 #define SNAPSHOTS_MAX          65536
 #define BACKING_NAME_MAX       1023
 
@@ -53,16 +52,16 @@ enum {
     AT_REFCOUNT_CLUSTERS = 56,
     AT_SNAPSHOTS = 60,
     AT_SNAPSHOTS_OFFSET = 64,
-    AT_INCOMPATIBLE = 72,
     AT_COMPATIBLE = 80,
     AT_REFCOUNT_ORDER = 96,
     AT_HEADER_BYTES = 100,
     AT_COMPRESSION = 104,
 };
 
-#define EXTENSION_END           0u
-#define EXTENSION_FEATURE_NAMES 0x6803f857u
-#define EXTENSION_HEAD_BYTES    8
+#define EXTENSION_END            0u
+#define EXTENSION_FEATURE_NAMES  0x6803f857u
+#define EXTENSION_BACKING_FORMAT 0xe2792acau
+#define EXTENSION_HEAD_BYTES     8
 
 /* A row of the feature name table: type, bit, name padded with zeroes */
 #define FEATURE_BYTES             48
@@ -122,8 +121,9 @@ static void read_fields(const uint8_t *buf, size_t bytes,
     if (h->version < 3 || bytes < HEADER_V3_BYTES) {
         return;
     }
-    h->incompatible = qcow2_get64(buf + AT_INCOMPATIBLE);
+    h->incompatible = qcow2_get64(buf + QCOW2_AT_INCOMPATIBLE);
     h->compatible = qcow2_get64(buf + AT_COMPATIBLE);
+    h->autoclear = qcow2_get64(buf + QCOW2_AT_AUTOCLEAR);
     h->refcount_order = qcow2_get32(buf + AT_REFCOUNT_ORDER);
     h->header_bytes = qcow2_get32(buf + AT_HEADER_BYTES);
     if (h->header_bytes > AT_COMPRESSION && bytes > AT_COMPRESSION) {
@@ -184,7 +184,7 @@ static int check_tables(const struct qcow2_header *h, uint64_t file_bytes,
         return ret;
     }
     uint64_t refcount_bytes = (uint64_t)h->refcount_clusters << h->cluster_bits;
-    if (refcount_bytes == 0 || refcount_bytes > REFCOUNT_BYTES_MAX) {
+    if (refcount_bytes == 0 || refcount_bytes > QCOW2_REFCOUNT_BYTES_MAX) {
         return malformed(error,
                          "refcount table of %" PRIu32
                          " clusters is empty or too large",
@@ -276,11 +276,9 @@ int qcow2_header_parse(const uint8_t *buf, size_t bytes, uint64_t file_bytes,
     return ret;
 }
 
-/*
- * The name that the image gives to an incompatible bit; g_free() it.  NULL: it
- * gives none, or its extensions are not readable that far.
- */
-static char *feature_name(const uint8_t *extensions, size_t bytes, unsigned bit)
+/* Return: the data of an extension, NULL: not there, or not readable so far */
+static const uint8_t *find_extension(const uint8_t *extensions, size_t bytes,
+                                     uint32_t wanted, size_t *ret_length)
 {
     size_t at = 0;
     while (bytes - at >= EXTENSION_HEAD_BYTES) {
@@ -290,25 +288,45 @@ static char *feature_name(const uint8_t *extensions, size_t bytes, unsigned bit)
         if (type == EXTENSION_END || length > bytes - at) {
             return NULL;
         }
-        if (type == EXTENSION_FEATURE_NAMES) {
-            const uint8_t *row = extensions + at;
-            for (; length >= FEATURE_BYTES; length -= FEATURE_BYTES) {
-                if (row[0] == FEATURE_TYPE_INCOMPATIBLE && row[1] == bit) {
-                    char *name =
-                        g_strndup((const char *)row + 2, FEATURE_NAME_BYTES);
-                    char *shown = g_strescape(name, NULL);
-                    g_free(name);
-                    return shown;
-                }
-                row += FEATURE_BYTES;
-            }
-            return NULL;
+        if (type == wanted) {
+            *ret_length = length;
+            return extensions + at;
         }
         /* padded to a multiple of 8; the last may lack its padding */
         size_t padded = (length + 7) & ~(size_t)7;
         at += MIN(padded, bytes - at);
     }
     return NULL;
+}
+
+/*
+ * The name that the image gives to an incompatible bit; g_free() it.  NULL: it
+ * gives none, or its extensions are not readable that far.
+ */
+static char *feature_name(const uint8_t *extensions, size_t bytes, unsigned bit)
+{
+    size_t length;
+    const uint8_t *row =
+        find_extension(extensions, bytes, EXTENSION_FEATURE_NAMES, &length);
+
+    for (; row != NULL && length >= FEATURE_BYTES; length -= FEATURE_BYTES) {
+        if (row[0] == FEATURE_TYPE_INCOMPATIBLE && row[1] == bit) {
+            g_autofree char *name =
+                g_strndup((const char *)row + 2, FEATURE_NAME_BYTES);
+            return g_strescape(name, NULL);
+        }
+        row += FEATURE_BYTES;
+    }
+    return NULL;
+}
+
+char *qcow2_header_backing_format(const uint8_t *extensions, size_t bytes)
+{
+    size_t length;
+    const uint8_t *name =
+        find_extension(extensions, bytes, EXTENSION_BACKING_FORMAT, &length);
+
+    return name != NULL ? g_strndup((const char *)name, length) : NULL;
 }
 
 static int check_incompatible(const struct qcow2_header *h,
@@ -348,7 +366,7 @@ static int check_incompatible(const struct qcow2_header *h,
 }
 
 int qcow2_header_check(const struct qcow2_header *h, const uint8_t *extensions,
-                       size_t bytes, const char *backing_name, GError **error)
+                       size_t bytes, GError **error)
 {
     int ret = check_incompatible(h, extensions, bytes, error);
     if (ret < 0) {
@@ -364,13 +382,6 @@ int qcow2_header_check(const struct qcow2_header *h, const uint8_t *extensions,
     default:
         return unsupported(error, "encryption method %" PRIu32 " is",
                            h->crypt_method);
-    }
-    if (h->backing_offset != 0) {
-        if (backing_name != NULL) {
-            g_autofree char *shown = g_strescape(backing_name, NULL);
-            return unsupported(error, "a backing file (%s) is", shown);
-        }
-        return unsupported(error, "a backing file is");
     }
     return 0;
 }

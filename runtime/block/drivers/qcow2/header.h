@@ -18,6 +18,15 @@
 
 #include <glib.h>
 
+/* Where fields lie that are written, in bytes */
+enum {
+    QCOW2_AT_SIZE = 24,
+    QCOW2_AT_L1 = 36,              /* entries (4), offset (8) */
+    QCOW2_AT_REFCOUNT_OFFSET = 48, /* offset (8), clusters (4) */
+    QCOW2_AT_INCOMPATIBLE = 72,
+    QCOW2_AT_AUTOCLEAR = 88,
+};
+
 /* The longest part of the header that has a meaning to us. */
 #define QCOW2_HEADER_BYTES 112
 
@@ -26,6 +35,9 @@
 
 /* The L1 table is kept in memory. */
 #define QCOW2_L1_BYTES_MAX (32 * 1024 * 1024)
+
+/* And the refcount table, if the image is written. */
+#define QCOW2_REFCOUNT_BYTES_MAX (8 * 1024 * 1024)
 
 enum qcow2_incompatible {
     QCOW2_INCOMPAT_DIRTY = 1 << 0,
@@ -51,6 +63,7 @@ struct qcow2_header {
     uint64_t snapshots_offset;
     uint64_t incompatible;
     uint64_t compatible;
+    uint64_t autoclear;
     uint32_t refcount_order; /* log2 of the bits a refcount has */
     uint32_t header_bytes;
     uint8_t compression;
@@ -82,11 +95,11 @@ int qcow2_header_parse(const uint8_t *buf, size_t bytes, uint64_t file_bytes,
  * qcow2_header_check() - refuse by name what the driver does not do
  * @extensions, @bytes: the header extensions, as far as they could be read;
  *                      unknown features have their names there
- * @backing_name:       name of the backing file, NULL if there is none or it
- *                      can't be read
  */
 int qcow2_header_check(const struct qcow2_header *header,
-                       const uint8_t *extensions, size_t bytes,
-                       const char *backing_name, GError **error);
+                       const uint8_t *extensions, size_t bytes, GError **error);
+
+/** qcow2_header_backing_format() - as the extensions say; g_free(); or NULL */
+char *qcow2_header_backing_format(const uint8_t *extensions, size_t bytes);
 
 #endif

@@ -15,8 +15,17 @@
 #include "block/drivers/qcow2/bytes.h"
 #include "block/drivers/qcow2/qcow2.h"
 
-#define L2_COMPRESSED (UINT64_C(1) << 62)
-#define L2_ZERO       UINT64_C(1)
+enum qcow2_cluster qcow2_get_cluster_type(uint64_t entry)
+{
+    if (entry & QCOW2_L2_COMPRESSED) {
+        return QCOW2_CLUSTER_COMPRESSED;
+    }
+    if (entry & QCOW2_L2_ZERO) {
+        return QCOW2_CLUSTER_ZERO;
+    }
+    return entry & QCOW2_OFFSET_MASK ? QCOW2_CLUSTER_NORMAL
+                                     : QCOW2_CLUSTER_UNALLOCATED;
+}
 
 /* What an entry says; Return: 0, or -EIO with the fault told. */
 static int decode(BlockDriverState *bs, uint64_t offset, uint64_t entry,
@@ -25,11 +34,12 @@ static int decode(BlockDriverState *bs, uint64_t offset, uint64_t entry,
     const struct qcow2_state *s = bs->opaque;
     uint64_t host = entry & QCOW2_OFFSET_MASK;
 
-    if (entry & L2_COMPRESSED) {
-        *ret_type = QCOW2_CLUSTER_COMPRESSED;
+    *ret_type = qcow2_get_cluster_type(entry);
+    switch (*ret_type) {
+    case QCOW2_CLUSTER_COMPRESSED:
+        *ret_host = entry;
         return 0;
-    }
-    if (entry & L2_ZERO) {
+    case QCOW2_CLUSTER_ZERO:
         if (s->header.version < 3) {
             bdrv_fault(bs,
                        "damaged: zero cluster at guest offset %" PRIu64
@@ -37,8 +47,9 @@ static int decode(BlockDriverState *bs, uint64_t offset, uint64_t entry,
                        offset);
             return -EIO;
         }
-        *ret_type = QCOW2_CLUSTER_ZERO;
         return 0;
+    default:
+        break;
     }
     if (host % s->header.cluster_bytes != 0) {
         bdrv_fault(bs,
@@ -48,7 +59,6 @@ static int decode(BlockDriverState *bs, uint64_t offset, uint64_t entry,
         return -EIO;
     }
     *ret_host = host;
-    *ret_type = host != 0 ? QCOW2_CLUSTER_NORMAL : QCOW2_CLUSTER_UNALLOCATED;
     return 0;
 }
 
@@ -56,15 +66,15 @@ static int decode(BlockDriverState *bs, uint64_t offset, uint64_t entry,
 static bool goes_on(const struct qcow2_state *s, uint64_t first, uint64_t entry,
                     uint64_t nth)
 {
-    if ((first | entry) & L2_COMPRESSED) {
+    if ((first | entry) & QCOW2_L2_COMPRESSED) {
         return false;
     }
-    if (first & L2_ZERO) {
-        return entry & L2_ZERO;
+    if (first & QCOW2_L2_ZERO) {
+        return entry & QCOW2_L2_ZERO;
     }
     uint64_t host = first & QCOW2_OFFSET_MASK;
     uint64_t expected = host != 0 ? host + (nth << s->header.cluster_bits) : 0;
-    return (entry & (QCOW2_OFFSET_MASK | L2_ZERO)) == expected;
+    return (entry & (QCOW2_OFFSET_MASK | QCOW2_L2_ZERO)) == expected;
 }
 
 int coroutine_fn qcow2_get_host_offset(BlockDriverState *bs, uint64_t offset,
@@ -75,7 +85,7 @@ int coroutine_fn qcow2_get_host_offset(BlockDriverState *bs, uint64_t offset,
     const struct qcow2_header *h = &s->header;
     uint64_t cluster = offset >> h->cluster_bits;
     uint64_t in_cluster = offset & (h->cluster_bytes - 1);
-    uint64_t l2_table = s->l1[cluster >> h->l2_bits];
+    uint64_t l1_index = cluster >> h->l2_bits;
     uint64_t l2_index = cluster & ((UINT64_C(1) << h->l2_bits) - 1);
     uint64_t per_slice = qcow2_slice_bytes(h) / sizeof(uint64_t);
     uint64_t slice = l2_index / per_slice;
@@ -86,23 +96,21 @@ int coroutine_fn qcow2_get_host_offset(BlockDriverState *bs, uint64_t offset,
     *bytes = wanted;
     *ret_host = 0;
     *ret_type = QCOW2_CLUSTER_UNALLOCATED;
+    uint64_t l2_table =
+        l1_index < h->l1_entries ? s->l1[l1_index] & QCOW2_OFFSET_MASK : 0;
     if (l2_table == 0) {
         return 0;
     }
 
-    const uint8_t *entries;
-    int ret = qcow2_cache_get(
-        s->l2, bs->file, l2_table + slice * qcow2_slice_bytes(h), &entries);
+    struct qcow2_piece *piece;
+    int ret =
+        qcow2_cache_get(s->l2, l2_table + slice * qcow2_slice_bytes(h), &piece);
     if (ret < 0) {
         return ret;
     }
-    entries += index * sizeof(uint64_t);
+    const uint8_t *entries = piece->data + index * sizeof(uint64_t);
     uint64_t first = qcow2_get64(entries);
     ret = decode(bs, offset, first, ret_host, ret_type);
-    if (ret < 0) {
-        return ret;
-    }
-    *ret_host += in_cluster;
 
     uint64_t n = 1;
     while ((n << h->cluster_bits) - in_cluster < wanted &&
@@ -110,5 +118,33 @@ int coroutine_fn qcow2_get_host_offset(BlockDriverState *bs, uint64_t offset,
         n++;
     }
     *bytes = MIN(wanted, (n << h->cluster_bits) - in_cluster);
-    return 0;
+    if (*ret_type == QCOW2_CLUSTER_NORMAL) {
+        *ret_host += in_cluster;
+    }
+    qcow2_cache_put(s->l2, piece);
+    return ret;
+}
+
+int coroutine_fn qcow2_co_block_status(BlockDriverState *bs, int64_t offset,
+                                       int64_t bytes, int64_t *ret_bytes)
+{
+    struct qcow2_state *s = bs->opaque;
+    uint64_t n = (uint64_t)bytes, host;
+    enum qcow2_cluster type;
+
+    co_mutex_lock(&s->lock);
+    int ret = qcow2_get_host_offset(bs, (uint64_t)offset, &n, &host, &type);
+    co_mutex_unlock(&s->lock);
+    if (ret < 0) {
+        return ret;
+    }
+    *ret_bytes = (int64_t)n;
+    switch (type) {
+    case QCOW2_CLUSTER_UNALLOCATED:
+        return 0;
+    case QCOW2_CLUSTER_ZERO:
+        return BDRV_BLOCK_ZERO | BDRV_BLOCK_ALLOCATED;
+    default:
+        return BDRV_BLOCK_DATA | BDRV_BLOCK_ALLOCATED;
+    }
 }

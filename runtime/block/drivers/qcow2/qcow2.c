@@ -7,13 +7,17 @@
  *   qcow2_open -> (coroutine) -> qcow2_open_entry -> qcow2_do_open
  *
  * while qcow2_open() polls the node's context until that has ended (a caller
- * that is a coroutine does it itself).  After it the header and the L1 table
- * never change; L2 tables are read when they are needed.
+ * that is a coroutine does it itself).  L2 tables are read when they are
+ * needed, refcounts only of images that are written.
  *
  * What is refused here: what qcow2_header_parse() and qcow2_header_check()
  * refuse, and an L1 table whose L2 tables do not begin on a cluster or reach
  * beyond the end of the file.  What only a look at every L2 table could find
- * (compressed clusters, data that is cut off) is refused when it is read.
+ * (data that is cut off) is refused when it is read.  For writing also: an
+ * image that is marked corrupt.  One that is marked dirty is repaired.
+ *
+ * Closing an image that was written is a last flush, in a coroutine as well;
+ * then a mark "dirty" of ours goes.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -46,7 +50,7 @@ static void *coroutine_fn read_for_message(BlockDriverState *bs,
     return buf;
 }
 
-/* Names are read only if there is something to refuse. */
+/* What the extensions say: names of features, the backing file's format */
 static int coroutine_fn check_features(BlockDriverState *bs, GError **error)
 {
     struct qcow2_state *s = bs->opaque;
@@ -54,22 +58,30 @@ static int coroutine_fn check_features(BlockDriverState *bs, GError **error)
     size_t bytes = (size_t)MIN(h->extensions_end - h->extensions,
                                QCOW2_EXTENSIONS_BYTES_MAX);
     g_autofree uint8_t *extensions = NULL;
-    g_autofree char *backing_name = NULL;
 
-    if (h->incompatible != 0) {
+    if (h->incompatible != 0 || h->backing_offset != 0) {
         extensions = read_for_message(bs, h->extensions, bytes);
     }
-    if (h->backing_offset != 0) {
-        backing_name =
-            read_for_message(bs, h->backing_offset, h->backing_bytes);
+    bytes = extensions != NULL ? bytes : 0;
+    int ret = qcow2_header_check(h, extensions, bytes, error);
+    if (ret < 0 || h->backing_offset == 0) {
+        return ret;
     }
-    return qcow2_header_check(h, extensions, extensions != NULL ? bytes : 0,
-                              backing_name, error);
+    bs->backing_format = qcow2_header_backing_format(extensions, bytes);
+    bs->backing_filename =
+        read_for_message(bs, h->backing_offset, h->backing_bytes);
+    if (bs->backing_filename == NULL) {
+        return block_error(error, EIO, "name of the backing file: %s",
+                           g_strerror(EIO));
+    }
+    return 0;
 }
 
-static int check_l1_entry(const struct qcow2_state *s, size_t i, GError **error)
+static int check_l1_entry(const BlockDriverState *bs, size_t i, GError **error)
 {
-    uint64_t table = s->l1[i];
+    const struct qcow2_state *s = bs->opaque;
+    uint64_t table = s->l1[i] & QCOW2_OFFSET_MASK;
+    uint64_t file_bytes = (uint64_t)bdrv_length(bs->file);
 
     if (table % s->header.cluster_bytes != 0) {
         return block_error(error, EINVAL,
@@ -77,13 +89,13 @@ static int check_l1_entry(const struct qcow2_state *s, size_t i, GError **error)
                            ", inside another cluster",
                            i, table);
     }
-    if (table != 0 && (table > s->file_bytes ||
-                       s->header.cluster_bytes > s->file_bytes - table)) {
+    if (table != 0 &&
+        (table > file_bytes || s->header.cluster_bytes > file_bytes - table)) {
         return block_error(error, EINVAL,
                            "cut short: L2 table %zu needs bytes %" PRIu64
                            " to %" PRIu64 ", the file has %" PRIu64,
                            i, table, table + s->header.cluster_bytes,
-                           s->file_bytes);
+                           file_bytes);
     }
     return 0;
 }
@@ -91,7 +103,7 @@ static int check_l1_entry(const struct qcow2_state *s, size_t i, GError **error)
 static int coroutine_fn read_l1(BlockDriverState *bs, GError **error)
 {
     struct qcow2_state *s = bs->opaque;
-    size_t n = (size_t)s->header.l1_needed;
+    size_t n = s->header.l1_entries;
     int ret = 0;
 
     s->l1 = g_new(uint64_t, n);
@@ -103,8 +115,8 @@ static int coroutine_fn read_l1(BlockDriverState *bs, GError **error)
         return block_error(error, -ret, "L1 table: %s", g_strerror(-ret));
     }
     for (size_t i = 0; i < n && ret == 0; i++) {
-        s->l1[i] = qcow2_get64(&s->l1[i]) & QCOW2_OFFSET_MASK;
-        ret = check_l1_entry(s, i, error);
+        s->l1[i] = qcow2_get64(&s->l1[i]);
+        ret = check_l1_entry(bs, i, error);
     }
     return ret;
 }
@@ -113,7 +125,7 @@ static int coroutine_fn read_l1(BlockDriverState *bs, GError **error)
 static size_t cache_bytes(const BlockDriverState *bs,
                           const struct qcow2_header *h)
 {
-    uint64_t all = h->l1_needed << h->cluster_bits;
+    uint64_t all = (uint64_t)h->l1_entries << h->cluster_bits;
 
     if (bs->options.cache_bytes != 0) {
         return bs->options.cache_bytes;
@@ -121,19 +133,114 @@ static size_t cache_bytes(const BlockDriverState *bs,
     return (size_t)MIN(all, CACHE_BYTES_MAX);
 }
 
-static int coroutine_fn qcow2_do_open(BlockDriverState *bs, GError **error)
+static int coroutine_fn check_l2_write(void *opaque, uint64_t offset,
+                                       size_t bytes)
+{
+    return qcow2_pre_write_overlap_check(opaque, QCOW2_ACTIVE_L2, offset,
+                                         bytes);
+}
+
+static int coroutine_fn add_inactive_l1(BlockDriverState *bs, uint64_t offset,
+                                        uint32_t n, void *opaque)
+{
+    qcow2_metadata_add(bs->opaque, QCOW2_INACTIVE_L1, offset,
+                       n * sizeof(uint64_t));
+    return 0;
+}
+
+static int coroutine_fn add_metadata(BlockDriverState *bs, GError **error)
+{
+    struct qcow2_state *s = bs->opaque;
+    const struct qcow2_header *h = &s->header;
+    uint64_t bytes = 0;
+
+    s->metadata = g_hash_table_new(NULL, NULL);
+    qcow2_metadata_add(s, QCOW2_HEADER, 0, h->cluster_bytes);
+    qcow2_metadata_add(s, QCOW2_ACTIVE_L1, h->l1_offset,
+                       h->l1_entries * sizeof(uint64_t));
+    for (uint32_t i = 0; i < h->l1_entries; i++) {
+        if (s->l1[i] & QCOW2_OFFSET_MASK) {
+            qcow2_metadata_add(s, QCOW2_ACTIVE_L2, s->l1[i] & QCOW2_OFFSET_MASK,
+                               h->cluster_bytes);
+        }
+    }
+    int ret = qcow2_for_each_snapshot(bs, add_inactive_l1, NULL, &bytes);
+    if (ret < 0) {
+        return block_error(error, -ret, "snapshot table: %s", g_strerror(-ret));
+    }
+    qcow2_metadata_add(s, QCOW2_SNAPSHOT_TABLE, h->snapshots_offset, bytes);
+    return 0;
+}
+
+/* Features that only programs which know them may keep up to date */
+static int coroutine_fn clear_autoclear(BlockDriverState *bs, GError **error)
+{
+    struct qcow2_state *s = bs->opaque;
+    uint8_t none[sizeof(s->header.autoclear)] = {0};
+    int ret = 0;
+
+    if (s->header.autoclear != 0) {
+        ret = bdrv_co_pwrite(bs->file, QCOW2_AT_AUTOCLEAR, sizeof(none), none);
+        if (ret >= 0) {
+            ret = bdrv_co_flush(bs->file);
+        }
+    }
+    return ret < 0 ? block_error(error, -ret, "header: %s", g_strerror(-ret))
+                   : 0;
+}
+
+/* What writing needs beyond reading */
+static int coroutine_fn open_for_writing(BlockDriverState *bs, GError **error)
+{
+    struct qcow2_state *s = bs->opaque;
+
+    if (s->header.incompatible & QCOW2_INCOMPAT_CORRUPT) {
+        return block_error(error, EACCES,
+                           "the image is corrupt; it can be opened for "
+                           "reading only");
+    }
+    int ret = add_metadata(bs, error);
+    if (ret == 0) {
+        ret = qcow2_refcount_open(bs, error);
+    }
+    if (ret == 0 && (s->header.incompatible & QCOW2_INCOMPAT_DIRTY)) {
+        ret = qcow2_repair(bs, error);
+    }
+    if (ret == 0) {
+        ret = clear_autoclear(bs, error);
+    }
+    s->has_lazy_refcounts = s->header.compatible & COMPAT_LAZY_REFCOUNTS;
+    return ret;
+}
+
+static void free_state(struct qcow2_state *s)
+{
+    qcow2_refcount_close(s);
+    g_clear_pointer(&s->metadata, g_hash_table_destroy);
+    qcow2_cache_free(s->l2);
+    g_free(s->l1);
+}
+
+static int coroutine_fn read_header(BlockDriverState *bs, GError **error)
 {
     struct qcow2_state *s = bs->opaque;
     uint8_t buf[QCOW2_HEADER_BYTES];
-    size_t bytes;
+    int64_t file_bytes = bdrv_length(bs->file);
+    size_t bytes = (size_t)MIN(file_bytes, (int64_t)sizeof(buf));
 
-    s->file_bytes = (uint64_t)bdrv_length(bs->file);
-    bytes = (size_t)MIN(s->file_bytes, sizeof(buf));
     int ret = bdrv_pread(bs->file, 0, (int64_t)bytes, buf);
     if (ret < 0) {
         return block_error(error, -ret, "header: %s", g_strerror(-ret));
     }
-    ret = qcow2_header_parse(buf, bytes, s->file_bytes, &s->header, error);
+    return qcow2_header_parse(buf, bytes, (uint64_t)file_bytes, &s->header,
+                              error);
+}
+
+static int coroutine_fn qcow2_do_open(BlockDriverState *bs, GError **error)
+{
+    struct qcow2_state *s = bs->opaque;
+
+    int ret = read_header(bs, error);
     if (ret == 0) {
         ret = check_features(bs, error);
     }
@@ -144,10 +251,19 @@ static int coroutine_fn qcow2_do_open(BlockDriverState *bs, GError **error)
         g_clear_pointer(&s->l1, g_free);
         return ret;
     }
-    s->l2 = qcow2_cache_new(qcow2_slice_bytes(&s->header),
-                            cache_bytes(bs, &s->header));
-    co_mutex_init(&s->lock);
+    list_init(&s->allocs);
+    s->l2 = qcow2_cache_new(bs->file, qcow2_slice_bytes(&s->header),
+                            cache_bytes(bs, &s->header), check_l2_write, bs);
     bs->bytes = (int64_t)s->header.size;
+    bs->unit_bytes = (int64_t)s->header.cluster_bytes;
+    if (bs->options.is_writable) {
+        ret = open_for_writing(bs, error);
+    }
+    if (ret < 0) {
+        free_state(s);
+        return ret;
+    }
+    co_mutex_init(&s->lock);
     return 0;
 }
 
@@ -181,13 +297,64 @@ static int qcow2_open(BlockDriverState *bs, GError **error)
     return wait.ret;
 }
 
-static void qcow2_close(BlockDriverState *bs)
+static int coroutine_fn qcow2_co_flush_to_os(BlockDriverState *bs)
 {
     struct qcow2_state *s = bs->opaque;
 
+    co_mutex_lock(&s->lock);
+    int ret = qcow2_write_caches(bs);
+    co_mutex_unlock(&s->lock);
+    return ret;
+}
+
+/* After a failure what is in the file is as after a crash: sound, or dirty. */
+static int coroutine_fn qcow2_inactivate(BlockDriverState *bs)
+{
+    struct qcow2_state *s = bs->opaque;
+
+    int ret = qcow2_write_caches(bs);
+    if (ret >= 0) {
+        ret = qcow2_cache_flush(s->refcounts);
+    }
+    if (ret >= 0 && (s->header.incompatible & QCOW2_INCOMPAT_DIRTY)) {
+        ret = qcow2_set_incompatible(bs, 0, QCOW2_INCOMPAT_DIRTY);
+    }
+    return ret;
+}
+
+struct close_wait {
+    BlockDriverState *bs;
+    bool done; /* atomic: release in the entry, acquire in qcow2_close() */
+};
+
+static void coroutine_fn qcow2_close_entry(void *opaque)
+{
+    struct close_wait *wait = opaque;
+    int ret = qcow2_inactivate(wait->bs);
+
+    if (ret < 0) {
+        bdrv_fault(wait->bs, "closing: %s", g_strerror(-ret));
+    }
+    ct_store_release(&wait->done, true);
+    aio_wait_kick();
+}
+
+static void qcow2_close(BlockDriverState *bs)
+{
+    struct qcow2_state *s = bs->opaque;
+    struct close_wait wait = {.bs = bs};
+
+    if (bs->options.is_writable && !s->is_corrupt) {
+        if (in_coroutine()) {
+            qcow2_close_entry(&wait);
+        } else {
+            bdrv_coroutine_enter(bs,
+                                 coroutine_create(qcow2_close_entry, &wait));
+            BDRV_POLL_WHILE(bs, !ct_load_acquire(&wait.done));
+        }
+    }
     co_mutex_fini(&s->lock);
-    qcow2_cache_free(s->l2);
-    g_free(s->l1);
+    free_state(s);
 }
 
 static const char *truth(bool value)
@@ -203,8 +370,7 @@ static void qcow2_get_info(const BlockDriverState *bs, BlockInfo *info)
 
     info->cluster_bytes = (int64_t)h->cluster_bytes;
     /* A saved machine lies behind the disk, in L1 entries of its own. */
-    info->vm_state_offset =
-        (int64_t)(h->l1_needed << (h->cluster_bits + h->l2_bits));
+    info->vm_state_offset = qcow2_vm_state_offset(h);
 
     g_string_append_printf(text, "compat: %s\n",
                            h->version < 3 ? "0.10" : "1.1");
@@ -232,5 +398,13 @@ const BlockDriver bdrv_qcow2 = {
     .open = qcow2_open,
     .close = qcow2_close,
     .co_preadv_part = qcow2_co_preadv_part,
+    .co_pwritev_part = qcow2_co_pwritev_part,
+    .co_pwrite_zeroes = qcow2_co_pwrite_zeroes,
+    .co_pdiscard = qcow2_co_pdiscard,
+    .co_flush_to_os = qcow2_co_flush_to_os,
+    .co_truncate = qcow2_co_truncate,
+    .co_load_vmstate = qcow2_co_load_vmstate,
+    .co_save_vmstate = qcow2_co_save_vmstate,
+    .co_block_status = qcow2_co_block_status,
     .get_info = qcow2_get_info,
 };

@@ -2,15 +2,11 @@
 /*
  * read.c - reading the guest's disk
  *
- * A request is cut where clusters stop lying together in the file.  A request
- * that is one piece is read by its own coroutine; of several, each that needs
- * the file becomes a task, so that they are read at the same time:
- *
  *   qcow2_co_preadv_part -> qcow2_add_task
  *     -> (aio_task_co) -> qcow2_co_preadv_task_entry -> qcow2_co_preadv_task
  *
- * Tasks work for the request that started them: requests that they make below
- * have it as parent.
+ * What the image does not have is the backing file's, or zeroes.  A machine's
+ * state, which lies behind the disk, is never the backing file's.
  *
  * After an error no further piece is started; those that run are waited for,
  * since they write to the caller's buffers.
@@ -21,74 +17,47 @@
 #include "block/drivers/qcow2/qcow2.h"
 #include "block/tracked.h"
 
-/* Tasks of one request at a time. */
-#define TASKS_MAX 8
-
-struct read_task {
-    AioTask task; /* first: see ct/sync.h */
-    BlockDriverState *bs;
-    enum qcow2_cluster type;
-    uint64_t host;
-    uint64_t offset;
-    uint64_t bytes;
-    const IOVector *vector;
-    size_t offset_in;
-    uint64_t request;
-};
-
-static int coroutine_fn qcow2_co_preadv_task(const struct read_task *t)
+static int coroutine_fn qcow2_co_preadv_task(const struct qcow2_task *t)
 {
-    struct qcow2_state *s = t->bs->opaque;
+    uint64_t file_bytes = (uint64_t)bdrv_length(t->bs->file);
+    int ret;
 
-    if (t->type == QCOW2_CLUSTER_COMPRESSED) {
-        bdrv_fault(t->bs,
-                   "compressed clusters are not supported "
-                   "(guest offset %" PRIu64 ")",
-                   t->offset);
-        return -ENOTSUP;
+    switch (t->type) {
+    case QCOW2_CLUSTER_UNALLOCATED:
+        ret =
+            bdrv_co_preadv_part(t->bs->backing, (int64_t)t->offset,
+                                (int64_t)t->bytes, t->vector, t->offset_in, 0);
+        return ret;
+    case QCOW2_CLUSTER_COMPRESSED:
+        ret = qcow2_co_preadv_compressed(t);
+        return ret;
+    default:
+        break;
     }
     /* Only bytes inside the guest's disk are asked for; all of them exist. */
-    if (t->host + t->bytes > s->file_bytes) {
+    if (t->host + t->bytes > file_bytes) {
         bdrv_fault(t->bs,
                    "cut short: guest offset %" PRIu64 " needs bytes %" PRIu64
                    " to %" PRIu64 ", the file has %" PRIu64,
-                   t->offset, t->host, t->host + t->bytes, s->file_bytes);
+                   t->offset, t->host, t->host + t->bytes, file_bytes);
         return -EIO;
     }
-    int ret =
-        bdrv_co_preadv_part(t->bs->file, (int64_t)t->host, (int64_t)t->bytes,
-                            t->vector, t->offset_in, 0);
+    ret = bdrv_co_preadv_part(t->bs->file, (int64_t)t->host, (int64_t)t->bytes,
+                              t->vector, t->offset_in, 0);
     return ret;
 }
 
 static int coroutine_fn qcow2_co_preadv_task_entry(AioTask *task)
 {
-    const struct read_task *t = (const struct read_task *)task;
+    const struct qcow2_task *t = (const struct qcow2_task *)task;
 
     tracked_request_adopt(t->request);
     int ret = qcow2_co_preadv_task(t);
     return ret;
 }
 
-/* @pool: NULL: in the calling coroutine */
-static int coroutine_fn qcow2_add_task(AioTaskPool *pool, struct read_task *t)
-{
-    t->request = tracked_request_current();
-    if (pool == NULL) {
-        int ret = qcow2_co_preadv_task_entry(&t->task);
-        return ret;
-    }
-
-    struct read_task *task = g_new(struct read_task, 1);
-    *task = *t;
-    task->task.pool = pool;
-    task->task.func = qcow2_co_preadv_task_entry;
-    aio_task_pool_start_task(pool, &task->task);
-    return 0;
-}
-
 /* How much lies together at t->offset, and where; t->bytes: in and out. */
-static int coroutine_fn find_piece(struct read_task *t)
+static int coroutine_fn find_piece(struct qcow2_task *t)
 {
     struct qcow2_state *s = t->bs->opaque;
 
@@ -99,33 +68,12 @@ static int coroutine_fn find_piece(struct read_task *t)
     return ret;
 }
 
-static bool is_zero(const struct read_task *t)
+static bool is_zero(const struct qcow2_task *t, unsigned flags)
 {
-    return t->type == QCOW2_CLUSTER_UNALLOCATED ||
-           t->type == QCOW2_CLUSTER_ZERO;
-}
+    bool has_backing = t->bs->backing != NULL && !(flags & BDRV_REQ_VM_STATE);
 
-/* Room for one more task; Return: 0, or the error of one that has ended */
-static int coroutine_fn wait_slot(AioTaskPool *pool)
-{
-    if (pool == NULL) {
-        return 0;
-    }
-    aio_task_pool_wait_slot(pool);
-    return aio_task_pool_status(pool);
-}
-
-/* Return: 0, or the first error of any task; NULL: none was needed */
-static int coroutine_fn end_tasks(AioTaskPool *pool)
-{
-    int ret = 0;
-
-    if (pool != NULL) {
-        aio_task_pool_wait_all(pool);
-        ret = aio_task_pool_status(pool);
-        aio_task_pool_free(pool);
-    }
-    return ret;
+    return t->type == QCOW2_CLUSTER_ZERO ||
+           (t->type == QCOW2_CLUSTER_UNALLOCATED && !has_backing);
 }
 
 int coroutine_fn qcow2_co_preadv_part(BlockDriverState *bs, int64_t offset,
@@ -134,7 +82,7 @@ int coroutine_fn qcow2_co_preadv_part(BlockDriverState *bs, int64_t offset,
 {
     AioTaskPool *pool = NULL;
     uint64_t left = (uint64_t)bytes;
-    struct read_task t = {
+    struct qcow2_task t = {
         .bs = bs,
         .offset = (uint64_t)offset,
         .vector = vector,
@@ -148,21 +96,21 @@ int coroutine_fn qcow2_co_preadv_part(BlockDriverState *bs, int64_t offset,
         if (ret < 0) {
             break;
         }
-        if (is_zero(&t)) {
+        if (is_zero(&t, flags)) {
             io_vector_memset(vector, t.offset_in, 0, (size_t)t.bytes);
         } else {
             if (pool == NULL && t.bytes < left) {
-                pool = aio_task_pool_new(TASKS_MAX);
+                pool = aio_task_pool_new(QCOW2_TASKS_MAX);
             }
-            ret = wait_slot(pool);
+            ret = qcow2_wait_slot(pool);
             if (ret == 0) {
-                ret = qcow2_add_task(pool, &t);
+                ret = qcow2_add_task(pool, qcow2_co_preadv_task_entry, &t);
             }
         }
         t.offset += t.bytes;
         t.offset_in += (size_t)t.bytes;
         left -= t.bytes;
     }
-    int task_ret = end_tasks(pool);
+    int task_ret = qcow2_end_tasks(pool);
     return ret < 0 ? ret : task_ret;
 }

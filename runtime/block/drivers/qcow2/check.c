@@ -1,0 +1,206 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * check.c - who refers to what: snapshots, and counting anew after a crash
+ *
+ * An image that is marked dirty has refcounts that are behind its tables (lazy
+ * refcounts).  Before anything is written to it, all references are counted
+ * from the tables: the header, the L1 tables of disk and snapshots with their
+ * L2 tables and data, the snapshot table, refcount table and blocks.  Then
+ * every refcount that differs is set.  Nothing in the file refers to anything
+ * new by that, so it can be cut off at any point and begun again.
+ */
+#include <errno.h>
+#include <inttypes.h>
+
+#include "block/drivers/qcow2/bytes.h"
+#include "block/drivers/qcow2/qcow2.h"
+
+/* An entry of the snapshot table */
+enum {
+    SNAPSHOT_L1_OFFSET = 0,
+    SNAPSHOT_L1_ENTRIES = 8,
+    SNAPSHOT_ID_BYTES = 12,
+    SNAPSHOT_NAME_BYTES = 14,
+    SNAPSHOT_EXTRA_BYTES = 36,
+    SNAPSHOT_HEAD_BYTES = 40,
+};
+
+int coroutine_fn qcow2_for_each_snapshot(BlockDriverState *bs,
+                                         qcow2_snapshot_func *func,
+                                         void *opaque, uint64_t *ret_bytes)
+{
+    const struct qcow2_state *s = bs->opaque;
+    uint64_t at = s->header.snapshots_offset;
+    uint64_t file_bytes = (uint64_t)bdrv_length(bs->file);
+    int ret = 0;
+
+    for (uint32_t i = 0; i < s->header.snapshots && ret >= 0; i++) {
+        uint8_t head[SNAPSHOT_HEAD_BYTES];
+
+        ret = bdrv_pread(bs->file, (int64_t)at, sizeof(head), head);
+        if (ret < 0) {
+            return ret;
+        }
+        uint64_t l1 = qcow2_get64(head + SNAPSHOT_L1_OFFSET);
+        uint64_t n = qcow2_get32(head + SNAPSHOT_L1_ENTRIES);
+        uint64_t bytes = sizeof(head) +
+                         qcow2_get32(head + SNAPSHOT_EXTRA_BYTES) +
+                         qcow2_get16(head + SNAPSHOT_ID_BYTES) +
+                         qcow2_get16(head + SNAPSHOT_NAME_BYTES);
+        at += (bytes + 7) & ~UINT64_C(7);
+        if (l1 % s->header.cluster_bytes != 0 || l1 > file_bytes ||
+            n * sizeof(uint64_t) > file_bytes - l1 || at > file_bytes + 7) {
+            return -EINVAL;
+        }
+        ret = func(bs, l1, (uint32_t)n, opaque);
+    }
+    *ret_bytes = at - s->header.snapshots_offset;
+    return ret;
+}
+
+/* --- counting --------------------------------------------------------------
+ */
+
+struct counts {
+    uint64_t n;
+    uint16_t *of; /* cluster -> references, no more than UINT16_MAX */
+};
+
+static void count(const BlockDriverState *bs, struct counts *c, uint64_t offset,
+                  uint64_t bytes)
+{
+    const struct qcow2_state *s = bs->opaque;
+    uint32_t bits = s->header.cluster_bits;
+
+    if (bytes == 0) {
+        return;
+    }
+    for (uint64_t i = offset >> bits; i <= (offset + bytes - 1) >> bits; i++) {
+        if (i < c->n && c->of[i] < UINT16_MAX) {
+            c->of[i]++;
+        }
+    }
+}
+
+static void count_l2_entry(BlockDriverState *bs, struct counts *c,
+                           uint64_t entry)
+{
+    const struct qcow2_state *s = bs->opaque;
+    uint64_t offset = entry & QCOW2_OFFSET_MASK;
+    uint64_t bytes = s->header.cluster_bytes;
+
+    if (entry & QCOW2_L2_COMPRESSED) {
+        qcow2_compressed_place(&s->header, entry, &offset, &bytes);
+    } else if (offset == 0) {
+        return;
+    }
+    count(bs, c, offset, bytes);
+}
+
+static int coroutine_fn count_l1(BlockDriverState *bs, uint64_t l1_offset,
+                                 uint32_t l1_entries, void *opaque)
+{
+    const struct qcow2_state *s = bs->opaque;
+    struct counts *c = opaque;
+    size_t table_bytes = (size_t)s->header.cluster_bytes;
+    size_t l1_bytes = l1_entries * sizeof(uint64_t);
+    g_autofree uint64_t *l1 = g_malloc(l1_bytes + 1);
+    g_autofree uint64_t *l2 = g_malloc(table_bytes);
+    int ret = 0;
+
+    count(bs, c, l1_offset, l1_bytes);
+    if (l1_entries > 0) {
+        ret = bdrv_pread(bs->file, (int64_t)l1_offset, (int64_t)l1_bytes, l1);
+    }
+    for (uint32_t i = 0; i < l1_entries && ret >= 0; i++) {
+        uint64_t table = qcow2_get64(&l1[i]) & QCOW2_OFFSET_MASK;
+        if (table == 0) {
+            continue;
+        }
+        count(bs, c, table, table_bytes);
+        ret = bdrv_pread(bs->file, (int64_t)table, (int64_t)table_bytes, l2);
+        for (size_t j = 0; j < table_bytes / sizeof(uint64_t) && ret >= 0;
+             j++) {
+            count_l2_entry(bs, c, qcow2_get64(&l2[j]));
+        }
+    }
+    return ret;
+}
+
+static int coroutine_fn count_all(BlockDriverState *bs, struct counts *c)
+{
+    const struct qcow2_state *s = bs->opaque;
+    const struct qcow2_header *h = &s->header;
+    uint64_t bytes;
+
+    count(bs, c, 0, h->cluster_bytes);
+    int ret = count_l1(bs, h->l1_offset, h->l1_entries, c);
+    if (ret >= 0) {
+        ret = qcow2_for_each_snapshot(bs, count_l1, c, &bytes);
+    }
+    if (ret < 0) {
+        return ret;
+    }
+    count(bs, c, h->snapshots_offset, bytes);
+    count(bs, c, h->refcount_offset,
+          (uint64_t)h->refcount_clusters << h->cluster_bits);
+    for (uint64_t i = 0; i < s->n_refcount_table; i++) {
+        if (s->refcount_table[i] != 0) {
+            count(bs, c, s->refcount_table[i], h->cluster_bytes);
+        }
+    }
+    return 0;
+}
+
+/* --- setting ---------------------------------------------------------------
+ */
+
+/*
+ * Blocks are made at once also where refcounts are lazy, so an image that
+ * lacks one for what it uses is not one that a crash left behind: refused.
+ */
+static int coroutine_fn set_all(BlockDriverState *bs, const struct counts *c)
+{
+    int ret = 0;
+
+    for (uint64_t i = 0; i < c->n && ret >= 0; i++) {
+        uint64_t refcount;
+
+        ret = qcow2_get_refcount(bs, i, &refcount);
+        if (ret >= 0 && refcount != c->of[i]) {
+            ret = qcow2_set_refcount(bs, i, c->of[i]);
+        }
+    }
+    return ret;
+}
+
+int coroutine_fn qcow2_repair(BlockDriverState *bs, GError **error)
+{
+    struct qcow2_state *s = bs->opaque;
+    uint64_t file_bytes = (uint64_t)bdrv_length(bs->file);
+    struct counts c = {
+        .n = (file_bytes + s->header.cluster_bytes - 1) >>
+             s->header.cluster_bits,
+    };
+
+    c.of = g_try_new0(uint16_t, c.n);
+    if (c.of == NULL) {
+        return block_error(error, ENOMEM, "%s", g_strerror(ENOMEM));
+    }
+    int ret = count_all(bs, &c);
+    if (ret >= 0) {
+        ret = set_all(bs, &c);
+    }
+    if (ret >= 0) {
+        ret = qcow2_cache_flush(s->refcounts);
+    }
+    if (ret >= 0) {
+        ret = qcow2_set_incompatible(bs, 0, QCOW2_INCOMPAT_DIRTY);
+    }
+    g_free(c.of);
+    if (ret < 0) {
+        return block_error(error, -ret, "counting references anew: %s",
+                           g_strerror(-ret));
+    }
+    return 0;
+}

@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * compressed.c - clusters that were compressed with zlib
+ *
+ * The L2 entry says where the bytes begin, at any byte, and how many sectors
+ * they touch; they are a raw deflate stream that gives one cluster.  A worker
+ * inflates it, since that takes longer than a loop should be kept waiting.
+ */
+#include <errno.h>
+#include <inttypes.h>
+#include <zlib.h>
+
+#include "block/drivers/qcow2/qcow2.h"
+#include "ct/pool.h"
+
+#define SECTOR_BYTES 512
+
+/* Of the stream's window, log2; negative: no zlib header */
+#define WINDOW_BITS (-12)
+
+/* For a worker; in the frame of the coroutine that waits */
+struct inflation {
+    const uint8_t *from;
+    size_t from_bytes;
+    uint8_t *to;
+    size_t to_bytes;
+};
+
+void qcow2_compressed_place(const struct qcow2_header *header, uint64_t entry,
+                            uint64_t *ret_offset, uint64_t *ret_bytes)
+{
+    uint32_t shift = 62 - (header->cluster_bits - 8);
+    uint64_t sectors_mask = (UINT64_C(1) << (header->cluster_bits - 8)) - 1;
+    uint64_t sectors = ((entry >> shift) & sectors_mask) + 1;
+    uint64_t offset = entry & ((UINT64_C(1) << shift) - 1);
+
+    *ret_offset = offset;
+    *ret_bytes = sectors * SECTOR_BYTES - offset % SECTOR_BYTES;
+}
+
+/* Runs on a worker. */
+static int qcow2_zlib_decompress(void *opaque)
+{
+    struct inflation *job = opaque;
+    z_stream stream = {
+        .next_in = (Bytef *)job->from,
+        .avail_in = (uInt)job->from_bytes,
+        .next_out = job->to,
+        .avail_out = (uInt)job->to_bytes,
+    };
+
+    if (inflateInit2(&stream, WINDOW_BITS) != Z_OK) {
+        return -ENOMEM;
+    }
+    int ret = inflate(&stream, Z_FINISH);
+    bool is_whole = stream.avail_out == 0 &&
+                    (ret == Z_STREAM_END || ret == Z_BUF_ERROR || ret == Z_OK);
+    inflateEnd(&stream);
+    return is_whole ? 0 : -EIO;
+}
+
+static int coroutine_fn qcow2_co_decompress(struct inflation *job)
+{
+    ThreadPool *pool = aio_get_thread_pool(aio_context_current());
+    int ret = thread_pool_submit_co(pool, qcow2_zlib_decompress, job);
+
+    return ret;
+}
+
+int coroutine_fn qcow2_co_preadv_compressed(const struct qcow2_task *t)
+{
+    const struct qcow2_state *s = t->bs->opaque;
+    size_t in_cluster = (size_t)(t->offset & (s->header.cluster_bytes - 1));
+    uint64_t offset, bytes;
+
+    if (s->header.compression != 0) {
+        bdrv_fault(t->bs,
+                   "clusters compressed with zstd are not supported "
+                   "(guest offset %" PRIu64 ")",
+                   t->offset);
+        return -ENOTSUP;
+    }
+    qcow2_compressed_place(&s->header, t->host, &offset, &bytes);
+    if (offset >= (uint64_t)bdrv_length(t->bs->file)) {
+        bdrv_fault(t->bs,
+                   "cut short: the compressed cluster of guest offset %" PRIu64
+                   " lies at %" PRIu64 ", the file has %" PRIu64,
+                   t->offset, offset, (uint64_t)bdrv_length(t->bs->file));
+        return -EIO;
+    }
+    g_autofree uint8_t *from = g_malloc(bytes);
+    g_autofree uint8_t *to = g_malloc(s->header.cluster_bytes);
+    struct inflation job = {from, bytes, to, s->header.cluster_bytes};
+    int ret = bdrv_pread(t->bs->file, (int64_t)offset, (int64_t)bytes, from);
+    if (ret < 0) {
+        return ret;
+    }
+    ret = qcow2_co_decompress(&job);
+    if (ret == -EIO) {
+        bdrv_fault(t->bs,
+                   "damaged: the compressed cluster of guest offset %" PRIu64
+                   " can't be read",
+                   t->offset);
+    }
+    if (ret >= 0) {
+        io_vector_from_buf(t->vector, t->offset_in, to + in_cluster,
+                           (size_t)t->bytes);
+    }
+    return ret;
+}
