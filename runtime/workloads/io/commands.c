@@ -82,9 +82,15 @@ void io_session_close(struct io_session *io)
         return;
     }
     blk_drain(io->blk);
+    int ret = blk_is_writable(io->blk) ? blk_flush(io->blk) : 0;
     const char *fault = blk_fault(io->blk);
     if (fault != NULL) {
         fprintf(stderr, "cotrace-io: %s: %s\n", io->filename, fault);
+    } else if (ret < 0) {
+        fprintf(stderr, "cotrace-io: %s: closing: %s\n", io->filename,
+                g_strerror(-ret));
+    }
+    if (fault != NULL || ret < 0) {
         set_status(io, IO_BAD_INPUT);
     }
     blk_unref(io->blk);

@@ -101,11 +101,20 @@ bool io_make_vector(IOVector *vector, char **lengths, int n, int pattern,
 /** io_fill_from_file() - a file's bytes, again and again; false: told */
 bool io_fill_from_file(uint8_t *data, int64_t bytes, const char *filename);
 
+/* --- bench.c ---------------------------------------------------------------
+ */
+
+/** io_bench() - `cotrace-io bench`; Return: the program's exit status */
+int io_bench(int argc, char **argv);
+
 /* --- text.c ----------------------------------------------------------------
  */
 
 /** io_parse_size() - "64k", "0x200", "1.5M"; false: told on stdout */
 bool io_parse_size(const char *text, int64_t *ret_bytes);
+
+/** io_size_is_good() - as io_parse_size(), and tells nobody */
+bool io_size_is_good(const char *text, int64_t *ret_bytes);
 
 /** io_parse_pattern() - a byte; false: told on stdout */
 bool io_parse_pattern(const char *text, int *ret_byte);

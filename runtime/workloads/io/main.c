@@ -22,6 +22,7 @@
 
 struct options {
     GPtrArray *commands; /* NULL-terminated when complete; borrowed strings */
+    GPtrArray *faults;   /* the same */
     BlockOptions block;
     const char *filename;
     bool is_glib;
@@ -37,6 +38,7 @@ struct program {
 
 static const char usage_text[] =
     "usage: cotrace-io [options] [-c COMMAND].. [IMAGE]\n"
+    "       cotrace-io bench [options] IMAGE\n"
     "\n"
     "Reads and writes a disk image as the commands say; without -c they are\n"
     "lines of standard input.  `cotrace-io -c help` lists them.\n"
@@ -52,6 +54,12 @@ static const char usage_text[] =
     "  -t, --cache MODE     writeback, writethrough or unsafe\n"
     "  -d, --discard MODE   unmap (the default), or ignore: discards do "
     "nothing\n"
+    "      --fault RULE     what the file does wrong: write@3=ENOSPC fails "
+    "the\n"
+    "                       third write, read@2+=EIO every read from the\n"
+    "                       second on, read@1=short:512 comes in two parts;\n"
+    "                       read, write, flush, discard, truncate; may be "
+    "repeated\n"
     "  -U, --force-share    always the case\n"
     "  -h, --help           this text\n"
     "  -V, --version\n";
@@ -59,6 +67,7 @@ static const char usage_text[] =
 enum long_option {
     OPTION_LOOP = 256,
     OPTION_IOTHREAD,
+    OPTION_FAULT,
     OPTION_OBJECT,
     OPTION_IMAGE_OPTS,
 };
@@ -69,6 +78,7 @@ static const struct option long_options[] = {
     {"read-only", no_argument, NULL, 'r'},
     {"loop", required_argument, NULL, OPTION_LOOP},
     {"iothread", no_argument, NULL, OPTION_IOTHREAD},
+    {"fault", required_argument, NULL, OPTION_FAULT},
     {"aio", required_argument, NULL, 'i'},
     {"cache", required_argument, NULL, 't'},
     {"discard", required_argument, NULL, 'd'},
@@ -115,6 +125,9 @@ static bool take_option(struct options *o, int letter)
         return is_one_of(optarg, loops) || unsupported("--loop", optarg);
     case OPTION_IOTHREAD:
         o->is_iothread = true;
+        return true;
+    case OPTION_FAULT:
+        g_ptr_array_add(o->faults, optarg);
         return true;
     case 'i':
         return is_one_of(optarg, aios) || unsupported("--aio", optarg);
@@ -176,6 +189,10 @@ static bool parse_options(struct options *o, int argc, char **argv,
     }
     o->filename = argv[optind]; /* or NULL */
     g_ptr_array_add(o->commands, NULL);
+    if (o->faults->len > 0) {
+        g_ptr_array_add(o->faults, NULL);
+        o->block.faults = (const char *const *)o->faults->pdata;
+    }
     return true;
 }
 
@@ -239,11 +256,18 @@ int main(int argc, char **argv)
 {
     struct options o = {
         .commands = g_ptr_array_new(),
+        .faults = g_ptr_array_new(),
         .block = {.is_writable = true, .has_discard = true},
     };
     struct program p = {0};
     IOThread *iothread = NULL;
     g_autoptr(GError) error = NULL;
+
+    if (argc > 1 && strcmp(argv[1], "bench") == 0) {
+        g_ptr_array_free(o.commands, TRUE);
+        g_ptr_array_free(o.faults, TRUE);
+        return io_bench(argc - 1, argv + 1);
+    }
 
     if (!parse_options(&o, argc, argv, &p.io.status)) {
         goto out;
@@ -278,5 +302,6 @@ out_context:
     aio_context_unref(p.io.ctx);
 out:
     g_ptr_array_free(o.commands, TRUE);
+    g_ptr_array_free(o.faults, TRUE);
     return p.io.status;
 }

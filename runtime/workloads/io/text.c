@@ -74,6 +74,11 @@ static int parse_size(const char *text, int64_t *ret_bytes)
     return *ret_bytes < 0 ? -ERANGE : 0;
 }
 
+bool io_size_is_good(const char *text, int64_t *ret_bytes)
+{
+    return parse_size(text, ret_bytes) == 0;
+}
+
 bool io_parse_size(const char *text, int64_t *ret_bytes)
 {
     switch (parse_size(text, ret_bytes)) {

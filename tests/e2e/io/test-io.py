@@ -289,12 +289,6 @@ def _(tmp):
 
 @tap.case("refused by name: what is not supported")
 def _(tmp):
-    base = make(tmp, "", "1M", [], "base")
-    over = os.path.join(tmp, "over")
-    story.run("qemu-img", "create", "-q", "-f", "qcow2", "-b", base, "-F",
-              "qcow2", over)
-    refused(over, re.escape(f"a backing file ({base}) is not supported"))
-
     path = make(tmp, "extended_l2=on,cluster_size=128k", "1M", [])
     refused(path, "extended L2 entries are not supported")
     path = make(tmp, f"data_file={tmp}/data", "1M", [])
@@ -320,22 +314,22 @@ def _(tmp):
     refused(path, "extended L2 entries are not supported")
 
 
-@tap.case("refused by name when it is read: compressed clusters")
+@tap.case("refused by name when it is read: clusters compressed with zstd")
 def _(tmp):
     raw = os.path.join(tmp, "raw")
     with open(raw, "wb") as file:
         file.write(b"abcd" * 100000)
-    for method in ("zlib", "zstd"):
-        path = os.path.join(tmp, method)
-        story.run("qemu-img", "convert", "-c", "-f", "raw", "-O", "qcow2",
-                  "-o", f"compression_type={method}", raw, path)
-        want = r"compressed clusters are not supported \(guest offset \d+\)"
-        refused(path, want, "-c", "read 0 64k", "-c", "read 64k 1",
-                out="read failed: Operation not supported\n" * 2)
-        refused(path, want, "-c", "aio_read 0 300k",
-                out="readv failed: Operation not supported\n")
-        tap.equal(cotrace_io("-f", "qcow2", "-c", "length", path).returncode,
-                  0, "what needs no such cluster")
+    path = os.path.join(tmp, "zstd")
+    story.run("qemu-img", "convert", "-c", "-f", "raw", "-O", "qcow2",
+              "-o", "compression_type=zstd", raw, path)
+    want = r"clusters compressed with zstd are not supported " \
+        r"\(guest offset \d+\)"
+    refused(path, want, "-c", "read 0 64k", "-c", "read 64k 1",
+            out="read failed: Operation not supported\n" * 2)
+    refused(path, want, "-c", "aio_read 0 300k",
+            out="readv failed: Operation not supported\n")
+    tap.equal(cotrace_io("-f", "qcow2", "-c", "length", path).returncode,
+              0, "what needs no such cluster")
 
 
 @tap.case("cut short anywhere: one line, exit status 2, and no wrong byte")
