@@ -250,6 +250,19 @@ def write_probes_h(voc):
     return "".join(out)
 
 
+def c_string(text):
+    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
+def c_strings(out, name, texts):
+    """A NULL-terminated array of its own, and what refers to it."""
+    if not texts:
+        return "NULL"
+    lines = "".join(f"    {c_string(text)},\n" for text in texts)
+    out.append(f"static const char *const {name}[] = {{\n{lines}    NULL,\n}};\n")
+    return name
+
+
 def write_table_h(voc):
     out = []
     for enum in voc.enums.values():
@@ -266,19 +279,34 @@ def write_table_h(voc):
             words = f"words_{f.enum.name}" if f.enum else "NULL"
             out.append(
                 f'    {{"{f.name}", CT_FIELD_{f.kind.upper()}, '
-                f"CT_UNIT_{(f.unit or 'none').upper()}, {words}}},\n"
+                f"CT_UNIT_{(f.unit or 'none').upper()}, {words}, "
+                f"{c_string(f.was) if f.was else 'NULL'}}},\n"
             )
         out.append("};\n")
+    forms = {
+        e.c_name: (
+            c_strings(out, f"was_{e.c_name}", e.was),
+            c_strings(out, f"texts_{e.c_name}", [t for t, _ in e.texts]),
+        )
+        for e in voc.events
+    }
     out.append("static const struct ct_event events[CT_EV_COUNT] = {\n")
     for e in voc.events:
         fields = f"fields_{e.c_name}" if e.fields else "NULL"
         out.append(
             f"    [CT_EV_{e.c_name.upper()}] = "
             f'{{"{e.provider.name}", "{e.name}", {fields}, '
-            f"{len(e.fields)}, {e.stack}}},\n"
+            f"{len(e.fields)}, {e.stack}, {', '.join(forms[e.c_name])}}},\n"
         )
     out.append("};\n")
     return "".join(out)
+
+
+def doc_form(event):
+    """An event of others of which only its forms matter: a line."""
+    names = " or ".join(f"`{name}`" for name in [event.name] + event.was)
+    forms = " or ".join(f"`` {text} ``" for text, _ in event.texts if text)
+    return f"- {names}{': ' if forms else ''}{forms}\n"
 
 
 def write_doc(voc):
@@ -306,6 +334,12 @@ def write_doc(voc):
         if event.section != section and not provider.decode_only:
             section = event.section
             out.append(f"\n## {section[:1].upper()}{section[1:]}\n")
+        if event.texts:
+            if event.section != section:
+                section = event.section
+                out.append(f"\n## {section[:1].upper()}{section[1:]}\n\n")
+            out.append(doc_form(event))
+            continue
         since = f" (since {event.since[0]}.{event.since[1]})"
         out.append(
             f"\n### `{event.name}`{since if event.since > (1, 0) else ''}\n"

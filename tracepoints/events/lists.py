@@ -47,12 +47,14 @@ class Field:
     def __init__(self, kind, name, unit, enum, meaning, where):
         self.kind, self.name, self.unit = kind, name, unit
         self.enum, self.meaning, self.where = enum, meaning, where
+        self.was = None  # its other name, in older versions
 
 
 class Event:
     def __init__(self, provider, name, since, where):
         self.provider, self.name, self.since = provider, name, since
         self.where, self.doc, self.fields, self.section = where, "", [], ""
+        self.was, self.texts = [], []  # other names; forms in a log
 
     @property
     def c_name(self):
@@ -128,6 +130,9 @@ class Reader:
         text = text.strip()
         if text.startswith("#"):
             return []
+        form = re.match(r'text\s+"(.*)"$', text)  # may have quotes in it
+        if form:
+            return ["text", form.group(1)]
         words = re.findall(r'"[^"]*"|[^\s"]+', text)
         if "".join(words).replace(" ", "") != text.replace(" ", "").replace(
             "\t", ""
@@ -240,6 +245,9 @@ class Reader:
             if len(words) != 1 or not self.event.doc:
                 self.fail('doc "one sentence"')
             return
+        if words[0] in ("was", "text"):
+            self.in_others_event(words)
+            return
         meaning = self.meaning(words)
         kind = words[0]
         if kind not in KINDS:
@@ -250,6 +258,10 @@ class Reader:
             words = words[:1] + ["stack"] + words[1:]
         if kind == "bytes" and not self.provider.decode_only:
             self.fail("kind `bytes` is for decode only providers")
+        was = None
+        if len(words) > 3 and words[-2] == "was" and self.is_others():
+            was = self.name(words[-1], "a field")
+            words = words[:-2]
         if len(words) not in (2, 3):
             self.fail('KIND FIELD [UNIT|ENUM] "meaning"')
         name = self.name(words[1], "a field")
@@ -266,9 +278,37 @@ class Reader:
         self.event.fields.append(
             Field(kind, name, unit, enum, meaning, self.where())
         )
+        self.event.fields[-1].was = was
+
+    def is_others(self):
+        if not self.provider.decode_only:
+            self.fail("`was` and `text` are for decode only providers")
+        return True
+
+    def in_others_event(self, words):
+        """Other names that an event had, and how it is printed."""
+        self.is_others()
+        if words[0] == "text" and len(words) == 2:
+            self.event.texts.append((words[1], self.where()))
+        elif words[0] == "was" and len(words) == 2:
+            self.event.was.append(self.name(words[1], "an event"))
+        else:
+            self.fail('was NAME, or text "what is printed"')
+
+    def check_texts(self, event):
+        """A text names fields, with something printed between two of them."""
+        names = {f.name for f in event.fields}
+        for text, where in event.texts:
+            told = re.findall(r"\{(\w+)\}", text)
+            for name in told:
+                if name not in names:
+                    self.fail(f"text names no field `{name}`", where)
+            if len(set(told)) != len(told) or "}{" in text:
+                self.fail("text can't be read back", where)
 
     def close_event(self):
         event = self.event
+        self.check_texts(event)
         n_args = len(event.fields) + sum(
             f.kind == "hexes" for f in event.fields
         )

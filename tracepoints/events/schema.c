@@ -7,6 +7,7 @@
  */
 #include "ct/schema.h"
 
+#include <stdbool.h>
 #include <string.h>
 
 #include "ct/pre.h"
@@ -19,10 +20,20 @@ const struct ct_event *ct_schema_event(unsigned id)
     return &events[id];
 }
 
+static bool was(const struct ct_event *event, const char *name)
+{
+    for (const char *const *old = event->was; old && *old; old++) {
+        if (strcmp(*old, name) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 int ct_schema_find(const char *provider, const char *name)
 {
     for (int i = 0; i < CT_EV_COUNT; i++) {
-        if (strcmp(events[i].name, name) == 0 &&
+        if ((strcmp(events[i].name, name) == 0 || was(&events[i], name)) &&
             strcmp(events[i].provider, provider) == 0) {
             return i;
         }
@@ -33,7 +44,10 @@ int ct_schema_find(const char *provider, const char *name)
 int ct_schema_field(const struct ct_event *event, const char *name)
 {
     for (unsigned i = 0; i < event->n_fields; i++) {
-        if (strcmp(event->fields[i].name, name) == 0) {
+        const struct ct_field *field = &event->fields[i];
+
+        if (strcmp(field->name, name) == 0 ||
+            (field->was && strcmp(field->was, name) == 0)) {
             return (int)i;
         }
     }

@@ -12,7 +12,8 @@ import tap
 
 ROOT = os.path.abspath(os.path.join(os.path.dirname(__file__), "../../.."))
 EVENTS = os.path.join(ROOT, "tracepoints", "events")
-LISTS = [os.path.join(EVENTS, name) for name in ("cotrace.events", "ust.events")]
+LISTS = [os.path.join(EVENTS, name) for name in
+         ("cotrace.events", "ust.events", "qemu.events")]
 LEDGER = os.path.join(EVENTS, "released.json")
 
 GOOD = """provider cotrace
@@ -77,7 +78,7 @@ def _(tmp):
     if generate("doc", *LISTS).stdout != committed:
         raise AssertionError(
             "run: cd tracepoints/events && ./generate.py doc "
-            "-o ../../docs/EVENTS.md cotrace.events ust.events")
+            "-o ../../docs/EVENTS.md cotrace.events ust.events qemu.events")
 
 
 @tap.case("a good list")
@@ -116,6 +117,39 @@ def _(tmp):
     refused(tmp, GOOD + "event one\nend\n", 14, ["`one`", ":7"])
     refused(tmp, GOOD + "enum why\nend\n", 14, ["`why`", ":3"])
     refused(tmp, GOOD + "provider other\n", 14, ["second provider"])
+
+
+OTHERS = """provider other as other decode only
+event two
+    was  old_two
+    hex  co was self
+    i32  ret
+    text "co {co} ret {ret}"
+    text "\\"{co}\\" {ret}"
+end
+"""
+
+
+@tap.case("names and forms of events that are not ours")
+def _(tmp):
+    done = generate("table.h", write(tmp, GOOD + OTHERS))
+    tap.equal(done.returncode, 0, done.stderr)
+    for words in ('"co", CT_FIELD_HEX, CT_UNIT_NONE, NULL, "self"',
+                  '"old_two"', '"co {co} ret {ret}"'):
+        if words not in done.stdout:
+            raise AssertionError(f"no {words} in the table")
+    for old, new, line, words in [
+            ("ret {ret}", "ret {bet}", 19, ["`bet`"]),
+            ("co {co} ret", "co {co}", 19, ["read back"]),
+            ("{co} ret {ret}", "{co} ret {co}", 19, ["read back"]),
+            ("was  old_two", "was  old_two x", 16, ["was NAME"]),
+            ("provider other as other decode only", "", 16, ["`was`"])]:
+        if old not in OTHERS:
+            raise AssertionError(old)
+        text = OTHERS.replace(old, new, 1)
+        if "co {co} ret" in old:
+            text = text.replace("co {co} {ret}", "co {co}{ret}")
+        refused(tmp, GOOD + text, line, words)
 
 
 @tap.case("more arguments than LTTng-UST takes")

@@ -12,7 +12,8 @@
  * ct/events.h (generated, included here) has
  *   enum ct_event_id       CT_EV_BH_SCHEDULE ...  , CT_EV_COUNT
  *                          (LTTng-UST's own: CT_EV_UST_BIN_INFO,
- *                          CT_EV_UST_LIB_LOAD, CT_EV_UST_DL_DLOPEN ...)
+ *                          CT_EV_UST_LIB_LOAD, CT_EV_UST_DL_DLOPEN ...;
+ *                          QEMU's: CT_EV_QEMU_AIO_CO_SCHEDULE ...)
  *   enum ct_fld_<event>    CT_FLD_BH_SCHEDULE_BH ... , positions of the fields
  *   enum ct_yield_reason   CT_YIELD_REASON_WORK ... , and so on for each enum
  *   CT_SCHEMA_MAJOR, CT_SCHEMA_MINOR
@@ -52,6 +53,7 @@ struct ct_field {
     enum ct_field_kind kind;
     enum ct_field_unit unit;
     const char *const *words; /* CT_FIELD_ENUM: NULL-terminated, by value */
+    const char *was;          /* its name in other versions, NULL: none */
 };
 
 #define CT_FIELDS_MAX 10
@@ -62,20 +64,24 @@ struct ct_event {
     const struct ct_field *fields;
     unsigned n_fields;
     int stack; /* position of the stack field, -1: none */
+    /* events of others; NULL-terminated, NULL: none */
+    const char *const *was;   /* names in other versions */
+    const char *const *texts; /* forms in a log: "ctx {ctx} co {co}" */
 };
 
 /** ct_schema_event() - the event with this index (enum ct_event_id) */
 const struct ct_event *ct_schema_event(unsigned id);
 
 /**
- * ct_schema_find() - look an event up by name
+ * ct_schema_find() - look an event up by name, or one that it had
  * @provider: "cotrace"
  * @name:     event name without provider
  * Return: its index, or -1.
  */
 int ct_schema_find(const char *provider, const char *name);
 
-/** ct_schema_field() - position of a field by name, or -1 */
+/** ct_schema_field() - position of a field by name, or one that it had; or -1
+ */
 int ct_schema_field(const struct ct_event *event, const char *name);
 
 #endif
