@@ -187,6 +187,7 @@ static void take_step(struct ct_pass *pass, const struct ct_step *step)
     case CT_STEP_STACK:
         ct_stacks_add(pass->stacks, step);
         return;
+    case CT_STEP_FRAME_NAME:
     case CT_STEP_IMAGE_LOAD:
     case CT_STEP_IMAGE_UNLOAD:
         ct_images_step(pass->images, step);
@@ -215,9 +216,24 @@ static void count(struct ct_pass *pass, const struct ct_record *record)
     summary->events++;
     if (record->event < 0) {
         summary->unknown_events++;
-    } else if (record->event < CT_EV_UST_START) {
+    } else if (record->event < CT_EV_UST_START ||
+               record->event > CT_EV_LOG_LINE) {
         pass->ours++;
     }
+}
+
+/* Without a clock the order stands for it: nothing is lost of what came after
+ * what, and nobody shows it as a time. */
+static int64_t when_of(const struct ct_record *record)
+{
+    return record->has_clock ? record->when_ns : (int64_t)record->seq;
+}
+
+/* A hole in an order lies between two events. */
+static void set_order_of_gap(struct ct_step *step)
+{
+    step->from_ns = step->when_ns;
+    step->ns = step->ns == CT_HOLE_TO_END ? step->ns : step->when_ns;
 }
 
 static void take_record(struct ct_pass *pass, const struct ct_record *record)
@@ -225,13 +241,19 @@ static void take_record(struct ct_pass *pass, const struct ct_record *record)
     struct ct_step steps[CT_DECODE_MAX];
     unsigned n;
 
-    pass->summary.end_ns = MAX(pass->summary.end_ns, record->when_ns);
+    pass->summary.end_ns = MAX(pass->summary.end_ns, when_of(record));
     if (G_UNLIKELY(pass->summary.end_ns > pass->gaps_due_ns)) {
         tell_gaps(pass, false);
     }
     n = ct_decode(pass->decoder, record, steps);
     for (unsigned i = 0; i < n; i++) {
         steps[i].when_ns = pass->summary.end_ns;
+        if (!record->has_clock && steps[i].kind == CT_STEP_GAP) {
+            set_order_of_gap(&steps[i]);
+        }
+        if (steps[i].stamp_ns) {
+            steps[i].stamp_ns = MAX(steps[i].stamp_ns, pass->summary.origin_ns);
+        }
         take_step(pass, &steps[i]);
     }
 }
@@ -241,15 +263,18 @@ static void begin(struct ct_pass *pass, const struct ct_record *record)
 {
     pass->begun = true;
     pass->summary.has_clock = record->has_clock;
-    pass->summary.clock = record->has_clock ? "exact" : "none";
-    pass->summary.origin_ns = record->when_ns;
-    pass->summary.end_ns = record->when_ns;
+    pass->summary.clock = !record->has_clock                ? "none"
+                          : record->event == CT_EV_LOG_LINE ? "program"
+                                                            : "exact";
+    pass->summary.origin_ns = when_of(record);
+    pass->summary.end_ns = when_of(record);
     for (unsigned i = 0; pass->consumers[i]; i++) {
         struct ct_consumer *consumer = pass->consumers[i];
         int64_t until_ns;
 
-        consumer->origin_ns = record->when_ns;
-        if (consumer->has_until &&
+        consumer->origin_ns = when_of(record);
+        consumer->has_clock = record->has_clock;
+        if (consumer->has_until && record->has_clock &&
             !__builtin_add_overflow(record->when_ns, consumer->until_ns,
                                     &until_ns)) {
             pass->until_ns = MIN(pass->until_ns, until_ns);
@@ -267,7 +292,7 @@ static void begin(struct ct_pass *pass, const struct ct_record *record)
 
 bool ct_pass_record(struct ct_pass *pass, const struct ct_record *record)
 {
-    if (G_UNLIKELY(pass->over || (record->when_ns > pass->until_ns))) {
+    if (G_UNLIKELY(pass->over || when_of(record) > pass->until_ns)) {
         pass->over = true;
         return false;
     }
@@ -297,8 +322,17 @@ bool ct_pass_is_over(const struct ct_pass *pass)
 
 uint64_t ct_pass_events(const struct ct_pass *pass, uint64_t *ret_ours)
 {
-    *ret_ours = pass->ours;
+    *ret_ours = pass->ours + ct_decoder_log(pass->decoder)->events;
     return pass->summary.events;
+}
+
+/* Lines that are no events were counted as such. */
+static void count_lines(struct ct_summary *summary,
+                        const struct ct_log_counts *log)
+{
+    summary->log = *log;
+    summary->events -= log->foreign + log->malformed;
+    summary->unknown_events += log->unknown;
 }
 
 bool ct_pass_finish(struct ct_pass *pass, bool complete, GError **error)
@@ -323,6 +357,7 @@ bool ct_pass_finish(struct ct_pass *pass, bool complete, GError **error)
     } while (changes.n > 0);
     tell_gaps(pass, true);
 
+    count_lines(summary, ct_decoder_log(pass->decoder));
     summary->complete = complete;
     summary->clock = summary->clock ? summary->clock : "none";
     summary->bad_sums = ct_account_bad_sums(pass->account);

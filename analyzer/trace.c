@@ -190,6 +190,23 @@ static bool run_text(struct run *run, GError **error)
     return true;
 }
 
+static bool run_log(struct run *run, GError **error)
+{
+    const bt_component_class_sink *class = ct_sink_class();
+    struct ct_graph *graph = ct_graph_new();
+    char *why = NULL;
+    bool good = ct_graph_add_log(graph, run->path, &why) &&
+                ct_graph_run(graph, class, run->feed, &why) != CT_GRAPH_FAILED;
+
+    ct_graph_free(graph);
+    bt_component_class_sink_put_ref(class);
+    if (!good) {
+        fail(run, error, CT_TRACE_ERROR_INPUT, why);
+        g_free(why);
+    }
+    return good;
+}
+
 /* --- the pass --------------------------------------------------------------
  */
 
@@ -207,8 +224,9 @@ static bool run_pass(struct run *run, const struct ct_found *found,
                             run->options->data);
     }
     run->feed->all_tails_lost = found->cut_off;
-    if (!(found->is_text ? run_text(run, error)
-                         : run_found(run, found, error))) {
+    if (!(found->is_text  ? run_text(run, error)
+          : found->is_log ? run_log(run, error)
+                          : run_found(run, found, error))) {
         return false;
     }
     ct_pass_events(run->feed->pass, &ours);

@@ -170,3 +170,16 @@ BT_PLUGIN_SOURCE_COMPONENT_CLASS_MESSAGE_ITERATOR_CLASS_INITIALIZE_METHOD(
     text, ct_text_iterator_initialize);
 BT_PLUGIN_SOURCE_COMPONENT_CLASS_MESSAGE_ITERATOR_CLASS_FINALIZE_METHOD(
     text, ct_text_iterator_finalize);
+
+BT_PLUGIN_SOURCE_COMPONENT_CLASS(qemu_log, ct_log_iterator_next);
+BT_PLUGIN_SOURCE_COMPONENT_CLASS_DESCRIPTION(qemu_log,
+                                             "Reads QEMU's trace log");
+BT_PLUGIN_SOURCE_COMPONENT_CLASS_HELP(qemu_log,
+                                      "Parameters: inputs=[\"FILE\"].");
+BT_PLUGIN_SOURCE_COMPONENT_CLASS_INITIALIZE_METHOD(qemu_log, ct_log_initialize);
+BT_PLUGIN_SOURCE_COMPONENT_CLASS_FINALIZE_METHOD(qemu_log, ct_log_finalize);
+BT_PLUGIN_SOURCE_COMPONENT_CLASS_QUERY_METHOD(qemu_log, ct_log_query);
+BT_PLUGIN_SOURCE_COMPONENT_CLASS_MESSAGE_ITERATOR_CLASS_INITIALIZE_METHOD(
+    qemu_log, ct_log_iterator_initialize);
+BT_PLUGIN_SOURCE_COMPONENT_CLASS_MESSAGE_ITERATOR_CLASS_FINALIZE_METHOD(
+    qemu_log, ct_log_iterator_finalize);

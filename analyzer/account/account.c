@@ -205,7 +205,9 @@ static void end(struct ct_account *account, struct record *record,
     request->end_ns = change->when_ns;
     request->has_ret = change->end.has_ret;
     request->ret = change->end.ret;
-    request->complete = request->begin_known && request->has_ret;
+    request->end_known = change->end.end_known;
+    request->end_bound = change->end.is_bound;
+    request->complete = request->begin_known && request->end_known;
     request->segments = record->segments.v;
     request->n_segments = record->segments.n;
     if (!ct_request_check(request)) {

@@ -369,7 +369,7 @@ static bool on_finish(struct ct_consumer *consumer,
     }
     query->frames = ct_frames_new(summary);
     query->result.pid = candidate->pid;
-    query->result.has_stack_ns = own->has;
+    query->result.has_stack_ns = own->has && summary->has_clock;
     query->result.stack_ns = own->when_ns;
     query->result.stack = own->has ? own->stack : 0;
     ct_frames_begin(query->frames);

@@ -12,17 +12,25 @@
 #include <string.h>
 
 #include "decode/dialects.h"
+#include "decode/line.h"
+#include "decode/qemu/qemu.h"
 
 enum dialect {
     DIALECT_NONE,
     DIALECT_COTRACE,
     DIALECT_UST,
+    DIALECT_QEMU,
+    DIALECT_LOG,
 };
 
 struct ct_decoder {
     uint8_t dialects[CT_EV_COUNT]; /* enum dialect, immutable after new */
     struct ct_words words;         /* likewise */
     char build_id[CT_BUILD_ID_MAX * 2 + 1];
+    /* made when they are first needed */
+    struct ct_lines *lines;
+    struct ct_qemu *qemu;
+    struct ct_record record; /* what a line says */
 };
 
 static void count_words(struct ct_words *words, unsigned id)
@@ -51,6 +59,10 @@ struct ct_decoder *ct_decoder_new(void)
             decoder->dialects[i] = DIALECT_COTRACE;
         } else if (g_str_has_prefix(provider, "lttng_ust_")) {
             decoder->dialects[i] = DIALECT_UST;
+        } else if (strcmp(provider, "qemu") == 0) {
+            decoder->dialects[i] = DIALECT_QEMU;
+        } else if (i == CT_EV_LOG_LINE) {
+            decoder->dialects[i] = DIALECT_LOG;
         }
     }
     return decoder;
@@ -58,7 +70,40 @@ struct ct_decoder *ct_decoder_new(void)
 
 void ct_decoder_free(struct ct_decoder *decoder)
 {
+    ct_lines_free(decoder->lines);
+    ct_qemu_free(decoder->qemu);
     g_free(decoder);
+}
+
+const struct ct_log_counts *ct_decoder_log(const struct ct_decoder *decoder)
+{
+    static const struct ct_log_counts none;
+
+    return decoder->lines ? ct_lines_counts(decoder->lines) : &none;
+}
+
+static unsigned decode_qemu(struct ct_decoder *decoder,
+                            const struct ct_record *record,
+                            struct ct_step *ret_steps)
+{
+    if (!decoder->qemu) {
+        decoder->qemu = ct_qemu_new();
+    }
+    return ct_qemu_decode(decoder->qemu, record, ret_steps);
+}
+
+/* A line is unwrapped here, whoever sent it. */
+static unsigned decode_line(struct ct_decoder *decoder,
+                            const struct ct_record *record,
+                            struct ct_step *ret_steps)
+{
+    if (!decoder->lines) {
+        decoder->lines = ct_lines_new();
+    }
+    if (!ct_lines_read(decoder->lines, record, &decoder->record)) {
+        return 0;
+    }
+    return decode_qemu(decoder, &decoder->record, ret_steps);
 }
 
 static bool decode_hole(const struct ct_record *record, struct ct_step *step)
@@ -94,6 +139,10 @@ unsigned ct_decode(struct ct_decoder *decoder, const struct ct_record *record,
         return ct_decode_cotrace(&decoder->words, record, step);
     case DIALECT_UST:
         return ct_decode_ust(record, step, decoder->build_id);
+    case DIALECT_QEMU:
+        return decode_qemu(decoder, record, ret_steps);
+    case DIALECT_LOG:
+        return decode_line(decoder, record, ret_steps);
     case DIALECT_NONE:
         break;
     }

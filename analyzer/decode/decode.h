@@ -13,15 +13,19 @@
 #ifndef CT_DECODE_H
 #define CT_DECODE_H
 
+#include "ct/consumer.h"
 #include "ct/record.h"
 #include "ct/step.h"
 
-#define CT_DECODE_MAX 2
+#define CT_DECODE_MAX 32
 
 struct ct_decoder;
 
 struct ct_decoder *ct_decoder_new(void);
 void ct_decoder_free(struct ct_decoder *decoder);
+
+/** ct_decoder_log() - what became of a log's lines so far */
+const struct ct_log_counts *ct_decoder_log(const struct ct_decoder *decoder);
 
 /**
  * ct_decode() - the steps that a record makes

@@ -492,8 +492,10 @@ void ct_co_step(struct ct_model *model, struct ct_thread *thread,
     case CT_STEP_CO_TERMINATE:
         if (step->subject) {
             co = ct_co_get(model, thread->process, step, step->subject);
-            leave_thread(model, thread, co, step);
-            ct_co_end(model, co, true);
+            if (step->certainty != CT_UNKNOWN) {
+                leave_thread(model, thread, co, step);
+            }
+            ct_co_end(model, co, step->certainty != CT_UNKNOWN);
         }
         break;
     case CT_STEP_CO_DEQUEUE:

@@ -166,7 +166,9 @@ struct ct_process *ct_process_find(struct ct_model *model, int32_t pid)
 void ct_model_edge(struct ct_model *model, const struct ct_edge *edge)
 {
     if (ct_model_wants_any(model, CT_WANT_EDGES) && !model->in_gap) {
-        ct_model_change(model, CT_CHANGE_EDGE)->edge = *edge;
+        struct ct_edge *told = &ct_model_change(model, CT_CHANGE_EDGE)->edge;
+        *told = *edge;
+        told->to_ns = MAX(told->to_ns, told->from_ns);
     }
 }
 
@@ -203,7 +205,7 @@ struct ct_life *ct_model_life(struct ct_model *model, enum ct_entity_kind kind,
         .tid = entity->tid,
         .id = entity->id,
         .begin_ns = entity->begin_ns,
-        .end_ns = model->now_ns,
+        .end_ns = MAX(model->now_ns, entity->begin_ns),
         .origin = ct_model_hold(model, origin),
     };
     return life;
@@ -211,9 +213,21 @@ struct ct_life *ct_model_life(struct ct_model *model, enum ct_entity_kind kind,
 
 void ct_model_time(struct ct_model *model, int64_t when_ns)
 {
-    model->now_ns = MAX(model->now_ns, when_ns);
+    model->time_ns = MAX(model->time_ns, when_ns);
+    model->now_ns = model->time_ns;
     if (model->in_gap && model->now_ns > model->gap_end_ns) {
         ct_gap_end(model);
+    }
+}
+
+/* Where threads have clocks of their own, what happens on one happens at its
+ * time, which never goes back either. */
+static void set_thread_time(struct ct_model *model,
+                            const struct ct_thread *thread, int64_t stamp_ns)
+{
+    if (stamp_ns && !model->in_gap) {
+        model->now_ns = MAX(stamp_ns, thread->last_ns);
+        model->now_ns = MIN(model->now_ns, model->time_ns);
     }
 }
 
@@ -235,9 +249,13 @@ static void dispatch(struct ct_model *model, const struct ct_step *step)
             !ct_table_get(&process->threads, (uint32_t)step->tid)) {
             return; /* it ended with its worker */
         }
+        if (step->stamp_ns && !model->in_gap) {
+            model->now_ns = MIN(step->stamp_ns, model->time_ns);
+        }
         thread = ct_thread_get(model, process, step->tid);
         model->thread = thread;
     }
+    set_thread_time(model, thread, step->stamp_ns);
     thread->last_ns = model->now_ns;
 
     switch (step->kind) {
@@ -274,6 +292,7 @@ struct ct_changes ct_model_step(struct ct_model *model,
     switch (step->kind) {
     case CT_STEP_NONE:
     case CT_STEP_STACK:
+    case CT_STEP_FRAME_NAME:
     case CT_STEP_IMAGE_LOAD:
     case CT_STEP_IMAGE_UNLOAD:
     case CT_STEP_KINDS:

@@ -220,9 +220,10 @@ struct ct_req {
     struct ct_entity entity;
     uint64_t number;
     uint64_t parent_id;
-    bool served;   /* a coroutine was named */
-    bool co_ended; /* and it has ended */
-    bool doubt;    /* its life, and who serves it, since: */
+    bool served;     /* a coroutine was named */
+    bool co_ended;   /* and it has ended */
+    int64_t last_ns; /* of its last change */
+    bool doubt;      /* its life, and who serves it, since: */
     int64_t doubt_ns;
     struct ct_co *co; /* serves it; it is in its list */
     struct ct_req *next, *prev;
@@ -255,7 +256,8 @@ struct ct_process {
 
 struct ct_model {
     unsigned wants;
-    int64_t now_ns;
+    int64_t time_ns; /* of the trace */
+    int64_t now_ns;  /* the same; on a thread with its own clock, that one's */
     uint32_t epoch;
     bool in_gap;
     int64_t gap_end_ns; /* inclusive */

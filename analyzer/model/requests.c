@@ -26,7 +26,9 @@ static struct ct_request_change *change(struct ct_model *model,
 
     what->number = req->number;
     what->slot = &req->slot;
-    what->when_ns = model->now_ns;
+    /* Its changes may be told by threads with clocks of their own. */
+    req->last_ns = MAX(req->last_ns, model->now_ns);
+    what->when_ns = req->last_ns;
     return what;
 }
 
@@ -222,8 +224,10 @@ void ct_req_end(struct ct_model *model, struct ct_req *req,
     if (is_told(model)) {
         struct ct_request_change *what =
             change(model, req, CT_CHANGE_REQUEST_END);
-        what->end.has_ret = step != NULL;
-        what->end.ret = step ? step->ret : 0;
+        what->end.end_known = step && step->certainty != CT_UNKNOWN;
+        what->end.is_bound = step && step->certainty == CT_BOUND;
+        what->end.has_ret = what->end.end_known && !step->flag;
+        what->end.ret = what->end.has_ret ? step->ret : 0;
     }
     ct_table_take(&process->requests, req->entity.id);
     count(model, process, req, -1);

@@ -14,6 +14,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "source/text/src-qemu-log.h"
 #include "source/text/src-text.h"
 
 #define DEPTH_MAX 16
@@ -141,11 +142,14 @@ bool ct_find(const char *path, struct ct_found *ret_found, GError **error)
         return fail(error, path, "not a trace: neither a file nor a directory");
     } else if (access(path, R_OK) < 0) {
         return fail(error, path, g_strerror(errno));
-    } else if (!ct_text_recognise(path)) {
-        return fail(error, path,
-                    "not a trace (a directory of one, or a text trace, is)");
-    } else {
+    } else if (ct_text_recognise(path)) {
         found.is_text = true;
+    } else if (ct_log_recognise(path)) {
+        found.is_log = true;
+    } else {
+        return fail(error, path,
+                    "not a trace (a directory of one, a text trace, or QEMU's "
+                    "trace log is)");
     }
     *ret_found = found;
     return true;

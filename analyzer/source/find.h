@@ -2,8 +2,8 @@
 /*
  * source/find.h - what a path that a user gave is
  *
- * Model:    a path is a text trace, or a directory with CTF traces at any
- *           depth, or no trace, for a reason that fits in one line.
+ * Model:    a path is a text trace, a log, or a directory with CTF traces at
+ *           any depth, or no trace, for a reason that fits in one line.
  * Memory:   ct_found_fini().
  * Errors:   GError, CT_TRACE_ERROR_INPUT, "PATH: why".
  * Depends:  ct/trace.h.
@@ -15,6 +15,7 @@
 
 struct ct_found {
     bool is_text;
+    bool is_log;     /* QEMU's */
     GPtrArray *dirs; /* char *: directories with a CTF metadata file, sorted */
     bool cut_off;    /* `record` says that the recording is not complete */
 };

@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "source/feed.h"
+#include "source/text/src-qemu-log.h"
 #include "source/text/src-text.h"
 
 #define SOURCES_MAX 4096
@@ -152,21 +153,32 @@ bool ct_graph_add_ctf(struct ct_graph *graph, const GPtrArray *paths,
     return good;
 }
 
-bool ct_graph_add_text(struct ct_graph *graph, const char *path,
-                       struct ct_text_report *report, char **ret_why)
+static bool add_file(struct ct_graph *graph,
+                     const bt_component_class_source *class, const char *path,
+                     void *data, char **ret_why)
 {
-    const bt_component_class_source *class = ct_text_class();
     GPtrArray *paths = g_ptr_array_new();
     bt_value *params;
     bool good;
 
     g_ptr_array_add(paths, (void *)path);
     params = ctf_params(paths);
-    good = add_source(graph, class, params, report, ret_why);
+    good = add_source(graph, class, params, data, ret_why);
     bt_value_put_ref(params);
     bt_component_class_source_put_ref(class);
     g_ptr_array_unref(paths);
     return good;
+}
+
+bool ct_graph_add_text(struct ct_graph *graph, const char *path,
+                       struct ct_text_report *report, char **ret_why)
+{
+    return add_file(graph, ct_text_class(), path, report, ret_why);
+}
+
+bool ct_graph_add_log(struct ct_graph *graph, const char *path, char **ret_why)
+{
+    return add_file(graph, ct_log_class(), path, NULL, ret_why);
 }
 
 /* --- connecting ------------------------------------------------------------

@@ -31,6 +31,9 @@ bool ct_graph_add_ctf(struct ct_graph *graph, const GPtrArray *paths,
 bool ct_graph_add_text(struct ct_graph *graph, const char *path,
                        struct ct_text_report *report, char **ret_why);
 
+/** ct_graph_add_log() - QEMU's trace log */
+bool ct_graph_add_log(struct ct_graph *graph, const char *path, char **ret_why);
+
 enum ct_graph_end {
     CT_GRAPH_DONE,      /* the sink has got everything, or wants no more */
     CT_GRAPH_NO_STREAM, /* there is nothing to read */

@@ -18,6 +18,7 @@
 #define IMAGES_MAX     4096 /* a process */
 #define PROCESSES_MAX  65536
 #define PATH_BYTES_MAX 4096
+#define NAMED_MAX      (1 << 20)
 
 struct process {
     GPtrArray *images; /* struct ct_image, by the order of loading; owned */
@@ -25,9 +26,25 @@ struct process {
 
 struct ct_images {
     GHashTable *processes; /* pid -> struct process (owned) */
+    GHashTable *named;     /* address -> struct named (owned); NULL: none */
     void (*warning)(const char *text, void *data);
     void *data;
 };
+
+/* A frame that is no code. */
+struct named {
+    char *function;
+    char *what; /* NULL: not told */
+};
+
+static void named_free(void *data)
+{
+    struct named *named = data;
+
+    g_free(named->function);
+    g_free(named->what);
+    g_free(named);
+}
 
 static void image_free(void *data)
 {
@@ -61,6 +78,7 @@ void ct_images_free(struct ct_images *images)
         return;
     }
     g_hash_table_destroy(images->processes);
+    g_clear_pointer(&images->named, g_hash_table_unref);
     g_free(images);
 }
 
@@ -137,11 +155,46 @@ static void load(struct process *process, const struct ct_step *step)
     g_ptr_array_add(process->images, image);
 }
 
+static void name_frame(struct ct_images *images, const struct ct_step *step)
+{
+    gpointer address = GSIZE_TO_POINTER((gsize)step->subject);
+    struct named *named;
+
+    if (!images->named) {
+        images->named = g_hash_table_new_full(g_direct_hash, g_direct_equal,
+                                              NULL, named_free);
+    }
+    if (g_hash_table_size(images->named) >= NAMED_MAX ||
+        g_hash_table_contains(images->named, address)) {
+        return;
+    }
+    named = g_new0(struct named, 1);
+    named->function = g_strdup(step->name);
+    named->what = g_strdup(step->layer);
+    g_hash_table_insert(images->named, address, named);
+}
+
+void ct_images_named(const struct ct_images *images, uint64_t address,
+                     const char **ret_function, const char **ret_what)
+{
+    const struct named *named =
+        images->named ? g_hash_table_lookup(images->named,
+                                            GSIZE_TO_POINTER((gsize)address))
+                      : NULL;
+
+    *ret_function = named ? named->function : NULL;
+    *ret_what = named ? named->what : NULL;
+}
+
 void ct_images_step(struct ct_images *images, const struct ct_step *step)
 {
     struct process *process;
     struct ct_image *image;
 
+    if (step->kind == CT_STEP_FRAME_NAME) {
+        name_frame(images, step);
+        return;
+    }
     if (step->kind != CT_STEP_IMAGE_LOAD) {
         return;
     }

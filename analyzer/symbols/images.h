@@ -35,8 +35,8 @@ void ct_images_set_warning(struct ct_images *images,
 __attribute__((format(printf, 2, 3))) void ct_images_warn(
     const struct ct_images *images, const char *format, ...);
 
-/** ct_images_step() - CT_STEP_IMAGE_LOAD or CT_STEP_IMAGE_UNLOAD; others do
- * nothing */
+/** ct_images_step() - CT_STEP_IMAGE_LOAD, CT_STEP_IMAGE_UNLOAD or
+ * CT_STEP_FRAME_NAME; others do nothing */
 void ct_images_step(struct ct_images *images, const struct ct_step *step);
 
 /**
@@ -45,5 +45,13 @@ void ct_images_step(struct ct_images *images, const struct ct_step *step);
  */
 const struct ct_image *ct_images_find(const struct ct_images *images,
                                       int32_t pid, uint64_t address);
+
+/**
+ * ct_images_named() - a frame that is no code
+ * @ret_function: NULL: not known
+ * @ret_what:     what it is for; NULL: not told
+ */
+void ct_images_named(const struct ct_images *images, uint64_t address,
+                     const char **ret_function, const char **ret_what);
 
 #endif

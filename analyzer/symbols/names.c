@@ -109,6 +109,21 @@ static struct ct_object *object_of(struct ct_symbols *symbols,
     return object;
 }
 
+/* A frame that is no code: no address, and its name was told. */
+static const struct answer *named(struct ct_symbols *symbols,
+                                  const struct key *key)
+{
+    struct answer *answer =
+        g_malloc0(sizeof(*answer) + sizeof(answer->frames[0]));
+
+    answer->key = *key;
+    answer->n = 1;
+    ct_images_named(symbols->images, key->address, &answer->frames[0].function,
+                    &answer->frames[0].image);
+    g_hash_table_insert(symbols->answers, &answer->key, answer);
+    return answer;
+}
+
 static const struct answer *resolve(struct ct_symbols *symbols,
                                     const struct key *key)
 {
@@ -152,7 +167,8 @@ unsigned ct_symbols_frames(struct ct_symbols *symbols, int32_t pid,
     const struct answer *answer = g_hash_table_lookup(symbols->answers, &key);
 
     if (!answer) {
-        answer = resolve(symbols, &key);
+        answer = address >= CT_FRAME_NAMED ? named(symbols, &key)
+                                           : resolve(symbols, &key);
     }
     *ret_frames = answer->frames;
     return answer->n;

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: MIT
 """How fast a trace is read, beside babeltrace2 that reads it for nothing."""
+import lzma
 import os
+import re
 import shutil
 import subprocess
 
@@ -39,6 +41,36 @@ class Reader:
         return self.peak_mib
 
 
+class Log:
+    """A real log of QEMU's, again and again, each time a second later."""
+
+    SOURCE = os.path.join(os.path.dirname(__file__),
+                          "../golden/qemu/logs/nbd_qd16.log.xz")
+
+    def __init__(self, bench):
+        self.bench = bench
+        self.lines = 0
+
+    @property
+    def trace(self):
+        path = os.path.join(self.bench.tmp, "qemu.log")
+        if not os.path.exists(path):
+            with lzma.open(self.SOURCE, "rt") as file:
+                text = file.read()
+            parts = re.split(r"(?m)(?<=@)(\d+)(?=\.)", text)
+            turns = 1 if self.bench.quick else 70
+            with open(path, "w", encoding="utf-8") as out:
+                for turn in range(turns):
+                    for i in range(1, len(parts), 2):
+                        parts[i] = str(int(parts[i]) + (turn > 0))
+                    out.write("".join(parts))
+            self.lines = turns * text.count("\n")
+        return path
+
+    def events(self):
+        return self.trace and self.lines
+
+
 def rows(bench, load):
     def cotrace(*arguments):
         return lambda trace: [bench.program("viewer", "cotrace"),
@@ -54,6 +86,9 @@ def rows(bench, load):
     chrome = Reader(bench, load, cotrace("render", "-o", "/dev/null",
                                          "--format=chrome"))
     peer = Reader(bench, load, dummy)
+    log = Log(bench)
+    log_stat = Reader(bench, log, cotrace("stat", "--json"))
+    log_requests = Reader(bench, log, cotrace("requests", "--json"))
     few = (5, True)
     return [
         Row("read-stat", "cotrace stat", "M events/s",
@@ -68,4 +103,11 @@ def rows(bench, load):
         Row("read-peak", "cotrace stat, peak memory", "MiB",
             [("ours", stat.peak), ("dummy", peer.peak)], Goal(limit=64),
             turns=(1, False)),
+        Row("read-log", "cotrace requests --json, QEMU's log", "M lines/s",
+            [("ours", log_requests.speed)], Goal(limit=1.0), more=True,
+            turns=few),
+        Row("read-log-stat", "cotrace stat, QEMU's log", "M lines/s",
+            [("ours", log_stat.speed)], more=True, turns=few),
+        Row("read-log-peak", "cotrace stat, QEMU's log, peak memory", "MiB",
+            [("ours", log_stat.peak)], Goal(limit=64), turns=(1, False)),
     ]

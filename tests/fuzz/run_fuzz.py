@@ -25,6 +25,24 @@ LINES = """@1000 1/1 bh_schedule bh=5 ctx=1 name="a\\u00e9\\n" flags=0x1
 """
 
 
+LOG = """1@9.000001:aio_co_schedule ctx 0x1 co 0x100000
+1@9.000002:aio_co_schedule_bh_cb ctx 0x1 co 0x100000
+1@9.000003:qemu_aio_coroutine_enter ctx 0x1 from 0xf to 0x100000 opaque (nil)
+1@9.000004:blk_co_preadv blk 0x2 bs 0x3 offset 0 bytes 512 flags 0x0
+1@9.000005:bdrv_co_preadv_part bs 0x3 offset 0 bytes 512 flags 0x0
+1@9.000006:thread_pool_submit pool 0x4 req 0x5 opaque 0x7000000
+1@9.000007:qemu_coroutine_yield from 0x100000 to 0xf
+2@9.000006:qemu_aio_coroutine_enter ctx 0x6 from 0xe to 0x200000 opaque 0x9
+2@9.000007:qemu_co_mutex_lock_entry mutex 0x8 self 0x200000
+1@9.000008:thread_pool_complete pool 0x4 req 0x5 opaque 0x7000040 ret 0
+1@9.000009:qemu_aio_coroutine_enter ctx 0x1 from 0xf to 0x100000 opaque (nil)
+qemu: warning 1@9.000010:qemu_coroutine_terminate self 0x100000
+2@9.000011:bdrv_open_common bs 0x3 filename "a "b" c" flags 0x2 format_name "raw"
+2@9.000012:virtio_blk_handle_read vdev 0x1 req 0x2 sector 0 nsectors 1
+2@9.000013:job_state_transition job 0x9 (ret: 0) attempting allowed transition (undefined-->created)
+"""
+
+
 def metadata_text(path):
     with open(path, "rb") as file:
         data = file.read()
@@ -40,6 +58,8 @@ def metadata_text(path):
 def seeds(corpus):
     with open(os.path.join(corpus, "lines"), "w", encoding="utf-8") as out:
         out.write(LINES)
+    with open(os.path.join(corpus, "log"), "w", encoding="utf-8") as out:
+        out.write(LOG)
     text = metadata_text(os.path.join(TRACES, "small", "metadata"))
     for name in ("c_0", "c_1"):
         with open(os.path.join(TRACES, "small", name), "rb") as stream, \

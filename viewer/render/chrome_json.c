@@ -421,7 +421,7 @@ static void about(struct ct_chrome_writer *writer,
     ct_json_key(json, "producer");
     ct_json_string(json, "cotrace " CT_VERSION);
     ct_json_key(json, "origin_ns");
-    ct_json_string(json, origin);
+    ct_json_string(json, summary->has_clock ? origin : NULL);
     ct_json_key(json, "clock");
     ct_json_string(json, summary->clock);
     ct_json_key(json, "events");

@@ -36,7 +36,7 @@ static void print_json(struct view *view, const struct ct_backtrace *result)
     ct_json_init(&json, view->out);
     ct_json_object(&json);
     ct_json_key(&json, "pid");
-    ct_json_i64(&json, result->pid);
+    ct_json_id(&json, result->pid > 0 ? (uint64_t)result->pid : 0);
     ct_json_key(&json, "stack_ns");
     if (result->has_stack_ns) {
         ct_json_i64(&json, result->stack_ns - origin_ns);
@@ -67,8 +67,10 @@ static void text_heading(const struct view *view, const struct ct_text *text,
     };
     GString *heading = g_string_new(NULL);
 
-    g_string_append_printf(heading, "%s %" PRIu64 " of process %d",
-                           words[view->of], view->id, result->pid);
+    g_string_append_printf(heading, "%s %" PRIu64, words[view->of], view->id);
+    if (result->pid > 0) {
+        g_string_append_printf(heading, " of process %d", result->pid);
+    }
     if (result->has_stack_ns) {
         g_string_append(heading, ", ");
         ct_text_us(heading, result->stack_ns - view->printer.origin_ns);

@@ -87,7 +87,7 @@ static void json_member(const struct view *view, struct ct_json *json,
     ct_json_key(json, "context");
     ct_json_id(json, alive->context);
     ct_json_key(json, "tid");
-    ct_json_id(json, (uint64_t)alive->tid);
+    ct_json_id(json, alive->tid > 0 ? (uint64_t)alive->tid : 0);
     ct_json_object_end(json);
 }
 
@@ -96,7 +96,7 @@ static void json_group(const struct view *view, struct ct_json *json,
 {
     ct_json_object(json);
     ct_json_key(json, "pid");
-    ct_json_i64(json, group->pid);
+    ct_json_id(json, group->pid > 0 ? (uint64_t)group->pid : 0);
     ct_json_key(json, "count");
     ct_json_u64(json, group->n);
     ct_json_key(json, "state");
@@ -159,7 +159,9 @@ static void text_heading(const struct ct_text *text, GString *line,
         ct_inert_append(words, group->function);
         g_string_append(words, "()");
     }
-    g_string_append_printf(words, ", process %d", group->pid);
+    if (group->pid > 0) {
+        g_string_append_printf(words, ", process %d", group->pid);
+    }
     ct_text_styled(text, line, CT_BOLD, words->str);
     g_string_free(words, TRUE);
     ct_text_line(text, line);
@@ -194,7 +196,7 @@ static void text_member(const struct view *view, const struct ct_text *text,
                                    alive->by_request);
         }
     }
-    if (alive->tid) {
+    if (alive->tid > 0) {
         g_string_append_printf(line, ", on thread %d", alive->tid);
     }
     ct_text_line(text, line);

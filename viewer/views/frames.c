@@ -24,13 +24,17 @@ static void json_code(struct ct_json *json, const struct ct_frame *frame)
     ct_json_key(json, "line");
     ct_json_id(json, frame->line);
     ct_json_key(json, "address");
-    ct_json_hex(json, frame->address);
+    if (frame->address) {
+        ct_json_hex(json, frame->address);
+    } else {
+        ct_json_null(json);
+    }
     ct_json_key(json, "inlined");
     ct_json_bool(json, frame->inlined);
     ct_json_key(json, "image");
     ct_json_string(json, frame->image);
     ct_json_key(json, "image_offset");
-    if (frame->image) {
+    if (frame->image && frame->address) {
         ct_json_hex(json, frame->image_offset);
     } else {
         ct_json_null(json);
@@ -88,7 +92,7 @@ static void json_boundary(struct ct_json *json, const struct ct_frame *frame,
     ct_json_key(json, "when_ns");
     json_known_ns(json, frame->has_when, frame->when_ns - origin_ns);
     ct_json_key(json, "tid");
-    ct_json_id(json, (uint64_t)frame->tid);
+    ct_json_id(json, frame->tid > 0 ? (uint64_t)frame->tid : 0);
     if (frame->n_also) {
         ct_json_key(json, "also");
         ct_json_u64(json, frame->n_also);
@@ -189,7 +193,7 @@ static void text_boundary(const struct ct_text *text, GString *line,
         ct_text_ns(text, words, frame->elapsed_ns);
         g_string_append(words, " earlier");
     }
-    if (frame->tid) {
+    if (frame->tid > 0) {
         g_string_append_printf(words, " on thread %d", frame->tid);
     }
     if (frame->n_also) {

@@ -61,7 +61,7 @@ static bool has_begin(const struct ct_request *request)
 
 static bool end_known(const struct ct_request *request)
 {
-    return request->complete || request->has_ret;
+    return request->complete || request->has_ret || request->end_known;
 }
 
 /* --- JSON -------------------------------------------------------------------
@@ -104,21 +104,42 @@ static void json_cause(struct ct_json *json, const struct ct_cause *cause)
     ct_json_object_end(json);
 }
 
-static void json_segment(struct ct_json *json, const struct ct_segment *segment,
-                         int64_t origin_ns)
+/* Without a clock all times are an order, and shown as that. */
+static void json_time(struct ct_json *json, const struct requests *view,
+                      bool known, int64_t ns)
+{
+    json_instant(json, known && view->consumer.has_clock,
+                 ns - view->consumer.origin_ns);
+}
+
+static void json_order(struct ct_json *json, const struct requests *view,
+                       bool begin_known, int64_t begin_ns, bool end_known,
+                       int64_t end_ns)
+{
+    if (!view->consumer.has_clock) {
+        ct_json_key(json, "seq");
+        json_instant(json, begin_known, begin_ns);
+        ct_json_key(json, "end_seq");
+        json_instant(json, end_known, end_ns);
+    }
+}
+
+static void json_segment(struct ct_json *json, const struct requests *view,
+                         const struct ct_segment *segment)
 {
     ct_json_object(json);
     ct_json_key(json, "state");
     ct_json_string(json, ct_state_word(segment->state));
     ct_json_key(json, "begin_ns");
-    ct_json_i64(json, segment->begin_ns - origin_ns);
+    json_time(json, view, true, segment->begin_ns);
     ct_json_key(json, "end_ns");
-    ct_json_i64(json, segment->end_ns - origin_ns);
+    json_time(json, view, true, segment->end_ns);
+    json_order(json, view, true, segment->begin_ns, true, segment->end_ns);
     if (segment->state == CT_STATE_RUNNING) {
         ct_json_key(json, "on_top");
         ct_json_bool(json, segment->on_top);
     }
-    if (segment->tid) {
+    if (segment->tid > 0) {
         ct_json_key(json, "tid");
         ct_json_i64(json, segment->tid);
     }
@@ -149,7 +170,6 @@ static void json_lists(struct ct_json *json, const struct ct_request *request)
 
 static void json_row(struct requests *view, const struct ct_request *request)
 {
-    int64_t origin_ns = view->consumer.origin_ns;
     bool has_end = end_known(request);
     struct ct_json json;
 
@@ -160,9 +180,9 @@ static void json_row(struct requests *view, const struct ct_request *request)
     ct_json_key(&json, "id");
     ct_json_u64(&json, request->id);
     ct_json_key(&json, "pid");
-    ct_json_i64(&json, request->pid);
+    json_instant(&json, request->pid > 0, request->pid);
     ct_json_key(&json, "tid");
-    ct_json_i64(&json, request->tid);
+    json_instant(&json, request->tid > 0, request->tid);
     ct_json_key(&json, "layer");
     ct_json_string(&json, request->layer);
     ct_json_key(&json, "op");
@@ -176,14 +196,21 @@ static void json_row(struct requests *view, const struct ct_request *request)
     ct_json_key(&json, "ret");
     json_instant(&json, request->has_ret, request->ret);
     ct_json_key(&json, "begin_ns");
-    json_instant(&json, has_begin(request), request->begin_ns - origin_ns);
+    json_time(&json, view, has_begin(request), request->begin_ns);
     ct_json_key(&json, "begin_seen");
     ct_json_bool(&json, request->begin_known);
     ct_json_key(&json, "end_ns");
-    json_instant(&json, has_end, request->end_ns - origin_ns);
+    json_time(&json, view, has_end, request->end_ns);
+    json_order(&json, view, has_begin(request), request->begin_ns, has_end,
+               request->end_ns);
     ct_json_key(&json, "latency_ns");
-    json_instant(&json, has_begin(request) && has_end,
+    json_instant(&json,
+                 view->consumer.has_clock && has_begin(request) && has_end,
                  request->end_ns - request->begin_ns);
+    if (request->end_bound) {
+        ct_json_key(&json, "end_bound");
+        ct_json_bool(&json, true);
+    }
     ct_json_key(&json, "complete");
     ct_json_bool(&json, request->complete);
     ct_json_key(&json, "parent");
@@ -192,7 +219,7 @@ static void json_row(struct requests *view, const struct ct_request *request)
     ct_json_key(&json, "segments");
     ct_json_array(&json);
     for (unsigned i = 0; i < request->n_segments; i++) {
-        json_segment(&json, &request->segments[i], origin_ns);
+        json_segment(&json, view, &request->segments[i]);
     }
     ct_json_array_end(&json);
     ct_json_object_end(&json);
@@ -214,7 +241,7 @@ static void where(const struct requests *view, GString *cell,
 
         spent_ns[segment->state] += segment->end_ns - segment->begin_ns;
     }
-    while (total_ns > 0) {
+    while (total_ns > 0 && view->consumer.has_clock) {
         char share[64];
         unsigned state = 0;
         unsigned percent;
@@ -239,11 +266,16 @@ static void where(const struct requests *view, GString *cell,
     }
 }
 
-static void text_times(GString *cells, const struct ct_request *request,
-                       int64_t origin_ns)
+static void text_times(const struct requests *view, GString *cells,
+                       const struct ct_request *request)
 {
+    int64_t origin_ns = view->consumer.origin_ns;
     bool has_end = end_known(request);
 
+    if (!view->consumer.has_clock) {
+        g_string_append_printf(cells, "#%" PRIi64 "\t?\t", request->begin_ns);
+        return;
+    }
     if (has_begin(request)) {
         ct_text_us(cells, request->begin_ns - origin_ns);
     } else {
@@ -253,6 +285,8 @@ static void text_times(GString *cells, const struct ct_request *request,
     /* What is not known to the end lasted at least so long. */
     if (!has_begin(request) || !has_end) {
         g_string_append_c(cells, '>');
+    } else if (request->end_bound) {
+        g_string_append(cells, "<=");
     }
     ct_text_us(cells, request->end_ns - request->begin_ns);
     g_string_append_c(cells, '\t');
@@ -284,7 +318,7 @@ static void text_result(const struct requests *view, GString *cells,
 {
     if (!request->has_ret) {
         ct_text_styled(&view->table.text, cells, CT_YELLOW,
-                       request->complete ? "?" : "open");
+                       end_known(request) ? "?" : "open");
     } else if (request->ret < 0) {
         const char *name = strerrorname_np(-request->ret);
         g_autofree char *words = name ? g_strdup_printf("-%s", name)
@@ -313,7 +347,7 @@ static void text_row(struct requests *view, const struct ct_request *request)
     text_size(cells, request, request->offset);
     text_size(cells, request, request->bytes);
     text_result(view, cells, request);
-    text_times(cells, request, view->consumer.origin_ns);
+    text_times(view, cells, request);
     where(view, cells, request);
     ct_out_write(view->row, cells->str, cells->len);
     g_string_free(cells, TRUE);

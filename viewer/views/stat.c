@@ -78,6 +78,29 @@ static void json_states(struct ct_json *json,
     ct_json_object_end(json);
 }
 
+/* What became of a log's lines. */
+static void json_log(struct ct_json *json, const struct ct_log_counts *log)
+{
+    if (!log->lines && !log->pieces) {
+        return;
+    }
+    ct_json_key(json, "log");
+    ct_json_object(json);
+    ct_json_key(json, "lines");
+    ct_json_u64(json, log->lines);
+    ct_json_key(json, "pieces");
+    ct_json_u64(json, log->pieces);
+    ct_json_key(json, "foreign");
+    ct_json_u64(json, log->foreign);
+    ct_json_key(json, "malformed");
+    ct_json_u64(json, log->malformed);
+    ct_json_key(json, "stepped_back");
+    ct_json_u64(json, log->stepped_back);
+    ct_json_key(json, "clock_set");
+    ct_json_u64(json, log->clock_set);
+    ct_json_object_end(json);
+}
+
 static void json_contexts(struct ct_json *json,
                           const struct ct_stat_result *result,
                           struct ct_symbols *symbols)
@@ -146,6 +169,7 @@ static void print_json(struct view *view, const struct ct_stat_result *result,
     ct_json_bool(&json, summary->complete);
     ct_json_key(&json, "duration_ns");
     known_i64(&json, summary->has_clock, summary->end_ns - summary->origin_ns);
+    json_log(&json, &summary->log);
     json_requests(&json, result);
     json_states(&json, result);
     json_contexts(&json, result, symbols);
@@ -219,6 +243,35 @@ static void text_trace(struct ct_text *text, GString *words,
         ct_text_styled(text, words, CT_YELLOW, "incomplete");
     }
     put(text, "Trace", words);
+}
+
+static void text_log(struct ct_text *text, GString *words,
+                     const struct ct_log_counts *log)
+{
+    const struct {
+        uint64_t n;
+        const char *what;
+    } counts[] = {
+        {log->foreign, "no events"},
+        {log->malformed, "not readable"},
+        {log->pieces, "within others"},
+        {log->stepped_back, "with a time before another thread's"},
+        {log->clock_set, "where the clock was set back"},
+    };
+
+    if (!log->lines && !log->pieces) {
+        return;
+    }
+    ct_text_count(words, log->lines);
+    g_string_append(words, " lines");
+    for (unsigned i = 0; i < G_N_ELEMENTS(counts); i++) {
+        if (counts[i].n) {
+            g_string_append(words, ", ");
+            ct_text_count(words, counts[i].n);
+            g_string_append_printf(words, " %s", counts[i].what);
+        }
+    }
+    put(text, "Log", words);
 }
 
 static void text_requests(struct ct_text *text, GString *words,
@@ -353,8 +406,10 @@ static void text_contexts(struct ct_text *text,
         ct_text_count(cells[1], context->polls);
         g_string_append_printf(cells[2], "%u", context->max_poll_depth);
         ct_text_count(cells[3], context->bh_runs);
-        ct_text_ns(text, cells[4], context->busy_ns);
-        if (context->longest_callback_fn) {
+        if (result->summary.has_clock) {
+            ct_text_ns(text, cells[4], context->busy_ns);
+        }
+        if (context->longest_callback_fn && result->summary.has_clock) {
             ct_text_ns(text, cells[5], context->longest_callback_ns);
             name = ct_symbols_function(symbols, context->pid,
                                        context->longest_callback_fn, false);
@@ -379,8 +434,11 @@ static void print_text(struct view *view, const struct ct_stat_result *result,
 
     ct_text_init(&text, view->out);
     text_trace(&text, words, &result->summary);
+    text_log(&text, words, &result->summary.log);
     text_requests(&text, words, result);
-    text_states(&text, words, result);
+    if (result->summary.has_clock) {
+        text_states(&text, words, result);
+    }
     ct_text_count(words, result->workers_spawned);
     g_string_append(words, " spawned, ");
     ct_text_count(words, result->workers_exited);

@@ -98,7 +98,9 @@ struct ct_request_change {
         } doubt;
         struct {
             int32_t ret;
-            bool has_ret; /* false: open at the trace's end, or lost */
+            bool has_ret;   /* `ret` is told */
+            bool end_known; /* false: open at the trace's end, or lost */
+            bool is_bound;  /* it has ended now at the latest */
         } end;
     };
 };

@@ -180,6 +180,18 @@ struct ct_alive {
     const struct ct_origin *origin;
 };
 
+/* What became of a log's lines; lines + pieces is the sum of the last four. */
+struct ct_log_counts {
+    uint64_t lines;
+    uint64_t pieces;       /* lines within lines */
+    uint64_t stepped_back; /* stamps before the one of another thread's line */
+    uint64_t clock_set;    /* times that somebody set the clock back */
+    uint64_t events;       /* understood */
+    uint64_t unknown;      /* events that the schema does not have */
+    uint64_t foreign;      /* no events */
+    uint64_t malformed;    /* look like events and can't be read */
+};
+
 struct ct_summary {
     bool has_clock;
     const char *clock; /* "exact", "program", "reader", "none" */
@@ -193,6 +205,7 @@ struct ct_summary {
     bool complete;
     uint64_t bad_sums; /* requests whose segments do not add up: a bug */
     uint64_t oddities; /* ends without begins and the like, outside of gaps */
+    struct ct_log_counts log; /* lines == 0: it is no log */
     const struct ct_stacks *stacks;
     const struct ct_images *images;
 };
@@ -220,6 +233,8 @@ struct ct_consumer {
     int64_t until_ns;
     bool failed;
     int64_t origin_ns; /* set by the pass before the first call */
+    bool has_clock;    /* likewise; false: all times are an order, counted in
+                          events from 0, and no durations */
 };
 
 #endif

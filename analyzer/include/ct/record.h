@@ -38,13 +38,15 @@ enum ct_record_kind {
 
 struct ct_record {
     enum ct_record_kind kind;
-    bool has_clock;  /* false: `when_ns` is 0, only `seq` orders */
-    int64_t when_ns; /* since 1970 by the trace's clock, never less than the
-                        record's before; a hole stands at its beginning */
-    int64_t zero_ns; /* since 1970, what 0 of the traced clock is: for values
-                        that are times themselves */
-    uint64_t seq;    /* number of the record in the merged order, from 0 */
-    uint32_t stream; /* number of the stream within the trace, from 0 */
+    bool has_clock;   /* false: `when_ns` is 0, only `seq` orders */
+    int64_t when_ns;  /* since 1970 by the trace's clock, never less than the
+                         record's before; a hole stands at its beginning */
+    int64_t zero_ns;  /* since 1970, what 0 of the traced clock is: for values
+                         that are times themselves */
+    int64_t stamp_ns; /* as the thread told it, before it was made to agree with
+                         other threads; 0: when_ns is that */
+    uint64_t seq;     /* number of the record in the merged order, from 0 */
+    uint32_t stream;  /* number of the stream within the trace, from 0 */
 
     /* CT_RECORD_EVENT */
     int event;   /* enum ct_event_id; -1: not in the schema */
@@ -55,6 +57,15 @@ struct ct_record {
     /* CT_RECORD_HOLE */
     int64_t to_ns; /* its end; CT_HOLE_TO_END */
     uint64_t lost; /* events; CT_LOST_UNKNOWN */
+};
+
+/* `flags` of log:line */
+enum {
+    CT_LOG_CUT = 1,        /* it has no end of line */
+    CT_LOG_PIECE = 2,      /* split off a longer line */
+    CT_LOG_NO_STAMP = 4,   /* thread and time are those of the line before */
+    CT_LOG_BAD_STAMP = 8,  /* its time can't be */
+    CT_LOG_CLOCK_SET = 16, /* somebody set the clock back before it */
 };
 
 #define CT_LOST_UNKNOWN UINT64_MAX

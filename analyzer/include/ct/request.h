@@ -84,6 +84,8 @@ struct ct_request {
     int32_t ret;
     bool has_ret;
     bool complete;    /* begin and end were both seen */
+    bool end_known;   /* it was seen, with its result or not */
+    bool end_bound;   /* it ended at `end_ns` at the latest */
     bool begin_known; /* it was seen */
     bool begin_told;  /* not seen, but the process told when it was */
     int64_t begin_ns; /* since 1970, as in the record; neither seen nor told:

@@ -66,4 +66,32 @@ bt_message_iterator_class_next_method_status ct_text_iterator_next(
     bt_self_message_iterator *self, bt_message_array_const messages,
     uint64_t capacity, uint64_t *count);
 
+/* --- source.cotrace.qemu_log: parameter `inputs`, an array of one path
+ * ---------
+ */
+
+bt_component_class_initialize_method_status ct_log_initialize(
+    bt_self_component_source *self,
+    bt_self_component_source_configuration *configuration,
+    const bt_value *params, void *data);
+
+void ct_log_finalize(bt_self_component_source *self);
+
+/** ct_log_query() - babeltrace.support-info: is it QEMU's trace log? */
+bt_component_class_query_method_status ct_log_query(
+    bt_self_component_class_source *self, bt_private_query_executor *executor,
+    const char *object, const bt_value *params, void *data,
+    const bt_value **result);
+
+bt_message_iterator_class_initialize_method_status ct_log_iterator_initialize(
+    bt_self_message_iterator *self,
+    bt_self_message_iterator_configuration *configuration,
+    bt_self_component_port_output *port);
+
+void ct_log_iterator_finalize(bt_self_message_iterator *self);
+
+bt_message_iterator_class_next_method_status ct_log_iterator_next(
+    bt_self_message_iterator *self, bt_message_array_const messages,
+    uint64_t capacity, uint64_t *count);
+
 #endif

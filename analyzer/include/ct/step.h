@@ -18,11 +18,16 @@
  * Columns: subject | object | context | what else is used.
  * `fn` is a code address, `name` a string, `stack` where the kind has one.
  */
+/* Frames that are no code have addresses above this one, and names. */
+#define CT_FRAME_NAMED UINT64_C(0xffffff0000000000)
+
 enum ct_step_kind {
     CT_STEP_NONE,
 
     /* process, images, stacks */
     CT_STEP_STACK,      /* stack id | outer id | - | addresses, flag = limit */
+    CT_STEP_FRAME_NAME, /* address, CT_FRAME_NAMED and above | - | - | name,
+                           layer = what it is for */
     CT_STEP_IMAGE_LOAD, /* base | size | - | name = path, build_id */
     CT_STEP_IMAGE_UNLOAD, /* base */
     CT_STEP_PROCESS_NAME, /* - | - | - | name */
@@ -60,7 +65,7 @@ enum ct_step_kind {
     CT_STEP_CO_CREATE,    /* co | - | - | fn, stack */
     CT_STEP_CO_ENTER,     /* co = to | from | ctx | stack */
     CT_STEP_CO_YIELD,     /* co = from | to | - | reason, waits_for, stack */
-    CT_STEP_CO_TERMINATE, /* co | to */
+    CT_STEP_CO_TERMINATE, /* co | to; certainty unknown: some time before */
     CT_STEP_CO_SCHEDULE,  /* co | waker | ctx | stack */
     CT_STEP_CO_DEQUEUE,   /* co | - | ctx: the context enters it next */
     CT_STEP_CO_WAKE, /* co | waker | ctx | reason = enum ct_wake_how, stack */
@@ -93,7 +98,9 @@ enum ct_step_kind {
        bytes, flag = those two are not told, value = flags, stack */
     CT_STEP_REQUEST_BEGIN,
     CT_STEP_REQUEST_COROUTINE, /* request | co */
-    CT_STEP_REQUEST_END,       /* request | - | - | ret */
+    /* request | - | - | ret, flag = that is not told; certainty bound: now at
+       the latest, unknown: some time before */
+    CT_STEP_REQUEST_END,
 
     /* the runtime tells its state again; ns = since when, on the record's
      * clock, 0: not known */
@@ -121,7 +128,8 @@ enum ct_step_kind {
 struct ct_step {
     enum ct_step_kind kind;
     enum ct_certainty certainty;
-    int64_t when_ns; /* as in the record */
+    int64_t when_ns;  /* as in the record */
+    int64_t stamp_ns; /* likewise */
     uint64_t seq;
     int32_t pid;
     int32_t tid;

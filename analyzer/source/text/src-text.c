@@ -20,12 +20,12 @@
 #include "ct/sink.h"
 #include "source/text/carry-write.h"
 #include "source/text/text-line.h"
+#include "source/text/text-trace.h"
 
 struct text {
     char *path;
     bool has_clock;
-    bt_trace *trace;
-    bt_stream_class *stream_class;
+    struct ct_text_trace trace;
     struct ct_text_report *report; /* NULL: nobody asks */
 };
 
@@ -117,75 +117,9 @@ static void text_free(struct text *text)
     if (!text) {
         return;
     }
-    bt_trace_put_ref(text->trace);
-    bt_stream_class_put_ref(text->stream_class);
+    ct_text_trace_fini(&text->trace);
     g_free(text->path);
     g_free(text);
-}
-
-static bool set_clock(bt_stream_class *stream_class, bt_self_component *self)
-{
-    bt_clock_class *clock = bt_clock_class_create(self);
-    bool good;
-
-    if (!clock) {
-        return false;
-    }
-    good = bt_clock_class_set_name(clock, "monotonic") ==
-               BT_CLOCK_CLASS_SET_NAME_STATUS_OK &&
-           bt_stream_class_set_default_clock_class(stream_class, clock) ==
-               BT_STREAM_CLASS_SET_DEFAULT_CLOCK_CLASS_STATUS_OK;
-    bt_clock_class_put_ref(clock);
-    return good;
-}
-
-static bool set_stream_class(struct text *text, bt_trace_class *trace_class,
-                             bt_self_component *self)
-{
-    bt_stream_class *stream_class = bt_stream_class_create(trace_class);
-    bt_field_class *context = ct_carry_context_class(trace_class);
-    bool good = stream_class && context;
-
-    text->stream_class = stream_class;
-    if (good && text->has_clock) {
-        good = set_clock(stream_class, self);
-    }
-    if (good) {
-        bt_stream_class_set_supports_discarded_events(
-            stream_class, BT_TRUE, text->has_clock ? BT_TRUE : BT_FALSE);
-        good = bt_stream_class_set_event_common_context_field_class(
-                   stream_class, context) ==
-               BT_STREAM_CLASS_SET_FIELD_CLASS_STATUS_OK;
-    }
-    bt_field_class_put_ref(context);
-    return good;
-}
-
-static bool make_trace(struct text *text, bt_self_component *self)
-{
-    bt_trace_class *trace_class = bt_trace_class_create(self);
-    bool good = trace_class && set_stream_class(text, trace_class, self);
-
-    if (good) {
-        text->trace = bt_trace_create(trace_class);
-        good = text->trace != NULL;
-    }
-    bt_trace_class_put_ref(trace_class);
-    return good;
-}
-
-static const char *input_of(const bt_value *params)
-{
-    const bt_value *inputs =
-        bt_value_map_borrow_entry_value_const(params, "inputs");
-    const bt_value *input;
-
-    if (!inputs || !bt_value_is_array(inputs) ||
-        bt_value_array_get_length(inputs) != 1) {
-        return NULL;
-    }
-    input = bt_value_array_borrow_element_by_index_const(inputs, 0);
-    return bt_value_is_string(input) ? bt_value_string_get(input) : NULL;
 }
 
 #define COMPONENT_ERROR(self, ...)                       \
@@ -217,7 +151,7 @@ bt_component_class_initialize_method_status ct_text_initialize(
     bt_self_component_source_configuration *configuration,
     const bt_value *params, void *data)
 {
-    const char *path = input_of(params);
+    const char *path = ct_text_input(params);
     struct text *text;
 
     if (!path) {
@@ -232,7 +166,9 @@ bt_component_class_initialize_method_status ct_text_initialize(
         text_free(text);
         return BT_COMPONENT_CLASS_INITIALIZE_METHOD_STATUS_ERROR;
     }
-    if (!make_trace(text, bt_self_component_source_as_self_component(self)) ||
+    if (!ct_text_trace_init(&text->trace,
+                            bt_self_component_source_as_self_component(self),
+                            text->has_clock ? "monotonic" : NULL) ||
         bt_self_component_source_add_output_port(self, "out", NULL, NULL) !=
             BT_SELF_COMPONENT_ADD_PORT_STATUS_OK) {
         text_free(text);
@@ -254,22 +190,7 @@ bt_component_class_query_method_status ct_text_query(
     const char *object, const bt_value *params, void *data,
     const bt_value **result)
 {
-    const bt_value *type;
-    const bt_value *input;
-    bool ours;
-
-    if (strcmp(object, "babeltrace.support-info") != 0) {
-        return BT_COMPONENT_CLASS_QUERY_METHOD_STATUS_UNKNOWN_OBJECT;
-    }
-    type = bt_value_map_borrow_entry_value_const(params, "type");
-    input = bt_value_map_borrow_entry_value_const(params, "input");
-    ours = type && input && bt_value_is_string(type) &&
-           bt_value_is_string(input) &&
-           strcmp(bt_value_string_get(type), "file") == 0 &&
-           ct_text_recognise(bt_value_string_get(input));
-    *result = bt_value_real_create_init(ours ? 0.9 : 0.0);
-    return *result ? BT_COMPONENT_CLASS_QUERY_METHOD_STATUS_OK
-                   : BT_COMPONENT_CLASS_QUERY_METHOD_STATUS_MEMORY_ERROR;
+    return ct_text_support(object, params, ct_text_recognise, result);
 }
 
 /* --- the message iterator --------------------------------------------------
@@ -319,7 +240,7 @@ bt_message_iterator_class_initialize_method_status ct_text_iterator_initialize(
     reader->line = g_malloc(CT_TEXT_LINE_MAX + 1);
     reader->parser = g_new0(struct ct_text_parser, 1);
     reader->parser->has_clock = has_clock;
-    reader->writer = ct_carry_writer_new(text->stream_class);
+    reader->writer = ct_carry_writer_new(text->trace.stream_class);
     g_queue_init(&reader->ready);
     bt_self_message_iterator_set_data(self, reader);
     return BT_MESSAGE_ITERATOR_CLASS_INITIALIZE_METHOD_STATUS_OK;
@@ -347,8 +268,8 @@ static bool put(struct reader *reader, const bt_message *message)
 static bool begin_streams(struct reader *reader, unsigned number)
 {
     while (reader->n_streams <= number) {
-        bt_stream *stream =
-            bt_stream_create(reader->text->stream_class, reader->text->trace);
+        bt_stream *stream = bt_stream_create(reader->text->trace.stream_class,
+                                             reader->text->trace.trace);
 
         if (!stream) {
             return false;
@@ -492,23 +413,8 @@ bt_message_iterator_class_next_method_status ct_text_iterator_next(
 
 const bt_component_class_source *ct_text_class(void)
 {
-    bt_message_iterator_class *iterator =
-        bt_message_iterator_class_create(ct_text_iterator_next);
-    bt_component_class_source *class = NULL;
-
-    if (iterator) {
-        bt_message_iterator_class_set_initialize_method(
-            iterator, ct_text_iterator_initialize);
-        bt_message_iterator_class_set_finalize_method(
-            iterator, ct_text_iterator_finalize);
-        class = bt_component_class_source_create("text", iterator);
-        bt_message_iterator_class_put_ref(iterator);
-    }
-    if (class) {
-        bt_component_class_source_set_initialize_method(class,
-                                                        ct_text_initialize);
-        bt_component_class_source_set_finalize_method(class, ct_text_finalize);
-        bt_component_class_source_set_query_method(class, ct_text_query);
-    }
-    return class;
+    return ct_text_source_class("text", ct_text_initialize, ct_text_finalize,
+                                ct_text_query, ct_text_iterator_initialize,
+                                ct_text_iterator_finalize,
+                                ct_text_iterator_next);
 }

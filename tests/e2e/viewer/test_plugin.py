@@ -46,8 +46,8 @@ def _(tmp):
     out = babeltrace(f"--plugin-path={PLUGINS}", "list-plugins").stdout
     out = re.sub("\x1b\\[[0-9;]*m", "", out)
     tap.equal(set(re.findall(r"'?sink\.cotrace\.([a-z-]+)'?", out)), VIEWS)
-    tap.equal(set(re.findall(r"'?source\.cotrace\.([a-z-]+)'?", out)),
-              {"text"})
+    tap.equal(set(re.findall(r"'?source\.cotrace\.([a-z_-]+)'?", out)),
+              {"text", "qemu_log"})
     for name in VIEWS:
         if "Parameters" not in babeltrace(f"--plugin-path={PLUGINS}", "help",
                                           f"sink.cotrace.{name}").stdout:

@@ -413,6 +413,7 @@ static bool pass(GError **error)
     in_flight = 0;
     for (unsigned i = 0; consumers[i]; i++) {
         consumers[i]->origin_ns = ORIGIN_NS;
+        consumers[i]->has_clock = true;
     }
     for (uint64_t i = 0; i < n_threads; i++) {
         int32_t tid =

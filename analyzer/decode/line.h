@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * decode/line.h - one line of a log as the event that it is
+ *
+ * Model:    every event of the schema that has a text is known by its names;
+ *           what a line says is read by that text.
+ * Threads:  one pass, one thread.
+ * Memory:   strings of a record live until the next call.
+ * Errors:   what is no event is a result, and counted.
+ * Depends:  ct/record.h.
+ */
+#ifndef CT_DECODE_LINE_H
+#define CT_DECODE_LINE_H
+
+#include "ct/consumer.h"
+#include "ct/record.h"
+
+struct ct_lines;
+
+struct ct_lines *ct_lines_new(void);
+void ct_lines_free(struct ct_lines *lines);
+
+/**
+ * ct_lines_read() - what a log:line record says
+ * @ret_record: set, if the line is an event of which something is understood
+ * Return: false: it is not, for one of the reasons that are counted.
+ */
+bool ct_lines_read(struct ct_lines *lines, const struct ct_record *line,
+                   struct ct_record *ret_record);
+
+/** ct_lines_counts() - of all lines so far */
+const struct ct_log_counts *ct_lines_counts(const struct ct_lines *lines);
+
+#endif

@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * qemu.c - QEMU's events: which room they belong to, and where they happened
+ *
+ * The rooms are asked in turn; an event that none of them acts on says
+ * nothing, except that its coroutine did something else last.
+ */
+#include "decode/qemu/qemu.h"
+
+#include "decode/qemu/qemu_int.h"
+
+struct ct_qemu {
+    GHashTable *processes; /* pid -> struct ct_qemu_process (owner) */
+    struct ct_qemu_process *last;
+};
+
+static void on_ended(struct ct_generation *life, void *data)
+{
+    ct_qemu_sched_ended(data, ct_qemu_co(life));
+}
+
+static void free_queue(gpointer queue)
+{
+    g_queue_free(queue);
+}
+
+static struct ct_qemu_process *new_process(int32_t pid)
+{
+    struct ct_qemu_process *process = g_new0(struct ct_qemu_process, 1);
+
+    process->pid = pid;
+    process->lives = ct_lives_new(sizeof(struct ct_qemu_co), on_ended, process);
+    process->works =
+        g_hash_table_new_full(g_direct_hash, g_direct_equal, NULL, g_free);
+    process->mutexes =
+        g_hash_table_new_full(g_direct_hash, g_direct_equal, NULL, free_queue);
+    process->nodes =
+        g_hash_table_new_full(g_direct_hash, g_direct_equal, NULL, g_free);
+    process->frames =
+        g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+    process->stacks = g_hash_table_new(g_direct_hash, g_direct_equal);
+    process->open = g_hash_table_new(g_direct_hash, g_direct_equal);
+    process->fronts =
+        g_hash_table_new_full(g_direct_hash, g_direct_equal, NULL, g_free);
+    return process;
+}
+
+static void free_process(gpointer data)
+{
+    struct ct_qemu_process *process = data;
+
+    ct_lives_free(process->lives);
+    g_hash_table_unref(process->works);
+    g_hash_table_unref(process->mutexes);
+    g_hash_table_unref(process->nodes);
+    g_hash_table_unref(process->open);
+    g_hash_table_unref(process->frames);
+    g_hash_table_unref(process->stacks);
+    g_queue_clear(&process->pending);
+    g_hash_table_unref(process->fronts);
+    g_free(process);
+}
+
+struct ct_qemu *ct_qemu_new(void)
+{
+    struct ct_qemu *qemu = g_new0(struct ct_qemu, 1);
+
+    qemu->processes = g_hash_table_new_full(g_direct_hash, g_direct_equal, NULL,
+                                            free_process);
+    return qemu;
+}
+
+void ct_qemu_free(struct ct_qemu *qemu)
+{
+    if (qemu) {
+        g_hash_table_unref(qemu->processes);
+        g_free(qemu);
+    }
+}
+
+static struct ct_qemu_process *process_of(struct ct_qemu *qemu, int32_t pid)
+{
+    if (!qemu->last || qemu->last->pid != pid) {
+        qemu->last = g_hash_table_lookup(qemu->processes, GINT_TO_POINTER(pid));
+        if (!qemu->last) {
+            qemu->last = new_process(pid);
+            g_hash_table_insert(qemu->processes, GINT_TO_POINTER(pid),
+                                qemu->last);
+        }
+    }
+    return qemu->last;
+}
+
+struct ct_step *ct_qemu_step(struct ct_qemu_event *event,
+                             enum ct_step_kind kind)
+{
+    struct ct_step *step = &event->steps[event->n++];
+
+    *step = (struct ct_step){
+        .kind = kind,
+        .certainty = CT_KNOWN,
+        .when_ns = event->record->when_ns,
+        .stamp_ns = event->record->stamp_ns,
+        .seq = event->record->seq,
+        .pid = event->record->pid,
+        .tid = event->lane ? event->lane->tid : event->record->tid,
+    };
+    return step;
+}
+
+unsigned ct_qemu_decode(struct ct_qemu *qemu, const struct ct_record *record,
+                        struct ct_step *ret_steps)
+{
+    struct ct_qemu_event event = {
+        .process = process_of(qemu, record->pid),
+        .record = record,
+        .steps = ret_steps,
+    };
+
+    ct_lives_sweep(event.process->lives);
+    if (ct_qemu_sched(&event)) {
+        return event.n;
+    }
+    event.lane = ct_lives_lane(event.process->lives, record->tid, NULL);
+    event.co = ct_qemu_co(ct_lives_top(event.process->lives, event.lane));
+    if (!event.co && record->tid <= 0) {
+        event.co = ct_qemu_co(ct_lives_only(event.process->lives));
+        event.lane = event.co ? event.co->life.lane : event.lane;
+    }
+    if (event.co && event.co->last != CT_LAST_SCHEDULE) {
+        event.co->last = CT_LAST_OTHER;
+    }
+    ct_qemu_requests(&event);
+    ct_qemu_devices(&event);
+    return event.n;
+}

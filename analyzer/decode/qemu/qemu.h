@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * decode/qemu/qemu.h - QEMU's events, whoever recorded them
+ *
+ * Model:    addresses become ids (decode/lives.h), and what QEMU does not say
+ *           of a wait or of a request's end is told from what stands around
+ *           it, as a bound where it is one.
+ * Threads:  one pass, one thread.
+ * Memory:   strings of steps live until the next call.
+ * Errors:   none.
+ * Depends:  decode/decode.h.
+ */
+#ifndef CT_DECODE_QEMU_H
+#define CT_DECODE_QEMU_H
+
+#include "decode/decode.h"
+
+struct ct_qemu;
+
+struct ct_qemu *ct_qemu_new(void);
+void ct_qemu_free(struct ct_qemu *qemu);
+
+/** ct_qemu_decode() - as ct_decode(), of events of provider `qemu` */
+unsigned ct_qemu_decode(struct ct_qemu *qemu, const struct ct_record *record,
+                        struct ct_step *ret_steps);
+
+#endif

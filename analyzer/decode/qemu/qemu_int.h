@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * decode/qemu/qemu_int.h - what the rooms of QEMU's dialect share
+ *
+ * Model:    a process has its lives, the work items and requests that are
+ *           open, and names of nodes.  A coroutine serves requests, the
+ *           innermost one last; what it did last says why it yields.
+ * Threads:  one pass, one thread.
+ * Memory:   a process owns everything here.
+ * Errors:   none.
+ * Depends:  decode/lives.h, decode/qemu/qemu.h.
+ */
+#ifndef CT_DECODE_QEMU_INT_H
+#define CT_DECODE_QEMU_INT_H
+
+#include "decode/lives.h"
+#include "decode/qemu/qemu.h"
+
+#define CT_QEMU_DEPTH 8 /* requests of one coroutine that are told */
+#define CT_QEMU_LINKS 8 /* merged requests of a device that are told */
+
+/* Of the event that is decoded: U(BLK_CO_PREADV_BLK) */
+#define U(field)   (record->values[CT_FLD_QEMU_##field].u)
+#define I(field)   (record->values[CT_FLD_QEMU_##field].i)
+#define HAS(field) (record->values[CT_FLD_QEMU_##field].present)
+#define S(field)   (HAS(field) ? record->values[CT_FLD_QEMU_##field].s : NULL)
+
+/* What a coroutine did last, which mostly says what it waits for next. */
+enum ct_qemu_last {
+    CT_LAST_NOTHING, /* it was entered */
+    CT_LAST_SUBMIT,
+    CT_LAST_LOCK,   /* found it taken */
+    CT_LAST_UNLOCK, /* a queue's lock, if it yields now */
+    CT_LAST_SCHEDULE,
+    CT_LAST_IO,
+    CT_LAST_REQUEST, /* began one, and nothing else since */
+    CT_LAST_SLEEP,
+    CT_LAST_OTHER,
+};
+
+enum ct_qemu_kind {
+    CT_REQ_FRONT, /* ends where its front end says so */
+    CT_REQ_BLK,   /* of a coroutine that serves a front end's request */
+    CT_REQ_ALONE, /* blk; ends at the coroutine's next one at the latest */
+    CT_REQ_INNER, /* a layer below */
+};
+
+struct ct_qemu_request {
+    uint64_t id;
+    uint64_t bs;
+    uint64_t outer_stack; /* of its coroutine, without it */
+    uint64_t left;        /* bytes that a front end's reply still has to tell */
+    enum ct_qemu_kind kind;
+    bool is_again; /* its node tells it a second time */
+};
+
+struct ct_qemu_co {
+    struct ct_generation life;
+    enum ct_qemu_last last;
+    uint64_t object; /* of `last`: work item or mutex */
+    uint64_t mutex;  /* waits for; 0: none */
+    uint64_t parent; /* address and id of who entered it first */
+    uint64_t parent_id;
+    uint64_t outer;      /* request of that one, 0: none */
+    uint64_t stack;      /* the layers that it is in; 0: none */
+    unsigned n_children; /* that it entered first, and that live */
+    bool is_front;       /* serves a front end's request */
+    struct ct_qemu_request requests[CT_QEMU_DEPTH];
+    unsigned n_requests;
+};
+
+struct ct_qemu_process {
+    int32_t pid;
+    struct ct_lives *lives;
+    GHashTable *works;   /* request's address ^ pool's -> struct work (owner) */
+    GHashTable *mutexes; /* address -> GQueue of struct ct_qemu_co (owner) */
+    GHashTable *nodes;   /* bs -> name (owner) */
+    GHashTable *open;    /* ids of requests that are open */
+    GHashTable *fronts;  /* device's request, or job -> struct front (owner) */
+    GQueue pending;      /* struct front: no coroutine is known to serve it */
+    GHashTable *frames;  /* event and node -> number of the frame */
+    GHashTable *stacks;  /* ids that were told */
+    uint64_t frame;      /* of the stack that is being told */
+    uint64_t nvme_queue; /* of the command that is being told */
+};
+
+/* The event that is decoded, and the steps that it makes. */
+struct ct_qemu_event {
+    struct ct_qemu_process *process;
+    const struct ct_record *record;
+    struct ct_lane *lane;
+    struct ct_qemu_co *co; /* that runs there; NULL: none is known */
+    struct ct_step *steps;
+    unsigned n;
+};
+
+/* qemu.c */
+
+/** ct_qemu_step() - the next step; its tid is the lane's */
+struct ct_step *ct_qemu_step(struct ct_qemu_event *event,
+                             enum ct_step_kind kind);
+
+static inline struct ct_qemu_co *ct_qemu_co(struct ct_generation *life)
+{
+    return (struct ct_qemu_co *)life; /* its first member */
+}
+
+/* sched.c: coroutines, aio, pool, locks */
+
+bool ct_qemu_sched(struct ct_qemu_event *event);
+
+/** ct_qemu_sched_ended() - a life is over: takes it out of its queues */
+void ct_qemu_sched_ended(struct ct_qemu_process *process,
+                         struct ct_qemu_co *co);
+
+/* requests.c: blk, bdrv and what lies below, names of nodes, jobs */
+
+void ct_qemu_requests(struct ct_qemu_event *event);
+
+/** ct_qemu_begin() - a request begins in the event's coroutine
+ * Return: NULL: too many are open in it. */
+struct ct_qemu_request *ct_qemu_begin(struct ct_qemu_event *event,
+                                      enum ct_qemu_kind kind, const char *layer,
+                                      const char *op, uint64_t bs,
+                                      uint64_t offset, uint64_t bytes,
+                                      uint64_t flags);
+
+/** ct_qemu_worked() - the innermost request's node does its work itself */
+void ct_qemu_worked(struct ct_qemu_event *event, const struct ct_qemu_co *co);
+
+/** ct_qemu_end() - requests of a coroutine from number @keep on are over
+ * @certainty: CT_KNOWN, CT_BOUND: now at the latest, CT_UNKNOWN: lost */
+void ct_qemu_end(struct ct_qemu_event *event, struct ct_qemu_co *co,
+                 unsigned keep, enum ct_certainty certainty);
+
+/* layers.c: layers as stacks */
+
+/** ct_qemu_layer() - the stack of the event's request in front of @outer; tells
+ * it if it is new */
+uint64_t ct_qemu_layer(struct ct_qemu_event *event, uint64_t outer,
+                       const char *node);
+
+/* devices.c: NBD, virtio-blk, NVMe */
+
+void ct_qemu_devices(struct ct_qemu_event *event);
+
+/** ct_qemu_link() - the event's coroutine begins to serve what lies there, for
+ * a device if one has asked for it */
+void ct_qemu_link(struct ct_qemu_event *event, uint64_t offset, uint64_t bytes);
+
+/** ct_qemu_entered() - a coroutine began: is it a job's? */
+void ct_qemu_entered(struct ct_qemu_event *event, struct ct_qemu_co *co);
+
+#endif
