@@ -131,8 +131,7 @@ static int run(struct bench *b)
                b->count, b->is_write ? "write" : "read", b->request_bytes,
                b->depth, b->first_offset, b->step_bytes);
         if (b->flush_interval > 0) {
-            printf("Sending flush every %d %srequests\n", b->flush_interval,
-                   b->is_not_drained ? "" : "drained ");
+            printf("Sending flush every %d requests\n", b->flush_interval);
         }
     }
     b->data = io_make_buffer(b->request_bytes, b->pattern);
@@ -236,7 +235,7 @@ static bool take_option(struct bench *b, BlockOptions *options, int letter)
 {
     switch (letter) {
     case 'c':
-        return take_count(optarg, 1, &b->count,
+        return take_count(optarg, 0, &b->count,
                           "Invalid request count specified");
     case 'd':
         return take_count(optarg, 1, &b->depth,
