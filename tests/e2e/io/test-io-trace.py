@@ -116,6 +116,63 @@ for _way in WAYS:
             check_lock(found)
 
 
+# One write in place, one that copies, zeroes, a discard, a longer disk.
+WRITING = ["write -q -P 4 0 4k", "write -q -P 5 1M 5k", "write -q -z 64k 64k",
+           "discard -q 128k 64k", "flush", "truncate 17M",
+           "aio_write -q -P 6 2M 200k", "aio_flush"]
+WRITTEN = [("write", 0, 4096, 0), ("write", 1 << 20, 5120, 0),
+           ("write", 65536, 65536, 0), ("discard", 131072, 65536, 0),
+           ("flush", 0, 0, 0), ("truncate", 17 << 20, 0, 0),
+           ("write", 2 << 20, 204800, 0), ("flush", 0, 0, 0)]
+LAYERS = ["raw_co_prw", "bdrv_driver_pwritev",
+          "bdrv_aligned_pwritev", "bdrv_co_pwritev_part",
+          "qcow2_co_pwritev_task", "qcow2_co_pwritev_task_entry",
+          "qcow2_co_pwritev_part", "bdrv_driver_pwritev",
+          "bdrv_aligned_pwritev", "bdrv_co_pwritev_part",
+          "blk_co_do_pwritev"]
+
+
+def check_layers(trace, found):
+    """A new cluster's write leads back to the user, layer by layer."""
+    by_id = {r["request"]: r for r in found}
+    write = [r for r in found if r["op"] == "write" and r["bytes"] == 65536 and
+             r["node"] == "file:disk.qcow2" and
+             by_id[r["parent"]]["offset"] == 1 << 20][0]
+    frames = story.document("backtrace", trace,
+                            f"--request={write['request']}")["frames"]
+    names = [frame.get("function") for frame in frames]
+    at = 0
+    for layer in LAYERS:
+        if layer not in names[at:]:
+            raise AssertionError(f"{layer} is not in {names[at:]}")
+        at += names[at:].index(layer) + 1
+
+
+for _way in WAYS:
+    @tap.case(f"requests of a script that writes: {_way}")
+    def _(tmp, way=_way):
+        path = story.image(os.path.join(tmp, "disk.qcow2"), "16M", WRITES)
+        trace = os.path.join(tmp, "trace")
+        words = [word for command in WRITING for word in ("-c", command)]
+        story.record(trace, story.IO, *WAYS[way], "-f", "qcow2", *words, path)
+        found = story.requests(trace, "--all")
+        story.check_sums(found)
+        users = [r for r in found if r["layer"] == "blk"]
+        tap.equal([(r["op"], r["offset"], r["bytes"], r["ret"])
+                   for r in users], WRITTEN, "requests of layer blk")
+        by_id = {r["request"]: r for r in found}
+        for request in found:
+            parent = by_id.get(request["parent"])
+            if parent and not (parent["begin_ns"] <= request["begin_ns"] and
+                               request["end_ns"] <= parent["end_ns"]):
+                raise AssertionError(f"{request} is not inside {parent}")
+        for user in users:
+            nodes = [r for r in found if r["parent"] == user["request"]]
+            tap.equal([(r["op"], r["node"]) for r in nodes],
+                      [(user["op"], "qcow2:disk.qcow2")])
+        check_layers(trace, found)
+
+
 if not shutil.which("qemu-io"):
     print("1..0 # SKIP qemu-io is not installed (package qemu-utils)")
     sys.exit(77)

@@ -2,8 +2,9 @@
 /*
  * image.c - see image.h
  *
- * File: header, refcount table, refcount block (both zeroes: who only reads
- * never looks there), L1 table, then L2 tables and data as they come.
+ * File: header, refcount table, refcount block (of zeroes until image_count():
+ * who only reads never looks there), L1 table, then L2 tables and data as they
+ * come.
  */
 #include "image.h"
 
@@ -134,6 +135,18 @@ void image_set(struct image *image, uint64_t n, enum image_cluster how)
     }
     image_put64(image, image_l2_entry(image, n), entry);
     image->clusters[n] = (int)how;
+}
+
+void image_count(struct image *image)
+{
+    uint64_t block =
+        image_get64(image, image_get64(image, IMAGE_AT_REFCOUNT_OFFSET));
+    uint64_t n = image->file->len >> image->cluster_bits;
+
+    g_assert_cmpuint(n, <=, image->cluster_bytes / 2); /* one block */
+    for (uint64_t i = 0; i < n; i++) {
+        image->file->data[block + i * 2 + 1] = 1;
+    }
 }
 
 void image_skip(struct image *image, uint64_t n)

@@ -57,6 +57,9 @@ void image_free(struct image *image);
 /* Maps guest cluster @n to the next cluster of the file. */
 void image_set(struct image *image, uint64_t n, enum image_cluster how);
 
+/* Sets the refcount of every cluster that the file has to 1, for writers. */
+void image_count(struct image *image);
+
 /* Skips clusters in the file, so that the next is not beside the last. */
 void image_skip(struct image *image, uint64_t n);
 

@@ -376,13 +376,9 @@ static void check_crash(const struct guest *guest, GRand *rand, guint crash)
 static GByteArray *empty_image(uint32_t version, uint32_t bits)
 {
     struct image *image = image_new(version, bits, SECTORS * SECTOR);
-    uint64_t block =
-        image_get64(image, image_get64(image, IMAGE_AT_REFCOUNT_OFFSET));
     GByteArray *bytes = g_byte_array_ref(image->file);
 
-    for (uint64_t i = 0; i < image->file->len >> bits; i++) {
-        image->file->data[block + i * 2 + 1] = 1;
-    }
+    image_count(image);
     image_free(image);
     return bytes;
 }
