@@ -110,6 +110,32 @@ static void test_sound(void)
     g_rand_free(rand);
 }
 
+/* An L2 entry leads into its own table, which must not be given away. */
+static void test_table_as_data(void)
+{
+    BlockOptions options = {
+        .format = "qcow2", .is_writable = true, .has_discard = true};
+    struct image *image = mixed(3);
+    uint64_t entry = image_l2_entry(image, 0);
+    g_autoptr(GError) error = NULL;
+    uint8_t data[512] = {0};
+
+    image_put64(image, entry, entry | UINT64_C(1) << 63);
+    char *name = image_save(image, image->file->len);
+    BlockBackend *blk = blk_new_open(name, &options, ctx, &error);
+    g_assert_no_error(error);
+    g_assert_cmpint(blk_pdiscard(blk, 0, 512), ==, -EIO);
+    g_autofree char *want = g_strdup_printf(
+        "damaged: metadata at offset %" G_GUINT64_FORMAT " is used as data",
+        entry);
+    g_assert_cmpstr(blk_fault(blk), ==, want);
+    g_assert_cmpint(blk_pwrite(blk, 512, 512, data, 0), ==, -EIO);
+    g_assert_cmpint(blk_flush(blk), ==, -EIO);
+    blk_unref(blk);
+    image_remove(name);
+    image_free(image);
+}
+
 static void flip_bits(uint32_t version)
 {
     GRand *rand = g_rand_new_with_seed(version);
@@ -164,6 +190,7 @@ int main(int argc, char **argv)
     ctx = aio_context_new("test", NULL);
     aio_context_set_current(ctx);
     g_test_add_func("/damage-write/sound", test_sound);
+    g_test_add_func("/damage-write/table-as-data", test_table_as_data);
     g_test_add_func("/damage-write/flips", test_flips);
     g_test_add_func("/damage-write/noise", test_noise);
     int ret = g_test_run();

@@ -219,6 +219,12 @@ static int coroutine_fn free_cluster(BlockDriverState *bs, uint64_t cluster)
     if (ret < 0) {
         return ret;
     }
+    /* Who frees a table has taken it off the list before. */
+    if (g_hash_table_contains(s->metadata, GSIZE_TO_POINTER(cluster))) {
+        return qcow2_signal_corruption(
+            bs, "damaged: metadata at offset %" PRIu64 " is used as data",
+            offset);
+    }
     if (refcount == 0) {
         return qcow2_signal_corruption(
             bs, "damaged: the cluster at %" PRIu64 " is used, and not counted",
