@@ -33,13 +33,20 @@ static struct view *from_consumer(struct ct_consumer *consumer)
     return (struct view *)((char *)consumer - offsetof(struct view, consumer));
 }
 
+/* The format has no way to say that a number is not known; a log of QEMU's does
+ * not tell the process, and some tell no threads (0, -1, -2 ...). */
+static int32_t id_of(int32_t number)
+{
+    return number > 0 ? number : 1 - number;
+}
+
 static struct ct_tape_record slice_record(struct view *view,
                                           const struct ct_slice *slice)
 {
     return (struct ct_tape_record){
         .what = (uint8_t)slice->kind,
-        .pid = slice->pid,
-        .tid = slice->tid,
+        .pid = id_of(slice->pid),
+        .tid = id_of(slice->tid),
         .id = slice->id,
         .more = slice->request,
         .flags = slice->begin_known ? 0 : CT_TAPE_BEGAN_EARLIER,
@@ -79,9 +86,9 @@ static void on_edge(struct ct_consumer *consumer, const struct ct_edge *edge)
     struct ct_tape_record record = {
         .kind = CT_TAPE_FLOW,
         .what = (uint8_t)edge->kind,
-        .pid = edge->pid,
-        .tid = edge->from_tid,
-        .to_tid = edge->to_tid,
+        .pid = id_of(edge->pid),
+        .tid = id_of(edge->from_tid),
+        .to_tid = id_of(edge->to_tid),
         .at_ns = edge->from_ns - consumer->origin_ns,
         .until_ns = edge->to_ns - consumer->origin_ns,
         .id = edge->id,
@@ -111,8 +118,8 @@ static void on_counter(struct ct_consumer *consumer,
     struct ct_tape_record record = {
         .kind = CT_TAPE_COUNTER,
         .what = (uint8_t)counter->kind,
-        .pid = counter->pid,
-        .tid = counter->pid,
+        .pid = id_of(counter->pid),
+        .tid = id_of(counter->pid),
         .at_ns = counter->when_ns - consumer->origin_ns,
         .id = (uint64_t)counter->value,
     };
@@ -152,8 +159,8 @@ static void on_thread_name(struct ct_consumer *consumer,
     struct view *view = from_consumer(consumer);
 
     /* The process's own name is that of its thread -1, which no thread is. */
-    ct_labels_thread(view->chrome.labels, name->pid,
-                     name->is_process_name ? -1 : name->tid, name->name);
+    ct_labels_thread(view->chrome.labels, id_of(name->pid),
+                     name->is_process_name ? -1 : id_of(name->tid), name->name);
 }
 
 static void on_gap(struct ct_consumer *consumer, const struct ct_gap *gap)
@@ -181,7 +188,7 @@ static void on_request_began(struct ct_consumer *consumer,
                              struct ct_request *request)
 {
     struct view *view = from_consumer(consumer);
-    unsigned lane = ct_lanes_take(view->chrome.lanes, request->pid,
+    unsigned lane = ct_lanes_take(view->chrome.lanes, id_of(request->pid),
                                   group_of(request), request->begin_ns);
 
     request->user = GUINT_TO_POINTER(lane + 1);
@@ -200,9 +207,9 @@ static void put_segment(struct view *view, const struct ct_request *request,
         .kind = CT_TAPE_SEGMENT,
         .what = (uint8_t)segment->state,
         .label = segment->cause.kind,
-        .pid = request->pid,
+        .pid = id_of(request->pid),
         .tid = lane_tid,
-        .to_tid = segment->tid,
+        .to_tid = MAX(segment->tid, 0),
         .at_ns = since_origin(&view->consumer, segment->begin_ns),
         .until_ns = segment->end_ns - view->consumer.origin_ns,
         .id = segment->cause.coroutine,
@@ -222,7 +229,7 @@ static void on_request(struct ct_consumer *consumer,
     struct ct_tape_record record = {
         .kind = CT_TAPE_REQUEST,
         .label = ct_labels_plain(labels, request->op),
-        .pid = request->pid,
+        .pid = id_of(request->pid),
         .tid = CT_LANE_TID(group, lane),
         .to_tid = request->ret,
         .count = request->n_segments,
@@ -249,7 +256,7 @@ static void on_request(struct ct_consumer *consumer,
     for (unsigned i = 0; i < request->n_segments; i++) {
         put_segment(view, request, &request->segments[i], record.tid);
     }
-    ct_lanes_leave(view->chrome.lanes, request->pid, group, lane,
+    ct_lanes_leave(view->chrome.lanes, id_of(request->pid), group, lane,
                    request->end_ns);
 }
 

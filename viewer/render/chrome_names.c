@@ -58,6 +58,22 @@ static void lane_names(struct ct_chrome_writer *writer, int32_t pid)
     }
 }
 
+/* Counters stand on a process's first thread, whether that had events or not.
+ */
+static bool has_first_thread(const struct ct_chrome_writer *writer, int32_t pid)
+{
+    const GPtrArray *tracks = writer->chrome->tracks.all;
+
+    for (guint i = 0; i < tracks->len; i++) {
+        const struct ct_track *track = tracks->pdata[i];
+
+        if (track->pid == pid && track->tid == pid) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static void process_names(struct ct_chrome_writer *writer, int32_t pid,
                           int index)
 {
@@ -67,6 +83,9 @@ static void process_names(struct ct_chrome_writer *writer, int32_t pid,
     metadata_name(writer, "process_name", pid, pid, name ? name : number);
     metadata_index(writer, "process_sort_index", pid, pid, index);
     lane_names(writer, pid);
+    if (!has_first_thread(writer, pid)) {
+        metadata_name(writer, "thread_name", pid, pid, "counters");
+    }
 }
 
 void ct_chrome_names(struct ct_chrome_writer *writer)

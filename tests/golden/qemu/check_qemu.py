@@ -28,6 +28,7 @@ from collections import Counter
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, "../../lib"))
 sys.path.insert(0, HERE)
+import chrome_checker  # noqa: E402
 import tap  # noqa: E402
 from qemu_reader import Log, Reader  # noqa: E402
 
@@ -323,6 +324,23 @@ def check_order(case):
     tap.equal(order, want, "order")
 
 
+def check_views(case):
+    """A timeline without fault, and a backtrace that has the layers."""
+    report = chrome_checker.check_text(
+        run(COTRACE, "render", case.path, "-o", "-", "--format=chrome"))
+    tap.equal(report.faults[:5], [], "timeline")
+    rows = [json.loads(line) for line in
+            run(COTRACE, "requests", case.path, "--json", "--all",
+                "--layer=blk").splitlines()]
+    row = max(rows, key=lambda r: len(r["segments"]))
+    trace = json.loads(run(COTRACE, "backtrace", case.path, "--json",
+                           f"--request={row['request']}"))
+    functions = [frame.get("function") for frame in trace["frames"]]
+    wanted = "blk_co_preadv" if row["op"] == "read" else "blk_co_pwritev"
+    tap.equal(wanted in functions, True, f"{wanted} in {functions}")
+    tap.equal(trace["complete"], False, "what is outside is not known")
+
+
 CHECKS = {
     "our reader finds what was expected": check_reader,
     "requests: what, order, begin and end": check_requests,
@@ -331,6 +349,7 @@ CHECKS = {
     "work items": check_work,
     "locks are handed to who gets them": check_locks,
     "schedule order": check_order,
+    "timeline and backtrace": check_views,
 }
 
 
