@@ -8,6 +8,7 @@ TRACES has real CTF traces to start from.  RUNS inputs a target; the
 environment's FUZZ_RUNS takes its place.
 """
 import os
+import shutil
 import subprocess
 import sys
 
@@ -67,12 +68,32 @@ def seeds(corpus):
             out.write(text + b"\0" + stream.read(2 * 4096))
 
 
+IMAGES = ("cluster_size=512", "cluster_size=4k", "compat=0.10,cluster_size=1k",
+          "lazy_refcounts=on,cluster_size=4k")
+
+
+def images(corpus):
+    """qcow2 images to start from, where they can be made."""
+    if not shutil.which("qemu-img"):
+        return
+    for options in IMAGES:
+        path = os.path.join(corpus, options)
+        subprocess.run(["qemu-img", "create", "-q", "-f", "qcow2", "-o",
+                        options, path, "60k"], check=True)
+        subprocess.run(["qemu-io", "-f", "qcow2", "-t", "unsafe",
+                        "-c", "write -q 0 9k", "-c", "write -q -z 12k 8k",
+                        "-c", "write -q 40k 3k", path], check=False)
+
+
 def register(target):
     @tap.case(os.path.basename(target))
     def _(tmp):
         corpus = os.path.join(tmp, "corpus")
         os.mkdir(corpus)
-        seeds(corpus)
+        if "qcow2" in target:
+            images(corpus)
+        else:
+            seeds(corpus)
         done = subprocess.run(
             [os.path.abspath(target), "-seed=1", "-max_len=65536",
              "-timeout=20", f"-runs={os.environ.get('FUZZ_RUNS', RUNS)}",
