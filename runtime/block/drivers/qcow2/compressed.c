@@ -13,8 +13,6 @@
 #include "block/drivers/qcow2/qcow2.h"
 #include "ct/pool.h"
 
-#define SECTOR_BYTES 512
-
 /* Of the stream's window, log2; negative: no zlib header */
 #define WINDOW_BITS (-12)
 
@@ -25,18 +23,6 @@ struct inflation {
     uint8_t *to;
     size_t to_bytes;
 };
-
-void qcow2_compressed_place(const struct qcow2_header *header, uint64_t entry,
-                            uint64_t *ret_offset, uint64_t *ret_bytes)
-{
-    uint32_t shift = 62 - (header->cluster_bits - 8);
-    uint64_t sectors_mask = (UINT64_C(1) << (header->cluster_bits - 8)) - 1;
-    uint64_t sectors = ((entry >> shift) & sectors_mask) + 1;
-    uint64_t offset = entry & ((UINT64_C(1) << shift) - 1);
-
-    *ret_offset = offset;
-    *ret_bytes = sectors * SECTOR_BYTES - offset % SECTOR_BYTES;
-}
 
 /* Runs on a worker. */
 static int qcow2_zlib_decompress(void *opaque)

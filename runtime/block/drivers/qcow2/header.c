@@ -27,6 +27,8 @@
 #define HEADER_V2_BYTES 72
 #define HEADER_V3_BYTES 104
 
+#define SECTOR_BYTES 512
+
 #define MAGIC 0x514649fbu /* "QFI\xfb" */
 
 #define CLUSTER_BITS_MIN 9
@@ -384,4 +386,16 @@ int qcow2_header_check(const struct qcow2_header *h, const uint8_t *extensions,
                            h->crypt_method);
     }
     return 0;
+}
+
+void qcow2_compressed_place(const struct qcow2_header *header, uint64_t entry,
+                            uint64_t *ret_offset, uint64_t *ret_bytes)
+{
+    uint32_t shift = 62 - (header->cluster_bits - 8);
+    uint64_t sectors_mask = (UINT64_C(1) << (header->cluster_bits - 8)) - 1;
+    uint64_t sectors = ((entry >> shift) & sectors_mask) + 1;
+    uint64_t offset = entry & ((UINT64_C(1) << shift) - 1);
+
+    *ret_offset = offset;
+    *ret_bytes = sectors * SECTOR_BYTES - offset % SECTOR_BYTES;
 }

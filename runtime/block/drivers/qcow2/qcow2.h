@@ -264,10 +264,6 @@ int coroutine_fn qcow2_co_preadv_part(BlockDriverState *bs, int64_t offset,
 /** qcow2_co_preadv_compressed() - a part of one compressed cluster */
 int coroutine_fn qcow2_co_preadv_compressed(const struct qcow2_task *task);
 
-/** qcow2_compressed_place() - where an L2 entry says that its bytes lie */
-void qcow2_compressed_place(const struct qcow2_header *header, uint64_t entry,
-                            uint64_t *ret_offset, uint64_t *ret_bytes);
-
 /** qcow2_co_pwritev_part() - the driver's write */
 int coroutine_fn qcow2_co_pwritev_part(BlockDriverState *bs, int64_t offset,
                                        int64_t bytes, const IOVector *vector,
