@@ -133,6 +133,7 @@ static void on_slice(struct ct_consumer *consumer, const struct ct_slice *slice)
         }
         break;
     case CT_SLICE_FDMON:
+    case CT_SLICE_BUSY: /* burns the CPU, but does nothing for anybody */
         if (slice->depth > 1) { /* else its turn was not seen to begin */
             context_of(stat, slice->pid, slice->context)->waited_ns += ns;
         }

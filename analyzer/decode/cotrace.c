@@ -7,16 +7,7 @@
  * word of an enum that this version does not know becomes the word for that.
  */
 #include "decode/dialects.h"
-
-/* Fields by the generated position: U(BH_SCHEDULE_BH) */
-#define U(field) (record->values[CT_FLD_##field].u)
-#define I(field) (record->values[CT_FLD_##field].i)
-#define S(field) text(&record->values[CT_FLD_##field])
-
-static const char *text(const struct ct_value *value)
-{
-    return value->present ? value->s : NULL;
-}
+#include "decode/fields.h"
 
 /* An enum's value, or what stands for "not told" if it is a later word. */
 static uint8_t word(const struct ct_words *words,
@@ -169,12 +160,6 @@ static bool decode_context(const struct ct_words *words,
         step->kind = CT_STEP_FDMON_END;
         step->subject = U(FDMON_WAIT_END_CTX);
         step->ret = (int32_t)I(FDMON_WAIT_END_READY);
-        break;
-    case CT_EV_FDMON_CHOOSE:
-        step->kind = CT_STEP_FDMON_CHOOSE;
-        step->subject = U(FDMON_CHOOSE_CTX);
-        step->name = S(FDMON_CHOOSE_NAME);
-        step->value = U(FDMON_CHOOSE_FDS);
         break;
     case CT_EV_WAIT_BEGIN:
         step->kind = CT_STEP_WAIT_BEGIN;
@@ -522,8 +507,11 @@ bool ct_decode_cotrace(const struct ct_words *words,
     if (record->event < CT_EV_CONTEXT_CREATE) {
         return decode_state(words, record, step);
     }
-    if (record->event < CT_EV_FD_HANDLER_SET) {
+    if (record->event < CT_EV_FDMON_CHOOSE) {
         return decode_context(words, record, step);
+    }
+    if (record->event < CT_EV_FD_HANDLER_SET) {
+        return ct_decode_waiting(record, step);
     }
     if (record->event < CT_EV_COROUTINE_CREATE) {
         return decode_handler(record, step);

@@ -23,6 +23,9 @@ struct ct_words {
 bool ct_decode_cotrace(const struct ct_words *words,
                        const struct ct_record *record, struct ct_step *step);
 
+/* Of the cotrace dialect: how a loop waits. */
+bool ct_decode_waiting(const struct ct_record *record, struct ct_step *step);
+
 /** @text: CT_BUILD_ID_MAX * 2 + 1 characters, borrowed by the step */
 bool ct_decode_ust(const struct ct_record *record, struct ct_step *step,
                    char *text);

@@ -327,8 +327,14 @@ void ct_loop_step(struct ct_model *model, struct ct_thread *thread,
         ct_thread_pop(model, thread, CT_SLICE_FDMON, step->subject, false,
                       step);
         break;
-    case CT_STEP_FDMON_CHOOSE:
-        break; /* how it asks the kernel changes no state */
+    case CT_STEP_BUSY_BEGIN:
+        turn_begin(model, thread, step, CT_SLICE_BUSY);
+        break;
+    case CT_STEP_BUSY_END:
+        ct_thread_pop(model, thread, CT_SLICE_BUSY, step->subject, false, step);
+        break;
+    case CT_STEP_POLL_GROW ... CT_STEP_FDMON_CHOOSE:
+        break; /* how a loop waits changes no state */
     case CT_STEP_WAIT_BEGIN:
         turn_begin(model, thread, step, CT_SLICE_WAIT);
         break;

@@ -13,6 +13,7 @@
 
 #include <pthread.h>
 
+#include "base/atomics.h"
 #include "base/clock.h"
 #include "base/list.h"
 #include "ct/aio.h"
@@ -107,6 +108,17 @@ struct AioContext {
     struct fdmon_poll *fdmon_poll;
     struct fdmon_epoll *fdmon_epoll;
     struct fdmon_io_uring *fdmon_io_uring;
+
+    /* --- busy.c --- */
+    struct list poll_handlers; /* home: those that are asked */
+    bool poll_started;         /* home: io_poll_begin was called */
+    int64_t poll_ns;           /* home: for how long, now */
+    int64_t poll_begin_ns;     /* home: when this turn began to wait */
+    int64_t poll_max_ns;       /* atomic, parameters: any thread; 0: off */
+    int64_t poll_grow;
+    int64_t poll_shrink;
+    /* Live handlers without io_poll; atomic, written with fd_lock held. */
+    unsigned poll_disable_cnt;
 };
 
 /* --- home.c: whose thread, which context --------------------------------- */
@@ -178,13 +190,17 @@ typedef struct AioHandler {
     AioHandlerFunc *io_write;
     void *opaque;
     uint64_t id;
-    unsigned deleted;        /* atomic: set with fd_lock held */
-    unsigned revents;        /* home: what a monitor found */
-    struct list node;        /* protected by fd_lock */
-    struct list ready_node;  /* home */
-    bool armed;              /* home: the kernel knows it by its address */
-    struct list submit_node; /* protected by fd_lock; fdmon/io_uring.c's */
-    struct list rearm_node;  /* home; fdmon/io_uring.c's */
+    unsigned deleted;           /* atomic: set with fd_lock held */
+    unsigned revents;           /* home: what a monitor found */
+    struct list node;           /* protected by fd_lock */
+    struct list ready_node;     /* home */
+    bool armed;                 /* home: the kernel knows it by its address */
+    struct list submit_node;    /* protected by fd_lock; fdmon/io_uring.c's */
+    struct list rearm_node;     /* home; fdmon/io_uring.c's */
+    const AioPollOps *poll_ops; /* atomic: set once, with fd_lock held */
+    bool poll_ready;            /* home, as all below: io_poll said so */
+    struct list poll_node;      /* in poll_handlers */
+    int64_t poll_idle_ns;       /* when it leaves that; 0: not yet known */
 } AioHandler;
 
 void aio_fd_init(AioContext *ctx);
@@ -194,11 +210,37 @@ void aio_fd_add_ready(AioContext *ctx, AioHandler *handler, unsigned revents);
 /* Home: takes over what GLib found; Return: whether any is ready. */
 bool aio_fd_take_gsource_ready(AioContext *ctx);
 bool aio_fd_dispatch(AioContext *ctx);
+/* Not removed; what it points to is still its owner's to be called with. */
+bool aio_fd_is_live(AioHandler *handler);
 /*
  * Home, outside of turns or at the end of an outermost one: frees what was
  * removed and what the kernel no longer knows.
  */
 void aio_fd_reap(AioContext *ctx);
+
+/* --- busy.c: all home ---------------------------------------------------- */
+
+void aio_busy_init(AioContext *ctx);
+/*
+ * A turn is about to wait for @timeout_ns: looks for events by itself first.
+ * Return: how long it may wait now.
+ */
+int64_t aio_busy_poll(AioContext *ctx, int64_t timeout_ns);
+/* The turn that could have waited has its events: was poll_ns right? */
+void aio_busy_adjust(AioContext *ctx);
+/* Before somebody sleeps; what this finds is in fd_ready. */
+void aio_busy_stop(AioContext *ctx);
+/* The kernel found @handler ready. */
+void aio_busy_found_ready(AioContext *ctx, AioHandler *handler,
+                          unsigned revents);
+/* @handler was removed by its own thread, and is not freed yet. */
+void aio_busy_removed(AioContext *ctx, AioHandler *handler);
+
+static inline bool aio_busy_is_on(AioContext *ctx)
+{
+    return ct_load(&ctx->poll_max_ns) > 0 ||
+           !list_is_empty(&ctx->poll_handlers);
+}
 
 /* --- poll.c -------------------------------------------------------------- */
 

@@ -77,6 +77,7 @@ static gboolean source_prepare(GSource *source, gint *timeout_ms)
 
     aio_home_claim(ctx);
     fdmon_use_gsource(ctx);
+    aio_busy_stop(ctx); /* GLib sleeps: files have to be signalled */
     aio_notify_sleep_begin(ctx, AIO_NOTIFY_GSOURCE);
     timeout_ns = aio_notify_is_pending(ctx) ? 0 : aio_compute_timeout_ns(ctx);
     if (timeout_ns < 0) {

@@ -33,6 +33,7 @@ void aio_fd_init(AioContext *ctx)
     list_init(&ctx->fd_handlers);
     list_init(&ctx->fd_deleted);
     list_init(&ctx->fd_ready);
+    aio_busy_init(ctx);
     fdmon_init(ctx);
 }
 
@@ -83,6 +84,7 @@ static AioHandler *handler_new(int fd, AioHandlerFunc *io_read,
     list_init(&handler->ready_node);
     list_init(&handler->submit_node);
     list_init(&handler->rearm_node);
+    list_init(&handler->poll_node);
     return handler;
 }
 
@@ -94,11 +96,14 @@ static void remove_locked(AioContext *ctx, AioHandler *handler)
     }
     ctx->fd_table[handler->pfd.fd] = NULL;
     list_del(&handler->node);
-    /* Pairs with is_live(). */
+    /* Pairs with aio_fd_is_live(). */
     ct_store_release(&handler->deleted, 1);
     list_add_tail(&ctx->fd_deleted, &handler->node);
     ct_store(&ctx->fd_count, ctx->fd_count - 1);
     ct_store(&ctx->fd_dead, ctx->fd_dead + 1);
+    if (handler->poll_ops == NULL) {
+        ct_store(&ctx->poll_disable_cnt, ctx->poll_disable_cnt - 1);
+    }
     fdmon_update_locked(ctx, handler, false);
 }
 
@@ -107,6 +112,7 @@ static void add_locked(AioContext *ctx, AioHandler *handler)
     table_set_locked(ctx, handler->pfd.fd, handler);
     list_add_tail(&ctx->fd_handlers, &handler->node);
     ct_store(&ctx->fd_count, ctx->fd_count + 1);
+    ct_store(&ctx->poll_disable_cnt, ctx->poll_disable_cnt + 1);
     if (!g_source_is_destroyed(&ctx->source)) {
         g_source_add_poll(&ctx->source, &handler->pfd);
     }
@@ -137,8 +143,26 @@ void aio_set_fd_handler(AioContext *ctx, int fd, AioHandlerFunc *io_read,
         (void)ct_fetch_add(&ctx->fd_generation, 1);
     }
     pthread_mutex_unlock(&ctx->fd_lock);
+    if (old != NULL && in_aio_context_home_thread(ctx)) {
+        aio_busy_removed(ctx, old);
+    }
     /* The turn that waits has to watch something else. */
     aio_notify_work(ctx);
+}
+
+void aio_set_fd_poll(AioContext *ctx, int fd, const AioPollOps *ops)
+{
+    AioHandler *handler;
+
+    ct_pre("aio-fd-poll/ops",
+           ops->io_poll != NULL && ops->io_poll_ready != NULL);
+    pthread_mutex_lock(&ctx->fd_lock);
+    handler = table_get_locked(ctx, fd);
+    ct_pre("aio-fd-poll/handler", handler != NULL && handler->poll_ops == NULL);
+    /* Release: pairs with ops_of() in busy.c. */
+    ct_store_release(&handler->poll_ops, ops);
+    ct_store(&ctx->poll_disable_cnt, ctx->poll_disable_cnt - 1);
+    pthread_mutex_unlock(&ctx->fd_lock);
 }
 
 uint64_t aio_fd_handler_id(AioContext *ctx, int fd)
@@ -182,7 +206,7 @@ bool aio_fd_take_gsource_ready(AioContext *ctx)
     return !list_is_empty(&ctx->fd_ready);
 }
 
-static bool is_live(AioHandler *handler)
+bool aio_fd_is_live(AioHandler *handler)
 {
     /* Pairs with remove_locked(). */
     return !ct_load_acquire(&handler->deleted);
@@ -205,16 +229,24 @@ bool aio_fd_dispatch(AioContext *ctx)
         AioHandler *handler =
             list_entry(ctx->fd_ready.next, AioHandler, ready_node);
         unsigned revents = handler->revents;
+        bool is_polled = handler->poll_ready;
 
         list_del(&handler->ready_node);
         handler->revents = 0;
+        handler->poll_ready = false;
+        if (revents != 0) {
+            aio_busy_found_ready(ctx, handler, revents);
+        } else if (is_polled && aio_fd_is_live(handler)) {
+            run(ctx, handler, handler->poll_ops->io_poll_ready, 0);
+            progress = true;
+        }
         if (handler->io_read != NULL && (revents & READ_EVENTS) &&
-            is_live(handler)) {
+            aio_fd_is_live(handler)) {
             run(ctx, handler, handler->io_read, revents);
             progress = true;
         }
         if (handler->io_write != NULL && (revents & WRITE_EVENTS) &&
-            is_live(handler)) {
+            aio_fd_is_live(handler)) {
             run(ctx, handler, handler->io_write, revents);
             progress = true;
         }
@@ -247,6 +279,7 @@ void aio_fd_reap(AioContext *ctx)
 
         list_del(&handler->ready_node);
         list_del(&handler->rearm_node);
+        list_del(&handler->poll_node);
         g_free(handler);
     }
 }

@@ -3,8 +3,8 @@
  * poll.c - one turn
  *
  * aio_poll():
- *   1  compute how long to wait; if it may be long, announce it (notify_me) and
- *      compute again
+ *   1  compute how long to wait; look for a while without the kernel (busy.c);
+ *      if it may still be long, announce it (notify_me) and compute again
  *   2  wait for file descriptors and notifications
  *   3  take the announcement back, accept notifications
  *   4  bottom halves
@@ -44,8 +44,14 @@ int64_t aio_compute_timeout_ns(AioContext *ctx)
 static void wait_for_events(AioContext *ctx, bool blocking)
 {
     int64_t timeout_ns = blocking ? aio_compute_timeout_ns(ctx) : 0;
-    bool may_sleep = timeout_ns != 0;
+    bool may_poll = aio_busy_is_on(ctx);
+    bool may_adjust = may_poll && timeout_ns != 0;
+    bool may_sleep;
 
+    if (may_poll) {
+        timeout_ns = aio_busy_poll(ctx, timeout_ns);
+    }
+    may_sleep = timeout_ns != 0;
     if (may_sleep) {
         aio_notify_sleep_begin(ctx, AIO_NOTIFY_TURN);
         /* What came before the announcement did not write the eventfd. */
@@ -63,6 +69,9 @@ static void wait_for_events(AioContext *ctx, bool blocking)
         aio_notify_sleep_end(ctx, AIO_NOTIFY_TURN);
     }
     aio_notify_accept(ctx);
+    if (may_adjust) {
+        aio_busy_adjust(ctx);
+    }
 }
 
 bool aio_poll(AioContext *ctx, bool blocking)

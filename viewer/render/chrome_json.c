@@ -25,7 +25,7 @@ static const char *const categories[CT_SLICE_KINDS] = {
     [CT_SLICE_WAIT] = "\"poll\"",           [CT_SLICE_BH] = "\"bh\"",
     [CT_SLICE_TIMER] = "\"timer\"",         [CT_SLICE_FD] = "\"fd\"",
     [CT_SLICE_COROUTINE] = "\"coroutine\"", [CT_SLICE_WORK] = "\"work\"",
-    [CT_SLICE_THREAD] = "\"thread\"",
+    [CT_SLICE_THREAD] = "\"thread\"",       [CT_SLICE_BUSY] = "\"poll\"",
 };
 
 static const struct {

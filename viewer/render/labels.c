@@ -196,7 +196,7 @@ static const char *const slice_words[CT_SLICE_KINDS] = {
     [CT_SLICE_WAIT] = "AIO_WAIT_WHILE", [CT_SLICE_BH] = "BH",
     [CT_SLICE_TIMER] = "timer",         [CT_SLICE_FD] = "fd handler",
     [CT_SLICE_COROUTINE] = "coroutine", [CT_SLICE_WORK] = "work",
-    [CT_SLICE_THREAD] = "thread",
+    [CT_SLICE_THREAD] = "thread",       [CT_SLICE_BUSY] = "busy polling",
 };
 
 static char *slice_text(const struct ct_labels *labels,
@@ -211,7 +211,8 @@ static char *slice_text(const struct ct_labels *labels,
                     : g_strdup_printf("thread %" PRIu64, label->id);
     }
     /* Of a turn's parts the kind says enough. */
-    if (label->kind == CT_SLICE_FDMON || label->kind == CT_SLICE_WAIT) {
+    if (label->kind == CT_SLICE_FDMON || label->kind == CT_SLICE_BUSY ||
+        label->kind == CT_SLICE_WAIT) {
         return g_strdup(word);
     }
     if (!name && label->id) {

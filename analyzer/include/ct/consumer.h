@@ -35,6 +35,7 @@ struct ct_images; /* loaded files by process; see ct/backtrace.h */
 enum ct_slice_kind {
     CT_SLICE_POLL,  /* one turn of a context */
     CT_SLICE_FDMON, /* ... of which it waits in the kernel */
+    CT_SLICE_BUSY,  /* ... of which it looks for events, and nothing runs */
     CT_SLICE_WAIT,  /* AIO_WAIT_WHILE */
     CT_SLICE_BH,
     CT_SLICE_TIMER,

@@ -42,6 +42,12 @@ enum ct_step_kind {
     CT_STEP_POLL_END,     /* ctx | - | ctx | value = depth, flag = progress */
     CT_STEP_FDMON_BEGIN,  /* ctx | - | ctx | ns = timeout */
     CT_STEP_FDMON_END,    /* ctx | - | ctx | ret = ready */
+    CT_STEP_BUSY_BEGIN,   /* ctx | - | ctx | ns = at most, value = timeout */
+    CT_STEP_BUSY_END,     /* ctx | - | ctx | ns = elapsed, flag = progress */
+    CT_STEP_POLL_GROW,    /* ctx | - | ctx | ns = new, value = old */
+    CT_STEP_POLL_SHRINK,  /* as POLL_GROW */
+    CT_STEP_POLL_ADD,     /* handler | - | ctx | value = fd */
+    CT_STEP_POLL_REMOVE,  /* handler | - | ctx | value = fd */
     CT_STEP_FDMON_CHOOSE, /* ctx | - | ctx | name, value = handlers */
     CT_STEP_WAIT_BEGIN,   /* ctx | - | ctx | reason = kind, stack */
     CT_STEP_WAIT_END,     /* ctx */

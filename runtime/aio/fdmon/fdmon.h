@@ -39,6 +39,12 @@ struct fdmon_ops {
      * than -EINTR, -EAGAIN, -ENOMEM: the monitor can't go on.
      */
     int (*wait)(AioContext *ctx, int64_t timeout_ns);
+
+    /*
+     * Would a wait find something?  Without asking the kernel, after a wait
+     * that did.  NULL: only a wait can tell.  Home.
+     */
+    bool (*has_ready)(AioContext *ctx);
 };
 
 extern const struct fdmon_ops fdmon_poll_ops;

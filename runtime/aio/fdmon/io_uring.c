@@ -289,6 +289,11 @@ static int monitor_wait(AioContext *ctx, int64_t timeout_ns)
     return found;
 }
 
+static bool monitor_has_ready(AioContext *ctx)
+{
+    return io_uring_cq_ready(&ctx->fdmon_io_uring->ring) > 0;
+}
+
 const struct fdmon_ops fdmon_io_uring_ops = {
     .name = "io_uring",
     .open = monitor_open,
@@ -296,4 +301,5 @@ const struct fdmon_ops fdmon_io_uring_ops = {
     .update = monitor_update,
     .refresh = monitor_refresh,
     .wait = monitor_wait,
+    .has_ready = monitor_has_ready,
 };

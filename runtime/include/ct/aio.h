@@ -19,19 +19,16 @@
  *           it; outside of turns the one that it set as its own.
  * Threads:  any thread:   aio_notify, aio_bh_* (but aio_bh_poll),
  *                         aio_timer_arm/cancel, aio_set_fd_handler,
- *                         aio_co_schedule/wake/enter, aio_wait_kick,
- *                         aio_context_ref/unref/id/name, iothread_*
- *           home thread:  aio_poll, aio_timer_free, AIO_WAIT_WHILE(ctx)
- *           coroutine:    aio_co_reschedule_self
- *           A callback may call everything of this header, also aio_poll() and
- *           the deletion of its own object.
- * Memory:   a context is reference-counted; its last reference must not be
- *           dropped inside one of its own turns.  Everything that belongs to
- *           it (handlers, timers, bottom halves but one-shots) has been
- *           removed by its owner before.
- * Errors:   constructors that ask the kernel for something take a GError;
- *           everything else can only be misused, which aborts (ct_pre).
- * Depends:  GLib, ct/coroutine.h.
+ * aio_set_fd_poll, aio_context_set_poll_params, aio_co_schedule/wake/enter,
+ * aio_wait_kick, aio_context_ref/unref/id/name, iothread_* home thread:
+ * aio_poll, aio_timer_free, AIO_WAIT_WHILE(ctx) coroutine:
+ * aio_co_reschedule_self A callback may call everything of this header, also
+ * aio_poll() and the deletion of its own object. Memory:   a context is
+ * reference-counted; its last reference must not be dropped inside one of its
+ * own turns.  Everything that belongs to it (handlers, timers, bottom halves
+ * but one-shots) has been removed by its owner before. Errors:   constructors
+ * that ask the kernel for something take a GError; everything else can only be
+ * misused, which aborts (ct_pre). Depends:  GLib, ct/coroutine.h.
  */
 #ifndef CT_AIO_H
 #define CT_AIO_H
@@ -287,6 +284,47 @@ void aio_timer_free(AioTimer *timer);
  */
 void aio_set_fd_handler(AioContext *ctx, int fd, AioHandlerFunc *io_read,
                         AioHandlerFunc *io_write, void *opaque);
+
+/*
+ * How a handler's event is seen without the kernel; all on the home thread,
+ * with the handler's opaque.  None of them sets or removes handlers or polls.
+ */
+typedef struct AioPollOps {
+    bool (*io_poll)(void *opaque); /* is there something?  Cheap */
+    AioHandlerFunc *io_poll_ready; /* there is: called instead of io_read */
+    AioHandlerFunc *io_poll_begin; /* the fd need not be signalled; or NULL */
+    AioHandlerFunc *io_poll_end;   /* from now on it must be; or NULL */
+} AioPollOps;
+
+/**
+ * aio_set_fd_poll() - let the fd's handler be polled before the loop sleeps
+ * @fd:  has a handler, set just now
+ * @ops: constant; its functions see the handler's opaque
+ *
+ * It is used if aio_context_set_poll_params() allows, once the kernel has found
+ * the handler ready, and until it has been in vain for some seconds.  When a
+ * handler is removed by the home thread while it is polled, io_poll_end is
+ * called before that returns.
+ * Context: any thread.
+ * Pre: [aio-fd-poll/handler] there is one, and it has none of these yet.
+ */
+void aio_set_fd_poll(AioContext *ctx, int fd, const AioPollOps *ops);
+
+/**
+ * aio_context_set_poll_params() - for how long to poll before sleeping
+ * @max_ns: at most; 0: not at all, which is the default
+ * @grow:   factor by which the time grows when a bit more would have done;
+ *          0: a default
+ * @shrink: divisor when an event took longer than @max_ns; 0: back to nothing
+ *
+ * While all handlers of the context can be polled (or the monitor is io_uring),
+ * a blocking aio_poll() looks for that time, between 0 and @max_ns as it turns
+ * out to pay, for their events and for notifications, before it sleeps.  Not
+ * under a GMainContext.
+ * Context: any thread.
+ */
+void aio_context_set_poll_params(AioContext *ctx, int64_t max_ns, int64_t grow,
+                                 int64_t shrink);
 
 /**
  * aio_context_set_fdmon() - choose what aio_poll() asks the kernel with

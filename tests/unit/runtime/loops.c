@@ -101,7 +101,8 @@ static void run_test(gconstpointer data)
 
 static void add(const char *path, const char *kind, struct loop_test test)
 {
-    char *full_path = g_strdup_printf("%s/%s", path, kind);
+    char *full_path =
+        kind != NULL ? g_strdup_printf("%s/%s", path, kind) : g_strdup(path);
 
     g_test_add_data_func_full(full_path, g_memdup2(&test, sizeof(test)),
                               run_test, g_free);
@@ -112,6 +113,11 @@ void loops_add(const char *path, loop_case *run)
 {
     add(path, "poll", (struct loop_test){.run = run});
     add(path, "gsource", (struct loop_test){.run = run, .is_gsource = true});
+}
+
+void loops_add_poll(const char *path, loop_case *run)
+{
+    add(path, NULL, (struct loop_test){.run = run});
 }
 
 void loops_add_fdmons(const char *path, loop_case *run)

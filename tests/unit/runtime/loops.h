@@ -19,6 +19,9 @@ typedef void loop_case(struct loop *loop);
 /* Adds @path/poll and @path/gsource. */
 void loops_add(const char *path, loop_case *run);
 
+/* Adds @path: only with aio_poll(). */
+void loops_add_poll(const char *path, loop_case *run);
+
 /* Adds @path/gsource, and @path/MONITOR for each of them. */
 void loops_add_fdmons(const char *path, loop_case *run);
 

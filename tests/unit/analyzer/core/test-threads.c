@@ -10,8 +10,9 @@
 /* "kind id depth begin-end flags", ordered as they ended; without threads. */
 static char *spell_slices(const struct pass *pass, bool threads)
 {
-    static const char *const words[] = {
-        "poll", "fdmon", "wait", "bh", "timer", "fd", "co", "work", "thread"};
+    static const char *const words[] = {"poll", "fdmon", "busy", "wait",
+                                        "bh",   "timer", "fd",   "co",
+                                        "work", "thread"};
     GString *text = g_string_new(NULL);
 
     for (unsigned i = 0; i < pass->slices->len; i++) {

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * waiting.c - our own events of how a loop waits: monitors, busy polling
+ */
+#include "decode/dialects.h"
+#include "decode/fields.h"
+
+bool ct_decode_waiting(const struct ct_record *record, struct ct_step *step)
+{
+    switch (record->event) {
+    case CT_EV_FDMON_CHOOSE:
+        step->kind = CT_STEP_FDMON_CHOOSE;
+        step->subject = U(FDMON_CHOOSE_CTX);
+        step->name = S(FDMON_CHOOSE_NAME);
+        step->value = U(FDMON_CHOOSE_FDS);
+        break;
+    case CT_EV_RUN_POLL_HANDLERS_BEGIN:
+        step->kind = CT_STEP_BUSY_BEGIN;
+        step->subject = U(RUN_POLL_HANDLERS_BEGIN_CTX);
+        step->ns = I(RUN_POLL_HANDLERS_BEGIN_MAX_NS);
+        step->value = U(RUN_POLL_HANDLERS_BEGIN_TIMEOUT);
+        break;
+    case CT_EV_RUN_POLL_HANDLERS_END:
+        step->kind = CT_STEP_BUSY_END;
+        step->subject = U(RUN_POLL_HANDLERS_END_CTX);
+        step->flag = U(RUN_POLL_HANDLERS_END_PROGRESS) != 0;
+        step->ns = I(RUN_POLL_HANDLERS_END_ELAPSED);
+        break;
+    case CT_EV_POLL_GROW:
+        step->kind = CT_STEP_POLL_GROW;
+        step->subject = U(POLL_GROW_CTX);
+        step->value = U(POLL_GROW_OLD);
+        step->ns = I(POLL_GROW_NEW);
+        break;
+    case CT_EV_POLL_SHRINK:
+        step->kind = CT_STEP_POLL_SHRINK;
+        step->subject = U(POLL_SHRINK_CTX);
+        step->value = U(POLL_SHRINK_OLD);
+        step->ns = I(POLL_SHRINK_NEW);
+        break;
+    case CT_EV_POLL_ADD:
+        step->kind = CT_STEP_POLL_ADD;
+        step->subject = U(POLL_ADD_HANDLER);
+        step->context = U(POLL_ADD_CTX);
+        step->value = U(POLL_ADD_FD);
+        return true;
+    case CT_EV_POLL_REMOVE:
+        step->kind = CT_STEP_POLL_REMOVE;
+        step->subject = U(POLL_REMOVE_HANDLER);
+        step->context = U(POLL_REMOVE_CTX);
+        step->value = U(POLL_REMOVE_FD);
+        return true;
+    default:
+        return false;
+    }
+    step->context = step->subject;
+    return true;
+}
