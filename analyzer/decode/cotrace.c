@@ -213,6 +213,7 @@ static bool decode_handler(const struct ct_record *record, struct ct_step *step)
         step->context = U(TIMER_ARM_CTX);
         step->fn = U(TIMER_ARM_CALLBACK);
         step->ns = I(TIMER_ARM_DEADLINE);
+        step->reason = (uint8_t)U(TIMER_ARM_CLOCK);
         step->stack = U(TIMER_ARM_STACK);
         return true;
     case CT_EV_TIMER_CANCEL:
@@ -522,8 +523,11 @@ bool ct_decode_cotrace(const struct ct_words *words,
     if (record->event < CT_EV_THREAD_CREATE) {
         return decode_lock(record, step);
     }
-    if (record->event < CT_EV_REQUEST_BEGIN) {
+    if (record->event < CT_EV_IO_SUBMIT) {
         return decode_work(words, record, step);
+    }
+    if (record->event < CT_EV_REQUEST_BEGIN) {
+        return ct_decode_io(record, step);
     }
     return decode_request(record, step);
 }

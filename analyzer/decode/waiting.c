@@ -1,9 +1,41 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * waiting.c - our own events of how a loop waits: monitors, busy polling
+ * waiting.c - our own events of how a loop waits: monitors, busy polling; and
+ * of what it gives to the kernel to do
  */
 #include "decode/dialects.h"
 #include "decode/fields.h"
+
+bool ct_decode_io(const struct ct_record *record, struct ct_step *step)
+{
+    switch (record->event) {
+    case CT_EV_IO_SUBMIT:
+        step->kind = CT_STEP_IO_SUBMIT;
+        step->subject = U(IO_SUBMIT_IO);
+        step->object = U(IO_SUBMIT_CO);
+        step->context = U(IO_SUBMIT_CTX);
+        step->reason = (uint8_t)U(IO_SUBMIT_OP);
+        step->value = U(IO_SUBMIT_FD);
+        step->offset = U(IO_SUBMIT_OFFSET);
+        step->bytes = U(IO_SUBMIT_BYTES);
+        step->stack = U(IO_SUBMIT_STACK);
+        return true;
+    case CT_EV_IO_BATCH:
+        step->kind = CT_STEP_IO_BATCH;
+        step->subject = step->context = U(IO_BATCH_CTX);
+        step->value = U(IO_BATCH_COUNT);
+        step->bytes = U(IO_BATCH_IN_FLIGHT);
+        return true;
+    case CT_EV_IO_COMPLETE:
+        step->kind = CT_STEP_IO_COMPLETE;
+        step->subject = U(IO_COMPLETE_IO);
+        step->context = U(IO_COMPLETE_CTX);
+        step->ret = (int32_t)I(IO_COMPLETE_RET);
+        return true;
+    default:
+        return false;
+    }
+}
 
 bool ct_decode_waiting(const struct ct_record *record, struct ct_step *step)
 {

@@ -28,22 +28,55 @@ struct fdmon_io_uring;
 struct AioHandler;
 
 /* What lives above the loop and has one object a context. */
-enum aio_slot { AIO_SLOT_THREAD_POOL, AIO_SLOT_COUNT };
+enum aio_slot {
+    AIO_SLOT_THREAD_POOL,
+    AIO_SLOT_LINUX_AIO,
+    AIO_SLOT_IO_URING,
+    AIO_SLOT_COUNT
+};
 
 struct aio_slot_content {
     void *object;
     void (*destroy)(void *object); /* called when the context is freed */
 };
 
+/* The armed timers of one clock. */
+struct aio_timer_list {
+    const struct ct_clock *clock; /* immutable after the first timer */
+    AioTimer **heap;              /* protected by timer_lock, as armed, room */
+    unsigned armed;               /* used length of heap */
+    unsigned room;
+    /*
+     * The first deadline; atomic, written with timer_lock held, pairs with
+     * aio_timers_timeout_ns().
+     */
+    int64_t next_ns;
+};
+
+/* A call that waits until the context next looks for events; its owner's. */
+struct aio_deferred {
+    struct list node;
+    void (*run)(void *opaque);
+    void *opaque;
+};
+
 struct AioContext {
     GSource source; /* first: a context is a GSource */
     unsigned refs;  /* atomic: references that are not GLib's */
 
-    uint64_t id;                  /* immutable after aio_context_new() */
-    char *name;                   /* likewise */
-    const struct ct_clock *clock; /* immutable after the first timer */
-    struct list registry_node;    /* protected by the registry's lock */
+    uint64_t id;               /* immutable after aio_context_new() */
+    char *name;                /* likewise */
+    struct list registry_node; /* protected by the registry's lock */
     struct aio_slot_content slots[AIO_SLOT_COUNT]; /* home */
+
+    /* --- poll.c --- */
+    struct list deferred;   /* home: struct aio_deferred */
+    unsigned aio_max_batch; /* atomic, a parameter: any thread; 0: default */
+    /*
+     * Worker limits of the context's own pool, min << 32 | max, 0: default;
+     * atomic: any thread sets, a bottom half takes them over.
+     */
+    uint64_t thread_pool_limits;
 
     /* --- home.c --- */
     const void *home; /* atomic: the home thread's token, NULL: none yet */
@@ -71,18 +104,17 @@ struct AioContext {
     AioBH *co_schedule_bh;    /* immutable after aio_context_new() */
 
     /* --- timer.c --- */
-    pthread_mutex_t timer_lock; /* protects the fields up to timer_next_ns */
-    AioTimer **timer_heap;
-    unsigned timer_armed; /* used length of timer_heap */
-    unsigned timer_room;
-    unsigned timer_count; /* timers that exist */
+    pthread_mutex_t timer_lock; /* protects what has no other remark here */
+    struct aio_timer_list timers[AIO_CLOCKS];
+    unsigned timer_count; /* timers that exist, of all clocks */
     uint64_t timer_sequence;
-    struct list timer_firing; /* due, in order, not yet run */
+    struct list timer_firing; /* due, in order, not yet run; of all clocks */
     /*
-     * Deadline of the next call, AIO_NEVER_NS: none; atomic, written with
-     * timer_lock held, pairs with aio_timers_timeout_ns().
+     * A bit for each list that has a deadline, and one for timer_firing;
+     * atomic, written with timer_lock held, pairs with
+     * aio_timers_timeout_ns().
      */
-    int64_t timer_next_ns;
+    unsigned timer_wanted;
 
     /* --- fd.c --- */
     pthread_mutex_t fd_lock;      /* protects the fields up to fd_deleted */
@@ -248,6 +280,13 @@ static inline bool aio_busy_is_on(AioContext *ctx)
 int64_t aio_compute_timeout_ns(AioContext *ctx);
 /* One turn for GLib, which has waited already. */
 void aio_dispatch(AioContext *ctx);
+/*
+ * Home.  Has @call run once before the context next looks for events, nested
+ * turns included; more calls until then change nothing.
+ */
+void aio_defer(AioContext *ctx, struct aio_deferred *call);
+/* Home, before looking for events. */
+void aio_run_deferred(AioContext *ctx);
 
 /* --- slots --------------------------------------------------------------- */
 

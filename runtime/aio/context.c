@@ -76,6 +76,7 @@ static gboolean source_prepare(GSource *source, gint *timeout_ms)
     int64_t timeout_ns;
 
     aio_home_claim(ctx);
+    aio_run_deferred(ctx);
     fdmon_use_gsource(ctx);
     aio_busy_stop(ctx); /* GLib sleeps: files have to be signalled */
     aio_notify_sleep_begin(ctx, AIO_NOTIFY_GSOURCE);
@@ -175,8 +176,8 @@ AioContext *aio_context_new(const char *name, GError **error)
         return NULL;
     }
     ctx->refs = 1;
+    list_init(&ctx->deferred);
     ctx->id = ct_id_new();
-    ctx->clock = &ct_clock_monotonic;
     ct_emit_context_create(ctx->id, name);
     aio_bh_init(ctx);
     aio_schedule_init(ctx);
@@ -219,6 +220,11 @@ GSource *aio_get_g_source(AioContext *ctx)
 guint aio_context_attach(AioContext *ctx, GMainContext *main_context)
 {
     return g_source_attach(&ctx->source, main_context);
+}
+
+void aio_context_set_aio_params(AioContext *ctx, unsigned max_batch)
+{
+    ct_store(&ctx->aio_max_batch, max_batch);
 }
 
 void *aio_slot_get(AioContext *ctx, enum aio_slot slot)

@@ -3,6 +3,8 @@
  * poll.c - one turn
  *
  * aio_poll():
+ *   0  run what was put off until somebody looks for events: what I/O engines
+ *      have collected goes to the kernel
  *   1  compute how long to wait; look for a while without the kernel (busy.c);
  *      if it may still be long, announce it (notify_me) and compute again
  *   2  wait for file descriptors and notifications
@@ -12,9 +14,9 @@
  *   6  timers
  *   7  outermost turn: free what was removed in the meantime
  *
- * GLib's loop does 1 in prepare, 2 itself, 3 in check; aio_dispatch() is 4
- * to 7. Every step takes its work from a list of the context, so a nested turn
- * goes on where the outer one stands, and the outer one finds less to do.
+ * GLib's loop does 0 and 1 in prepare, 2 itself, 3 in check; aio_dispatch() is
+ * 4 to 7. Every step takes its work from a list of the context, so a nested
+ * turn goes on where the outer one stands, and the outer one finds less to do.
  */
 #include "aio/aio_int.h"
 
@@ -38,6 +40,24 @@ int64_t aio_compute_timeout_ns(AioContext *ctx)
         return MAX(bh_ns, timer_ns);
     }
     return MIN(bh_ns, timer_ns);
+}
+
+void aio_defer(AioContext *ctx, struct aio_deferred *call)
+{
+    if (!list_is_linked(&call->node)) {
+        list_add_tail(&ctx->deferred, &call->node);
+    }
+}
+
+void aio_run_deferred(AioContext *ctx)
+{
+    while (!list_is_empty(&ctx->deferred)) {
+        struct aio_deferred *call =
+            list_entry(ctx->deferred.next, struct aio_deferred, node);
+
+        list_del(&call->node);
+        call->run(call->opaque);
+    }
 }
 
 /* Steps 1 to 3. */
@@ -80,6 +100,7 @@ bool aio_poll(AioContext *ctx, bool blocking)
     bool progress;
 
     ct_emit_poll_begin(ctx->id, blocking, ctx->depth, CT_POLL_MODE_POLL);
+    aio_run_deferred(ctx);
     wait_for_events(ctx, blocking);
     progress = aio_bh_poll(ctx);
     progress |= aio_fd_dispatch(ctx);

@@ -18,6 +18,8 @@ struct ct_clock {
 };
 
 extern const struct ct_clock ct_clock_monotonic;
+/* The time of day: it may be set, also back. */
+extern const struct ct_clock ct_clock_host;
 
 static inline int64_t ct_clock_now_ns(const struct ct_clock *clock)
 {

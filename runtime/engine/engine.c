@@ -9,6 +9,8 @@
 
 static const struct engine *const engines[] = {
     &ct_engine_threads,
+    &ct_engine_native,
+    &ct_engine_io_uring,
 };
 
 const struct engine *ct_engine_find(const char *name)

@@ -37,6 +37,12 @@ struct engine {
     const char *name;
 
     /*
+     * Does the kernel have it for us?  Return: 0 or -errno.  NULL: always.
+     * One that is refused later, or in another context, goes to the workers.
+     */
+    int (*probe)(void);
+
+    /*
      * A read fills the buffers; what lies beyond the end of the file is
      * zeroes.  A write is whole, or an error.
      */
@@ -47,5 +53,7 @@ struct engine {
 const struct engine *ct_engine_find(const char *name);
 
 extern const struct engine ct_engine_threads;
+extern const struct engine ct_engine_native;
+extern const struct engine ct_engine_io_uring;
 
 #endif

@@ -9,39 +9,11 @@
 #include <errno.h>
 #include <limits.h>
 #include <stdbool.h>
-#include <string.h>
 #include <unistd.h>
 
 #include "ct/pool.h"
 #include "engine/engine.h"
-
-/* Where a read or write that came back short goes on. */
-struct position {
-    const struct iovec *iov;
-    int niov;
-    size_t skip; /* bytes of iov[0] that are done */
-};
-
-static void advance(struct position *at, size_t bytes)
-{
-    bytes += at->skip;
-    while (at->niov > 0 && bytes >= at->iov->iov_len) {
-        bytes -= at->iov->iov_len;
-        at->iov++;
-        at->niov--;
-    }
-    at->skip = bytes;
-}
-
-static void fill_zeroes(struct position *at)
-{
-    while (at->niov > 0) {
-        size_t bytes = at->iov->iov_len - at->skip;
-
-        memset((char *)at->iov->iov_base + at->skip, 0, bytes);
-        advance(at, bytes);
-    }
-}
+#include "engine/position.h"
 
 /* One system call; Return: as pread(2), -errno instead of -1. */
 static ssize_t move_some(const struct engine_io *io, const struct position *at,
@@ -73,7 +45,7 @@ static int handle_aiocb_rw(void *opaque)
     struct position at = {.iov = io->iov, .niov = io->niov};
     int64_t done = 0;
 
-    advance(&at, 0); /* past empty buffers */
+    position_advance(&at, 0); /* past empty buffers */
     while (done < io->bytes) {
         ssize_t got = move_some(io, &at, io->offset + done);
         if (got < 0) {
@@ -83,11 +55,11 @@ static int handle_aiocb_rw(void *opaque)
             return -EINVAL; /* a device that takes no more, and says so thus */
         }
         if (got == 0) {
-            fill_zeroes(&at);
+            position_fill_zeroes(&at);
             break;
         }
         done += got;
-        advance(&at, (size_t)got);
+        position_advance(&at, (size_t)got);
     }
     return 0;
 }

@@ -372,6 +372,34 @@ static void free_slot(void *object)
     thread_pool_free(object);
 }
 
+/* Home: the pool takes over what somebody has set. */
+static void apply_limits(ThreadPool *pool)
+{
+    uint64_t limits = ct_load(&pool->ctx->thread_pool_limits);
+
+    if (limits != 0) {
+        thread_pool_set_limits(pool, (int)(limits >> 32),
+                               (int)(limits & UINT32_MAX));
+    }
+}
+
+static void apply_limits_bh(void *opaque)
+{
+    ThreadPool *pool = aio_slot_get(opaque, AIO_SLOT_THREAD_POOL);
+
+    if (pool != NULL) {
+        apply_limits(pool);
+    }
+}
+
+void aio_context_set_thread_pool_params(AioContext *ctx, int min, int max)
+{
+    ct_pre("thread-pool-limits/range", min >= 0 && max >= 1 && min <= max);
+    (void)ct_xchg(&ctx->thread_pool_limits,
+                  (uint64_t)min << 32 | (unsigned)max);
+    aio_bh_schedule_oneshot(ctx, apply_limits_bh, ctx);
+}
+
 ThreadPool *aio_get_thread_pool(AioContext *ctx)
 {
     ThreadPool *pool;
@@ -381,6 +409,7 @@ ThreadPool *aio_get_thread_pool(AioContext *ctx)
     if (pool == NULL) {
         pool = pool_new(ctx);
         aio_slot_set(ctx, AIO_SLOT_THREAD_POOL, pool, free_slot);
+        apply_limits(pool);
     }
     return pool;
 }

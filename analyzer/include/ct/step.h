@@ -53,11 +53,13 @@ enum ct_step_kind {
     CT_STEP_WAIT_END,     /* ctx */
 
     /* fd handlers, timers, bottom halves */
-    CT_STEP_FD_SET,          /* handler | - | ctx | value = fd, fn, stack */
-    CT_STEP_FD_REMOVE,       /* handler | - | ctx | value = fd */
-    CT_STEP_FD_RUN_BEGIN,    /* handler | - | ctx | value = fd, fn */
-    CT_STEP_FD_RUN_END,      /* handler | - | ctx */
-    CT_STEP_TIMER_ARM,       /* timer | - | ctx | ns = deadline, fn, stack */
+    CT_STEP_FD_SET,       /* handler | - | ctx | value = fd, fn, stack */
+    CT_STEP_FD_REMOVE,    /* handler | - | ctx | value = fd */
+    CT_STEP_FD_RUN_BEGIN, /* handler | - | ctx | value = fd, fn */
+    CT_STEP_FD_RUN_END,   /* handler | - | ctx */
+    /* timer | - | ctx | ns = deadline, reason = enum ct_timer_clock, fn, stack
+     */
+    CT_STEP_TIMER_ARM,
     CT_STEP_TIMER_CANCEL,    /* timer | - | ctx */
     CT_STEP_TIMER_RUN_BEGIN, /* timer | - | ctx | fn */
     CT_STEP_TIMER_RUN_END,   /* timer | - | ctx */
@@ -98,6 +100,13 @@ enum ct_step_kind {
     CT_STEP_WORKER_CREATE, /* worker | - | pool | value = nth, stack */
     CT_STEP_WORKER_START,  /* worker | - | pool | stack */
     CT_STEP_WORKER_EXIT,   /* worker | - | pool | reason */
+
+    /* kernel I/O */
+    CT_STEP_IO_SUBMIT,   /* io | co | ctx | reason = enum ct_io_op, value = fd,
+                            offset, bytes, stack */
+    CT_STEP_IO_BATCH,    /* ctx | - | ctx | value = operations, bytes = in the
+                            kernel already */
+    CT_STEP_IO_COMPLETE, /* io | - | ctx | ret */
 
     /* requests */
     /* request | parent | - | waits_for = co, layer, op, name = node, offset,

@@ -72,6 +72,11 @@ static int raw_file_open(BlockDriverState *bs, GError **error)
         return block_error(error, EINVAL, "unknown engine '%s'",
                            bs->options.engine);
     }
+    int probed = s->engine->probe != NULL ? s->engine->probe() : 0;
+    if (probed < 0) {
+        return block_error(error, -probed, "unable to use engine '%s': %s",
+                           bs->options.engine, g_strerror(-probed));
+    }
     /* A FIFO must not block us before we can refuse it. */
     s->fd = open(bs->filename, mode | O_CLOEXEC | O_NONBLOCK);
     if (s->fd < 0) {
@@ -82,6 +87,8 @@ static int raw_file_open(BlockDriverState *bs, GError **error)
         close(s->fd);
         return (int)length;
     }
+    /* Else io_uring gives up where it would have to wait for the disk. */
+    (void)fcntl(s->fd, F_SETFL, fcntl(s->fd, F_GETFL) & ~O_NONBLOCK);
     bs->bytes = length;
     return 0;
 }

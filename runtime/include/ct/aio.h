@@ -125,19 +125,45 @@ void aio_context_set_current(AioContext *ctx);
 /** in_aio_context_home_thread() - is the calling thread the home of @ctx? */
 bool in_aio_context_home_thread(const AioContext *ctx);
 
-/**
- * aio_context_set_clock() - where the context's timers take their time from
- * @clock: borrowed while @ctx lives
- *
- * The default is CLOCK_MONOTONIC.  For tests: before the first timer.  A turn
- * that waits does so in real time for the difference to the next deadline, so
- * with a clock that stands still use non-blocking turns, and aio_notify() after
- * a move that should end a wait.
+/*
+ * Which time a timer goes by; each context has a list of timers for each.
+ * The virtual clock is the real-time one until somebody sets another, which may
+ * stand still or run at its own pace.
  */
-void aio_context_set_clock(AioContext *ctx, const struct ct_clock *clock);
+typedef enum AioClock {
+    AIO_CLOCK_REALTIME, /* CLOCK_MONOTONIC */
+    AIO_CLOCK_VIRTUAL,
+    AIO_CLOCK_HOST, /* the time of day */
+    AIO_CLOCKS
+} AioClock;
 
-/** aio_context_now_ns() - the time on the context's clock */
+/**
+ * aio_context_set_clock() - where timers of one kind take their time from
+ * @source: borrowed while @ctx lives
+ *
+ * Before the first timer.  A turn that waits does so in real time for the
+ * difference to the next deadline, so with a clock that stands still use
+ * non-blocking turns, and aio_notify() after a move that should end a wait.
+ */
+void aio_context_set_clock(AioContext *ctx, AioClock clock,
+                           const struct ct_clock *source);
+
+/** aio_context_clock_ns() - the time on one of the context's clocks */
+int64_t aio_context_clock_ns(AioContext *ctx, AioClock clock);
+
+/** aio_context_now_ns() - the same for AIO_CLOCK_REALTIME */
 int64_t aio_context_now_ns(AioContext *ctx);
+
+/**
+ * aio_context_set_aio_params() - how operations are given to the kernel
+ * @max_batch: as many as one system call takes at most, by linux-aio and
+ *             io_uring; 0: a default
+ *
+ * What callbacks of a turn submit is collected, and given to the kernel before
+ * the context next looks for events, or when there are so many.
+ * Context: any thread.
+ */
+void aio_context_set_aio_params(AioContext *ctx, unsigned max_batch);
 
 /**
  * aio_notify() - make the context start a new turn
@@ -232,22 +258,25 @@ void aio_bh_delete(AioBH *bh);
 /* --- timers -------------------------------------------------------------- */
 
 /**
- * aio_timer_new() - make a timer, not armed
+ * aio_timer_new_clock() - make a timer, not armed
  * @cb: runs on the home thread, once an arming; may arm, cancel and free it
  *
  * Context: any thread.
  */
+AioTimer *aio_timer_new_clock(AioContext *ctx, AioClock clock, AioTimerFunc *cb,
+                              void *opaque);
+
+/** aio_timer_new() - the same on AIO_CLOCK_REALTIME */
 AioTimer *aio_timer_new(AioContext *ctx, AioTimerFunc *cb, void *opaque);
 
 /**
  * aio_timer_arm() - run the callback once the clock has reached @deadline_ns
- * @deadline_ns: on the context's clock (aio_context_now_ns()); one in the past
+ * @deadline_ns: on the timer's clock (aio_context_clock_ns()); one in the past
  *               is due at once
  *
- * Replaces an earlier deadline.  Timers run in the order of their deadlines,
- * equal ones in the order of arming; one that a timer callback arms is run by
- * the next turn at the earliest.
- * Context: any thread.
+ * Replaces an earlier deadline.  Timers of one clock run in the order of their
+ * deadlines, equal ones in the order of arming; one that a timer callback arms
+ * is run by the next turn at the earliest. Context: any thread.
  */
 void aio_timer_arm(AioTimer *timer, int64_t deadline_ns);
 

@@ -108,6 +108,15 @@ bool thread_pool_cancel(ThreadPool *pool, ThreadPoolWork *work);
 void thread_pool_set_limits(ThreadPool *pool, int min, int max);
 
 /**
+ * aio_context_set_thread_pool_params() - the same for the context's own pool
+ *
+ * Also before that exists.  Workers that are too many end, and those that are
+ * missing are made, in a turn of the context.
+ * Context: any thread.
+ */
+void aio_context_set_thread_pool_params(AioContext *ctx, int min, int max);
+
+/**
  * thread_pool_set_idle_ns() - after how long a worker with nothing to do ends
  *
  * At first THREAD_POOL_IDLE_NS_DEFAULT.  Workers that wait already keep the

@@ -50,7 +50,7 @@ static const char usage_text[] =
     "default)\n"
     "                       or glib (g_main_loop_run)\n"
     "      --iothread       run requests in a thread of their own\n"
-    "  -i, --aio MODE       threads\n"
+    "  -i, --aio MODE       threads (the default), native or io_uring\n"
     "  -t, --cache MODE     writeback, writethrough or unsafe\n"
     "  -d, --discard MODE   unmap (the default), or ignore: discards do "
     "nothing\n"
@@ -111,7 +111,7 @@ static bool unsupported(const char *option, const char *value)
 static bool take_option(struct options *o, int letter)
 {
     static const char *const loops[] = {"poll", "glib", NULL};
-    static const char *const aios[] = {"threads", NULL};
+    static const char *const aios[] = {"threads", "native", "io_uring", NULL};
 
     switch (letter) {
     case 'c':
@@ -130,6 +130,7 @@ static bool take_option(struct options *o, int letter)
         g_ptr_array_add(o->faults, optarg);
         return true;
     case 'i':
+        o->block.engine = optarg;
         return is_one_of(optarg, aios) || unsupported("--aio", optarg);
     case 't':
         return io_parse_cache(optarg, &o->block) ||

@@ -85,12 +85,13 @@ struct loop_test {
     loop_case *run;
     bool is_gsource;
     const char *fdmon;
+    const void *data;
 };
 
 static void run_test(gconstpointer data)
 {
     const struct loop_test *test = data;
-    struct loop loop = {.fdmon = test->fdmon};
+    struct loop loop = {.fdmon = test->fdmon, .data = test->data};
 
     if (test->is_gsource) {
         loop.main = g_main_context_new();
@@ -109,10 +110,16 @@ static void add(const char *path, const char *kind, struct loop_test test)
     g_free(full_path);
 }
 
+void loops_add_data(const char *path, loop_case *run, const void *data)
+{
+    add(path, "poll", (struct loop_test){.run = run, .data = data});
+    add(path, "gsource",
+        (struct loop_test){.run = run, .is_gsource = true, .data = data});
+}
+
 void loops_add(const char *path, loop_case *run)
 {
-    add(path, "poll", (struct loop_test){.run = run});
-    add(path, "gsource", (struct loop_test){.run = run, .is_gsource = true});
+    loops_add_data(path, run, NULL);
 }
 
 void loops_add_poll(const char *path, loop_case *run)

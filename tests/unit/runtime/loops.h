@@ -12,12 +12,16 @@ struct loop {
     AioContext *ctx;
     GMainContext *main; /* NULL: run by aio_poll() */
     const char *fdmon;  /* the monitor, NULL: chosen by the context */
+    const void *data;   /* the case's */
 };
 
 typedef void loop_case(struct loop *loop);
 
 /* Adds @path/poll and @path/gsource. */
 void loops_add(const char *path, loop_case *run);
+
+/* The same with @data for the case. */
+void loops_add_data(const char *path, loop_case *run, const void *data);
 
 /* Adds @path: only with aio_poll(). */
 void loops_add_poll(const char *path, loop_case *run);

@@ -5,12 +5,10 @@
  * A fake monitor stands in front of the real one: it takes as much time as it
  * is told, and counts.
  */
-#include <pthread.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
 #include "aio/fdmon/fdmon.h"
-#include "base/atomics.h"
 #include "loops.h"
 
 #define STEP_NS 1000
@@ -43,7 +41,7 @@ static void world_init(struct loop *loop)
 {
     world = (struct world){.ctx = loop->ctx};
     ct_clock_manual_init(&world.clock, 1000000);
-    aio_context_set_clock(loop->ctx, &world.clock.clock);
+    aio_context_set_clock(loop->ctx, AIO_CLOCK_REALTIME, &world.clock.clock);
     world.fdmon = fdmon_poll_ops;
     world.fdmon.wait = fake_wait;
     loop->ctx->fdmon = &world.fdmon;
@@ -493,104 +491,6 @@ static void test_glib_waits(struct loop *loop)
     world_fini();
 }
 
-/* --- a real device, a real clock -------------------------------------------
- */
-
-#define EVENTS 20000
-
-/* As a virtqueue: signalled only if somebody wants it to be. */
-static struct ring {
-    int fd;
-    unsigned produced; /* atomic: the device */
-    unsigned wanted;   /* atomic: the loop */
-    unsigned consumed; /* the loop; atomic for who waits for it */
-} ring;
-
-static void ring_take(void *opaque)
-{
-    ct_store(&ring.consumed, ct_load_seq(&ring.produced));
-}
-
-static void ring_read(void *opaque)
-{
-    uint64_t count;
-
-    (void)!read(ring.fd, &count, sizeof(count));
-    ring_take(NULL);
-}
-
-static bool ring_poll(void *opaque)
-{
-    return ct_load_seq(&ring.produced) != ring.consumed;
-}
-
-static void ring_begin(void *opaque)
-{
-    ct_store(&ring.wanted, 0);
-}
-
-static void ring_end(void *opaque)
-{
-    (void)ct_xchg(&ring.wanted, 1);
-}
-
-static const AioPollOps ring_ops = {
-    .io_poll = ring_poll,
-    .io_poll_ready = ring_take,
-    .io_poll_begin = ring_begin,
-    .io_poll_end = ring_end,
-};
-
-static void *produce(void *opaque)
-{
-    const uint64_t one = 1;
-
-    for (unsigned i = 1; i <= EVENTS; i++) {
-        (void)ct_fetch_add(&ring.produced, 1);
-        if (ct_load_seq(&ring.wanted)) {
-            g_assert_cmpint(write(ring.fd, &one, sizeof(one)), ==, sizeof(one));
-        }
-        /* Now and then let the loop fall asleep. */
-        if (i % 64 == 0) {
-            while (ct_load_acquire(&ring.consumed) != i) {
-                ct_cpu_relax();
-            }
-        }
-    }
-    return NULL;
-}
-
-/* Whatever is missed leaves both waiting for ever. */
-static void run_ring(const char *fdmon)
-{
-    AioContext *ctx = aio_context_new("ring", NULL);
-    pthread_t thread;
-
-    if (aio_context_set_fdmon(ctx, fdmon) < 0) {
-        g_test_skip("the kernel refuses it");
-        aio_context_unref(ctx);
-        return;
-    }
-    ring = (struct ring){.fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK),
-                         .wanted = 1};
-    aio_context_set_poll_params(ctx, 20000, 0, 2);
-    aio_set_fd_handler(ctx, ring.fd, ring_read, NULL, NULL);
-    aio_set_fd_poll(ctx, ring.fd, &ring_ops);
-    g_assert_cmpint(pthread_create(&thread, NULL, produce, NULL), ==, 0);
-    while (ring.consumed != EVENTS) {
-        (void)aio_poll(ctx, true);
-    }
-    pthread_join(thread, NULL);
-    aio_set_fd_handler(ctx, ring.fd, NULL, NULL, NULL);
-    close(ring.fd);
-    aio_context_unref(ctx);
-}
-
-static void test_ring(gconstpointer data)
-{
-    run_ring(data);
-}
-
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -606,8 +506,5 @@ int main(int argc, char **argv)
     loops_add_poll("/busy/removed", test_removed);
     loops_add_poll("/busy/switched-off", test_switched_off);
     loops_add("/busy/glib-waits", test_glib_waits);
-    g_test_add_data_func("/busy/ring/poll", "poll", test_ring);
-    g_test_add_data_func("/busy/ring/epoll", "epoll", test_ring);
-    g_test_add_data_func("/busy/ring/io_uring", "io_uring", test_ring);
     return g_test_run();
 }

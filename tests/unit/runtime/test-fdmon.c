@@ -6,12 +6,8 @@
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/filter.h>
-#include <linux/seccomp.h>
 #include <pthread.h>
-#include <stddef.h>
 #include <sys/eventfd.h>
-#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -19,6 +15,7 @@
 #include "aio/fdmon/fdmon.h"
 #include "base/atomics.h"
 #include "ct/aio.h"
+#include "refuse.h"
 
 static const char *const fdmons[] = {"poll", "epoll", "io_uring"};
 
@@ -249,23 +246,6 @@ static void test_gsource(void)
 }
 
 /* --- a kernel that refuses ----------------------------------------------- */
-
-/* From now on this system call fails with EPERM in this process. */
-static void refuse(int nr)
-{
-    struct sock_filter filter[] = {
-        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
-        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (unsigned)nr, 0, 1),
-        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM),
-        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
-    };
-    const struct sock_fprog program = {.len = G_N_ELEMENTS(filter),
-                                       .filter = filter};
-
-    g_assert_cmpint(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), ==, 0);
-    g_assert_cmpint(prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program), ==,
-                    0);
-}
 
 /* A filter stays for ever, so it is for a child. */
 static void in_child(const char *path)

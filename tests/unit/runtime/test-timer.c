@@ -18,7 +18,7 @@ static void begin(struct loop *loop)
 {
     timers.loop = loop;
     ct_clock_manual_init(&timers.clock, 1000);
-    aio_context_set_clock(loop->ctx, &timers.clock.clock);
+    aio_context_set_clock(loop->ctx, AIO_CLOCK_REALTIME, &timers.clock.clock);
     g_assert_cmpint(aio_context_now_ns(loop->ctx), ==, 1000);
 }
 

@@ -151,6 +151,45 @@ static void test_maximum(struct loop *loop)
     gate_fini(&gate);
 }
 
+static void *set_params(void *opaque)
+{
+    aio_context_set_thread_pool_params(opaque, 1, 2);
+    return NULL;
+}
+
+/* The context's own pool: before it exists, and by another thread later. */
+static void test_context_params(struct loop *loop)
+{
+    ThreadPool *pool;
+    pthread_t thread;
+    struct gate gate;
+    int done = 0;
+
+    gate_init(&gate);
+    aio_context_set_thread_pool_params(loop->ctx, 3, 3);
+    loop_drain(loop);
+    pool = aio_get_thread_pool(loop->ctx);
+    g_assert_cmpint(counts_of(pool).current, ==, 3);
+    for (int i = 0; i < 5; i++) {
+        (void)thread_pool_submit_aio(pool, pass_gate, &gate, count_done, &done);
+    }
+    loop_drain(loop);
+    gate_wait_arrived(&gate, 3);
+    g_assert_cmpint(counts_of(pool).queued, ==, 2);
+    g_assert_cmpint(pthread_create(&thread, NULL, set_params, loop->ctx), ==,
+                    0);
+    pthread_join(thread, NULL);
+    loop_drain(loop);
+    gate_open(&gate);
+    wait_while(counts_of(pool).current > 2);
+    loop_until(loop, done == 5);
+    g_assert_cmpint(counts_of(pool).current, >=, 1);
+    aio_context_set_thread_pool_params(loop->ctx, 4, 64);
+    loop_drain(loop);
+    g_assert_cmpint(counts_of(pool).current, ==, 4);
+    gate_fini(&gate);
+}
+
 /* Busy ones end when they come back. */
 static void test_shrink_busy(struct loop *loop)
 {
@@ -378,7 +417,7 @@ static void test_no_thread(struct loop *loop)
     int done = 0;
 
     ct_clock_manual_init(&clock, 1);
-    aio_context_set_clock(loop->ctx, &clock.clock);
+    aio_context_set_clock(loop->ctx, AIO_CLOCK_REALTIME, &clock.clock);
     pool = pool_begin(loop);
     failures_left = 3;
     for (int i = 0; i < 2; i++) {
@@ -448,6 +487,7 @@ int main(int argc, char **argv)
     g_test_init(&argc, &argv, NULL);
     loops_add("/worker/chain", test_chain);
     loops_add("/worker/maximum", test_maximum);
+    loops_add("/worker/context-params", test_context_params);
     loops_add("/worker/shrink-busy", test_shrink_busy);
     loops_add("/worker/minimum", test_minimum);
     loops_add("/worker/idle", test_idle);

@@ -20,7 +20,8 @@ static const char *const left_out[] = {
     "state_coroutine.telling", "state_work.telling",   "state_worker.telling",
     "state_request.telling",   "state_lock.telling",   "wait_begin.kind",
     "wait_end.kind",           "fd_handler_set.write", "fd_run_begin.revents",
-    "worker_exit.current",     "poll_add.revents",
+    "worker_exit.current",     "poll_add.revents",     "io_submit.engine",
+    "io_batch.engine",
 };
 
 static bool is_left_out(const struct ct_event *event,
