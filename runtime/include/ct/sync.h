@@ -1,21 +1,23 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * ct/sync.h - what coroutines wait for: mutexes, queues, pools of tasks
+ * ct/sync.h - what coroutines wait for: mutexes, read/write locks, queues,
+ * time, pools of tasks
  *
  * Model:    a *CoMutex* is held by one coroutine at a time; the others yield
  *           and get it in the order in which they came (first come, first
  *           served), whatever context they run in.
  *           A *CoQueue* is a list of coroutines that wait for a condition of
  *           their own, woken one by one in FIFO order, or all.
+ *           A *CoRwlock* is held by many readers or one writer, in the order in
+ *           which they came.
  *           An *AioTaskPool* runs functions as coroutines, at most N at once,
  *           for one coroutine that starts them and waits for them.
- * Threads:  CoMutex: coroutines of any threads.
+ * Threads:  CoMutex, CoRwlock: coroutines of any threads.
  *           CoQueue, AioTaskPool: no locking of their own.  All calls on one
  *           object come from one thread, or (CoQueue) from under the one
  *           CoMutex that co_queue_wait() is given.
- * Memory:   CoMutex and CoQueue are the caller's (init/fini); AioTaskPool is
- *           ours (new/free).
- * Errors:   none but misuse, which aborts.
+ * Memory:   CoMutex, CoRwlock and CoQueue are the caller's (init/fini);
+ * AioTaskPool is ours (new/free). Errors:   none but misuse, which aborts.
  * Depends:  ct/aio.h, ct/coroutine.h.
  */
 #ifndef CT_SYNC_H
@@ -108,6 +110,102 @@ void co_queue_all(CoQueue *queue);
 
 /** co_queue_empty() - does nobody wait? */
 bool co_queue_empty(const CoQueue *queue);
+
+/* --- CoRwlock ------------------------------------------------------------ */
+
+struct CoRwTicket;
+
+/* Fields are protected by the mutex, and private to rwlock.c. */
+typedef struct CoRwlock {
+    uint64_t id; /* immutable after co_rwlock_init() */
+    CoMutex mutex;
+    int owners; /* readers, or -1: the writer */
+    struct CoRwTicket *first;
+    struct CoRwTicket **last;
+} CoRwlock;
+
+/** co_rwlock_init() - make it usable; undone by co_rwlock_fini() */
+void co_rwlock_init(CoRwlock *lock);
+
+/**
+ * co_rwlock_fini() - the lock goes away
+ *
+ * Pre: [co-rwlock-fini/held] nobody holds it or waits for it.
+ */
+void co_rwlock_fini(CoRwlock *lock);
+
+/**
+ * co_rwlock_rdlock() - wait until the calling coroutine may read
+ *
+ * With other readers, but not before a writer that has waited longer.
+ * Context: coroutine, as all below; any thread.
+ */
+void coroutine_fn co_rwlock_rdlock(CoRwlock *lock);
+
+/** co_rwlock_wrlock() - wait until nobody else reads or writes */
+void coroutine_fn co_rwlock_wrlock(CoRwlock *lock);
+
+/** co_rwlock_unlock() - let go, whether it reads or writes */
+void coroutine_fn co_rwlock_unlock(CoRwlock *lock);
+
+/** co_rwlock_downgrade() - the writer becomes a reader; nobody else writes
+ * first */
+void coroutine_fn co_rwlock_downgrade(CoRwlock *lock);
+
+/**
+ * co_rwlock_upgrade() - the reader becomes the writer
+ *
+ * Waits behind all that wait already, so others may write before it does: what
+ * was read has to be read again.
+ */
+void coroutine_fn co_rwlock_upgrade(CoRwlock *lock);
+
+/* --- sleep and time limits ----------------------------------------------- */
+
+/* One sleep at a time; to_wake is atomic and private to sleep.c. */
+typedef struct CoSleep {
+    Coroutine *to_wake;
+} CoSleep;
+
+/* clang-format off */
+#define CO_SLEEP_INIT { NULL }
+/* clang-format on */
+
+/**
+ * co_sleep_ns() - wait until @ns have passed on a clock of the current context
+ *
+ * Context: coroutine; others run meanwhile.
+ */
+void coroutine_fn co_sleep_ns(AioClock clock, int64_t ns);
+
+/** co_sleep_ns_wakeable() - the same, or until co_sleep_wake() */
+void coroutine_fn co_sleep_ns_wakeable(CoSleep *sleep, AioClock clock,
+                                       int64_t ns);
+
+/**
+ * co_sleep_wake() - end the sleep now
+ *
+ * Nothing is remembered for a sleep that has not begun.
+ * Context: any thread, while the owner of @sleep keeps it alive.
+ * Return: false if nobody slept, or somebody else was faster.
+ */
+bool co_sleep_wake(CoSleep *sleep);
+
+typedef void coroutine_fn CoTimeoutFunc(void *opaque);
+
+/**
+ * co_timeout() - run a function, but don't wait for it for ever
+ * @entry:      runs in a coroutine of its own
+ * @opaque:     its argument; lives until @entry returned, also after a timeout
+ * @timeout_ns: on the real-time clock; 0: no limit
+ * @clean:      called after @entry if that came too late; or NULL
+ *
+ * A function that is late is not stopped; its result is nobody's any more.
+ * Context: coroutine.
+ * Return: 0; -ETIMEDOUT when @entry has not returned.
+ */
+int coroutine_fn co_timeout(CoTimeoutFunc *entry, void *opaque,
+                            int64_t timeout_ns, CoTimeoutFunc *clean);
 
 /* --- AioTaskPool --------------------------------------------------------- */
 
