@@ -229,7 +229,7 @@ int64_t aio_busy_poll(AioContext *ctx, int64_t timeout_ns)
     return list_is_empty(&ctx->fd_ready) ? timeout_ns : 0;
 }
 
-static void grow(AioContext *ctx, int64_t max_ns)
+static void look_longer(AioContext *ctx, int64_t max_ns)
 {
     int64_t old_ns = ctx->poll_ns;
     int64_t factor = ct_load(&ctx->poll_grow);
@@ -243,7 +243,7 @@ static void grow(AioContext *ctx, int64_t max_ns)
     ct_emit_poll_grow(ctx->id, old_ns, ctx->poll_ns);
 }
 
-static void shrink(AioContext *ctx)
+static void look_shorter(AioContext *ctx)
 {
     int64_t old_ns = ctx->poll_ns;
     int64_t divisor = ct_load(&ctx->poll_shrink);
@@ -265,10 +265,10 @@ void aio_busy_adjust(AioContext *ctx)
     }
     if (block_ns > max_ns) {
         if (ctx->poll_ns > 0) {
-            shrink(ctx);
+            look_shorter(ctx);
         }
     } else if (ctx->poll_ns < max_ns) {
-        grow(ctx, max_ns);
+        look_longer(ctx, max_ns);
     }
 }
 

@@ -365,7 +365,7 @@ def _(tmp):
                   words)
     for words in (["-n"], ["-s"], ["-C"], ["-m"], ["-k"], ["-T", "x"],
                   ["--object", "x"], ["--image-opts"], ["-t", "none"],
-                  ["-i", "native"], ["-i", "io_uring"], ["--loop=none"]):
+                  ["-i", "uring"], ["--loop=none"]):
         done = cotrace_io(*words, "-c", "length", path)
         tap.equal((done.returncode, done.out), (2, ""), words)
         tap.equal(bool(re.fullmatch(
