@@ -286,7 +286,14 @@ void aio_dispatch(AioContext *ctx);
  */
 void aio_defer(AioContext *ctx, struct aio_deferred *call);
 /* Home, before looking for events. */
-void aio_run_deferred(AioContext *ctx);
+void aio_run_all_deferred(AioContext *ctx);
+
+static inline void aio_run_deferred(AioContext *ctx)
+{
+    if (!list_is_empty(&ctx->deferred)) {
+        aio_run_all_deferred(ctx);
+    }
+}
 
 /* --- slots --------------------------------------------------------------- */
 

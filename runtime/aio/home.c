@@ -108,7 +108,7 @@ AioContext *aio_turn_begin(AioContext *ctx)
 void aio_turn_end(AioContext *ctx, AioContext *outer)
 {
     ct_store(&ctx->depth, ctx->depth - 1);
-    if (ctx->depth == 0) {
+    if (ctx->depth == 0 && ct_load(&ctx->fd_dead) > 0) {
         aio_fd_reap(ctx);
     }
     if (outer != ctx) {

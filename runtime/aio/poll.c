@@ -49,7 +49,7 @@ void aio_defer(AioContext *ctx, struct aio_deferred *call)
     }
 }
 
-void aio_run_deferred(AioContext *ctx)
+void aio_run_all_deferred(AioContext *ctx)
 {
     while (!list_is_empty(&ctx->deferred)) {
         struct aio_deferred *call =

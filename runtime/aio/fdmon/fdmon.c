@@ -128,11 +128,6 @@ void fdmon_update_locked(AioContext *ctx, AioHandler *handler, bool is_added)
     }
 }
 
-bool fdmon_has_work(AioContext *ctx)
-{
-    return ct_load(&ctx->fd_count) > 0 || ct_load(&ctx->fd_dead) > 0;
-}
-
 int fdmon_wait(AioContext *ctx, int64_t timeout_ns)
 {
     int ret;

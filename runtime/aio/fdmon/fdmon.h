@@ -63,7 +63,11 @@ void fdmon_fini(AioContext *ctx);
 void fdmon_use_gsource(AioContext *ctx);
 void fdmon_update_locked(AioContext *ctx, AioHandler *handler, bool is_added);
 /* Home.  Is it worth asking, if nobody wants to wait? */
-bool fdmon_has_work(AioContext *ctx);
+static inline bool fdmon_has_work(AioContext *ctx)
+{
+    return ct_load(&ctx->fd_count) > 0 || ct_load(&ctx->fd_dead) > 0;
+}
+
 /* Home.  As fdmon_ops.wait, by the monitor that suits. */
 int fdmon_wait(AioContext *ctx, int64_t timeout_ns);
 
