@@ -31,6 +31,7 @@ struct ct_pass {
     struct ct_stacks *stacks;
     struct ct_images *images;
     struct ct_summary summary;
+    bool blames;         /* account is told of slices and gaps, too */
     uint64_t ours;       /* events of provider cotrace */
     bool begun;          /* the origin is known */
     GArray *early;       /* struct ct_record: holes before the first event */
@@ -51,7 +52,8 @@ struct ct_pass *ct_pass_new(struct ct_consumer *const consumers[])
     pass->consumers = consumers;
     pass->decoder = ct_decoder_new();
     pass->model = ct_model_new(wants);
-    pass->account = ct_account_new();
+    pass->account = ct_account_new(wants & CT_WANT_BLAME);
+    pass->blames = wants & CT_WANT_BLAME;
     pass->stacks = ct_stacks_new();
     pass->images = ct_images_new();
     pass->summary.discarded_known = true;
@@ -139,6 +141,9 @@ static void hand_on(struct ct_pass *pass, const struct ct_change *change)
 {
     struct ct_account_result result;
 
+    if (pass->blames && change->kind < CT_CHANGE_REQUEST_BEGIN) {
+        ct_account_meanwhile(pass->account, change);
+    }
     switch (change->kind) {
     case CT_CHANGE_SLICE_BEGAN:
         TELL(pass, slice_began, &change->slice);
@@ -273,6 +278,7 @@ static void begin(struct ct_pass *pass, const struct ct_record *record)
         int64_t until_ns;
 
         consumer->origin_ns = when_of(record);
+        consumer->images = pass->images;
         consumer->has_clock = record->has_clock;
         if (consumer->has_until && record->has_clock &&
             !__builtin_add_overflow(record->when_ns, consumer->until_ns,

@@ -56,6 +56,20 @@ static bool set_all(struct ct_settings *settings, const char *value,
     return true;
 }
 
+static bool set_blame(struct ct_settings *settings, const char *value,
+                      GError **error)
+{
+    settings->blame = true;
+    return true;
+}
+
+static bool set_critical(struct ct_settings *settings, const char *value,
+                         GError **error)
+{
+    settings->critical_path = true;
+    return true;
+}
+
 static bool set_layer(struct ct_settings *settings, const char *value,
                       GError **error)
 {
@@ -183,6 +197,10 @@ const struct ct_option ct_options[] = {
      "in this process, where several have such an id", set_pid},
     {CT_OPTION_ALL, "all", NULL, 0, NULL, "requests inside of others too",
      set_all},
+    {CT_OPTION_BLAME, "blame", NULL, 0, NULL,
+     "what went on while a request waited: who held it up", set_blame},
+    {CT_OPTION_CRITICAL, "critical-path", "critical_path", 0, NULL,
+     "where a request waits for others, what those were doing", set_critical},
     {CT_OPTION_LAYER, "layer", NULL, 0, "LAYER",
      "only requests that came in by this interface", set_layer},
     {CT_OPTION_SORT, "sort", NULL, 0, "ORDER",
@@ -204,10 +222,10 @@ const struct ct_view ct_views[] = {
      "totals: requests, latency, states, contexts, workers", NULL,
      ct_view_stat},
     {"requests", NULL,
-     CT_OPTION_ALL | CT_OPTION_LAYER | CT_OPTION_SORT | CT_OPTION_LIMIT |
-         CT_OPTION_JSON | CT_OPTION_PATH,
-     "TRACE [--all] [--layer=LAYER] [--sort=start|latency] [--limit=N] "
-     "[--json]",
+     CT_OPTION_ALL | CT_OPTION_BLAME | CT_OPTION_CRITICAL | CT_OPTION_LAYER |
+         CT_OPTION_SORT | CT_OPTION_LIMIT | CT_OPTION_JSON | CT_OPTION_PATH,
+     "TRACE [--all] [--blame] [--critical-path] [--layer=LAYER] "
+     "[--sort=start|latency] [--limit=N] [--json]",
      "every request, and where its time went",
      "By start, rows come as soon as no earlier request is open.  By latency,\n"
      "the slowest 20 on a terminal, else all.  With --json: one object a line.",

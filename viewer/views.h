@@ -32,6 +32,8 @@ enum ct_sort {
 struct ct_settings {
     bool json;
     bool all;
+    bool blame;
+    bool critical_path;
     char *layer; /* NULL: any */
     enum ct_sort sort;
     bool has_limit;
@@ -60,6 +62,8 @@ enum ct_option_bits {
     CT_OPTION_PID = 1 << 10,
     CT_OPTION_PATH = 1 << 11,
     CT_OPTION_FORMAT = 1 << 12,
+    CT_OPTION_CRITICAL = 1 << 13,
+    CT_OPTION_BLAME = 1 << 14,
 };
 
 struct ct_option {

@@ -13,6 +13,7 @@
 
 #include <glib.h>
 
+#include "account/blame.h"
 #include "account/segments.h"
 #include "ct/pre.h"
 
@@ -21,6 +22,7 @@ enum { KEPT_CAPACITY = 1024 }; /* of the arrays of a record that waits */
 struct record {
     struct ct_request request;
     struct ct_segments segments;
+    struct ct_blamed blamed;
     uint64_t *coroutines;
     unsigned coroutines_capacity;
     int32_t *workers;
@@ -32,10 +34,26 @@ struct record {
 struct ct_account {
     struct record open; /* ring of the open ones */
     struct record *free;
-    struct record *ended; /* handed over by the last call */
+    struct ct_blame *blame; /* NULL: not wanted */
+    struct record *ended;   /* handed over by the last call */
     bool aborts;
     uint64_t bad_sums;
 };
+
+/* The path is the same time, cut otherwise. */
+static bool is_path_whole(const struct ct_request *request)
+{
+    int64_t at_ns = request->begin_ns;
+
+    for (unsigned i = 0; i < request->n_path; i++) {
+        const struct ct_segment *segment = &request->path[i].segment;
+        if (segment->begin_ns != at_ns || segment->end_ns <= at_ns) {
+            return false;
+        }
+        at_ns = segment->end_ns;
+    }
+    return !request->path || at_ns == request->end_ns;
+}
 
 bool ct_request_check(const struct ct_request *request)
 {
@@ -53,14 +71,16 @@ bool ct_request_check(const struct ct_request *request)
         at_ns = segment->end_ns;
     }
     return at_ns == request->end_ns &&
-           sum_ns == (uint64_t)request->end_ns - (uint64_t)request->begin_ns;
+           sum_ns == (uint64_t)request->end_ns - (uint64_t)request->begin_ns &&
+           is_path_whole(request);
 }
 
-struct ct_account *ct_account_new(void)
+struct ct_account *ct_account_new(bool blames)
 {
     struct ct_account *account = g_new0(struct ct_account, 1);
 
     account->open.next = account->open.prev = &account->open;
+    account->blame = blames ? ct_blame_new() : NULL;
     account->aborts = getenv("COTRACE_CHECK") != NULL;
     return account;
 }
@@ -68,6 +88,7 @@ struct ct_account *ct_account_new(void)
 static void free_record(struct record *record)
 {
     ct_segments_fini(&record->segments);
+    ct_blamed_fini(&record->blamed);
     g_free(record->coroutines);
     g_free(record->workers);
     g_free(record);
@@ -76,6 +97,8 @@ static void free_record(struct record *record)
 static void recycle(struct ct_account *account, struct record *record)
 {
     if (record->segments.capacity > KEPT_CAPACITY ||
+        record->blamed.ran.capacity > KEPT_CAPACITY ||
+        record->blamed.critical.whole_capacity > KEPT_CAPACITY ||
         record->coroutines_capacity > KEPT_CAPACITY ||
         record->workers_capacity > KEPT_CAPACITY) {
         free_record(record);
@@ -105,7 +128,14 @@ void ct_account_free(struct ct_account *account)
         account->free = record->next;
         free_record(record);
     }
+    ct_blame_free(account->blame);
     g_free(account);
+}
+
+void ct_account_meanwhile(struct ct_account *account,
+                          const struct ct_change *change)
+{
+    ct_blame_change(account->blame, change);
 }
 
 enum ct_state ct_account_state(const struct ct_situation *situation)
@@ -158,12 +188,24 @@ static struct record *begin(struct ct_account *account,
     account->open.prev = record;
     record->slot = change->slot;
     *change->slot = record;
+    if (account->blame) {
+        record->blamed.pid = change->begin.pid;
+        record->blamed.number = change->number;
+        record->blamed.parent = change->begin.parent;
+        record->blamed.segments = &record->segments;
+        ct_blame_begin(account->blame, &record->blamed);
+    }
     return record;
 }
 
-static void add_coroutine(struct record *record, uint64_t coroutine)
+static void add_coroutine(struct ct_account *account, struct record *record,
+                          uint64_t coroutine)
 {
     struct ct_request *request = &record->request;
+
+    if (account->blame) {
+        ct_blame_serves(account->blame, &record->blamed, coroutine);
+    }
 
     if (request->n_coroutines &&
         record->coroutines[request->n_coroutines - 1] == coroutine) {
@@ -210,6 +252,13 @@ static void end(struct ct_account *account, struct record *record,
     request->complete = request->begin_known && request->end_known;
     request->segments = record->segments.v;
     request->n_segments = record->segments.n;
+    if (account->blame) {
+        ct_blame_look(account->blame, &record->blamed, change->when_ns, true);
+        request->n_path =
+            ct_blame_end(account->blame, &record->blamed, request->coroutines,
+                         request->n_coroutines, &request->path);
+        request->ran = record->blamed.ran.v;
+    }
     if (!ct_request_check(request)) {
         ct_pre("account-end/sum-is-the-latency", !account->aborts);
         account->bad_sums++;
@@ -243,7 +292,7 @@ struct ct_account_result ct_account_take(struct ct_account *account,
            record && record->request.number == what->number);
     switch (change->kind) {
     case CT_CHANGE_REQUEST_COROUTINE:
-        add_coroutine(record, what->coroutine);
+        add_coroutine(account, record, what->coroutine);
         break;
     case CT_CHANGE_REQUEST_WORKER:
         add_worker(record, what->worker_tid);
@@ -262,6 +311,10 @@ struct ct_account_result ct_account_take(struct ct_account *account,
     default:
         end(account, record, what);
         result.ended = &record->request;
+        return result;
+    }
+    if (account->blame) {
+        ct_blame_look(account->blame, &record->blamed, what->when_ns, false);
     }
     return result;
 }

@@ -23,12 +23,18 @@ struct ct_account_result {
     const struct ct_request *ended; /* NULL: none did */
 };
 
-struct ct_account *ct_account_new(void);
+/** ct_account_new() - @blames: work out causes' `ran`, and paths */
+struct ct_account *ct_account_new(bool blames);
 void ct_account_free(struct ct_account *account);
 
 /** ct_account_take() - one change about a request (the others do nothing) */
 struct ct_account_result ct_account_take(struct ct_account *account,
                                          const struct ct_change *change);
+
+/** ct_account_meanwhile() - a slice began or ended, or a gap began; only for
+ * blame, and before what else the same step changed */
+void ct_account_meanwhile(struct ct_account *account,
+                          const struct ct_change *change);
 
 /** ct_account_state() - the state that a situation means */
 enum ct_state ct_account_state(const struct ct_situation *situation);

@@ -36,6 +36,7 @@ static struct ct_segment waits_for_work(const struct ct_situation *situation)
         break;
     case CT_WORK_QUEUED:
         segment.state = CT_STATE_WORK_QUEUED;
+        segment.cause.pool = situation->pool;
         segment.cause.kind = !situation->spawn_known    ? CT_CAUSE_UNKNOWN
                              : situation->spawn_awaited ? CT_CAUSE_SPAWN
                                                         : CT_CAUSE_WORKER;
@@ -137,6 +138,9 @@ static void open_next(struct ct_segments *segments, int64_t when_ns,
     }
     if (segments->n) {
         struct ct_segment *before = last(segments);
+        if (before->end_ns > when_ns) {
+            before->cause.n_ran = 0; /* was told of all of it */
+        }
         before->end_ns = when_ns;
         if (is_same(before, &next)) {
             return;
@@ -198,6 +202,7 @@ void ct_segments_unsure(struct ct_segments *segments, int64_t from_ns,
         segments->n--;
     }
     open_next(segments, from_ns, unknown_segment());
+    now.cause.n_ran = 0;
     if (!is_same(last(segments), &now)) {
         open_next(segments, when_ns, now);
     }

@@ -29,6 +29,9 @@ unsigned ct_model_wants(const struct ct_consumer *consumer)
         consumer->request || consumer->request_began ? CT_WANT_REQUESTS : 0;
     wants |= consumer->alive ? CT_WANT_ALIVE : 0;
     wants |= consumer->wants_origins ? CT_WANT_ORIGINS : 0;
+    wants |= consumer->wants_blame ? CT_WANT_BLAME | CT_WANT_SLICES |
+                                         CT_WANT_SLICE_BEGINS | CT_WANT_GAPS
+                                   : 0;
     return wants;
 }
 

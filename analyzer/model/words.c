@@ -43,6 +43,15 @@ static const char *const cause_words[] = {
     [CT_CAUSE_UNKNOWN] = "unknown",
 };
 
+static const char *const ran_words[CT_RAN_KINDS] = {
+    [CT_RAN_BOTTOM_HALF] = "bottom-half", [CT_RAN_TIMER] = "timer",
+    [CT_RAN_FD_HANDLER] = "fd-handler",   [CT_RAN_COROUTINE] = "coroutine",
+    [CT_RAN_NESTED_POLL] = "nested-poll", [CT_RAN_LOOP] = "loop",
+    [CT_RAN_KERNEL] = "kernel",           [CT_RAN_OUTSIDE] = "outside",
+    [CT_RAN_WORK] = "work-item",          [CT_RAN_STATE] = "state",
+    [CT_RAN_OTHERS] = "others",           [CT_RAN_UNKNOWN] = "unknown",
+};
+
 const char *ct_boundary_word(enum ct_boundary boundary)
 {
     ct_pre("word/in-range", boundary < G_N_ELEMENTS(boundary_words));
@@ -59,4 +68,10 @@ const char *ct_cause_word(enum ct_cause_kind kind)
 {
     ct_pre("word/in-range", kind < G_N_ELEMENTS(cause_words));
     return cause_words[kind];
+}
+
+const char *ct_ran_word(enum ct_ran_kind kind)
+{
+    ct_pre("word/in-range", kind < G_N_ELEMENTS(ran_words));
+    return ran_words[kind];
 }

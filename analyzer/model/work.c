@@ -68,6 +68,7 @@ void ct_work_situation(const struct ct_model *model, const struct ct_co *co,
     situation->tid = work->worker_tid;
     situation->context = co->context;
     if (work->phase == CT_WORK_QUEUED) {
+        situation->pool = work->pool->entity.id;
         situation->spawn_known =
             !model->in_gap && work->pool->known_epoch == model->epoch;
         situation->spawn_awaited =

@@ -29,6 +29,8 @@ static void take(struct chain *chain, struct ct_changes changes)
     for (unsigned i = 0; i < changes.n; i++) {
         if (changes.v[i].kind >= CT_CHANGE_REQUEST_BEGIN) {
             ct_account_take(chain->account, &changes.v[i]);
+        } else {
+            ct_account_meanwhile(chain->account, &changes.v[i]);
         }
     }
 }
@@ -71,7 +73,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct chain chain = {.decoder = ct_decoder_new(),
                           .model = ct_model_new(CT_WANT_ALL),
-                          .account = ct_account_new()};
+                          .account = ct_account_new(true)};
     int fd = memfd_create("log", MFD_CLOEXEC);
     struct ct_log_pieces *pieces;
     struct ct_log_kind kind;

@@ -28,7 +28,9 @@ BLESS = "--bless" in sys.argv
 CASES = os.path.join(HERE, "cases")
 EXPECTED = os.path.join(HERE, "expected")
 COMMANDS = {"stat": ["stat", "--json"],
-            "requests": ["requests", "--all", "--json"]}
+            "requests": ["requests", "--all", "--json"],
+            "blame": ["requests", "--all", "--blame", "--json"],
+            "path": ["requests", "--all", "--critical-path", "--json"]}
 LOST = (1, 3)
 
 
@@ -65,7 +67,7 @@ def compare(name):
 
 def read_requests(trace):
     return [json.loads(line)
-            for line in run(COMMANDS["requests"], trace).splitlines()]
+            for line in run(COMMANDS["blame"], trace).splitlines()]
 
 
 def identity(request):
@@ -84,6 +86,10 @@ def states_of(request, shift):
     for segment in segments:
         tap.equal(segment["begin_ns"], at, "segments are contiguous")
         at = segment["end_ns"]
+        ran = (segment["cause"] or {}).get("ran")
+        if ran and segment["state"] != "work-queued":
+            tap.equal(sum(piece["ns"] for piece in ran),
+                      at - segment["begin_ns"], "what ran fills the wait")
         states.append((segment["begin_ns"] + shift, at + shift,
                        segment["state"]))
     if end is not None:

@@ -11,6 +11,9 @@ import re
 STATES = {"running", "runnable", "work-queued", "work-running", "work-done",
           "io", "lock", "timer", "children", "work", "completing", "queue",
           "unknown"}
+RAN = frozenset(("bottom-half", "timer", "fd-handler", "coroutine",
+                 "nested-poll", "loop", "kernel", "outside", "work-item",
+                 "others", "unknown"))
 CAUSES = {"holder", "loop", "worker", "spawn", "child", "device", "waker",
           "unknown"}
 BOUNDARIES = {"coroutine", "bottom-half", "timer", "fd-handler", "work-item",
@@ -75,6 +78,16 @@ def segment(value):
     if value["cause"] is not None:
         fields("cause", value["cause"], kind=CAUSES, coroutine=(INT,),
                request=(INT,))
+        for each in value["cause"].get("ran", []):
+            ran(each)
+
+
+def ran(value):
+    if value["kind"] == "state":
+        fields("ran", value, state=STATES, request=(INT,), ns=INT)
+    else:
+        fields("ran", value, kind=RAN, name=(TEXT,), count=INT,
+               request=(INT,), ns=INT)
 
 
 def request(value):

@@ -19,6 +19,7 @@
 #include "out/inert.h"
 #include "out/json.h"
 #include "out/terminal.h"
+#include "views/causes.h"
 
 #define TERMINAL_LIMIT 20
 #define NARROW_COLUMNS 100
@@ -36,6 +37,9 @@ struct requests {
     struct ct_best *best; /* by latency, else NULL */
     struct ct_out *row;   /* the row that is being made */
     struct ct_table table;
+    bool blame;
+    bool path; /* the critical path instead of the segments */
+    struct ct_causes causes;
     uint64_t shown;
     bool wants_no_more;
 };
@@ -86,24 +90,6 @@ static void json_size(struct ct_json *json, const struct ct_request *request,
     }
 }
 
-static void json_cause(struct ct_json *json, const struct ct_cause *cause)
-{
-    if (cause->kind == CT_CAUSE_NONE) {
-        ct_json_null(json);
-        return;
-    }
-    ct_json_object(json);
-    ct_json_key(json, "kind");
-    ct_json_string(json, ct_cause_word(cause->kind));
-    ct_json_key(json, "id");
-    ct_json_id(json, cause->id);
-    ct_json_key(json, "coroutine");
-    ct_json_id(json, cause->coroutine);
-    ct_json_key(json, "request");
-    ct_json_id(json, cause->request);
-    ct_json_object_end(json);
-}
-
 /* Without a clock all times are an order, and shown as that. */
 static void json_time(struct ct_json *json, const struct requests *view,
                       bool known, int64_t ns)
@@ -122,34 +108,6 @@ static void json_order(struct ct_json *json, const struct requests *view,
         ct_json_key(json, "end_seq");
         json_instant(json, end_known, end_ns);
     }
-}
-
-static void json_segment(struct ct_json *json, const struct requests *view,
-                         const struct ct_segment *segment)
-{
-    ct_json_object(json);
-    ct_json_key(json, "state");
-    ct_json_string(json, ct_state_word(segment->state));
-    ct_json_key(json, "begin_ns");
-    json_time(json, view, true, segment->begin_ns);
-    ct_json_key(json, "end_ns");
-    json_time(json, view, true, segment->end_ns);
-    json_order(json, view, true, segment->begin_ns, true, segment->end_ns);
-    if (segment->state == CT_STATE_RUNNING) {
-        ct_json_key(json, "on_top");
-        ct_json_bool(json, segment->on_top);
-    }
-    if (segment->tid > 0) {
-        ct_json_key(json, "tid");
-        ct_json_i64(json, segment->tid);
-    }
-    if (segment->certainty == CT_BOUND) {
-        ct_json_key(json, "bound");
-        ct_json_bool(json, true);
-    }
-    ct_json_key(json, "cause");
-    json_cause(json, &segment->cause);
-    ct_json_object_end(json);
 }
 
 static void json_lists(struct ct_json *json, const struct ct_request *request)
@@ -218,8 +176,13 @@ static void json_row(struct requests *view, const struct ct_request *request)
     json_lists(&json, request);
     ct_json_key(&json, "segments");
     ct_json_array(&json);
-    for (unsigned i = 0; i < request->n_segments; i++) {
-        json_segment(&json, view, &request->segments[i]);
+    for (unsigned i = 0; !view->path && i < request->n_segments; i++) {
+        ct_causes_json(&view->causes, &json, &view->consumer, request,
+                       &request->segments[i], 0);
+    }
+    for (unsigned i = 0; view->path && i < request->n_path; i++) {
+        ct_causes_json(&view->causes, &json, &view->consumer, request,
+                       &request->path[i].segment, request->path[i].request);
     }
     ct_json_array_end(&json);
     ct_json_object_end(&json);
@@ -228,16 +191,19 @@ static void json_row(struct requests *view, const struct ct_request *request)
 /* --- text -------------------------------------------------------------------
  */
 
-/* "work-running 62%, work-queued 21%": the greatest first, down to 1 %. */
-static void where(const struct requests *view, GString *cell,
+/* "lock 62% (work-running of 4), work-queued 21% (work-item f)": the greatest
+ * first, down to 1 %, each with what held it up for longest. */
+static void where(struct requests *view, GString *cell,
                   const struct ct_request *request)
 {
     int64_t spent_ns[CT_STATES] = {0};
     int64_t total_ns = request->end_ns - request->begin_ns;
     bool first = true;
 
-    for (unsigned i = 0; i < request->n_segments; i++) {
-        const struct ct_segment *segment = &request->segments[i];
+    for (unsigned i = 0;
+         i < (view->path ? request->n_path : request->n_segments); i++) {
+        const struct ct_segment *segment =
+            view->path ? &request->path[i].segment : &request->segments[i];
 
         spent_ns[segment->state] += segment->end_ns - segment->begin_ns;
     }
@@ -262,6 +228,10 @@ static void where(const struct requests *view, GString *cell,
         g_string_append(cell, first ? "" : ", ");
         ct_text_styled(&view->table.text, cell,
                        ct_state_style((enum ct_state)state), share);
+        if (view->blame && !view->path) {
+            ct_causes_text(&view->causes, cell, &view->consumer, request,
+                           (enum ct_state)state);
+        }
         first = false;
     }
 }
@@ -500,6 +470,7 @@ static void free_run(struct ct_view_run *run)
 
     ct_held_free(view->held);
     ct_best_free(view->best);
+    ct_causes_fini(&view->causes);
     ct_out_close(view->row, false, NULL);
     g_free(view->layer);
     g_free(view);
@@ -528,6 +499,9 @@ struct ct_view_run *ct_view_requests(const struct ct_settings *settings,
         view->consumer.request_began = on_request_began;
     }
     view->row = ct_out_memory();
+    view->path = settings->critical_path;
+    view->blame = settings->blame;
+    view->consumer.wants_blame = settings->blame || settings->critical_path;
     view->consumer.request = on_request;
     view->consumer.finish = on_finish;
     view->run.consumers[0] = &view->consumer;

@@ -64,6 +64,7 @@ struct ct_situation {
     bool spawn_awaited;    /* work queued: no worker idle, one being spawned */
     int32_t tid;           /* submitter, runs; work running: the worker's */
     uint64_t waits_for;    /* id, by the reason */
+    uint64_t pool;         /* work queued */
     uint64_t context;      /* woken: that has it queued; 0: not known */
     uint64_t by_coroutine; /* holder, child, or in whose list it is queued */
     uint64_t by_request;   /* number of what that one serves; 0: none */
@@ -138,7 +139,8 @@ enum ct_want {
     CT_WANT_ORIGINS = 1 << 8,
     CT_WANT_SLICE_BEGINS = 1 << 9,
     CT_WANT_ALIVE = 1 << 10,
-    CT_WANT_ALL = (1 << 11) - 1,
+    CT_WANT_BLAME = 1 << 11, /* with slices, their begins, and gaps */
+    CT_WANT_ALL = (1 << 12) - 1,
 };
 
 #endif

@@ -228,6 +228,7 @@ struct ct_consumer {
     void (*alive)(struct ct_consumer *, const struct ct_alive *);
     bool (*finish)(struct ct_consumer *, const struct ct_summary *, GError **);
     bool wants_origins; /* false: origins may be NULL, which saves their cost */
+    bool wants_blame; /* false: requests have no `ran` and no path; likewise */
     /* the pass ends, for all its consumers, before the first event that comes
        later; from its origin */
     bool has_until;
@@ -236,6 +237,7 @@ struct ct_consumer {
     int64_t origin_ns; /* set by the pass before the first call */
     bool has_clock;    /* likewise; false: all times are an order, counted in
                           events from 0, and no durations */
+    const struct ct_images *images; /* likewise: those that are known so far */
 };
 
 #endif

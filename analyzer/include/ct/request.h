@@ -50,11 +50,50 @@ enum ct_cause_kind {
 
 const char *ct_cause_word(enum ct_cause_kind kind);
 
+/* What went on while a request waited.  Words: ct_ran_word(). */
+enum ct_ran_kind {
+    CT_RAN_BOTTOM_HALF, /* on the loop: */
+    CT_RAN_TIMER,
+    CT_RAN_FD_HANDLER,
+    CT_RAN_COROUTINE,
+    CT_RAN_NESTED_POLL, /* a turn that `fn` or `request` takes by itself */
+    CT_RAN_LOOP,        /* the turn's own work */
+    CT_RAN_KERNEL,      /* it slept */
+    CT_RAN_OUTSIDE,     /* its thread was in no turn */
+    CT_RAN_WORK,        /* on the pool's workers: an item */
+    CT_RAN_STATE,       /* the holder, the child: `state` */
+    CT_RAN_OTHERS,      /* all that is less than each of the others */
+    CT_RAN_UNKNOWN,
+    CT_RAN_KINDS,
+};
+
+const char *ct_ran_word(enum ct_ran_kind kind);
+
+#define CT_RAN_MAX 16 /* of one cause */
+
+struct ct_ran {
+    enum ct_ran_kind kind;
+    enum ct_state state; /* CT_RAN_STATE */
+    unsigned depth;      /* nested turns around it; state: who holds up the
+                            holder, and so on: how far from the request */
+    uint64_t id;         /* of the entity; 0: several, or none */
+    uint64_t fn;
+    const char *name; /* bottom half; NULL: none */
+    uint64_t request; /* number; 0: none, or not known */
+    int64_t ns;       /* of the wait */
+    uint64_t count;   /* that began during the wait */
+};
+
 struct ct_cause {
     enum ct_cause_kind kind;
     uint64_t id;        /* mutex, queue, work item, context, timer; 0: none */
     uint64_t coroutine; /* 0: none */
     uint64_t request;   /* number in the trace; 0: none */
+    uint64_t pool;      /* of a work item that is queued */
+    /* in the request's `ran`, the longest first; none: not known, or the
+       consumers don't want blame */
+    unsigned first_ran;
+    unsigned n_ran;
 };
 
 struct ct_segment {
@@ -65,6 +104,13 @@ struct ct_segment {
     int64_t begin_ns;
     int64_t end_ns;
     struct ct_cause cause;
+};
+
+/* A piece of the critical path: what this request, or the one that it waited
+ * for, was doing. */
+struct ct_path_segment {
+    uint64_t request;          /* number: whose segment it is */
+    struct ct_segment segment; /* its `ran` is that request's: not here */
 };
 
 struct ct_request {
@@ -100,6 +146,11 @@ struct ct_request {
     unsigned n_workers;
     const struct ct_segment *segments;
     unsigned n_segments;
+    const struct ct_ran *ran; /* of the segments' causes */
+    /* the segments, `children` replaced by those of the children; contiguous,
+       too.  NULL: no consumer wants blame */
+    const struct ct_path_segment *path;
+    unsigned n_path;
     void *user; /* a consumer may keep a mark here from began to ended;
                    one consumer a pass */
 };

@@ -73,6 +73,17 @@ const char *ct_cause_word(enum ct_cause_kind kind)
     return words[kind];
 }
 
+const char *ct_ran_word(enum ct_ran_kind kind)
+{
+    static const char *const words[] = {
+        "bottom-half", "timer", "fd-handler", "coroutine",
+        "nested-poll", "loop",  "kernel",     "outside",
+        "work-item",   "state", "others",     "unknown",
+    };
+
+    return words[kind];
+}
+
 const char *ct_boundary_word(enum ct_boundary boundary)
 {
     static const char *const words[] = {

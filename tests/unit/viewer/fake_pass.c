@@ -133,6 +133,8 @@ static void counter(enum ct_counter_kind kind, uint64_t id, int64_t value)
 struct open_request {
     struct ct_request request;
     struct ct_segment segments[8];
+    struct ct_ran ran[8];
+    struct ct_path_segment path[8];
     uint64_t coroutine;
     int32_t worker;
 };
@@ -187,11 +189,33 @@ static void request_end(struct open_request *open, bool is_open)
             .begin_ns = at,
             .end_ns = at + part,
             .tid = chance(2) ? open->worker : 0,
-            .cause = {(enum ct_cause_kind)chance(CT_CAUSE_UNKNOWN + 1),
-                      chance(9), chance(9), chance(9)},
+            .cause = {.kind = (enum ct_cause_kind)chance(CT_CAUSE_UNKNOWN + 1),
+                      .id = chance(9),
+                      .coroutine = chance(9),
+                      .request = chance(9),
+                      .first_ran = i,
+                      .n_ran = (unsigned)chance(9 - i) / 4},
+        };
+        open->ran[i] = (struct ct_ran){
+            .kind = (enum ct_ran_kind)chance(CT_RAN_KINDS),
+            .state = (enum ct_state)chance(CT_STATES),
+            .depth = (unsigned)chance(2),
+            .id = chance(9),
+            .fn = chance(2) ? 0x1000 + chance(8) : 0,
+            .name = chance(4) ? NULL : word("kick", "k\"\033[7mick\xff"),
+            .request = chance(9),
+            .ns = part + 1,
+            .count = chance(3),
+        };
+        open->path[i] = (struct ct_path_segment){
+            .request = request->number + chance(2),
+            .segment = open->segments[i],
         };
         at += part;
     }
+    request->ran = open->ran;
+    request->path = open->path;
+    request->n_path = n;
     request->end_ns = end_ns;
     request->segments = open->segments;
     request->n_segments = n;

@@ -97,6 +97,24 @@ def _(tmp):
             raise AssertionError(each)
 
 
+@tap.case("requests --blame names in text what held each up for longest")
+def _(tmp):
+    plain = run("requests", "turns=50").out
+    blamed = run("requests", "turns=50", "blame").out
+    tap.equal(len(plain.splitlines()), len(blamed.splitlines()))
+    assert "(" in blamed and "(" not in plain, blamed
+    inert(run("requests", "turns=50", "blame", "hostile").out, may="\n")
+
+
+@tap.case("requests --critical-path: whose each piece is, and its whole time")
+def _(tmp):
+    found = requests("turns=50", "critical_path")
+    for each in found:
+        for piece in each["segments"]:
+            shapes.fields("piece", piece, request=shapes.INT)
+    assert found != requests("turns=50"), "it is as without"
+
+
 @tap.case("requests: one that stays open is listed first, and holds nothing up")
 def _(tmp):
     found = requests("turns=300", "stuck", "all")

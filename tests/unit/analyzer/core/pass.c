@@ -11,9 +11,11 @@ static void free_array(gpointer array)
 struct pass *pass_new(unsigned wants)
 {
     struct pass *pass = g_new0(struct pass, 1);
+    unsigned needs = CT_WANT_BLAME | CT_WANT_SLICES | CT_WANT_SLICE_BEGINS;
 
     pass->model = ct_model_new(wants);
-    pass->account = ct_account_new();
+    pass->blames = (wants & needs) == needs;
+    pass->account = ct_account_new(pass->blames);
     pass->requests = g_array_new(FALSE, TRUE, sizeof(struct kept_request));
     pass->slices = g_array_new(FALSE, TRUE, sizeof(struct ct_slice));
     pass->edges = g_array_new(FALSE, TRUE, sizeof(struct ct_edge));
@@ -37,6 +39,8 @@ void pass_free(struct pass *pass)
         g_free(kept->segments);
         g_free(kept->coroutines);
         g_free(kept->workers);
+        g_free(kept->ran);
+        g_free(kept->path);
     }
     for (unsigned i = 0; i < pass->held->len; i++) {
         ct_origin_unref(g_array_index(pass->held, struct ct_origin *, i));
@@ -67,11 +71,38 @@ static void hold(struct pass *pass, const struct ct_origin *origin)
     }
 }
 
+/* What ran while it waited is never more than the wait; where a loop, a holder
+ * or a child held it up, all of it is told, or nothing. */
+static void check_blame(const struct ct_request *request)
+{
+    for (unsigned i = 0; i < request->n_segments; i++) {
+        const struct ct_segment *segment = &request->segments[i];
+        const struct ct_cause *cause = &segment->cause;
+        int64_t ns = segment->end_ns - segment->begin_ns;
+        int64_t sum_ns = 0;
+        g_assert_cmpuint(cause->n_ran, <=, CT_RAN_MAX);
+        for (unsigned k = 0; k < cause->n_ran; k++) {
+            const struct ct_ran *ran = &request->ran[cause->first_ran + k];
+            g_assert_cmpint(ran->ns, >, 0);
+            if (ran->kind != CT_RAN_OTHERS) {
+                g_assert_cmpint(
+                    ran->ns, <=,
+                    segment->state == CT_STATE_WORK_QUEUED ? INT64_MAX : ns);
+            }
+            sum_ns += ran->ns;
+        }
+        if (cause->n_ran && segment->state != CT_STATE_WORK_QUEUED) {
+            g_assert_cmpint(sum_ns, ==, ns);
+        }
+    }
+}
+
 static void keep_request(struct pass *pass, const struct ct_request *request)
 {
     struct kept_request kept = {.request = *request};
 
     g_assert_true(ct_request_check(request));
+    check_blame(request);
     g_assert_true(
         g_hash_table_lookup(pass->began, GSIZE_TO_POINTER(request->number)) ==
         request);
@@ -90,6 +121,15 @@ static void keep_request(struct pass *pass, const struct ct_request *request)
     kept.workers =
         g_memdup2(request->workers, request->n_workers * sizeof(*kept.workers));
     kept.request.workers = kept.workers;
+    unsigned n_ran = 0;
+    for (unsigned i = 0; i < request->n_segments; i++) {
+        const struct ct_cause *cause = &request->segments[i].cause;
+        n_ran = MAX(n_ran, cause->n_ran ? cause->first_ran + cause->n_ran : 0);
+    }
+    kept.ran = g_memdup2(request->ran, n_ran * sizeof(*kept.ran));
+    kept.request.ran = kept.ran;
+    kept.path = g_memdup2(request->path, request->n_path * sizeof(*kept.path));
+    kept.request.path = kept.path;
     g_array_append_val(pass->requests, kept);
 }
 
@@ -149,6 +189,9 @@ static void take(struct pass *pass, const struct ct_change *change)
 {
     struct ct_account_result result;
 
+    if (pass->blames && change->kind < CT_CHANGE_REQUEST_BEGIN) {
+        ct_account_meanwhile(pass->account, change);
+    }
     switch (change->kind) {
     case CT_CHANGE_SLICE_BEGAN:
         slice_began(pass, &change->slice);

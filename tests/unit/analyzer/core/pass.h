@@ -18,6 +18,8 @@ struct kept_request {
     struct ct_segment *segments;
     uint64_t *coroutines;
     int32_t *workers;
+    struct ct_ran *ran;
+    struct ct_path_segment *path;
 };
 
 struct pass {
@@ -35,6 +37,7 @@ struct pass {
     GHashTable *names; /* tid -> name */
     GArray *held;
     int64_t now_ns;
+    bool blames;
     bool keep; /* false: check, but keep nothing */
 };
 

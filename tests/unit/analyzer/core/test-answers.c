@@ -87,7 +87,7 @@ static struct told told_begin(struct ct_consumer *consumer)
     consumer->origin_ns = ORIGIN;
     return (struct told){
         .model = ct_model_new(ct_model_wants(consumer)),
-        .account = ct_account_new(),
+        .account = ct_account_new(consumer->wants_blame),
         .stacks = ct_stacks_new(),
         .images = ct_images_new(),
         .consumer = consumer,
@@ -100,6 +100,9 @@ static void hand_on(struct told *told, const struct ct_change *change)
     struct ct_consumer *consumer = told->consumer;
     struct ct_account_result result;
 
+    if (consumer->wants_blame && change->kind < CT_CHANGE_REQUEST_BEGIN) {
+        ct_account_meanwhile(told->account, change);
+    }
     if (change->kind == CT_CHANGE_SLICE && consumer->slice) {
         consumer->slice(consumer, &change->slice);
     } else if (change->kind == CT_CHANGE_COUNTER && consumer->counter) {

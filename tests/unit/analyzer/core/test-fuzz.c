@@ -163,12 +163,15 @@ static void test_dropped(void)
     for (uint32_t seed = 1; seed <= 20; seed++) {
         GRand *rand = g_rand_new_with_seed(seed);
         struct ct_model *model = ct_model_new(CT_WANT_ALL);
-        struct ct_account *account = ct_account_new();
+        struct ct_account *account = ct_account_new(true);
         for (unsigned i = 0; i < 500; i++) {
             struct ct_step step;
             fill(rand, &step, 1, CT_STEP_KINDS, 16, i);
             struct ct_changes changes = ct_model_step(model, &step);
             for (unsigned j = 0; j < changes.n; j++) {
+                if (changes.v[j].kind < CT_CHANGE_REQUEST_BEGIN) {
+                    ct_account_meanwhile(account, &changes.v[j]);
+                }
                 ct_account_take(account, &changes.v[j]);
             }
         }

@@ -1,0 +1,341 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Who held it up.
+ *
+ *   runnable, work-done   what the context's thread ran meanwhile
+ *   work-queued           what the pool's workers ran meanwhile
+ *   lock                  what the holder was doing; while that waited for a
+ *                         lock or for children, what those were doing
+ *   children              the path through them (critical.c), by state
+ *
+ * A coroutine is looked up by the outermost request that it serves: its nested
+ * ones come and go while it holds a lock, and share its state.
+ *
+ * The first two take their pieces from meanwhile.c, which keeps them as long as
+ * the wait is registered there; the others look at the other request's own
+ * segments, so they must be asked while it is open: when a segment closes.
+ */
+#include "account/blame.h"
+
+#include <glib.h>
+
+enum {
+    DEPTH_MAX = 8,    /* holders of holders */
+    PIECES_MAX = 256, /* looked at for one wait */
+};
+
+struct server { /* pid and coroutine -> the request */
+    int32_t pid;
+    uint64_t coroutine;
+    struct ct_blamed *request;
+};
+
+struct ct_blame {
+    struct ct_meanwhile *meanwhile;
+    GHashTable *servers; /* struct server (owned), itself */
+    GHashTable *numbers; /* request number, in it -> struct ct_blamed */
+};
+
+static guint hash_server(const void *data)
+{
+    const struct server *server = data;
+
+    return (guint)((server->coroutine +
+                    (uint64_t)(uint32_t)server->pid * 0x9e3779b1u) *
+                       0x9e3779b97f4a7c15ull >>
+                   32);
+}
+
+static gboolean is_same_server(const void *a, const void *b)
+{
+    const struct server *one = a;
+    const struct server *other = b;
+
+    return one->coroutine == other->coroutine && one->pid == other->pid;
+}
+
+struct ct_blame *ct_blame_new(void)
+{
+    struct ct_blame *blame = g_new0(struct ct_blame, 1);
+
+    blame->meanwhile = ct_meanwhile_new();
+    blame->servers =
+        g_hash_table_new_full(hash_server, is_same_server, g_free, NULL);
+    blame->numbers = g_hash_table_new(g_int64_hash, g_int64_equal);
+    return blame;
+}
+
+void ct_blame_free(struct ct_blame *blame)
+{
+    if (blame) {
+        g_hash_table_unref(blame->servers);
+        g_hash_table_unref(blame->numbers);
+        ct_meanwhile_free(blame->meanwhile);
+        g_free(blame);
+    }
+}
+
+void ct_blame_change(struct ct_blame *blame, const struct ct_change *change)
+{
+    ct_meanwhile_change(blame->meanwhile, change);
+}
+
+static struct ct_blamed *served_by(const struct ct_blame *blame, int32_t pid,
+                                   uint64_t coroutine)
+{
+    struct server key = {.pid = pid, .coroutine = coroutine};
+    struct server *server =
+        coroutine ? g_hash_table_lookup(blame->servers, &key) : NULL;
+
+    return server ? server->request : NULL;
+}
+
+static bool waits_for_children(const struct ct_blamed *request)
+{
+    return request && request->segments->n &&
+           request->segments->v[request->segments->n - 1].state ==
+               CT_STATE_CHILDREN;
+}
+
+void ct_blame_begin(struct ct_blame *blame, struct ct_blamed *request)
+{
+    struct ct_blamed *parent =
+        request->parent ? g_hash_table_lookup(blame->numbers, &request->parent)
+                        : NULL;
+
+    request->closed = 0;
+    request->resumed = false;
+    request->ran.n = 0;
+    ct_critical_begin(&request->critical,
+                      waits_for_children(parent) ? &parent->critical : NULL);
+    g_hash_table_insert(blame->numbers, &request->number, request);
+}
+
+void ct_blame_serves(struct ct_blame *blame, struct ct_blamed *request,
+                     uint64_t coroutine)
+{
+    struct server *server;
+
+    if (!served_by(blame, request->pid, coroutine)) {
+        server = g_new(struct server, 1);
+        *server = (struct server){request->pid, coroutine, request};
+        g_hash_table_replace(blame->servers, server, server);
+    }
+}
+
+/* --- what others were doing ------------------------------------------- */
+
+struct doing {
+    const struct ct_blame *blame;
+    struct ct_ran_list *list;
+    unsigned pieces;
+};
+
+static void add_doing(struct doing *doing, const struct ct_blamed *request,
+                      int64_t from_ns, int64_t to_ns, unsigned depth);
+
+static void add_segment(struct doing *doing, const struct ct_blamed *request,
+                        const struct ct_segment *segment, int64_t from_ns,
+                        int64_t to_ns, unsigned depth)
+{
+    const struct ct_cause *cause = &segment->cause;
+    bool is_chain =
+        segment->state == CT_STATE_LOCK || segment->state == CT_STATE_CHILDREN;
+    struct ct_blamed *behind;
+
+    /* It closed, and was looked into then; what it waited for may be gone. */
+    if (is_chain && cause->n_ran && from_ns == segment->begin_ns &&
+        to_ns == segment->end_ns) {
+        for (unsigned i = 0; i < cause->n_ran; i++) {
+            struct ct_ran ran = request->ran.v[cause->first_ran + i];
+            ran.depth += depth + 1;
+            ct_ran_add(doing->list, &ran);
+        }
+        return;
+    }
+    behind = is_chain ? served_by(doing->blame, request->pid, cause->coroutine)
+                      : NULL;
+    if (behind && behind != request && depth < DEPTH_MAX &&
+        doing->pieces < PIECES_MAX) {
+        add_doing(doing, behind, from_ns, to_ns, depth + 1);
+        return;
+    }
+    ct_ran_add(doing->list,
+               &(struct ct_ran){
+                   .kind = segment->state == CT_STATE_UNKNOWN ? CT_RAN_UNKNOWN
+                                                              : CT_RAN_STATE,
+                   .state = segment->state,
+                   .depth = depth,
+                   .request = request->number,
+                   .ns = to_ns - from_ns,
+               });
+}
+
+/* Cuts @from_ns .. @to_ns into what the request was doing. */
+static void add_doing(struct doing *doing, const struct ct_blamed *request,
+                      int64_t from_ns, int64_t to_ns, unsigned depth)
+{
+    const struct ct_segments *segments = request->segments;
+    int64_t end_ns = to_ns;
+
+    for (unsigned i = segments->n; i-- > 0 && end_ns > from_ns;) {
+        const struct ct_segment *segment = &segments->v[i];
+        int64_t begin_ns = MAX(segment->begin_ns, from_ns);
+
+        if (begin_ns >= end_ns) {
+            continue;
+        }
+        if (doing->pieces++ >= PIECES_MAX) {
+            break;
+        }
+        add_segment(doing, request, segment, begin_ns, end_ns, depth);
+        end_ns = begin_ns;
+    }
+    ct_ran_add(doing->list, &(struct ct_ran){.kind = CT_RAN_UNKNOWN,
+                                             .depth = depth,
+                                             .ns = end_ns - from_ns});
+}
+
+static void blame_coroutine(struct ct_blame *blame, struct ct_blamed *request,
+                            const struct ct_segment *segment, int64_t from_ns)
+{
+    struct doing doing = {.blame = blame, .list = &request->ran};
+    struct ct_blamed *other =
+        served_by(blame, request->pid, segment->cause.coroutine);
+
+    if (other && other != request) {
+        add_doing(&doing, other, from_ns, segment->end_ns, 0);
+    }
+}
+
+static void blame_children(struct ct_blame *blame, struct ct_blamed *request,
+                           struct ct_segment *segment)
+{
+    struct ct_critical *critical = &request->critical;
+    struct ct_blamed *child =
+        served_by(blame, request->pid, segment->cause.coroutine);
+    unsigned from = critical->n;
+
+    if (child == request) {
+        child = NULL;
+    }
+    ct_critical_waited(critical, segment, request->number,
+                       child ? child->segments : NULL,
+                       child ? child->number : 0, &request->ran);
+    segment->cause.first_ran = request->ran.n;
+    for (unsigned i = from; i < critical->n; i++) {
+        const struct ct_path_segment *piece = &critical->v[i];
+        bool is_own = piece->request == request->number;
+        ct_ran_add(
+            &request->ran,
+            &(struct ct_ran){
+                .kind = is_own || piece->segment.state == CT_STATE_UNKNOWN
+                            ? CT_RAN_UNKNOWN
+                            : CT_RAN_STATE,
+                .state = piece->segment.state,
+                .request = is_own ? 0 : piece->request,
+                .ns = piece->segment.end_ns - piece->segment.begin_ns,
+            });
+    }
+}
+
+/* --- a segment closed ------------------------------------------------- */
+
+static bool is_of_loop(enum ct_state state)
+{
+    return state == CT_STATE_RUNNABLE || state == CT_STATE_WORK_DONE;
+}
+
+static void closed(struct ct_blame *blame, struct ct_blamed *request,
+                   struct ct_segment *segment, bool resumed)
+{
+    struct ct_cause *cause = &segment->cause;
+    struct ct_ran_list *ran = &request->ran;
+    int64_t from_ns =
+        resumed ? MAX(request->from_ns, segment->begin_ns) : segment->begin_ns;
+    unsigned first = ran->n;
+
+    if (segment->state == CT_STATE_CHILDREN) {
+        blame_children(blame, request, segment);
+        first = cause->first_ran;
+    } else {
+        for (unsigned i = 0; resumed && i < cause->n_ran; i++) {
+            struct ct_ran before = ran->v[cause->first_ran + i];
+            ct_ran_add(ran, &before);
+        }
+        if (is_of_loop(segment->state)) {
+            ct_meanwhile_loop(blame->meanwhile, request->pid, cause->id,
+                              from_ns, segment->end_ns, ran);
+        } else if (segment->state == CT_STATE_WORK_QUEUED) {
+            ct_meanwhile_pool(blame->meanwhile, request->pid, cause->pool,
+                              from_ns, segment->end_ns, ran);
+        } else if (segment->state == CT_STATE_LOCK) {
+            blame_coroutine(blame, request, segment, from_ns);
+        }
+    }
+    ct_ran_settle(ran, first);
+    cause->first_ran = first;
+    cause->n_ran = ran->n - first;
+}
+
+void ct_blame_look(struct ct_blame *blame, struct ct_blamed *request,
+                   int64_t now_ns, bool is_over)
+{
+    struct ct_segments *segments = request->segments;
+    unsigned n_closed = is_over || !segments->n ? segments->n : segments->n - 1;
+
+    for (unsigned i = request->closed; i < n_closed; i++) {
+        closed(blame, request, &segments->v[i],
+               request->resumed && i == request->closed);
+    }
+    if (n_closed != request->closed || is_over) {
+        request->resumed = n_closed < request->closed;
+        request->from_ns = now_ns;
+        request->closed = n_closed;
+    }
+    const struct ct_segment *open =
+        is_over ? NULL : &segments->v[segments->n - 1];
+    if (open &&
+        (is_of_loop(open->state) || open->state == CT_STATE_WORK_QUEUED)) {
+        int64_t begin_ns = request->resumed ? request->from_ns : open->begin_ns;
+        if (!request->wait.is_open || request->wait.begin_ns != begin_ns) {
+            ct_wait_open(blame->meanwhile, &request->wait, now_ns);
+            request->wait.begin_ns = now_ns;
+        }
+    } else {
+        ct_wait_close(&request->wait);
+    }
+}
+
+unsigned ct_blame_end(struct ct_blame *blame, struct ct_blamed *request,
+                      const uint64_t *coroutines, unsigned n_coroutines,
+                      const struct ct_path_segment **ret_path)
+{
+    struct ct_blamed *parent =
+        request->parent ? g_hash_table_lookup(blame->numbers, &request->parent)
+                        : NULL;
+    unsigned n = ct_critical_end(&request->critical, request->segments,
+                                 request->number, ret_path);
+
+    if (waits_for_children(parent) && parent != request) {
+        ct_critical_child(&parent->critical, &request->critical, *ret_path, n,
+                          request->ran.v);
+    }
+    g_hash_table_remove(blame->numbers, &request->number);
+    for (unsigned i = 0; i < n_coroutines; i++) {
+        if (served_by(blame, request->pid, coroutines[i]) == request) {
+            g_hash_table_remove(
+                blame->servers,
+                &(struct server){request->pid, coroutines[i], NULL});
+        }
+    }
+    ct_critical_clear(&request->critical);
+    return n;
+}
+
+void ct_blamed_fini(struct ct_blamed *request)
+{
+    ct_wait_close(&request->wait);
+    ct_ran_fini(&request->ran);
+    ct_critical_fini(&request->critical);
+}

@@ -1,0 +1,568 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What loops and pools did while somebody waited.
+ *
+ * A thread's time is cut into pieces, each given to what was innermost there: a
+ * callback, a coroutine, the turn itself, the sleep in the kernel.  A turn that
+ * a callback or coroutine takes by itself is that one's nested poll.  A pool's
+ * pieces are the items that its workers ran.  Both logs are in the order of
+ * their ends.
+ *
+ * Nobody looks further back than to the begin of a wait that is still open, and
+ * everybody looks as far as to now.  So what ended before the first open wait
+ * is dropped, and between the begins of two waits the order does not matter:
+ * when a log has grown, the pieces of each such span become a few sums.
+ *
+ * What a slice's request is may be known at its end only; its pieces are then
+ * put right, except for those that are part of a sum.
+ */
+#include "account/meanwhile.h"
+
+#include <string.h>
+
+#include <glib.h>
+
+#include "ct/pre.h"
+
+enum { LOG_MIN = 1024 };
+
+struct piece {
+    int64_t begin_ns, end_ns;
+    bool is_sum; /* of some time within; else of all */
+    struct ct_ran what;
+};
+
+struct log {
+    struct piece *v;
+    unsigned n, capacity;
+    unsigned limit; /* when it is gone through again */
+};
+
+struct frame {
+    enum ct_slice_kind kind;
+    bool is_run;
+    bool is_counted;
+    int64_t begin_ns;
+    uint64_t context;
+    struct ct_ran what;
+};
+
+struct key {
+    uint64_t id;
+    int32_t pid;
+};
+
+struct pool {
+    struct key key;
+    unsigned workers; /* threads that ran an item of it */
+    struct log log;
+};
+
+struct thread {
+    struct key key; /* tid */
+    struct thread *next, *prev;
+    struct frame *open;
+    unsigned n_open, capacity;
+    bool is_sure; /* what lies below what is open is known: nothing */
+    struct pool *pool;
+    int64_t since_ns; /* of what is innermost */
+    struct log log;
+};
+
+struct home {
+    struct key key; /* context */
+    struct thread *thread;
+};
+
+struct ct_meanwhile {
+    struct ct_wait waits;   /* ring, by begin */
+    struct thread threads;  /* ring */
+    struct thread *last;    /* that was told of */
+    GHashTable *by_tid;     /* key -> struct thread (owned) */
+    GHashTable *homes;      /* key -> struct home (owned) */
+    GHashTable *pools;      /* key -> struct pool (owned) */
+    struct ct_ran_list sum; /* for one span at a time */
+};
+
+static guint hash_key(const void *data)
+{
+    const struct key *key = data;
+
+    return (guint)((key->id + (uint64_t)(uint32_t)key->pid * 0x9e3779b1u) *
+                       0x9e3779b97f4a7c15ull >>
+                   32);
+}
+
+static gboolean is_same_key(const void *a, const void *b)
+{
+    const struct key *one = a;
+    const struct key *other = b;
+
+    return one->id == other->id && one->pid == other->pid;
+}
+
+static void free_thread(void *data)
+{
+    struct thread *thread = data;
+
+    g_free(thread->open);
+    g_free(thread->log.v);
+    g_free(thread);
+}
+
+static void free_pool(void *data)
+{
+    struct pool *pool = data;
+
+    g_free(pool->log.v);
+    g_free(pool);
+}
+
+struct ct_meanwhile *ct_meanwhile_new(void)
+{
+    struct ct_meanwhile *meanwhile = g_new0(struct ct_meanwhile, 1);
+
+    meanwhile->waits.next = meanwhile->waits.prev = &meanwhile->waits;
+    meanwhile->threads.next = meanwhile->threads.prev = &meanwhile->threads;
+    meanwhile->by_tid =
+        g_hash_table_new_full(hash_key, is_same_key, NULL, free_thread);
+    meanwhile->homes =
+        g_hash_table_new_full(hash_key, is_same_key, NULL, g_free);
+    meanwhile->pools =
+        g_hash_table_new_full(hash_key, is_same_key, NULL, free_pool);
+    return meanwhile;
+}
+
+void ct_meanwhile_free(struct ct_meanwhile *meanwhile)
+{
+    if (!meanwhile) {
+        return;
+    }
+    g_hash_table_unref(meanwhile->homes);
+    g_hash_table_unref(meanwhile->by_tid);
+    g_hash_table_unref(meanwhile->pools);
+    ct_ran_fini(&meanwhile->sum);
+    g_free(meanwhile);
+}
+
+/* --- waits ------------------------------------------------------------ */
+
+void ct_wait_open(struct ct_meanwhile *meanwhile, struct ct_wait *wait,
+                  int64_t begin_ns)
+{
+    ct_wait_close(wait);
+    ct_pre("wait-open/in-order",
+           meanwhile->waits.prev == &meanwhile->waits ||
+               meanwhile->waits.prev->begin_ns <= begin_ns);
+    wait->is_open = true;
+    wait->begin_ns = begin_ns;
+    wait->next = &meanwhile->waits;
+    wait->prev = meanwhile->waits.prev;
+    wait->prev->next = wait;
+    meanwhile->waits.prev = wait;
+}
+
+void ct_wait_close(struct ct_wait *wait)
+{
+    if (wait->is_open) {
+        wait->is_open = false;
+        wait->prev->next = wait->next;
+        wait->next->prev = wait->prev;
+    }
+}
+
+/* --- logs ------------------------------------------------------------- */
+
+/* What of a piece lies in from .. to. */
+static struct ct_ran part(const struct piece *piece, int64_t from_ns,
+                          int64_t to_ns)
+{
+    struct ct_ran what = piece->what;
+
+    if (piece->is_sum) {
+        what.ns = piece->begin_ns < from_ns ? 0 : what.ns;
+    } else {
+        what.ns = MIN(piece->end_ns, to_ns) - MAX(piece->begin_ns, from_ns);
+    }
+    if (piece->begin_ns < from_ns || piece->begin_ns >= to_ns) {
+        what.count = 0;
+    }
+    return what;
+}
+
+/* The sums of the spans between the begins of the open waits. */
+static void sum_up(struct ct_meanwhile *meanwhile, struct log *log)
+{
+    const struct ct_wait *end = &meanwhile->waits;
+    struct log new = {0};
+    unsigned first = 0;
+
+    for (const struct ct_wait *wait = end->next; wait != end;
+         wait = wait->next) {
+        int64_t from_ns = wait->begin_ns;
+        int64_t to_ns = wait->next == end ? INT64_MAX : wait->next->begin_ns;
+        int64_t last_ns = from_ns;
+
+        if (from_ns == to_ns) {
+            continue;
+        }
+        while (first < log->n && log->v[first].end_ns <= from_ns) {
+            first++;
+        }
+        meanwhile->sum.n = 0;
+        for (unsigned i = first; i < log->n; i++) {
+            if (log->v[i].begin_ns < to_ns) {
+                struct ct_ran what = part(&log->v[i], from_ns, to_ns);
+                ct_ran_add(&meanwhile->sum, &what);
+                last_ns = MIN(log->v[i].end_ns, to_ns);
+            }
+        }
+        ct_ran_settle(&meanwhile->sum, 0);
+        for (unsigned i = 0; i < meanwhile->sum.n; i++) {
+            if (new.n == new.capacity) {
+                new.capacity = MAX(LOG_MIN, new.capacity * 2);
+                new.v = g_renew(struct piece, new.v, new.capacity);
+            }
+            new.v[new.n++] = (struct piece){
+                .begin_ns = from_ns,
+                .end_ns = last_ns,
+                .is_sum = true,
+                .what = meanwhile->sum.v[i],
+            };
+        }
+    }
+    g_free(log->v);
+    new.limit = MAX(LOG_MIN, new.n * 2);
+    *log = new;
+}
+
+static void add_piece(struct ct_meanwhile *meanwhile, struct log *log,
+                      int64_t begin_ns, int64_t end_ns,
+                      const struct ct_ran *what)
+{
+    if (log->n >= MAX(LOG_MIN, log->limit)) {
+        if (meanwhile->waits.next == &meanwhile->waits) {
+            log->n = 0;
+        } else {
+            sum_up(meanwhile, log);
+        }
+    }
+    if (log->n == log->capacity) {
+        log->capacity = MAX(64, log->capacity * 2);
+        log->v = g_renew(struct piece, log->v, log->capacity);
+    }
+    log->v[log->n++] =
+        (struct piece){.begin_ns = begin_ns, .end_ns = end_ns, .what = *what};
+}
+
+static void add_parts(const struct log *log, int64_t from_ns, int64_t now_ns,
+                      struct ct_ran_list *list)
+{
+    unsigned i = log->n;
+
+    while (i > 0 && log->v[i - 1].end_ns > from_ns) {
+        struct ct_ran what = part(&log->v[--i], from_ns, now_ns);
+        ct_ran_add(list, &what);
+    }
+}
+
+/* --- threads ---------------------------------------------------------- */
+
+static enum ct_ran_kind ran_kind(enum ct_slice_kind kind)
+{
+    switch (kind) {
+    case CT_SLICE_BH:
+        return CT_RAN_BOTTOM_HALF;
+    case CT_SLICE_TIMER:
+        return CT_RAN_TIMER;
+    case CT_SLICE_FD:
+        return CT_RAN_FD_HANDLER;
+    case CT_SLICE_COROUTINE:
+        return CT_RAN_COROUTINE;
+    case CT_SLICE_WORK:
+        return CT_RAN_WORK;
+    case CT_SLICE_FDMON:
+        return CT_RAN_KERNEL;
+    default:
+        return CT_RAN_LOOP;
+    }
+}
+
+/* What its innermost slice is to one who waits for the loop. */
+static struct ct_ran innermost(const struct thread *thread)
+{
+    if (!thread->n_open) {
+        return (struct ct_ran){.kind = thread->is_sure ? CT_RAN_OUTSIDE
+                                                       : CT_RAN_UNKNOWN};
+    }
+    struct ct_ran what = thread->open[thread->n_open - 1].what;
+    what.count = !thread->open[thread->n_open - 1].is_counted;
+    return what;
+}
+
+/* Time went on: what was innermost until now gets it. */
+static void advance(struct ct_meanwhile *meanwhile, struct thread *thread,
+                    int64_t now_ns)
+{
+    if (now_ns <= thread->since_ns) {
+        return;
+    }
+    if (!thread->pool) { /* a worker is nobody's loop */
+        struct ct_ran what = innermost(thread);
+        add_piece(meanwhile, &thread->log, thread->since_ns, now_ns, &what);
+    }
+    if (thread->n_open) {
+        thread->open[thread->n_open - 1].is_counted = true;
+    }
+    thread->since_ns = now_ns;
+}
+
+static struct thread *thread_of(struct ct_meanwhile *meanwhile,
+                                const struct ct_slice *slice)
+{
+    struct key key = {(uint32_t)slice->tid, slice->pid};
+    struct thread *thread = meanwhile->last;
+
+    if (thread && is_same_key(&thread->key, &key)) {
+        return thread;
+    }
+    thread = g_hash_table_lookup(meanwhile->by_tid, &key);
+    if (!thread) {
+        thread = g_new0(struct thread, 1);
+        thread->key = key;
+        thread->since_ns = slice->begin_ns;
+        thread->next = &meanwhile->threads;
+        thread->prev = meanwhile->threads.prev;
+        thread->prev->next = thread;
+        meanwhile->threads.prev = thread;
+        g_hash_table_insert(meanwhile->by_tid, &thread->key, thread);
+    }
+    meanwhile->last = thread;
+    return thread;
+}
+
+static void go_home(struct ct_meanwhile *meanwhile, struct thread *thread,
+                    uint64_t context)
+{
+    struct key key = {context, thread->key.pid};
+    struct home *home = g_hash_table_lookup(meanwhile->homes, &key);
+
+    if (!home) {
+        home = g_new0(struct home, 1);
+        home->key = key;
+        g_hash_table_insert(meanwhile->homes, &home->key, home);
+    }
+    home->thread = thread;
+}
+
+static void works(struct ct_meanwhile *meanwhile, struct thread *thread,
+                  uint64_t id)
+{
+    struct key key = {id, thread->key.pid};
+    struct pool *pool = g_hash_table_lookup(meanwhile->pools, &key);
+
+    if (!pool) {
+        pool = g_new0(struct pool, 1);
+        pool->key = key;
+        g_hash_table_insert(meanwhile->pools, &pool->key, pool);
+    }
+    if (!thread->pool) {
+        thread->pool = pool;
+        pool->workers++;
+    }
+}
+
+/* It was open there already; what is known since then was taken for less. */
+static void was_below(struct thread *thread, const struct frame *frame)
+{
+    for (unsigned i = thread->log.n; i-- > 0;) {
+        struct piece *piece = &thread->log.v[i];
+        if (piece->is_sum || piece->begin_ns < frame->begin_ns) {
+            break;
+        }
+        if (piece->what.kind == CT_RAN_OUTSIDE ||
+            piece->what.kind == CT_RAN_UNKNOWN) {
+            piece->what = frame->what;
+        }
+    }
+}
+
+static void began(struct ct_meanwhile *meanwhile, const struct ct_slice *slice)
+{
+    struct thread *thread = thread_of(meanwhile, slice);
+    struct frame frame = {
+        .kind = slice->kind,
+        .begin_ns = slice->begin_ns,
+        .context = slice->context,
+        .what = {.kind = ran_kind(slice->kind)},
+    };
+    const struct frame *outer =
+        thread->n_open ? &thread->open[thread->n_open - 1] : NULL;
+
+    if (slice->kind == CT_SLICE_THREAD) {
+        thread->is_sure = slice->begin_known;
+        return;
+    }
+    frame.is_run =
+        frame.what.kind != CT_RAN_LOOP && frame.what.kind != CT_RAN_KERNEL;
+    if (outer) {
+        frame.what.depth = outer->what.depth;
+    }
+    if (frame.is_run) {
+        frame.what.id = slice->id;
+        frame.what.fn = slice->fn;
+        frame.what.name = slice->kind == CT_SLICE_BH ? slice->name : NULL;
+        frame.what.request = slice->request;
+    } else if (outer &&
+               (outer->is_run || outer->what.kind == CT_RAN_NESTED_POLL)) {
+        frame.what = outer->what;
+        frame.what.kind = CT_RAN_NESTED_POLL;
+        frame.what.depth += outer->is_run;
+    }
+    advance(meanwhile, thread, slice->begin_ns);
+    if (!slice->begin_known) {
+        was_below(thread, &frame);
+    }
+    if (slice->kind == CT_SLICE_POLL) {
+        thread->is_sure |= slice->begin_known && slice->poll_depth <= 1;
+        go_home(meanwhile, thread, slice->id);
+    } else if (slice->kind == CT_SLICE_WORK) {
+        works(meanwhile, thread, slice->context);
+    }
+    if (thread->n_open == thread->capacity) {
+        thread->capacity = MAX(8, thread->capacity * 2);
+        thread->open = g_renew(struct frame, thread->open, thread->capacity);
+    }
+    thread->open[thread->n_open++] = frame;
+}
+
+static void thread_over(struct ct_meanwhile *meanwhile, struct thread *thread)
+{
+    GHashTableIter iter;
+    struct home *home;
+
+    g_hash_table_iter_init(&iter, meanwhile->homes);
+    while (g_hash_table_iter_next(&iter, NULL, (void **)&home)) {
+        if (home->thread == thread) {
+            g_hash_table_iter_remove(&iter);
+        }
+    }
+    if (thread->pool && --thread->pool->workers == 0) {
+        g_hash_table_remove(meanwhile->pools, &thread->pool->key);
+    }
+    thread->prev->next = thread->next;
+    thread->next->prev = thread->prev;
+    meanwhile->last = NULL;
+    g_hash_table_remove(meanwhile->by_tid, &thread->key);
+}
+
+/* The request that it served is known now. */
+static void put_right(struct thread *thread, const struct frame *frame,
+                      uint64_t request)
+{
+    for (unsigned i = thread->log.n; i-- > 0;) {
+        struct piece *piece = &thread->log.v[i];
+        if (piece->is_sum || piece->begin_ns < frame->begin_ns) {
+            break;
+        }
+        if (piece->what.id == frame->what.id &&
+            piece->what.fn == frame->what.fn) {
+            piece->what.request = request;
+        }
+    }
+}
+
+static void ended(struct ct_meanwhile *meanwhile, const struct ct_slice *slice)
+{
+    struct thread *thread = thread_of(meanwhile, slice);
+
+    advance(meanwhile, thread, slice->end_ns);
+    if (slice->kind == CT_SLICE_THREAD) {
+        thread_over(meanwhile, thread);
+        return;
+    }
+    ct_pre("meanwhile-ended/began", thread->n_open > 0);
+    struct frame frame = thread->open[--thread->n_open];
+    if (slice->kind == CT_SLICE_WORK && thread->pool) {
+        frame.what.request = slice->request;
+        frame.what.count = 1;
+        frame.what.depth = 0;
+        add_piece(meanwhile, &thread->pool->log, slice->begin_ns, slice->end_ns,
+                  &frame.what);
+    } else if (frame.is_run && slice->request != frame.what.request) {
+        put_right(thread, &frame, slice->request);
+    }
+}
+
+void ct_meanwhile_change(struct ct_meanwhile *meanwhile,
+                         const struct ct_change *change)
+{
+    switch (change->kind) {
+    case CT_CHANGE_SLICE_BEGAN:
+        began(meanwhile, &change->slice);
+        break;
+    case CT_CHANGE_SLICE:
+        ended(meanwhile, &change->slice);
+        break;
+    case CT_CHANGE_GAP:
+        for (struct thread *thread = meanwhile->threads.next;
+             thread != &meanwhile->threads; thread = thread->next) {
+            advance(meanwhile, thread, change->gap.from_ns);
+            thread->is_sure = false;
+        }
+        break;
+    default:
+        break;
+    }
+}
+
+/* --- questions -------------------------------------------------------- */
+
+void ct_meanwhile_loop(const struct ct_meanwhile *meanwhile, int32_t pid,
+                       uint64_t context, int64_t from_ns, int64_t now_ns,
+                       struct ct_ran_list *list)
+{
+    struct key key = {context, pid};
+    const struct home *home = g_hash_table_lookup(meanwhile->homes, &key);
+    unsigned first = list->n;
+    struct ct_ran rest = {.kind = CT_RAN_UNKNOWN, .ns = now_ns - from_ns};
+
+    if (!home) {
+        return;
+    }
+    add_parts(&home->thread->log, from_ns, now_ns, list);
+    struct ct_ran now = innermost(home->thread);
+    now.ns = now_ns - MAX(home->thread->since_ns, from_ns);
+    now.count = now.count && home->thread->since_ns >= from_ns;
+    ct_ran_add(list, &now);
+    for (unsigned i = first; i < list->n; i++) {
+        rest.ns -= list->v[i].ns;
+    }
+    ct_ran_add(list, &rest);
+}
+
+void ct_meanwhile_pool(const struct ct_meanwhile *meanwhile, int32_t pid,
+                       uint64_t id, int64_t from_ns, int64_t now_ns,
+                       struct ct_ran_list *list)
+{
+    struct key key = {id, pid};
+    const struct pool *pool = g_hash_table_lookup(meanwhile->pools, &key);
+
+    if (!pool) {
+        return;
+    }
+    add_parts(&pool->log, from_ns, now_ns, list);
+    for (const struct thread *thread = meanwhile->threads.next;
+         thread != &meanwhile->threads; thread = thread->next) {
+        for (unsigned i = 0; thread->pool == pool && i < thread->n_open; i++) {
+            const struct frame *frame = &thread->open[i];
+            if (frame->kind == CT_SLICE_WORK && frame->context == id) {
+                struct ct_ran what = frame->what;
+                what.depth = 0;
+                what.ns = now_ns - MAX(frame->begin_ns, from_ns);
+                what.count = frame->begin_ns >= from_ns;
+                ct_ran_add(list, &what);
+            }
+        }
+    }
+}

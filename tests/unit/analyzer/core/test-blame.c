@@ -1,0 +1,393 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Who held a request up: one case a row of the table in docs/MODEL.md, and the
+ * critical path.
+ *
+ * That the pieces add up is checked of every request (pass.c), also by the
+ * worlds and the random steps of the other tests.
+ */
+#include <glib.h>
+#include <string.h>
+
+#include "say.h"
+
+enum { CTX = 1, POOL = 2, MUTEX = 3, CO = 10, CO2 = 20, CO3 = 25 };
+enum { REQ = 30, REQ2 = 40, REQ3 = 45, W = 50, WORKER = 60 };
+
+/* "kind name/fn request ns xcount, ..." of the n-th segment in @state */
+static char *spell_ran(const struct ct_request *request, enum ct_state state)
+{
+    GString *text = g_string_new(NULL);
+
+    for (unsigned i = 0; i < request->n_segments; i++) {
+        const struct ct_segment *segment = &request->segments[i];
+        if (segment->state != state) {
+            continue;
+        }
+        for (unsigned k = 0; k < segment->cause.n_ran; k++) {
+            const struct ct_ran *ran =
+                &request->ran[segment->cause.first_ran + k];
+            g_string_append_printf(text, "%s%s", k ? ", " : "",
+                                   ran->kind == CT_RAN_STATE
+                                       ? ct_state_word(ran->state)
+                                       : ct_ran_word(ran->kind));
+            if (ran->name) {
+                g_string_append_printf(text, " %s", ran->name);
+            }
+            if (ran->fn) {
+                g_string_append_printf(text, " f%" G_GUINT64_FORMAT, ran->fn);
+            }
+            if (ran->request) {
+                g_string_append_printf(text, " of %" G_GUINT64_FORMAT,
+                                       ran->request);
+            }
+            if (ran->depth) {
+                g_string_append_printf(text, " deep %u", ran->depth);
+            }
+            g_string_append_printf(text, " %" G_GINT64_FORMAT, ran->ns);
+            if (ran->count) {
+                g_string_append_printf(text, " x%" G_GUINT64_FORMAT,
+                                       ran->count);
+            }
+        }
+        g_string_append_c(text, ';');
+    }
+    return g_string_free(text, FALSE);
+}
+
+#define assert_ran(request, state, expect)                  \
+    do {                                                    \
+        g_autofree char *text_ = spell_ran(request, state); \
+        g_assert_cmpstr(text_, ==, expect);                 \
+    } while (0)
+
+static void turn(struct said *t)
+{
+    SAY(t, POLL_BEGIN, .subject = CTX, .context = CTX, .value = 1);
+}
+
+static void turned(struct said *t)
+{
+    SAY(t, POLL_END, .subject = CTX, .context = CTX, .value = 1);
+}
+
+static void enter(struct said *t, uint64_t co)
+{
+    SAY(t, CO_ENTER, .subject = co, .context = CTX, .fn = co);
+}
+
+static void start(struct said *t, uint64_t co, uint64_t request)
+{
+    SAY(t, CO_CREATE, .subject = co, .fn = co);
+    enter(t, co);
+    SAY(t, REQUEST_BEGIN, .subject = request, .waits_for = co);
+}
+
+static void yield(struct said *t, uint64_t co, enum ct_yield_reason reason,
+                  uint64_t object)
+{
+    SAY(t, CO_YIELD, .subject = co, .reason = (uint8_t)reason,
+        .waits_for = object);
+}
+
+static void finish(struct said *t, uint64_t co, uint64_t request)
+{
+    SAY(t, REQUEST_END, .subject = request);
+    SAY(t, CO_TERMINATE, .subject = co);
+}
+
+static void bh(struct said *t, uint64_t id, const char *name, int64_t ns)
+{
+    SAY(t, BH_RUN_BEGIN, .subject = id, .context = CTX, .name = name);
+    t->now_ns += ns - 1;
+    SAY(t, BH_RUN_END, .subject = id, .context = CTX);
+}
+
+/* Callbacks, a coroutine of another request, the turn itself, and its sleep. */
+static void test_loop(void)
+{
+    struct said t = say_begin();
+
+    turn(&t);
+    start(&t, CO, REQ);
+    yield(&t, CO, CT_YIELD_REASON_OTHER, 0);
+    SAY(&t, CO_SCHEDULE, .subject = CO, .context = CTX);
+    bh(&t, 100, "slow", 50);
+    SAY(&t, FDMON_BEGIN, .subject = CTX, .context = CTX);
+    t.now_ns += 19;
+    SAY(&t, FDMON_END, .subject = CTX, .context = CTX);
+    start(&t, CO2, REQ2);
+    t.now_ns += 29;
+    finish(&t, CO2, REQ2);
+    bh(&t, 100, "slow", 5);
+    enter(&t, CO);
+    finish(&t, CO, REQ);
+    turned(&t);
+    struct pass *pass = say_end(&t);
+    assert_ran(
+        pass_request(pass, REQ), CT_STATE_RUNNABLE,
+        "bottom-half slow 55 x2, coroutine f20 of 2 32 x1, kernel 20 x1, "
+        "loop 6;");
+    pass_free(pass);
+}
+
+/* A wait that a callback lasts beyond takes only its part of it. */
+static void test_part(void)
+{
+    struct said t = say_begin();
+
+    turn(&t);
+    start(&t, CO, REQ);
+    yield(&t, CO, CT_YIELD_REASON_OTHER, 0);
+    SAY(&t, BH_RUN_BEGIN, .subject = 100, .context = CTX, .name = "slow");
+    t.now_ns += 49;
+    SAY(&t, CO_SCHEDULE, .tid = 2, .subject = CO, .context = CTX);
+    t.now_ns += 9;
+    SAY(&t, BH_RUN_END, .subject = 100, .context = CTX);
+    enter(&t, CO);
+    finish(&t, CO, REQ);
+    turned(&t);
+    struct pass *pass = say_end(&t);
+    assert_ran(pass_request(pass, REQ), CT_STATE_RUNNABLE,
+               "bottom-half slow 10, loop 1;");
+    pass_free(pass);
+}
+
+/* A callback polls: the turn is its own, and what runs in it is deep. */
+static void test_nested(void)
+{
+    struct said t = say_begin();
+
+    turn(&t);
+    start(&t, CO, REQ);
+    yield(&t, CO, CT_YIELD_REASON_OTHER, 0);
+    SAY(&t, CO_SCHEDULE, .subject = CO, .context = CTX);
+    SAY(&t, BH_RUN_BEGIN, .subject = 100, .context = CTX, .name = "polls");
+    SAY(&t, POLL_BEGIN, .subject = CTX, .context = CTX, .value = 2);
+    t.now_ns += 9;
+    bh(&t, 101, "inner", 30);
+    SAY(&t, FDMON_BEGIN, .subject = CTX, .context = CTX);
+    t.now_ns += 99;
+    SAY(&t, FDMON_END, .subject = CTX, .context = CTX);
+    SAY(&t, POLL_END, .subject = CTX, .context = CTX, .value = 2);
+    SAY(&t, BH_RUN_END, .subject = 100, .context = CTX);
+    enter(&t, CO);
+    finish(&t, CO, REQ);
+    turned(&t);
+    struct pass *pass = say_end(&t);
+    assert_ran(pass_request(pass, REQ), CT_STATE_RUNNABLE,
+               "nested-poll polls deep 1 112 x2, "
+               "bottom-half inner deep 1 30 x1, bottom-half polls 2 x1, "
+               "loop 2;");
+    pass_free(pass);
+}
+
+static void work(struct said *t, enum ct_step_kind kind, int32_t tid,
+                 uint64_t item, uint64_t co)
+{
+    say(t, (struct ct_step){.kind = kind,
+                            .tid = tid,
+                            .subject = item,
+                            .object = kind == CT_STEP_WORK_SUBMIT
+                                          ? co
+                                          : WORKER + (uint64_t)tid,
+                            .context = POOL,
+                            .fn = item});
+}
+
+/* One worker: an item runs already, another is ahead in the queue. */
+static void test_pool(void)
+{
+    struct said t = say_begin();
+
+    turn(&t);
+    work(&t, CT_STEP_WORK_SUBMIT, 1, W, 0);
+    work(&t, CT_STEP_WORK_BEGIN, 2, W, 0);
+    start(&t, CO2, REQ2);
+    work(&t, CT_STEP_WORK_SUBMIT, 1, W + 1, CO2);
+    yield(&t, CO2, CT_YIELD_REASON_WORK, W + 1);
+    start(&t, CO, REQ);
+    work(&t, CT_STEP_WORK_SUBMIT, 1, W + 2, CO);
+    yield(&t, CO, CT_YIELD_REASON_WORK, W + 2);
+    t.now_ns += 39;
+    work(&t, CT_STEP_WORK_END, 2, W, 0);
+    work(&t, CT_STEP_WORK_BEGIN, 2, W + 1, 0);
+    t.now_ns += 69;
+    work(&t, CT_STEP_WORK_END, 2, W + 1, 0);
+    work(&t, CT_STEP_WORK_BEGIN, 2, W + 2, 0);
+    work(&t, CT_STEP_WORK_END, 2, W + 2, 0);
+    work(&t, CT_STEP_WORK_COMPLETE, 1, W, 0);
+    work(&t, CT_STEP_WORK_COMPLETE, 1, W + 1, 0);
+    enter(&t, CO2);
+    finish(&t, CO2, REQ2);
+    work(&t, CT_STEP_WORK_COMPLETE, 1, W + 2, 0);
+    enter(&t, CO);
+    finish(&t, CO, REQ);
+    turned(&t);
+    struct pass *pass = say_end(&t);
+    const struct ct_request *request = pass_request(pass, REQ);
+    assert_ran(request, CT_STATE_WORK_QUEUED,
+               "work-item f51 of 1 70 x1, work-item f50 40;");
+    assert_ran(pass_request(pass, REQ2), CT_STATE_WORK_QUEUED,
+               "work-item f50 45;");
+    pass_free(pass);
+}
+
+static void lock(struct said *t, enum ct_step_kind kind, uint64_t mutex,
+                 uint64_t self, uint64_t other)
+{
+    say(t, (struct ct_step){
+               .kind = kind, .subject = mutex, .object = self, .value = other});
+}
+
+/* A waits for B's lock while B waits for C's: what C does is what holds A. */
+static void test_holder(void)
+{
+    struct said t = say_begin();
+
+    turn(&t);
+    start(&t, CO3, REQ3);
+    lock(&t, CT_STEP_LOCK_TAKE, MUTEX + 1, CO3, 0);
+    yield(&t, CO3, CT_YIELD_REASON_TIMER, 0);
+    start(&t, CO2, REQ2);
+    lock(&t, CT_STEP_LOCK_TAKE, MUTEX, CO2, 0);
+    yield(&t, CO2, CT_YIELD_REASON_IO, 0);
+    start(&t, CO, REQ);
+    lock(&t, CT_STEP_LOCK_WAIT, MUTEX, CO, CO2);
+    yield(&t, CO, CT_YIELD_REASON_LOCK, MUTEX);
+    t.now_ns += 19;
+    enter(&t, CO2); /* 20 ns in io */
+    lock(&t, CT_STEP_LOCK_WAIT, MUTEX + 1, CO2, CO3);
+    yield(&t, CO2, CT_YIELD_REASON_LOCK, MUTEX + 1);
+    t.now_ns += 99;
+    enter(&t, CO3); /* 100 ns asleep */
+    t.now_ns += 9;
+    lock(&t, CT_STEP_LOCK_RELEASE, MUTEX + 1, CO3, 0);
+    SAY(&t, CO_WAKE, .subject = CO2, .object = CO3, .context = CTX,
+        .reason = CT_WAKE_HOW_SCHEDULED);
+    lock(&t, CT_STEP_LOCK_HAND_OVER, MUTEX + 1, CO3, CO2);
+    finish(&t, CO3, REQ3);
+    enter(&t, CO2);
+    lock(&t, CT_STEP_LOCK_TAKEN, MUTEX + 1, CO2, 0);
+    lock(&t, CT_STEP_LOCK_RELEASE, MUTEX + 1, CO2, 0);
+    lock(&t, CT_STEP_LOCK_RELEASE, MUTEX, CO2, 0);
+    SAY(&t, CO_WAKE, .subject = CO, .object = CO2, .context = CTX,
+        .reason = CT_WAKE_HOW_SCHEDULED);
+    lock(&t, CT_STEP_LOCK_HAND_OVER, MUTEX, CO2, CO);
+    finish(&t, CO2, REQ2);
+    enter(&t, CO);
+    lock(&t, CT_STEP_LOCK_TAKEN, MUTEX, CO, 0);
+    lock(&t, CT_STEP_LOCK_RELEASE, MUTEX, CO, 0);
+    finish(&t, CO, REQ);
+    turned(&t);
+    struct pass *pass = say_end(&t);
+    assert_ran(pass_request(pass, REQ2), CT_STATE_LOCK,
+               "timer of 1 100, running of 1 11;");
+    assert_ran(pass_request(pass, REQ), CT_STATE_LOCK,
+               "timer of 1 deep 1 100, io of 2 20, running of 1 deep 1 11, "
+               "running of 2 6, runnable of 2 4;");
+    pass_free(pass);
+}
+
+static void child(struct said *t, uint64_t co, uint64_t request)
+{
+    SAY(t, CO_CREATE, .subject = co, .fn = co);
+    SAY(t, CO_ENTER, .subject = co, .object = CO, .context = CTX);
+    SAY(t, REQUEST_BEGIN, .subject = request, .object = REQ, .waits_for = co);
+}
+
+/* Two children side by side: the path goes through the one that ended last,
+ * then through the third, which began when that made room. */
+static void test_critical(void)
+{
+    struct said t = say_begin();
+
+    turn(&t);
+    start(&t, CO, REQ);
+    child(&t, CO2, REQ2);
+    yield(&t, CO2, CT_YIELD_REASON_IO, 0);
+    child(&t, CO3, REQ3);
+    yield(&t, CO3, CT_YIELD_REASON_TIMER, 0);
+    yield(&t, CO, CT_YIELD_REASON_CHILDREN, 0);
+    t.now_ns += 99;
+    SAY(&t, CO_ENTER, .subject = CO2, .context = CTX);
+    finish(&t, CO2, REQ2); /* io for 100 and more of the wait */
+    t.now_ns += 49;
+    SAY(&t, CO_ENTER, .subject = CO3, .context = CTX);
+    SAY(&t, REQUEST_END, .subject = REQ3); /* asleep all the time */
+    SAY(&t, REQUEST_BEGIN, .subject = REQ3 + 1, .object = REQ,
+        .waits_for = CO3);
+    yield(&t, CO3, CT_YIELD_REASON_IO, 0);
+    t.now_ns += 29;
+    SAY(&t, CO_ENTER, .subject = CO3, .context = CTX);
+    SAY(&t, REQUEST_END, .subject = REQ3 + 1);
+    SAY(&t, CO_WAKE, .subject = CO, .object = CO3, .context = CTX,
+        .reason = CT_WAKE_HOW_SCHEDULED);
+    SAY(&t, CO_TERMINATE, .subject = CO3);
+    enter(&t, CO);
+    finish(&t, CO, REQ);
+    turned(&t);
+    struct pass *pass = say_end(&t);
+    const struct ct_request *request = pass_request(pass, REQ);
+    GString *text = g_string_new(NULL);
+    for (unsigned i = 0; i < request->n_path; i++) {
+        const struct ct_segment *segment = &request->path[i].segment;
+        g_string_append_printf(
+            text, "%s%s %" G_GINT64_FORMAT " of %" G_GUINT64_FORMAT,
+            i ? ", " : "", ct_state_word(segment->state),
+            segment->end_ns - segment->begin_ns, request->path[i].request);
+    }
+    g_assert_cmpstr(text->str, ==,
+                    "running 2 of 1, running 2 of 1, running 2 of 1, "
+                    "running 2 of 1, running 1 of 1, "
+                    "timer 152 of 3, running 1 of 3, children 1 of 1, "
+                    "running 1 of 4, io 30 of 4, running 1 of 4, "
+                    "children 1 of 1, runnable 2 of 1, running 1 of 1");
+    g_string_free(text, TRUE);
+    pass_free(pass);
+}
+
+/* A long wait amid many short ones: the log is summed up many times. */
+static void test_long(void)
+{
+    struct said t = say_begin();
+
+    turn(&t);
+    start(&t, CO, REQ);
+    yield(&t, CO, CT_YIELD_REASON_OTHER, 0);
+    SAY(&t, CO_SCHEDULE, .subject = CO, .context = CTX);
+    for (uint64_t i = 0; i < 20000; i++) {
+        uint64_t co = 1000 + i;
+        uint64_t request = 1000000 + i;
+        start(&t, co, request);
+        yield(&t, co, CT_YIELD_REASON_OTHER, 0);
+        SAY(&t, CO_SCHEDULE, .subject = co, .context = CTX);
+        bh(&t, 100, "slow", 7);
+        enter(&t, co);
+        finish(&t, co, request);
+        assert_ran(pass_request(t.pass, request), CT_STATE_RUNNABLE,
+                   "bottom-half slow 7 x1, loop 2;");
+    }
+    enter(&t, CO);
+    finish(&t, CO, REQ);
+    turned(&t);
+    struct pass *pass = say_end(&t);
+    g_autofree char *text =
+        spell_ran(pass_request(pass, REQ), CT_STATE_RUNNABLE);
+    g_assert_nonnull(strstr(text, "bottom-half slow 140000 x20000"));
+    pass_free(pass);
+}
+
+int main(int argc, char **argv)
+{
+    g_setenv("COTRACE_CHECK", "1", TRUE);
+    g_test_init(&argc, &argv, NULL);
+    g_test_add_func("/blame/loop", test_loop);
+    g_test_add_func("/blame/part-of-a-callback", test_part);
+    g_test_add_func("/blame/nested-poll", test_nested);
+    g_test_add_func("/blame/pool", test_pool);
+    g_test_add_func("/blame/holder", test_holder);
+    g_test_add_func("/blame/critical-path", test_critical);
+    g_test_add_func("/blame/long-wait", test_long);
+    return g_test_run();
+}
