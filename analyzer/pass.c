@@ -154,6 +154,9 @@ static void hand_on(struct ct_pass *pass, const struct ct_change *change)
     case CT_CHANGE_EDGE:
         TELL(pass, edge, &change->edge);
         break;
+    case CT_CHANGE_LOCK:
+        TELL(pass, lock, &change->lock);
+        break;
     case CT_CHANGE_COUNTER:
         TELL(pass, counter, &change->counter);
         break;

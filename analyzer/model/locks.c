@@ -107,6 +107,28 @@ static void hand_over_edge(struct ct_model *model, struct ct_lock *lock,
     lock->released_epoch = 0;
 }
 
+static void tell(struct ct_model *model, const struct ct_step *step)
+{
+    static const enum ct_lock_kind kinds[] = {
+        [CT_STEP_LOCK_TAKE] = CT_LOCK_TAKE,
+        [CT_STEP_LOCK_WAIT] = CT_LOCK_WAIT,
+        [CT_STEP_LOCK_TAKEN] = CT_LOCK_TAKEN,
+        [CT_STEP_LOCK_RELEASE] = CT_LOCK_RELEASE,
+    };
+
+    if (step->kind != CT_STEP_LOCK_HAND_OVER &&
+        ct_model_wants_any(model, CT_WANT_LOCKS) && !model->in_gap) {
+        ct_model_change(model, CT_CHANGE_LOCK)->lock = (struct ct_lock_event){
+            .kind = kinds[step->kind],
+            .pid = step->pid,
+            .tid = step->tid,
+            .when_ns = model->now_ns,
+            .mutex = step->subject,
+            .coroutine = step->object,
+        };
+    }
+}
+
 void ct_lock_step(struct ct_model *model, struct ct_thread *thread,
                   const struct ct_step *step)
 {
@@ -117,6 +139,7 @@ void ct_lock_step(struct ct_model *model, struct ct_thread *thread,
     if (step->kind == CT_STEP_QUEUE_WAIT || step->kind == CT_STEP_QUEUE_WAKE) {
         return; /* the yield and the wake tell the same */
     }
+    tell(model, step);
     switch (step->kind) {
     case CT_STEP_LOCK_TAKE:
     case CT_STEP_LOCK_TAKEN:

@@ -20,6 +20,7 @@ unsigned ct_model_wants(const struct ct_consumer *consumer)
     wants |= consumer->slice ? CT_WANT_SLICES : 0;
     wants |= consumer->slice_began ? CT_WANT_SLICE_BEGINS : 0;
     wants |= consumer->edge ? CT_WANT_EDGES : 0;
+    wants |= consumer->lock ? CT_WANT_LOCKS : 0;
     wants |= consumer->counter ? CT_WANT_COUNTERS : 0;
     wants |= consumer->thread_name ? CT_WANT_THREAD_NAMES : 0;
     wants |= consumer->life ? CT_WANT_LIVES : 0;

@@ -60,13 +60,24 @@ static struct ct_slice open_slice(const struct ct_thread *thread, unsigned at)
     };
 }
 
-static void tell_begin(struct ct_model *model, const struct ct_slice *slice)
+/* @open: what began; NULL: the thread itself */
+static void tell_begin(struct ct_model *model, const struct ct_slice *slice,
+                       const struct ct_open *open)
 {
-    if (ct_model_wants_any(model, CT_WANT_SLICE_BEGINS)) {
-        struct ct_change *change =
-            ct_model_change(model, CT_CHANGE_SLICE_BEGAN);
-        change->slice = *slice;
-        change->slice.end_ns = slice->begin_ns;
+    if (!ct_model_wants_any(model, CT_WANT_SLICE_BEGINS)) {
+        return;
+    }
+    struct ct_change *change = ct_model_change(model, CT_CHANGE_SLICE_BEGAN);
+    change->slice = *slice;
+    change->slice.end_ns = slice->begin_ns;
+    if (open && ct_model_wants_any(model, CT_WANT_ORIGINS)) {
+        const struct ct_co *co = open->co;
+        change->slice.origin =
+            ct_model_hold(model, co           ? co->origin
+                                 : open->work ? open->work->origin
+                                              : open->origin);
+        change->slice.stack = co ? co->stack : 0;
+        change->slice.stack_ns = co ? co->stack_ns : 0;
     }
 }
 
@@ -101,7 +112,7 @@ struct ct_thread *ct_thread_get(struct ct_model *model,
             tid == process->pid && ct_process_is_whole(model, process);
         ct_table_put(&process->threads, (uint32_t)tid, thread);
         struct ct_slice slice = base_slice(thread);
-        tell_begin(model, &slice);
+        tell_begin(model, &slice, NULL);
     }
     return thread;
 }
@@ -309,7 +320,7 @@ bool ct_thread_push(struct ct_model *model, struct ct_thread *thread,
     add(thread, &like);
     if (ct_model_wants_any(model, CT_WANT_SLICE_BEGINS)) {
         struct ct_slice slice = open_slice(thread, thread->n_open - 1);
-        tell_begin(model, &slice);
+        tell_begin(model, &slice, &thread->open[thread->n_open - 1]);
     }
     if (covered) {
         ct_co_changed(model, covered);
@@ -329,7 +340,7 @@ bool ct_thread_push_below(struct ct_model *model, struct ct_thread *thread,
                                   : model->now_ns;
     add(thread, &like);
     struct ct_slice slice = open_slice(thread, 0);
-    tell_begin(model, &slice);
+    tell_begin(model, &slice, &thread->open[0]);
     return true;
 }
 

@@ -21,6 +21,7 @@ enum ct_change_kind {
     CT_CHANGE_SLICE_BEGAN,
     CT_CHANGE_SLICE,
     CT_CHANGE_EDGE,
+    CT_CHANGE_LOCK,
     CT_CHANGE_COUNTER,
     CT_CHANGE_THREAD_NAME,
     CT_CHANGE_LIFE,
@@ -116,6 +117,7 @@ struct ct_change {
     union {
         struct ct_slice slice;
         struct ct_edge edge;
+        struct ct_lock_event lock;
         struct ct_counter counter;
         struct ct_thread_name thread_name;
         struct ct_life life;
@@ -140,7 +142,8 @@ enum ct_want {
     CT_WANT_SLICE_BEGINS = 1 << 9,
     CT_WANT_ALIVE = 1 << 10,
     CT_WANT_BLAME = 1 << 11, /* with slices, their begins, and gaps */
-    CT_WANT_ALL = (1 << 12) - 1,
+    CT_WANT_LOCKS = 1 << 12,
+    CT_WANT_ALL = (1 << 13) - 1,
 };
 
 #endif

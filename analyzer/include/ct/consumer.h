@@ -68,6 +68,11 @@ struct ct_slice {
     int64_t children_ns;
     bool flag;           /* poll: progress */
     unsigned poll_depth; /* poll: nested turns of the context */
+    /* slice_began of a run (bh, timer, fd, coroutine, work), if anybody wants
+       origins: what brought it into being, NULL: not known */
+    const struct ct_origin *origin;
+    uint64_t stack;   /* ... coroutine: its last own one; 0: none */
+    int64_t stack_ns; /* ... when that was taken */
 };
 
 enum ct_edge_kind {
@@ -91,6 +96,23 @@ struct ct_edge {
     int64_t to_ns;
     uint64_t id;      /* of the entity that is scheduled, submitted ... */
     uint64_t request; /* number; 0: none */
+};
+
+enum ct_lock_kind {
+    CT_LOCK_TAKE,    /* it was free */
+    CT_LOCK_WAIT,    /* it is held: the coroutine will wait */
+    CT_LOCK_TAKEN,   /* after a wait */
+    CT_LOCK_RELEASE, /* also to hand it over */
+};
+
+/* What a coroutine does with a CoMutex. */
+struct ct_lock_event {
+    enum ct_lock_kind kind;
+    int32_t pid;
+    int32_t tid;
+    int64_t when_ns;
+    uint64_t mutex;
+    uint64_t coroutine;
 };
 
 enum ct_counter_kind {
@@ -218,6 +240,7 @@ struct ct_consumer {
     void (*slice_began)(struct ct_consumer *, const struct ct_slice *);
     void (*slice)(struct ct_consumer *, const struct ct_slice *);
     void (*edge)(struct ct_consumer *, const struct ct_edge *);
+    void (*lock)(struct ct_consumer *, const struct ct_lock_event *);
     void (*counter)(struct ct_consumer *, const struct ct_counter *);
     void (*thread_name)(struct ct_consumer *, const struct ct_thread_name *);
     void (*life)(struct ct_consumer *, const struct ct_life *);

@@ -234,6 +234,9 @@ static void take(struct pass *pass, const struct ct_change *change)
     case CT_CHANGE_GAP:
         g_array_append_val(pass->gaps, change->gap);
         return;
+    case CT_CHANGE_LOCK:
+        g_assert_cmpint(change->lock.when_ns, ==, pass->now_ns);
+        return;
     default:
         result = ct_account_take(pass->account, change);
         if (result.began) {
