@@ -16,6 +16,7 @@
 #include <string.h>
 
 #include "commands/analyse.h"
+#include "commands/diff.h"
 #include "out/inert.h"
 
 static const struct ct_command commands[] = {
@@ -29,6 +30,8 @@ static const struct ct_command commands[] = {
      ct_command_view},
     {"coroutines", "every coroutine alive at an instant, and where it is",
      ct_command_view},
+    {"diff", "two runs: what was scheduled differently, and does it matter",
+     ct_command_diff},
     {"render", "the whole trace as a file for another viewer",
      ct_command_render},
     {NULL, NULL, NULL},
@@ -113,9 +116,10 @@ static int help(void)
           "with CTF\n"
           "traces of such programs.\n"
           "\n"
-          "Exit status: 0 done; 2 wrong usage, unreadable input or unwritable "
-          "output,\n"
-          "with one line on stderr that says what is wrong.\n",
+          "Exit status: 0 done; 1 'diff' found differences; 2 wrong usage, "
+          "unreadable\n"
+          "input or unwritable output, with one line on stderr that says what "
+          "is wrong.\n",
           stdout);
     return ct_told();
 }

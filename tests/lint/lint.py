@@ -52,10 +52,11 @@ ARROWS = {
     "analyzer/account": ["analyzer/model"],
     "analyzer/symbols": [],
     "analyzer/answer": ["analyzer/symbols"],
+    "analyzer/answer/diff": ["analyzer/answer"],
     "viewer/out": [],
     "viewer/views": ["viewer", "viewer/out"],
     "viewer/render": ["viewer", "viewer/out"],
-    "viewer/commands": ["viewer", "viewer/out"],
+    "viewer/commands": ["viewer", "viewer/out", "viewer/views"],
 }
 # Public headers that not every folder with their include path may use, and
 # the rooms that may; below tests/, all.

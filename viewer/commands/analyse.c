@@ -1,122 +1,35 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * analyse.c - every command that is one pass over a trace and one view of it
- *
- * Signals: SIGINT, SIGTERM and SIGHUP stop the pass, so that everything that
- * was opened is closed and removed in the usual way, and then end the process
- * as they would have.  A reader that went away (EPIPE) ends it like SIGPIPE:
- * quietly, and so that a shell sees it.
  */
 #include "commands/analyse.h"
 
 #include <errno.h>
 #include <getopt.h>
-#include <signal.h>
 #include <stdio.h>
-#include <unistd.h>
 
+#include "commands/passes.h"
 #include "cotrace.h"
-#include "ct/trace.h"
-#include "out/terminal.h"
 #include "views.h"
-
-/* --- interruption -----------------------------------------------------------
- */
-
-static volatile sig_atomic_t ended_by;
-/* Of the pass that runs; it reads their `failed` between events. */
-static struct ct_consumer *const *consumers;
-
-static void on_signal(int number)
-{
-    ended_by = number;
-    ct_out_stopped = 1;
-    for (unsigned i = 0; consumers && consumers[i]; i++) {
-        consumers[i]->failed = true;
-    }
-    alarm(1);
-}
-
-/* A signal may come just before a write that then blocks: the next one, a
- * second later, gets it out of there. */
-static void on_alarm(int number)
-{
-    alarm(1);
-}
-
-static void catch_signals(void)
-{
-    static const int numbers[] = {SIGINT, SIGTERM, SIGHUP};
-    struct sigaction action = {.sa_handler = on_signal,
-                               .sa_flags = SA_RESETHAND};
-
-    for (unsigned i = 0; i < G_N_ELEMENTS(numbers); i++) {
-        struct sigaction old;
-
-        /* nohup and shells without job control ignore some: they stay so */
-        if (!sigaction(numbers[i], NULL, &old) && old.sa_handler != SIG_IGN) {
-            sigaction(numbers[i], &action, NULL);
-        }
-    }
-    action.sa_handler = on_alarm;
-    action.sa_flags = 0;
-    sigaction(SIGALRM, &action, NULL);
-    signal(SIGPIPE, SIG_IGN);
-}
-
-static void end_by(int number)
-{
-    signal(number, SIG_DFL);
-    raise(number);
-}
 
 /* --- one pass ---------------------------------------------------------------
  */
-
-static void on_warning(const char *text, void *data)
-{
-    ct_progress_clear(data);
-    ct_warning("%s", text);
-}
-
-static void on_progress(uint64_t bytes, uint64_t total_bytes, void *data)
-{
-    ct_progress_tell(data, bytes, total_bytes);
-}
 
 static int pass(const struct ct_view *view, const struct ct_settings *settings,
                 const char *trace)
 {
     g_autoptr(GError) error = NULL;
-    struct ct_progress progress;
-    struct ct_trace_options options = {on_warning, on_progress, &progress};
     struct ct_view_run *run = ct_view_open(view, settings, &error);
     bool done, is_gone;
 
     if (!run) {
         return ct_error("%s", error->message);
     }
-    consumers = run->consumers;
-    ct_progress_init(&progress, !run->streams || !run->out->is_terminal);
-    done = ct_trace_run(trace, &options, run->consumers, &error) && !ended_by;
-    consumers = NULL;
-    ct_progress_clear(&progress);
+    done = ct_passes_run(trace, run->consumers,
+                         !run->streams || !run->out->is_terminal, &error);
     is_gone = run->out->error == EPIPE;
     done = ct_view_close(run, done, done ? &error : NULL) && done;
-    if (ended_by) {
-        end_by(ended_by);
-    }
-    if (done) {
-        return CT_EXIT_OK;
-    }
-    /* An answer knows what it was asked for, not where. */
-    if (g_error_matches(error, CT_TRACE_ERROR, CT_TRACE_ERROR_QUERY)) {
-        g_prefix_error(&error, "%s: ", trace);
-    }
-    if (is_gone || g_error_matches(error, CT_OUT_ERROR, EPIPE)) {
-        end_by(SIGPIPE);
-    }
-    return ct_error("%s", error->message);
+    return ct_passes_end(trace, done, is_gone, error);
 }
 
 /* --- the command line -------------------------------------------------------
@@ -276,7 +189,7 @@ int ct_command_view(int argc, char **argv)
     ct_settings_init(&settings);
     status = parse(argc, argv, view, &settings, &trace);
     if (trace) {
-        catch_signals();
+        ct_passes_begin();
         status = pass(view, &settings, trace);
     }
     ct_settings_fini(&settings);
@@ -312,7 +225,7 @@ static int render(const char *command, const struct ct_settings *settings,
                               "--format",
                               settings->path);
     }
-    catch_signals();
+    ct_passes_begin();
     return pass(view, settings, trace);
 }
 

@@ -1,0 +1,409 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Sequences of the same name are aligned with one another; what lies between
+ * two pairs that were kept is a block, and all differences are in blocks.
+ *
+ * Where events were lost, a block is unsure, on both sides: nothing in it is
+ * counted.  Counts of equal requests are no part of a label then, since they
+ * would be wrong after the first lost one.
+ */
+#include "answer/diff/compare.h"
+
+#include <string.h>
+
+static enum ct_diff_side other(enum ct_diff_side side)
+{
+    return side == CT_DIFF_A ? CT_DIFF_B : CT_DIFF_A;
+}
+
+/* --- labels ----------------------------------------------------------- */
+
+static void choose_labels(struct ct_compare *compare)
+{
+    bool is_lossy = compare->run[CT_DIFF_A]->n_holes > 0 ||
+                    compare->run[CT_DIFF_B]->n_holes > 0;
+    uint32_t n_before = compare->shared->labels.n;
+    uint32_t *chosen = g_new(uint32_t, n_before + 1);
+
+    for (uint32_t i = 0; i < n_before; i++) {
+        struct ct_label label = *ct_shared_label(compare->shared, i);
+        label.nth = is_lossy && label.nth ? 1 : label.nth;
+        chosen[i] = ct_interned_get(&compare->shared->labels, &label);
+    }
+    compare->n_labels = compare->shared->labels.n;
+    compare->seen = g_new0(uint8_t, compare->n_labels + 1);
+    for (unsigned side = 0; side < CT_DIFF_SIDES; side++) {
+        const struct ct_run_result *run = compare->run[side];
+        compare->labels[side] = g_new(uint32_t, run->n + 1);
+        for (uint32_t i = 0; i < run->n; i++) {
+            uint32_t label = chosen[run->decisions[i].label];
+            compare->labels[side][i] = label;
+            compare->seen[label] |= (uint8_t)(1u << side);
+        }
+    }
+    g_free(chosen);
+}
+
+bool ct_compare_only_is_real(const struct ct_compare *compare,
+                             enum ct_diff_side side, uint32_t decision)
+{
+    uint32_t number = compare->labels[side][decision];
+    const struct ct_label *label = ct_shared_label(compare->shared, number);
+
+    if (!ct_label_is_loose(label)) {
+        return true;
+    }
+    return label->kind != CT_DECISION_COROUTINE &&
+           !(compare->seen[number] & 1u << other(side));
+}
+
+/* --- sequences -------------------------------------------------------- */
+
+static void pair_sequences(struct ct_compare *compare)
+{
+    GHashTable *by_name = g_hash_table_new(NULL, NULL);
+
+    for (unsigned side = 0; side < CT_DIFF_SIDES; side++) {
+        const struct ct_run_result *run = compare->run[side];
+        uint32_t *number = g_new(uint32_t, run->n_sequences + 1);
+        for (uint32_t i = 0; i < run->n_sequences; i++) {
+            const struct ct_sequence *sequence = &run->sequences[i];
+            gpointer name = GUINT_TO_POINTER(sequence->name);
+            gpointer found;
+            if (!g_hash_table_lookup_extended(by_name, name, NULL, &found)) {
+                struct ct_aligned aligned = {
+                    .name = sequence->name,
+                    .is_pool = sequence->is_pool,
+                };
+                found = GUINT_TO_POINTER(compare->aligned->len);
+                g_hash_table_insert(by_name, name, found);
+                g_array_append_val(compare->aligned, aligned);
+            }
+            number[i] = GPOINTER_TO_UINT(found);
+            struct ct_aligned *aligned =
+                &g_array_index(compare->aligned, struct ct_aligned, number[i]);
+            aligned->peak_busy[side] = sequence->peak_busy;
+            aligned->saturated[side] = sequence->saturated;
+        }
+        compare->sequence[side] = g_new(uint32_t, run->n + 1);
+        compare->position[side] = g_new(uint32_t, run->n + 1);
+        for (uint32_t i = 0; i < run->n; i++) {
+            uint32_t at = number[run->decisions[i].sequence];
+            compare->sequence[side][i] = at;
+            compare->position[side][i] =
+                g_array_index(compare->aligned, struct ct_aligned, at)
+                    .n[side]++;
+        }
+        g_free(number);
+    }
+    g_hash_table_unref(by_name);
+}
+
+static void fill_sequences(struct ct_compare *compare)
+{
+    for (unsigned side = 0; side < CT_DIFF_SIDES; side++) {
+        for (unsigned k = 0; k < compare->aligned->len; k++) {
+            struct ct_aligned *aligned =
+                &g_array_index(compare->aligned, struct ct_aligned, k);
+            aligned->at[side] = g_new(uint32_t, aligned->n[side] + 1);
+            aligned->labels[side] = g_new(uint32_t, aligned->n[side] + 1);
+        }
+        for (uint32_t i = 0; i < compare->run[side]->n; i++) {
+            struct ct_aligned *aligned =
+                &g_array_index(compare->aligned, struct ct_aligned,
+                               compare->sequence[side][i]);
+            uint32_t at = compare->position[side][i];
+            aligned->at[side][at] = i;
+            aligned->labels[side][at] = compare->labels[side][i];
+        }
+    }
+}
+
+/* Labels of one pair of sequences, numbered from 0; @dense and @stamp are by
+ * label, @stamp is less than @round before. */
+static uint32_t make_dense(const struct ct_aligned *aligned, uint32_t *dense,
+                           uint32_t *stamp, uint32_t round,
+                           uint32_t *numbers[CT_DIFF_SIDES])
+{
+    uint32_t n = 0;
+
+    for (unsigned side = 0; side < CT_DIFF_SIDES; side++) {
+        numbers[side] = g_new(uint32_t, aligned->n[side] + 1);
+        for (uint32_t i = 0; i < aligned->n[side]; i++) {
+            uint32_t label = aligned->labels[side][i];
+            if (stamp[label] != round) {
+                stamp[label] = round;
+                dense[label] = n++;
+            }
+            numbers[side][i] = dense[label];
+        }
+    }
+    return n;
+}
+
+static void align_sequences(struct ct_compare *compare)
+{
+    uint32_t *dense = g_new(uint32_t, compare->n_labels + 1);
+    uint32_t *stamp = g_new0(uint32_t, compare->n_labels + 1);
+    uint64_t budget = CT_ORDER_BUDGET;
+
+    for (unsigned side = 0; side < CT_DIFF_SIDES; side++) {
+        size_t bytes = (compare->run[side]->n + 1) * sizeof(uint32_t);
+        compare->partner[side] = g_malloc(bytes);
+        memset(compare->partner[side], 0xff, bytes);
+    }
+    for (unsigned k = 0; k < compare->aligned->len; k++) {
+        struct ct_aligned *aligned =
+            &g_array_index(compare->aligned, struct ct_aligned, k);
+        uint32_t *numbers[CT_DIFF_SIDES];
+        uint32_t n = make_dense(aligned, dense, stamp, k + 1, numbers);
+
+        ct_order_align(&aligned->order, numbers[CT_DIFF_A],
+                       aligned->n[CT_DIFF_A], numbers[CT_DIFF_B],
+                       aligned->n[CT_DIFF_B], n, &budget);
+        g_free(numbers[CT_DIFF_A]);
+        g_free(numbers[CT_DIFF_B]);
+        compare->bound |= aligned->order.bound;
+        for (uint32_t i = 0; i < aligned->n[CT_DIFF_A]; i++) {
+            uint32_t j = aligned->order.to_b[i];
+            if (j != CT_NO_PARTNER) {
+                uint32_t a = aligned->at[CT_DIFF_A][i];
+                uint32_t b = aligned->at[CT_DIFF_B][j];
+                compare->partner[CT_DIFF_A][a] = b;
+                compare->partner[CT_DIFF_B][b] = a;
+            }
+        }
+    }
+    g_free(dense);
+    g_free(stamp);
+}
+
+/* --- blocks ----------------------------------------------------------- */
+
+/* May events be missing between what stands before and after the block? */
+static bool has_hole(const struct ct_compare *compare,
+                     const struct ct_aligned *aligned, enum ct_diff_side side,
+                     uint32_t from, uint32_t to)
+{
+    const struct ct_run_result *run = compare->run[side];
+    int64_t from_ns =
+        from ? run->decisions[aligned->at[side][from - 1]].when_ns : INT64_MIN;
+    int64_t to_ns = to < aligned->n[side]
+                        ? run->decisions[aligned->at[side][to]].when_ns
+                        : INT64_MAX;
+
+    for (uint32_t i = 0; i < run->n_holes; i++) {
+        if (run->holes[i].from_ns <= to_ns && run->holes[i].to_ns >= from_ns) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void add_block(struct ct_compare *compare, uint32_t sequence,
+                      const uint32_t from[], const uint32_t to[])
+{
+    const struct ct_aligned *aligned =
+        &g_array_index(compare->aligned, struct ct_aligned, sequence);
+    struct ct_block block = {.sequence = sequence};
+
+    for (unsigned side = 0; side < CT_DIFF_SIDES; side++) {
+        block.from[side] = from[side];
+        block.to[side] = to[side];
+        block.unsure |= has_hole(compare, aligned, side, from[side], to[side]);
+    }
+    for (unsigned side = 0; block.unsure && side < CT_DIFF_SIDES; side++) {
+        for (uint32_t i = from[side]; i < to[side]; i++) {
+            compare->unsure[side][aligned->at[side][i]] = 1;
+        }
+    }
+    g_array_append_val(compare->blocks, block);
+}
+
+static void cut_blocks(struct ct_compare *compare, uint32_t sequence)
+{
+    struct ct_aligned *aligned =
+        &g_array_index(compare->aligned, struct ct_aligned, sequence);
+    uint32_t from[CT_DIFF_SIDES] = {0, 0};
+
+    for (uint32_t i = 0; i <= aligned->n[CT_DIFF_A]; i++) {
+        bool is_end = i == aligned->n[CT_DIFF_A];
+        if (!is_end && !aligned->order.kept[i]) {
+            continue;
+        }
+        uint32_t to[CT_DIFF_SIDES] = {i, is_end ? aligned->n[CT_DIFF_B]
+                                                : aligned->order.to_b[i]};
+        if (from[CT_DIFF_A] < to[CT_DIFF_A] ||
+            from[CT_DIFF_B] < to[CT_DIFF_B]) {
+            add_block(compare, sequence, from, to);
+        }
+        aligned->n_kept += !is_end;
+        from[CT_DIFF_A] = to[CT_DIFF_A] + 1;
+        from[CT_DIFF_B] = to[CT_DIFF_B] + 1;
+    }
+}
+
+/* --- doubt ------------------------------------------------------------ */
+
+static uint32_t holes_before(const struct ct_run_result *run, uint32_t from,
+                             int64_t when_ns)
+{
+    while (from < run->n_holes && run->holes[from].from_ns <= when_ns) {
+        from++;
+    }
+    return from;
+}
+
+/* By decision: how many holes of either run lie before it. */
+static uint32_t *count_epochs(const struct ct_compare *compare,
+                              enum ct_diff_side side)
+{
+    const struct ct_run_result *run = compare->run[side];
+    const struct ct_run_result *there = compare->run[other(side)];
+    uint32_t *epoch = g_new(uint32_t, run->n + 1);
+    uint32_t here = 0, far = 0;
+
+    for (uint32_t i = 0; i < run->n; i++) {
+        uint32_t partner = compare->partner[side][i];
+        here = holes_before(run, here, run->decisions[i].when_ns);
+        if (partner != CT_NOWHERE) {
+            far = holes_before(there, far, there->decisions[partner].when_ns);
+        }
+        epoch[i] = here + far;
+    }
+    return epoch;
+}
+
+/* Requests of which a run has more than one: {request, range}. */
+static void find_repeated(const struct ct_compare *compare,
+                          struct ct_interned *repeated)
+{
+    for (uint32_t i = 0; i < compare->shared->labels.n; i++) {
+        const struct ct_label *label = ct_shared_label(compare->shared, i);
+        uint32_t key[2] = {label->request, label->range};
+        if (label->nth > 1) {
+            ct_interned_get(repeated, key);
+        }
+    }
+}
+
+/* What is in one run only is told if nothing was lost since its request began;
+ * else the other run may have it without knowing whose it is.  Of requests that
+ * come more than once nobody knows which one was lost. */
+static void doubt(struct ct_compare *compare, enum ct_diff_side side,
+                  const struct ct_interned *repeated)
+{
+    const struct ct_run_result *run = compare->run[side];
+    struct ct_interned requests;
+    GArray *since = g_array_new(FALSE, TRUE, sizeof(uint32_t)); /* epoch + 1 */
+
+    ct_interned_init(&requests, 3 * sizeof(uint32_t));
+    compare->epoch[side] = count_epochs(compare, side);
+    for (uint32_t i = 0; i < run->n; i++) {
+        const struct ct_label *label =
+            ct_shared_label(compare->shared, run->decisions[i].label);
+        uint32_t key[3] = {label->request, label->range, label->nth};
+        uint32_t request = ct_interned_get(&requests, key);
+        uint32_t epoch = compare->epoch[side][i];
+
+        if (request == since->len) {
+            g_array_set_size(since, request + 1);
+        }
+        if (label->kind == CT_DECISION_BEGIN) {
+            g_array_index(since, uint32_t, request) = epoch + 1;
+        }
+        if (compare->partner[side][i] == CT_NOWHERE && epoch > 0 &&
+            (!label->request || ct_interned_has(repeated, key) ||
+             g_array_index(since, uint32_t, request) != epoch + 1)) {
+            compare->unsure[side][i] = 1;
+        }
+    }
+    ct_interned_fini(&requests);
+    g_array_unref(since);
+}
+
+/* A moved decision is as unsure as its partner. */
+static void count(struct ct_compare *compare)
+{
+    for (uint32_t a = 0; a < compare->run[CT_DIFF_A]->n; a++) {
+        uint32_t b = compare->partner[CT_DIFF_A][a];
+        if (b == CT_NOWHERE) {
+            compare->unknown += compare->unsure[CT_DIFF_A][a];
+            continue;
+        }
+        struct ct_aligned *aligned =
+            &g_array_index(compare->aligned, struct ct_aligned,
+                           compare->sequence[CT_DIFF_A][a]);
+        if (aligned->order.kept[compare->position[CT_DIFF_A][a]]) {
+            compare->kept++;
+            continue;
+        }
+        if (compare->unsure[CT_DIFF_A][a] || compare->unsure[CT_DIFF_B][b]) {
+            compare->unsure[CT_DIFF_A][a] = compare->unsure[CT_DIFF_B][b] = 1;
+            compare->unknown++;
+        } else {
+            compare->moved++;
+            aligned->n_moved++;
+        }
+    }
+    for (uint32_t b = 0; b < compare->run[CT_DIFF_B]->n; b++) {
+        compare->unknown += compare->partner[CT_DIFF_B][b] == CT_NOWHERE &&
+                            compare->unsure[CT_DIFF_B][b];
+    }
+}
+
+void ct_compare_init(struct ct_compare *compare, struct ct_shared *shared,
+                     const struct ct_run_result *a,
+                     const struct ct_run_result *b)
+{
+    *compare = (struct ct_compare){
+        .shared = shared,
+        .run = {a, b},
+        .aligned = g_array_new(FALSE, FALSE, sizeof(struct ct_aligned)),
+        .blocks = g_array_new(FALSE, FALSE, sizeof(struct ct_block)),
+    };
+    choose_labels(compare);
+    pair_sequences(compare);
+    fill_sequences(compare);
+    align_sequences(compare);
+    for (unsigned side = 0; side < CT_DIFF_SIDES; side++) {
+        compare->unsure[side] = g_new0(uint8_t, compare->run[side]->n + 1);
+    }
+    for (uint32_t i = 0; i < compare->aligned->len; i++) {
+        cut_blocks(compare, i);
+    }
+    compare->is_lossy = a->n_holes > 0 || b->n_holes > 0;
+    if (compare->is_lossy) {
+        struct ct_interned repeated;
+        ct_interned_init(&repeated, 2 * sizeof(uint32_t));
+        find_repeated(compare, &repeated);
+        doubt(compare, CT_DIFF_A, &repeated);
+        doubt(compare, CT_DIFF_B, &repeated);
+        ct_interned_fini(&repeated);
+    }
+    count(compare);
+}
+
+void ct_compare_fini(struct ct_compare *compare)
+{
+    for (unsigned k = 0; k < compare->aligned->len; k++) {
+        struct ct_aligned *aligned =
+            &g_array_index(compare->aligned, struct ct_aligned, k);
+        for (unsigned side = 0; side < CT_DIFF_SIDES; side++) {
+            g_free(aligned->at[side]);
+            g_free(aligned->labels[side]);
+        }
+        ct_order_fini(&aligned->order);
+    }
+    for (unsigned side = 0; side < CT_DIFF_SIDES; side++) {
+        g_free(compare->labels[side]);
+        g_free(compare->partner[side]);
+        g_free(compare->sequence[side]);
+        g_free(compare->position[side]);
+        g_free(compare->unsure[side]);
+        g_free(compare->epoch[side]);
+    }
+    g_free(compare->seen);
+    g_array_unref(compare->aligned);
+    g_array_unref(compare->blocks);
+}

@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * answer/diff/compare.h - two runs, decision by decision
+ *
+ * Model:    compare.c pairs sequences by name and aligns them; depends.c says
+ *           which changes are real; diff.c makes a result of it.
+ *           A decision beside lost events is `unsure`: what is different there
+ *           is not known to be a difference.
+ * Threads:  one.
+ * Memory:   the comparison borrows both runs.
+ * Errors:   none.
+ * Depends:  answer/diff/labels.h, answer/diff/order.h, ct/diff.h.
+ */
+#ifndef CT_DIFF_COMPARE_H
+#define CT_DIFF_COMPARE_H
+
+#include "answer/diff/labels.h"
+#include "answer/diff/order.h"
+#include "ct/diff.h"
+
+/* What one context decided in both runs. */
+struct ct_aligned {
+    uint32_t name; /* word */
+    bool is_pool;
+    uint32_t *at[CT_DIFF_SIDES];     /* decision, by position */
+    uint32_t *labels[CT_DIFF_SIDES]; /* by position */
+    uint32_t n[CT_DIFF_SIDES];
+    unsigned peak_busy[CT_DIFF_SIDES];
+    uint64_t saturated[CT_DIFF_SIDES];
+    uint32_t n_kept, n_moved;
+    struct ct_order order;
+};
+
+/* A stretch between two kept pairs, [from, to) by position. */
+struct ct_block {
+    uint32_t sequence;
+    uint32_t from[CT_DIFF_SIDES], to[CT_DIFF_SIDES];
+    bool unsure;
+};
+
+struct ct_compare {
+    struct ct_shared *shared;
+    const struct ct_run_result *run[CT_DIFF_SIDES];
+    uint32_t *labels[CT_DIFF_SIDES];   /* by decision, as compared */
+    uint32_t *partner[CT_DIFF_SIDES];  /* decision of the other side */
+    uint32_t *sequence[CT_DIFF_SIDES]; /* in `aligned`, by decision */
+    uint32_t *position[CT_DIFF_SIDES]; /* in its sequence */
+    uint8_t *unsure[CT_DIFF_SIDES];
+    bool is_lossy;                  /* events are missing in one of them */
+    uint32_t *epoch[CT_DIFF_SIDES]; /* by decision: holes before it, of both
+                                       runs; NULL: there are none */
+    uint8_t *seen;                  /* by label: bit per side that has it */
+    uint32_t n_labels;
+    GArray *aligned; /* struct ct_aligned */
+    GArray *blocks;  /* struct ct_block that are not empty */
+    uint64_t kept, moved, unknown;
+    bool bound;
+};
+
+void ct_compare_init(struct ct_compare *compare, struct ct_shared *shared,
+                     const struct ct_run_result *a,
+                     const struct ct_run_result *b);
+void ct_compare_fini(struct ct_compare *compare);
+
+static inline const struct ct_decision *ct_compare_decision(
+    const struct ct_compare *compare, enum ct_diff_side side, uint32_t decision)
+{
+    return &compare->run[side]->decisions[decision];
+}
+
+/** ct_compare_only_is_real() - does it matter that one run lacks this one? */
+bool ct_compare_only_is_real(const struct ct_compare *compare,
+                             enum ct_diff_side side, uint32_t decision);
+
+/* --- depends.c -------------------------------------------------------- */
+
+/* Two decisions that one run makes in the other order, and must not. */
+struct ct_turned {
+    enum ct_diff_reason reason;
+    uint32_t first[CT_DIFF_SIDES]; /* decision; CT_NOWHERE: none */
+    uint32_t then[CT_DIFF_SIDES];
+    uint32_t key; /* where it happens: decision of a */
+    unsigned workers[CT_DIFF_SIDES];
+};
+
+/** ct_depends_find() - all real changes of order, struct ct_turned, the first
+ * first; the caller frees the array */
+GArray *ct_depends_find(const struct ct_compare *compare);
+
+#endif

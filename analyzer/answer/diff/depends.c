@@ -1,0 +1,273 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Which changes of order are real.
+ *
+ * Decisions that do not depend on one another may change places.  Of those
+ * that do, a run tells direct links only; that is enough: if a chain of links
+ * leads from x to y in one run, and the other run decides y before x, then at
+ * least one link of the chain is turned round there.
+ *
+ * A link counts only where it says more than chance:
+ *  - cause: between decisions whose number does not depend on timing; a bottom
+ *    half that takes several causes at once may have any of them;
+ *  - pool: of two items one of which the pool's only worker took after the
+ *    other, both runs submitted them in the same order, and neither ran them
+ *    at the same time;
+ *  - fewer workers: in one run items waited while all of its workers were busy
+ *    and none was idle, and the other run had more busy at once.
+ */
+#include "answer/diff/compare.h"
+
+#include <stdlib.h>
+
+struct finder {
+    const struct ct_compare *compare;
+    uint32_t *place; /* by decision of b: where it would stand in a */
+    GArray *found;
+};
+
+static bool is_loose(const struct ct_compare *compare, enum ct_diff_side side,
+                     uint32_t decision)
+{
+    return ct_label_is_loose(
+        ct_shared_label(compare->shared, compare->labels[side][decision]));
+}
+
+static bool is_callback(const struct ct_compare *compare,
+                        enum ct_diff_side side, uint32_t decision)
+{
+    const struct ct_label *label =
+        ct_shared_label(compare->shared, compare->labels[side][decision]);
+
+    return label->kind >= CT_DECISION_BH && label->kind <= CT_DECISION_FD;
+}
+
+static int by_decision(const void *key, const void *element)
+{
+    uint32_t decision = *(const uint32_t *)key;
+    const struct ct_taken *taken = element;
+
+    return decision < taken->decision ? -1 : decision > taken->decision;
+}
+
+static const struct ct_taken *taken_of(const struct ct_run_result *run,
+                                       uint32_t decision)
+{
+    return bsearch(&decision, run->taken, run->n_taken, sizeof(*run->taken),
+                   by_decision);
+}
+
+/* In that run, did the one end before the other began? */
+static bool is_apart(const struct ct_run_result *run, uint32_t first,
+                     uint32_t then)
+{
+    const struct ct_taken *taken = taken_of(run, first);
+
+    return taken && taken->end_ns <= run->decisions[then].when_ns;
+}
+
+/* @first before @then in @side; their partners the other way round. */
+static bool is_overtaking(const struct ct_compare *compare,
+                          enum ct_diff_side side, uint32_t first, uint32_t then)
+{
+    enum ct_diff_side there = side == CT_DIFF_A ? CT_DIFF_B : CT_DIFF_A;
+    const struct ct_run_result *run = compare->run[side];
+    const struct ct_run_result *other = compare->run[there];
+    uint32_t first_there = compare->partner[side][first];
+    uint32_t then_there = compare->partner[side][then];
+    uint32_t cause[] = {run->decisions[first].cause, run->decisions[then].cause,
+                        other->decisions[first_there].cause,
+                        other->decisions[then_there].cause};
+
+    for (unsigned i = 0; i < G_N_ELEMENTS(cause); i++) {
+        if (cause[i] == CT_NOWHERE) {
+            return false;
+        }
+    }
+    return cause[0] < cause[1] && cause[2] < cause[3] &&
+           is_apart(run, first, then) &&
+           is_apart(other, then_there, first_there);
+}
+
+static bool is_telling(const struct ct_compare *compare, enum ct_diff_side side,
+                       const struct ct_link *link)
+{
+    switch ((enum ct_link_kind)link->kind) {
+    case CT_LINK_LOCK:
+        return !is_callback(compare, side, link->from) &&
+               !is_callback(compare, side, link->to);
+    case CT_LINK_POOL:
+        return is_overtaking(compare, side, link->from, link->to);
+    default:
+        return !is_loose(compare, side, link->from) &&
+               !is_loose(compare, side, link->to);
+    }
+}
+
+static void add_turned(struct finder *finder, enum ct_diff_side side,
+                       const struct ct_link *link)
+{
+    static const enum ct_diff_reason reasons[CT_LINK_KINDS] = {
+        [CT_LINK_CAUSE] = CT_DIFF_REASON_CAUSE,
+        [CT_LINK_LOCK] = CT_DIFF_REASON_LOCK,
+        [CT_LINK_POOL] = CT_DIFF_REASON_POOL,
+        [CT_LINK_AFTER] = CT_DIFF_REASON_AFTER,
+    };
+    enum ct_diff_side there = side == CT_DIFF_A ? CT_DIFF_B : CT_DIFF_A;
+    const uint32_t *partner = finder->compare->partner[side];
+    struct ct_turned turned = {.reason = reasons[link->kind]};
+
+    turned.first[side] = link->from;
+    turned.then[side] = link->to;
+    turned.first[there] = partner[link->to];
+    turned.then[there] = partner[link->from];
+    turned.key = turned.first[CT_DIFF_A];
+    g_array_append_val(finder->found, turned);
+}
+
+static void find_turned(struct finder *finder, enum ct_diff_side side)
+{
+    const struct ct_compare *compare = finder->compare;
+    const struct ct_run_result *run = compare->run[side];
+    const uint32_t *partner = compare->partner[side];
+
+    for (uint32_t i = 0; i < run->n_links; i++) {
+        const struct ct_link *link = &run->links[i];
+        uint32_t from = partner[link->from], to = partner[link->to];
+        if (from == CT_NOWHERE || to == CT_NOWHERE || from < to ||
+            compare->unsure[side][link->from] ||
+            compare->unsure[side][link->to] ||
+            (compare->is_lossy && compare->epoch[side][link->from] !=
+                                      compare->epoch[side][link->to]) ||
+            !is_telling(compare, side, link)) {
+            continue;
+        }
+        add_turned(finder, side, link);
+    }
+}
+
+/* The first item that a worker took in one run when the other's were all busy.
+ */
+static void find_workers(struct finder *finder, uint32_t sequence,
+                         enum ct_diff_side more)
+{
+    const struct ct_compare *compare = finder->compare;
+    const struct ct_aligned *aligned =
+        &g_array_index(compare->aligned, struct ct_aligned, sequence);
+    enum ct_diff_side less = more == CT_DIFF_A ? CT_DIFF_B : CT_DIFF_A;
+    const struct ct_run_result *run = compare->run[more];
+
+    if (!aligned->is_pool || compare->is_lossy || !aligned->saturated[less] ||
+        aligned->peak_busy[more] <= aligned->peak_busy[less]) {
+        return;
+    }
+    for (uint32_t i = 0; i < run->n_taken; i++) {
+        uint32_t decision = run->taken[i].decision;
+        uint32_t partner = compare->partner[more][decision];
+        if (compare->sequence[more][decision] != sequence ||
+            run->taken[i].busy <= aligned->peak_busy[less] ||
+            partner == CT_NOWHERE) {
+            continue;
+        }
+        struct ct_turned turned = {
+            .reason = CT_DIFF_REASON_WORKERS,
+            .then = {CT_NOWHERE, CT_NOWHERE},
+            .workers = {aligned->peak_busy[CT_DIFF_A],
+                        aligned->peak_busy[CT_DIFF_B]},
+        };
+        turned.first[more] = decision;
+        turned.first[less] = partner;
+        turned.key = turned.first[CT_DIFF_A];
+        g_array_append_val(finder->found, turned);
+        return;
+    }
+}
+
+/* Behind the last decision before it that both runs made in the same order. */
+static void find_places(struct finder *finder)
+{
+    const struct ct_compare *compare = finder->compare;
+    uint32_t n = compare->run[CT_DIFF_B]->n;
+    uint32_t at = 0;
+
+    finder->place = g_new(uint32_t, n + 1);
+    for (uint32_t b = 0; b < n; b++) {
+        uint32_t a = compare->partner[CT_DIFF_B][b];
+        if (a != CT_NOWHERE &&
+            g_array_index(compare->aligned, struct ct_aligned,
+                          compare->sequence[CT_DIFF_A][a])
+                .order.kept[compare->position[CT_DIFF_A][a]]) {
+            at = a + 1;
+        }
+        finder->place[b] = at;
+    }
+}
+
+static void find_only(struct finder *finder, const struct ct_block *block,
+                      enum ct_diff_side side)
+{
+    const struct ct_compare *compare = finder->compare;
+    const struct ct_aligned *aligned =
+        &g_array_index(compare->aligned, struct ct_aligned, block->sequence);
+    enum ct_diff_side there = side == CT_DIFF_A ? CT_DIFF_B : CT_DIFF_A;
+
+    for (uint32_t i = block->from[side]; i < block->to[side]; i++) {
+        uint32_t decision = aligned->at[side][i];
+        if (compare->partner[side][decision] != CT_NOWHERE ||
+            compare->unsure[side][decision] ||
+            !ct_compare_only_is_real(compare, side, decision)) {
+            continue;
+        }
+        struct ct_turned turned = {
+            .reason = CT_DIFF_REASON_ONLY,
+            .then = {CT_NOWHERE, CT_NOWHERE},
+        };
+        turned.first[side] = decision;
+        turned.first[there] = CT_NOWHERE;
+        turned.key = side == CT_DIFF_A ? decision : finder->place[decision];
+        g_array_append_val(finder->found, turned);
+    }
+}
+
+/* By place; at one place what is missing or new explains more than what else
+ * follows from it. */
+static int by_key(const void *a, const void *b)
+{
+    const struct ct_turned *one = a;
+    const struct ct_turned *two = b;
+
+    if (one->key != two->key) {
+        return one->key < two->key ? -1 : 1;
+    }
+    if (one->reason != two->reason) {
+        return one->reason > two->reason ? -1 : 1;
+    }
+    uint32_t left = one->first[CT_DIFF_B], right = two->first[CT_DIFF_B];
+    return left < right ? -1 : left > right;
+}
+
+GArray *ct_depends_find(const struct ct_compare *compare)
+{
+    struct finder finder = {
+        .compare = compare,
+        .found = g_array_new(FALSE, FALSE, sizeof(struct ct_turned)),
+    };
+
+    find_places(&finder);
+    for (unsigned side = 0; side < CT_DIFF_SIDES; side++) {
+        find_turned(&finder, side);
+        for (uint32_t i = 0; i < compare->aligned->len; i++) {
+            find_workers(&finder, i, side);
+        }
+        for (unsigned i = 0; i < compare->blocks->len; i++) {
+            const struct ct_block *block =
+                &g_array_index(compare->blocks, struct ct_block, i);
+            if (!block->unsure) {
+                find_only(&finder, block, side);
+            }
+        }
+    }
+    g_free(finder.place);
+    g_array_sort(finder.found, by_key);
+    return finder.found;
+}

@@ -1,0 +1,540 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The decisions of one run, as a consumer of its pass.
+ *
+ * A decision is numbered when it is made; its label is complete only after the
+ * edge that tells who asked for it, which comes in the same event: until the
+ * next decision it is `pending`.  Names of functions are known at the end of
+ * the pass, so until then a label's `what` is the number of a function in this
+ * run (struct function), and labels are this run's own.
+ *
+ * Who asked for something is looked up by thread and time: a thread's log has
+ * an entry wherever the innermost decision on it changes.
+ *
+ * After a gap, who holds a lock or what is in flight is no longer known: those
+ * links start anew.
+ */
+#include "answer/diff/labels.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+#include "answer/diff/run_int.h"
+
+static struct ct_run *run_of(struct ct_consumer *consumer)
+{
+    return (struct ct_run *)consumer; /* its first member */
+}
+
+/* --- labels ----------------------------------------------------------- */
+
+static uint32_t function_of(struct ct_run *run, int32_t pid, uint64_t fn,
+                            const char *name)
+{
+    struct function key;
+
+    memset(&key, 0, sizeof(key));
+    key.fn = name && *name ? 0 : fn;
+    key.pid = name && *name ? 0 : pid;
+    key.name = name && *name ? ct_words_get(&run->shared->words, name) : 0;
+    return ct_interned_get(&run->functions, &key) + 1;
+}
+
+static uint32_t sequence_of(struct ct_run *run, int32_t pid,
+                            enum sequence_kind kind, uint64_t id)
+{
+    struct place key;
+
+    memset(&key, 0, sizeof(key));
+    key.id = id;
+    key.pid = pid;
+    key.kind = kind;
+    uint32_t number = ct_interned_get(&run->places, &key);
+    if (number == run->sequences->len) {
+        struct sequence sequence = {.last_taken = CT_NOWHERE};
+        ct_run_process(run, pid);
+        g_array_append_val(run->sequences, sequence);
+    }
+    return number;
+}
+
+static struct sequence *sequence_at(struct ct_run *run, int32_t pid,
+                                    enum sequence_kind kind, uint64_t id)
+{
+    uint32_t number = sequence_of(run, pid, kind, id); /* may move them */
+
+    return &g_array_index(run->sequences, struct sequence, number);
+}
+
+static uint32_t sequence_on(struct ct_run *run, const struct thread *thread,
+                            uint64_t context)
+{
+    context = context ? context : thread->context;
+    return context ? sequence_of(run, thread->pid, SEQUENCE_CONTEXT, context)
+                   : sequence_of(run, thread->pid, SEQUENCE_THREADS, 0);
+}
+
+static void set_request(struct ct_run *run, struct ct_label *label,
+                        uint64_t number)
+{
+    if (number && number < run->identities->len) {
+        const struct identity *identity =
+            &g_array_index(run->identities, struct identity, number);
+        label->request = identity->request;
+        label->range = identity->range;
+        label->nth = identity->nth;
+    }
+}
+
+/* The pending decision's label gets no better. */
+static void seal(struct ct_run *run)
+{
+    struct pending *pending = &run->pending;
+
+    if (!pending->is) {
+        return;
+    }
+    pending->is = false;
+    struct ct_decision *decision =
+        &g_array_index(run->decisions, struct ct_decision, pending->decision);
+    if (!pending->label.request && decision->cause != CT_NOWHERE &&
+        (pending->label.how == CT_HOW_FIRST ||
+         pending->label.kind == CT_DECISION_WORK)) {
+        const struct ct_decision *cause =
+            &g_array_index(run->decisions, struct ct_decision, decision->cause);
+        pending->label.parent = ((const struct ct_label *)ct_interned_key(
+                                     &run->labels, cause->label))
+                                    ->what;
+    }
+    if (pending->coroutine) {
+        struct coroutine *co = pending->coroutine;
+        if (pending->label.how == CT_HOW_FIRST) {
+            co->parent = pending->label.parent;
+        } else if (!pending->label.request) {
+            pending->label.parent = co->parent;
+        }
+    }
+    decision->label = ct_interned_get(&run->labels, &pending->label);
+}
+
+static struct pending *add(struct ct_run *run, struct thread *thread,
+                           enum ct_decision_kind kind, int64_t when_ns,
+                           uint32_t sequence, uint32_t cause)
+{
+    struct open *top = ct_run_top(thread);
+    struct ct_decision decision = {
+        .when_ns = when_ns,
+        .slice = top ? top->slice : 0,
+        .cause = cause,
+        .sequence = sequence,
+    };
+
+    seal(run);
+    run->pending = (struct pending){
+        .is = true,
+        .decision = run->decisions->len,
+        .tid = thread->tid,
+        .label = {.kind = (uint8_t)kind},
+    };
+    g_array_append_val(run->decisions, decision);
+    return &run->pending;
+}
+
+static void link_to(struct ct_run *run, enum ct_link_kind kind, uint32_t from,
+                    uint32_t to)
+{
+    struct ct_link link = {from, to, kind};
+
+    if (from != CT_NOWHERE && to != CT_NOWHERE && from != to) {
+        g_array_append_val(run->links, link);
+    }
+}
+
+/* --- slices ----------------------------------------------------------- */
+
+static enum ct_decision_kind kind_of(enum ct_slice_kind kind)
+{
+    switch (kind) {
+    case CT_SLICE_BH:
+        return CT_DECISION_BH;
+    case CT_SLICE_TIMER:
+        return CT_DECISION_TIMER;
+    case CT_SLICE_FD:
+        return CT_DECISION_FD;
+    case CT_SLICE_COROUTINE:
+        return CT_DECISION_COROUTINE;
+    case CT_SLICE_WORK:
+        return CT_DECISION_WORK;
+    default:
+        return CT_DECISION_KINDS;
+    }
+}
+
+static void take_work(struct ct_run *run, struct process *process,
+                      struct pending *pending, uint32_t number, uint64_t id)
+{
+    struct sequence *pool =
+        &g_array_index(run->sequences, struct sequence, number);
+    struct work *work = g_new0(struct work, 1);
+
+    if (pool->busy == 0) {
+        link_to(run, CT_LINK_POOL, pool->last_taken, pending->decision);
+    }
+    pool->busy++;
+    pool->peak_busy = MAX(pool->peak_busy, pool->busy);
+    pool->last_taken = pending->decision;
+    struct ct_taken taken = {pending->decision, pool->busy, INT64_MAX};
+    work->id = id;
+    work->taken = run->taken->len;
+    g_hash_table_replace(process->works, &work->id, work);
+    g_array_append_val(run->taken, taken);
+}
+
+static void on_slice_began(struct ct_consumer *consumer,
+                           const struct ct_slice *slice)
+{
+    struct ct_run *run = run_of(consumer);
+
+    run->n_slices++;
+    if (slice->kind == CT_SLICE_THREAD) {
+        return;
+    }
+    struct thread *thread = ct_run_thread(run, slice->pid, slice->tid);
+    enum ct_decision_kind kind = kind_of(slice->kind);
+    uint32_t current = ct_run_current(thread);
+    struct open open = {
+        .slice = run->n_slices,
+        .decision = current,
+    };
+
+    if (kind == CT_DECISION_KINDS) {
+        /* one's own turn: what is under it is another thing */
+        thread->context = slice->context;
+        if (slice->name && *slice->name) {
+            uint32_t at =
+                sequence_of(run, slice->pid, SEQUENCE_CONTEXT, slice->context);
+            g_array_index(run->sequences, struct sequence, at).name =
+                ct_words_get(&run->shared->words, slice->name);
+        }
+        g_array_append_val(thread->open, open);
+        return;
+    }
+    struct process *process = ct_run_process(run, slice->pid);
+    bool is_work = kind == CT_DECISION_WORK;
+    if (!is_work && slice->context) {
+        thread->context = slice->context;
+    }
+    uint32_t sequence =
+        is_work ? sequence_of(run, slice->pid, SEQUENCE_POOL, slice->context)
+                : sequence_on(run, thread, slice->context);
+    g_array_append_val(thread->open, open);
+    struct pending *pending =
+        add(run, thread, kind, slice->begin_ns, sequence,
+            kind == CT_DECISION_COROUTINE ? current : CT_NOWHERE);
+    pending->id = slice->id;
+    pending->label.what = function_of(run, slice->pid, slice->fn, slice->name);
+    set_request(run, &pending->label, slice->request);
+    ct_run_top(thread)->decision = pending->decision;
+    ct_run_log(thread, slice->begin_ns, pending->decision);
+    if (is_work) {
+        take_work(run, process, pending, sequence, slice->id);
+    } else if (kind == CT_DECISION_COROUTINE) {
+        struct coroutine *co = ct_run_coroutine(process, slice->id);
+        pending->coroutine = co;
+        pending->label.how = co->waits_for_lock ? CT_HOW_LOCK
+                             : co->was_entered  ? CT_HOW_AGAIN
+                                                : CT_HOW_FIRST;
+        co->waits_for_lock = false;
+        co->was_entered = true;
+        co->thread = thread;
+    }
+}
+
+static void work_ended(struct ct_run *run, const struct ct_slice *slice)
+{
+    struct process *process = ct_run_process(run, slice->pid);
+    struct work *work = g_hash_table_lookup(process->works, &slice->id);
+    struct sequence *pool =
+        sequence_at(run, slice->pid, SEQUENCE_POOL, slice->context);
+
+    if (pool->queued > 0 && pool->idle <= 0 &&
+        pool->busy >= pool->saturated_busy) {
+        pool->saturated =
+            pool->busy > pool->saturated_busy ? 1 : pool->saturated + 1;
+        pool->saturated_busy = pool->busy;
+    }
+    pool->busy -= pool->busy > 0;
+    if (work) {
+        g_array_index(run->taken, struct ct_taken, work->taken).end_ns =
+            slice->end_ns;
+    }
+}
+
+static void on_slice(struct ct_consumer *consumer, const struct ct_slice *slice)
+{
+    struct ct_run *run = run_of(consumer);
+
+    if (slice->kind == CT_SLICE_THREAD) {
+        return;
+    }
+    struct thread *thread = ct_run_thread(run, slice->pid, slice->tid);
+    if (thread->open->len) {
+        g_array_set_size(thread->open, thread->open->len - 1);
+    }
+    if (kind_of(slice->kind) == CT_DECISION_KINDS || slice->open) {
+        return;
+    }
+    struct open *top = ct_run_top(thread);
+    ct_run_log(thread, slice->end_ns, top ? top->decision : CT_NOWHERE);
+    if (slice->kind == CT_SLICE_WORK) {
+        work_ended(run, slice);
+    }
+}
+
+/* --- edges ------------------------------------------------------------ */
+
+static void on_done(struct ct_run *run, const struct ct_edge *edge)
+{
+    struct process *process = ct_run_process(run, edge->pid);
+    struct work *work = g_hash_table_lookup(process->works, &edge->id);
+    struct thread *thread = ct_run_thread(run, edge->pid, edge->to_tid);
+
+    if (!work) {
+        return;
+    }
+    uint32_t cause =
+        g_array_index(run->taken, struct ct_taken, work->taken).decision;
+    struct pending *pending =
+        add(run, thread, CT_DECISION_COMPLETE, edge->to_ns,
+            sequence_on(run, thread, 0), cause);
+    struct ct_label label = *(const struct ct_label *)ct_interned_key(
+        &run->labels,
+        g_array_index(run->decisions, struct ct_decision, cause).label);
+    label.kind = CT_DECISION_COMPLETE;
+    pending->label = label;
+    ct_run_log(thread, edge->to_ns, pending->decision);
+    g_hash_table_remove(process->works, &edge->id);
+}
+
+static void on_edge(struct ct_consumer *consumer, const struct ct_edge *edge)
+{
+    struct ct_run *run = run_of(consumer);
+    struct pending *pending = &run->pending;
+
+    if (edge->kind == CT_EDGE_DONE) {
+        on_done(run, edge);
+        return;
+    }
+    if (edge->kind == CT_EDGE_NOTIFY || edge->kind == CT_EDGE_SPAWN ||
+        edge->kind == CT_EDGE_HAND_OVER || !pending->is ||
+        pending->tid != edge->to_tid || pending->id != edge->id) {
+        return;
+    }
+    uint32_t cause =
+        ct_run_decision_at(run, edge->pid, edge->from_tid, edge->from_ns);
+    cause = cause == pending->decision ? CT_NOWHERE : cause;
+    g_array_index(run->decisions, struct ct_decision, pending->decision).cause =
+        cause;
+    if (edge->kind == CT_EDGE_RESUME && pending->label.how == CT_HOW_AGAIN) {
+        pending->label.how = CT_HOW_WORK;
+    }
+    link_to(run, CT_LINK_CAUSE, cause, pending->decision);
+}
+
+static void on_lock(struct ct_consumer *consumer,
+                    const struct ct_lock_event *event)
+{
+    struct ct_run *run = run_of(consumer);
+    struct process *process = ct_run_process(run, event->pid);
+    struct lock *lock = ct_run_lock(process, event->mutex);
+    uint32_t current =
+        ct_run_current(ct_run_thread(run, event->pid, event->tid));
+
+    switch (event->kind) {
+    case CT_LOCK_TAKE:
+        lock->taken = current;
+        break;
+    case CT_LOCK_WAIT:
+        link_to(run, CT_LINK_LOCK, lock->taken, current);
+        ct_run_coroutine(process, event->coroutine)->waits_for_lock = true;
+        break;
+    case CT_LOCK_TAKEN:
+        link_to(run, CT_LINK_LOCK, lock->released, current);
+        lock->taken = current;
+        break;
+    case CT_LOCK_RELEASE:
+        lock->released = current;
+        lock->taken = CT_NOWHERE;
+        break;
+    }
+}
+
+/* --- requests --------------------------------------------------------- */
+
+static void identify(struct ct_run *run, const struct ct_request *request)
+{
+    struct ct_words *words = &run->shared->words;
+    char text[512];
+    struct identity identity;
+
+    g_snprintf(
+        text, sizeof(text), "%s %s %s", request->layer ? request->layer : "",
+        request->op ? request->op : "", request->node ? request->node : "");
+    identity.request = ct_words_get(words, text);
+    identity.range = 0;
+    if (!request->range_unknown) {
+        g_snprintf(text, sizeof(text), "%" PRIu64 "+%" PRIu64, request->offset,
+                   request->bytes);
+        identity.range = ct_words_get(words, text);
+    }
+    uint32_t key[2] = {identity.request, identity.range};
+    uint32_t same = ct_interned_get(&run->same, key);
+    if (same == run->counts->len) {
+        g_array_set_size(run->counts, same + 1);
+    }
+    identity.nth = ++g_array_index(run->counts, uint32_t, same);
+    if (request->number >= run->identities->len) {
+        g_array_set_size(run->identities, (unsigned)request->number + 1);
+    }
+    g_array_index(run->identities, struct identity, request->number) = identity;
+}
+
+static void add_request(struct ct_run *run, struct thread *thread,
+                        enum ct_decision_kind kind,
+                        const struct ct_request *request, int64_t when_ns)
+{
+    struct pending *pending =
+        add(run, thread, kind, when_ns, sequence_on(run, thread, 0),
+            ct_run_current(thread));
+
+    set_request(run, &pending->label, request->number);
+}
+
+static void on_request_began(struct ct_consumer *consumer,
+                             struct ct_request *request)
+{
+    struct ct_run *run = run_of(consumer);
+    struct process *process = ct_run_process(run, request->pid);
+
+    identify(run, request);
+    if (request->parent || request->parent_id || !request->begin_known) {
+        return;
+    }
+    add_request(run, ct_run_thread(run, request->pid, request->tid),
+                CT_DECISION_BEGIN, request, request->begin_ns);
+    if (process->in_flight++ == 0) {
+        link_to(run, CT_LINK_AFTER, process->last_end, run->pending.decision);
+    }
+}
+
+static void on_request(struct ct_consumer *consumer,
+                       const struct ct_request *request)
+{
+    struct ct_run *run = run_of(consumer);
+    struct process *process = ct_run_process(run, request->pid);
+    struct thread *thread = NULL;
+
+    if (request->parent || request->parent_id || !request->has_ret) {
+        return;
+    }
+    if (request->n_coroutines) {
+        const struct coroutine *co = g_hash_table_lookup(
+            process->coroutines,
+            &request->coroutines[request->n_coroutines - 1]);
+        thread = co ? co->thread : NULL;
+    }
+    if (!thread) {
+        thread = ct_run_thread(run, request->pid, request->tid);
+    }
+    add_request(run, thread, CT_DECISION_END, request, request->end_ns);
+    process->in_flight -= request->begin_known;
+    process->last_end = process->had_gap ? CT_NOWHERE : run->pending.decision;
+}
+
+/* --- the rest --------------------------------------------------------- */
+
+static void on_counter(struct ct_consumer *consumer,
+                       const struct ct_counter *counter)
+{
+    struct ct_run *run = run_of(consumer);
+
+    if (counter->kind == CT_COUNTER_WORK_QUEUED ||
+        counter->kind == CT_COUNTER_WORKERS_IDLE) {
+        struct sequence *pool =
+            sequence_at(run, counter->pid, SEQUENCE_POOL, counter->id);
+        *(counter->kind == CT_COUNTER_WORK_QUEUED ? &pool->queued
+                                                  : &pool->idle) =
+            counter->value;
+    }
+}
+
+static void on_life(struct ct_consumer *consumer, const struct ct_life *life)
+{
+    struct ct_run *run = run_of(consumer);
+
+    if (life->kind == CT_ENTITY_COROUTINE) {
+        if (run->pending.is && run->pending.coroutine &&
+            run->pending.coroutine->id == life->id) {
+            seal(run);
+        }
+        g_hash_table_remove(ct_run_process(run, life->pid)->coroutines,
+                            &life->id);
+    } else if (life->kind == CT_ENTITY_CONTEXT && life->name && *life->name) {
+        uint32_t at = sequence_of(run, life->pid, SEQUENCE_CONTEXT, life->id);
+        g_array_index(run->sequences, struct sequence, at).name =
+            ct_words_get(&run->shared->words, life->name);
+    }
+}
+
+static void on_gap(struct ct_consumer *consumer, const struct ct_gap *gap)
+{
+    struct ct_run *run = run_of(consumer);
+    struct ct_hole hole = {gap->from_ns, gap->to_ns};
+
+    g_array_append_val(run->holes, hole);
+    for (unsigned i = 0; i < run->processes->len; i++) {
+        struct process *process = g_ptr_array_index(run->processes, i);
+        g_hash_table_remove_all(process->locks);
+        process->had_gap = true;
+        process->last_end = CT_NOWHERE;
+    }
+    for (unsigned i = 0; i < run->sequences->len; i++) {
+        struct sequence *pool =
+            &g_array_index(run->sequences, struct sequence, i);
+        pool->last_taken = CT_NOWHERE;
+        pool->busy = 0;
+    }
+}
+
+static bool on_finish(struct ct_consumer *consumer,
+                      const struct ct_summary *summary, GError **error)
+{
+    struct ct_run *run = run_of(consumer);
+
+    seal(run);
+    if (!consumer->failed) {
+        ct_run_settle(run, summary);
+    }
+    return true;
+}
+
+struct ct_run *ct_run_new(struct ct_shared *shared)
+{
+    struct ct_run *run = g_new0(struct ct_run, 1);
+
+    run->consumer = (struct ct_consumer){
+        .request_began = on_request_began,
+        .request = on_request,
+        .slice_began = on_slice_began,
+        .slice = on_slice,
+        .edge = on_edge,
+        .lock = on_lock,
+        .counter = on_counter,
+        .life = on_life,
+        .gap = on_gap,
+        .finish = on_finish,
+    };
+    run->shared = shared;
+    ct_run_init(run);
+    return run;
+}

@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * answer/diff/run_int.h - what a run keeps while its pass goes on
+ *
+ * Model:    run.c fills it, settle.c makes the result of it when the pass ends.
+ * Threads:  one pass, one thread.
+ * Memory:   all of it is the run's; tables are keyed by the entry's own id.
+ * Errors:   none.
+ * Depends:  answer/diff/labels.h.
+ */
+#ifndef CT_DIFF_RUN_INT_H
+#define CT_DIFF_RUN_INT_H
+
+#include "answer/diff/labels.h"
+
+enum sequence_kind {
+    SEQUENCE_CONTEXT,
+    SEQUENCE_POOL,
+    SEQUENCE_THREADS, /* outside of any context */
+};
+
+/* Keys of interned tables: compared as bytes, so cleared before they are
+ * filled. */
+struct function {
+    uint64_t fn; /* 0: the name says it */
+    int32_t pid;
+    uint32_t name; /* word; 0: none */
+};
+
+struct place {
+    uint64_t id;
+    int32_t pid;
+    uint32_t kind; /* enum sequence_kind */
+};
+
+struct identity {
+    uint32_t request, range, nth; /* as in struct ct_label */
+};
+
+struct coroutine {
+    uint64_t id;
+    bool was_entered;
+    bool waits_for_lock;
+    uint32_t parent;       /* function; 0: none */
+    struct thread *thread; /* that it was entered on last */
+};
+
+struct lock {
+    uint64_t id;
+    uint32_t taken;    /* decision in which its holder took it */
+    uint32_t released; /* ... in which it was released last */
+};
+
+struct work {
+    uint64_t id;
+    uint32_t taken; /* position in run->taken */
+};
+
+struct process {
+    int32_t pid;
+    bool had_gap;
+    int64_t in_flight; /* outermost requests that were seen to begin */
+    uint32_t last_end; /* decision */
+    GHashTable *coroutines, *locks, *works;
+};
+
+struct open {
+    uint32_t slice;
+    uint32_t decision; /* innermost up to here */
+};
+
+struct logged {
+    int64_t when_ns;
+    uint32_t decision; /* innermost from now on */
+};
+
+struct thread {
+    int64_t key;
+    int32_t pid, tid;
+    uint64_t context; /* that it worked for last; 0: none yet */
+    GArray *open;     /* struct open */
+    GArray *log;      /* struct logged */
+};
+
+struct sequence {
+    uint32_t name; /* word; 0: not told */
+    uint32_t last_taken;
+    unsigned busy, peak_busy, saturated_busy;
+    uint64_t saturated;
+    int64_t queued, idle;
+};
+
+/* The last decision, as long as its label can get better. */
+struct pending {
+    bool is;
+    uint32_t decision;
+    int32_t tid;
+    uint64_t id;
+    struct coroutine *coroutine;
+    struct ct_label label;
+};
+
+struct ct_run {
+    struct ct_consumer consumer;
+    struct ct_shared *shared;
+    GArray *decisions;       /* struct ct_decision */
+    GArray *links;           /* struct ct_link */
+    GArray *taken;           /* struct ct_taken */
+    GArray *holes;           /* struct ct_hole */
+    GArray *sequences;       /* struct sequence */
+    GArray *identities;      /* struct identity, by number of the request */
+    GArray *counts;          /* uint32_t, by `same` */
+    struct ct_interned same; /* {request, range} */
+    struct ct_interned functions, places, labels;
+    GPtrArray *processes;  /* struct process; few */
+    GHashTable *threads;   /* key -> struct thread (owned) */
+    struct thread *thread; /* of the last call */
+    struct pending pending;
+    uint32_t n_slices;
+    GArray *told; /* struct ct_sequence, of the result */
+    struct ct_run_result result;
+};
+
+/* tables.c: each makes what it does not find */
+
+struct process *ct_run_process(struct ct_run *run, int32_t pid);
+struct coroutine *ct_run_coroutine(struct process *process, uint64_t id);
+struct lock *ct_run_lock(struct process *process, uint64_t id);
+struct thread *ct_run_thread(struct ct_run *run, int32_t pid, int32_t tid);
+void ct_run_free_process(gpointer process);
+void ct_run_free_thread(gpointer thread);
+
+/** ct_run_top() - the innermost that is open; NULL: nothing is */
+struct open *ct_run_top(const struct thread *thread);
+
+/** ct_run_log() - from now on @decision is innermost; CT_NOWHERE: none */
+void ct_run_log(struct thread *thread, int64_t when_ns, uint32_t decision);
+
+/** ct_run_current() - the decision that is innermost now; CT_NOWHERE */
+uint32_t ct_run_current(const struct thread *thread);
+
+/** ct_run_decision_at() - ... that was innermost at @when_ns */
+uint32_t ct_run_decision_at(struct ct_run *run, int32_t pid, int32_t tid,
+                            int64_t when_ns);
+
+/* settle.c */
+
+/** ct_run_init() - empty tables */
+void ct_run_init(struct ct_run *run);
+
+/** ct_run_settle() - names are known now: labels become the shared ones */
+void ct_run_settle(struct ct_run *run, const struct ct_summary *summary);
+
+#endif

@@ -1,0 +1,193 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A run when its pass has ended: functions and contexts get their names, and
+ * the run's own labels become those that all runs share.
+ *
+ * A context's name is told by the program; of several with the same one, the
+ * n-th that decided something is the n-th in the other run.  Processes are
+ * told apart in the same way.
+ */
+#include "answer/diff/run_int.h"
+
+#include <string.h>
+
+#include "ct/backtrace.h"
+
+void ct_run_init(struct ct_run *run)
+{
+    run->decisions = g_array_new(FALSE, FALSE, sizeof(struct ct_decision));
+    run->links = g_array_new(FALSE, FALSE, sizeof(struct ct_link));
+    run->taken = g_array_new(FALSE, FALSE, sizeof(struct ct_taken));
+    run->holes = g_array_new(FALSE, FALSE, sizeof(struct ct_hole));
+    run->sequences = g_array_new(FALSE, FALSE, sizeof(struct sequence));
+    run->identities = g_array_new(FALSE, TRUE, sizeof(struct identity));
+    run->counts = g_array_new(FALSE, TRUE, sizeof(uint32_t));
+    run->told = g_array_new(FALSE, TRUE, sizeof(struct ct_sequence));
+    ct_interned_init(&run->same, 2 * sizeof(uint32_t));
+    ct_interned_init(&run->functions, sizeof(struct function));
+    ct_interned_init(&run->places, sizeof(struct place));
+    ct_interned_init(&run->labels, sizeof(struct ct_label));
+    run->processes = g_ptr_array_new_with_free_func(ct_run_free_process);
+    run->threads = g_hash_table_new_full(g_int64_hash, g_int64_equal, NULL,
+                                         ct_run_free_thread);
+}
+
+/* What only the pass needs. */
+static void forget(struct ct_run *run)
+{
+    g_clear_pointer(&run->processes, g_ptr_array_unref);
+    g_clear_pointer(&run->threads, g_hash_table_unref);
+    g_clear_pointer(&run->identities, g_array_unref);
+    g_clear_pointer(&run->counts, g_array_unref);
+}
+
+void ct_run_free(struct ct_run *run)
+{
+    if (!run) {
+        return;
+    }
+    forget(run);
+    ct_interned_fini(&run->same);
+    ct_interned_fini(&run->functions);
+    ct_interned_fini(&run->places);
+    ct_interned_fini(&run->labels);
+    g_array_unref(run->decisions);
+    g_array_unref(run->links);
+    g_array_unref(run->taken);
+    g_array_unref(run->holes);
+    g_array_unref(run->sequences);
+    g_array_unref(run->told);
+    g_free(run);
+}
+
+struct ct_consumer *ct_run_consumer(struct ct_run *run)
+{
+    return &run->consumer;
+}
+
+const struct ct_run_result *ct_run_result(const struct ct_run *run)
+{
+    return run->result.finished ? &run->result : NULL;
+}
+
+/* --- names ------------------------------------------------------------ */
+
+static uint32_t *name_functions(struct ct_run *run,
+                                const struct ct_summary *summary)
+{
+    struct ct_words *words = &run->shared->words;
+    struct ct_symbols *symbols = ct_symbols_new(summary->images);
+    uint32_t *names = g_new0(uint32_t, run->functions.n + 1);
+
+    for (uint32_t i = 0; i < run->functions.n; i++) {
+        const struct function *function = ct_interned_key(&run->functions, i);
+        const char *name = NULL;
+        if (function->fn) {
+            name = ct_symbols_function(symbols, function->pid, function->fn,
+                                       false);
+        }
+        names[i + 1] =
+            function->name ? function->name : ct_words_get(words, name ?: "?");
+    }
+    ct_symbols_free(symbols);
+    return names;
+}
+
+static unsigned process_number(const struct ct_run *run, int32_t pid)
+{
+    unsigned i = 0;
+
+    while (((struct process *)g_ptr_array_index(run->processes, i))->pid !=
+           pid) {
+        i++;
+    }
+    return i + 1;
+}
+
+static void name_sequences(struct ct_run *run)
+{
+    static const char *const kinds[] = {
+        [SEQUENCE_CONTEXT] = "context",
+        [SEQUENCE_POOL] = "pool",
+        [SEQUENCE_THREADS] = "no context",
+    };
+    struct ct_words *words = &run->shared->words;
+    GHashTable *times = g_hash_table_new(NULL, NULL);
+    GString *name = g_string_new(NULL);
+
+    for (uint32_t i = 0; i < run->sequences->len; i++) {
+        const struct sequence *sequence =
+            &g_array_index(run->sequences, struct sequence, i);
+        const struct place *place = ct_interned_key(&run->places, i);
+        unsigned process = process_number(run, place->pid);
+
+        g_string_assign(name, sequence->name
+                                  ? ct_words_text(words, sequence->name)
+                                  : kinds[place->kind]);
+        if (process > 1) {
+            g_string_append_printf(name, " of process %u", process);
+        }
+        gpointer word = GUINT_TO_POINTER(ct_words_get(words, name->str));
+        unsigned nth = GPOINTER_TO_UINT(g_hash_table_lookup(times, word)) + 1;
+        g_hash_table_insert(times, word, GUINT_TO_POINTER(nth));
+        if (nth > 1) {
+            g_string_append_printf(name, " (%u)", nth);
+        }
+        struct ct_sequence told = {
+            .name = ct_words_get(words, name->str),
+            .is_pool = place->kind == SEQUENCE_POOL,
+            .peak_busy = sequence->peak_busy,
+            .saturated = sequence->saturated_busy == sequence->peak_busy
+                             ? sequence->saturated
+                             : 0,
+        };
+        g_array_append_val(run->told, told);
+    }
+    g_string_free(name, TRUE);
+    g_hash_table_unref(times);
+}
+
+static void name_labels(struct ct_run *run, const uint32_t *names)
+{
+    uint32_t *shared = g_new(uint32_t, run->labels.n + 1);
+
+    for (uint32_t i = 0; i < run->labels.n; i++) {
+        struct ct_label label;
+        memcpy(&label, ct_interned_key(&run->labels, i), sizeof(label));
+        label.what = names[label.what];
+        label.parent = names[label.parent];
+        shared[i] = ct_interned_get(&run->shared->labels, &label);
+    }
+    for (unsigned i = 0; i < run->decisions->len; i++) {
+        struct ct_decision *decision =
+            &g_array_index(run->decisions, struct ct_decision, i);
+        decision->label = shared[decision->label];
+    }
+    g_free(shared);
+}
+
+void ct_run_settle(struct ct_run *run, const struct ct_summary *summary)
+{
+    uint32_t *names = name_functions(run, summary);
+
+    name_sequences(run);
+    name_labels(run, names);
+    g_free(names);
+    forget(run);
+    run->result = (struct ct_run_result){
+        .finished = true,
+        .summary = *summary,
+        .n = run->decisions->len,
+        .decisions = (const struct ct_decision *)(void *)run->decisions->data,
+        .n_links = run->links->len,
+        .links = (const struct ct_link *)(void *)run->links->data,
+        .n_taken = run->taken->len,
+        .taken = (const struct ct_taken *)(void *)run->taken->data,
+        .n_sequences = run->told->len,
+        .sequences = (const struct ct_sequence *)(void *)run->told->data,
+        .n_holes = run->holes->len,
+        .holes = (const struct ct_hole *)(void *)run->holes->data,
+    };
+    run->result.summary.stacks = NULL;
+    run->result.summary.images = NULL;
+}

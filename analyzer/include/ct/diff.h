@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * ct/diff.h - what is different between two runs of a program
+ *
+ * Model:    new -> a pass over each run with ct_diff_consumer() ->
+ *           ct_diff_compare() -> (if ct_diff_wants_pass()) one more pass over
+ *           each run with ct_diff_explainer(), for backtraces -> result.
+ *           Decisions of both runs have labels that do not depend on addresses,
+ *           ids or times.  Per context the two sequences are laid beside one
+ *           another: what stands in the same order is kept, the rest has moved
+ *           or is in one run only.
+ *           A change is real if it turns a dependency round or if something
+ *           that does not depend on timing is in one run only.
+ * Threads:  one.
+ * Memory:   the result is valid until ct_diff_free().
+ * Errors:   GError, domain CT_TRACE_ERROR: nothing that can be compared.
+ * Depends:  ct/backtrace.h, ct/consumer.h.
+ */
+#ifndef CT_DIFF_H
+#define CT_DIFF_H
+
+#include "ct/backtrace.h"
+#include "ct/consumer.h"
+
+enum ct_diff_side {
+    CT_DIFF_A,
+    CT_DIFF_B,
+    CT_DIFF_SIDES,
+};
+
+#define CT_DIFF_NONE UINT32_MAX
+
+/* Why a change is real. */
+enum ct_diff_reason {
+    CT_DIFF_REASON_NONE,
+    CT_DIFF_REASON_ORDER,   /* not known to be: the first change of any kind */
+    CT_DIFF_REASON_CAUSE,   /* who asked for the other is another */
+    CT_DIFF_REASON_LOCK,    /* another one got the lock first */
+    CT_DIFF_REASON_POOL,    /* one overtook the other in a pool's queue */
+    CT_DIFF_REASON_AFTER,   /* one waited for the end of the other */
+    CT_DIFF_REASON_WORKERS, /* a pool had fewer workers for it */
+    CT_DIFF_REASON_ONLY,    /* in one run only */
+    CT_DIFF_REASONS,
+};
+
+const char *ct_diff_reason_word(enum ct_diff_reason reason);
+
+/* One decision, where it stands. */
+struct ct_diff_place {
+    bool is; /* false: there is none on this side */
+    uint32_t label;
+    uint32_t sequence;
+    uint32_t position; /* in its sequence, from 0 */
+    int64_t when_ns;   /* from its trace's origin */
+    int32_t pid;       /* of what follows; 0: no backtrace */
+    int32_t tid;
+    bool complete; /* the frames reach the base of a thread */
+    unsigned n_frames;
+    const struct ct_frame *frames; /* innermost first */
+};
+
+struct ct_diff_change {
+    enum ct_diff_reason reason; /* NONE: there is no such change */
+    struct ct_diff_place side[CT_DIFF_SIDES]; /* what each run did first */
+    struct ct_diff_place then[CT_DIFF_SIDES]; /* ... and later */
+    struct ct_diff_place last; /* in a: what both did last; its sequence is
+                                  that of the change */
+    unsigned n_common;         /* outermost frames that both have */
+    const char *common;        /* the innermost of them; NULL: none is known */
+    unsigned workers[CT_DIFF_SIDES]; /* WORKERS: busy at once, at most */
+};
+
+/* Per context: what both runs decided there. */
+struct ct_diff_sequence {
+    const char *name;
+    bool is_pool;
+    uint32_t n[CT_DIFF_SIDES];
+    const uint32_t *labels[CT_DIFF_SIDES];  /* as compared */
+    const uint32_t *partner[CT_DIFF_SIDES]; /* position on the other side;
+                                               CT_DIFF_NONE */
+    const uint8_t *kept;                    /* by position in a */
+    uint32_t n_kept, n_moved;
+    unsigned peak_busy[CT_DIFF_SIDES]; /* pool: workers */
+};
+
+/* Decisions of one kind that changed places with those of another. */
+struct ct_diff_pair {
+    const char *first; /* classes: as in a */
+    const char *then;
+    uint64_t count;
+    uint64_t real;
+    enum ct_diff_reason reason; /* of the real ones */
+};
+
+/* Decisions of one kind that only one run has. */
+struct ct_diff_only {
+    const char *label; /* of the first */
+    const char *group; /* class */
+    uint64_t count;
+    bool real; /* false: how often it happens is a matter of timing */
+    uint32_t sequence, position;
+    int64_t when_ns;
+};
+
+struct ct_diff_result {
+    bool identical; /* no real change */
+    bool exact;     /* no change at all */
+    bool bound;     /* alignment was cut short: there may be fewer changes */
+    bool has_clock;
+    bool complete[CT_DIFF_SIDES];
+    uint64_t decisions[CT_DIFF_SIDES];
+    uint64_t kept, moved, unknown; /* unknown: beside lost events, not judged */
+    uint64_t real;                 /* changes */
+    struct ct_diff_change first, first_real;
+    unsigned n_sequences;
+    const struct ct_diff_sequence *sequences;
+    unsigned n_pairs;
+    const struct ct_diff_pair *pairs; /* most frequent first */
+    unsigned n_only[CT_DIFF_SIDES];
+    const struct ct_diff_only *only[CT_DIFF_SIDES]; /* in order of the first */
+};
+
+struct ct_diff;
+
+struct ct_diff *ct_diff_new(void);
+void ct_diff_free(struct ct_diff *diff);
+
+/** ct_diff_consumer() - for the pass over one run */
+struct ct_consumer *ct_diff_consumer(struct ct_diff *diff,
+                                     enum ct_diff_side side);
+
+/** ct_diff_compare() - after both passes */
+bool ct_diff_compare(struct ct_diff *diff, GError **error);
+
+/** ct_diff_wants_pass() - is there anything on this side to explain? */
+bool ct_diff_wants_pass(const struct ct_diff *diff, enum ct_diff_side side);
+
+/** ct_diff_explainer() - for one more pass, which ends early */
+struct ct_consumer *ct_diff_explainer(struct ct_diff *diff,
+                                      enum ct_diff_side side);
+
+/** ct_diff_result() - borrowed; NULL before ct_diff_compare() */
+const struct ct_diff_result *ct_diff_result(const struct ct_diff *diff);
+
+/** ct_diff_label() - what a label says; the caller frees it */
+char *ct_diff_label(const struct ct_diff *diff, uint32_t label);
+
+/** ct_diff_is_loose() - how often that happens is a matter of timing */
+bool ct_diff_is_loose(const struct ct_diff *diff, uint32_t label);
+
+#endif

@@ -1,0 +1,392 @@
+# SPDX-License-Identifier: MIT
+"""`cotrace diff` on written traces: each pair has one planted change."""
+import os
+import sys
+
+import diff_checker
+import story
+import tap
+from written import Run
+
+OFFSETS = (0, 4096, 8192, 12288)
+
+
+def diff(a, b, status, *options):
+    done = story.run(story.COTRACE, "diff", a, b, "--json", "--edits",
+                     *options, status=status,
+                     env={"COTRACE_CHECK": "1", "LC_ALL": "C"})
+    tap.equal(done.err, "", "stderr")
+    document = story.parse(done.out)
+    texts = diff_checker.check(document)
+    return document, texts
+
+
+def compare(tmp, a, b, status):
+    """Both ways: what holds of a and b holds of b and a."""
+    a, b = a.write(os.path.join(tmp, "a")), b.write(os.path.join(tmp, "b"))
+    back, _ = diff(b, a, status)
+    document, texts = diff(a, b, status)
+    tap.equal(back["identical"], document["identical"], "the other way round")
+    tap.equal(back["exact"], document["exact"], "the other way round")
+    tap.equal(len(back["only_in_a"]), len(document["only_in_b"]))
+    for side, path in (("a", a), ("b", b)):
+        if "!" not in open(path, encoding="utf-8").read():
+            tap.equal(diff_checker.kinds_of_document(document, texts, side),
+                      diff_checker.kinds_of_trace(path), side)
+    return document
+
+
+def plain(seed=0, offsets=OFFSETS, extra=None, order=None, at_once=None,
+          clock=True):
+    """All submitted, then one worker takes one after the other (`order`:
+    otherwise), each completed on its own (`at_once`: the first that many
+    together)."""
+    run = Run(seed, clock)
+    run.poll()
+    requests = []
+    for offset in offsets:
+        requests.append(run.begin(offset))
+        run.submit(requests[-1])
+    if extra is not None:
+        requests.append(run.begin(extra))
+        run.submit(requests[-1])
+    order = order or range(len(requests))
+    together = []
+    for i in order:
+        run.work(requests[i])
+        together.append(requests[i])
+        if at_once and len(together) < at_once:
+            continue
+        run.complete(*together)
+        together = []
+        at_once = None
+    run.polled()
+    return run
+
+
+@tap.case("a run compared with itself is the same")
+def _(tmp):
+    path = plain().write(os.path.join(tmp, "a"))
+    document, _ = diff(path, path, 0)
+    tap.equal((document["identical"], document["exact"]), (True, True))
+    tap.equal(document["compared"], document["decisions_a"])
+    out = story.run(story.COTRACE, "diff", path, path).out
+    assert "the same, decision by decision" in out, out
+
+
+@tap.case("ids, times and addresses make no difference")
+def _(tmp):
+    document = compare(tmp, plain(), plain(seed=3), 0)
+    tap.equal((document["identical"], document["exact"]), (True, True))
+
+
+@tap.case("a trace without times is compared, too")
+def _(tmp):
+    document = compare(tmp, plain(clock=False), plain(seed=3), 0)
+    tap.equal(document["exact"], True)
+
+
+@tap.case("unrelated requests that are swapped: no real difference")
+def _(tmp):
+    document = compare(tmp, plain(), plain(1, (4096, 0, 8192, 12288)), 0)
+    tap.equal((document["identical"], document["exact"]), (True, False))
+    tap.equal(document["only_in_a"], [])
+    assert document["moved"] > 0 and document["reordered"], document
+    tap.equal([p["real"] for p in document["reordered"]],
+              [False] * len(document["reordered"]))
+    change = document["first_divergence"]
+    tap.equal((change["a"]["label"], change["b"]["label"]),
+              ("begin of blk read disk 0+512",
+               "begin of blk read disk 4096+512"))
+
+
+@tap.case("one bottom half for two completions is no difference")
+def _(tmp):
+    document = compare(tmp, plain(), plain(1, at_once=2), 0)
+    tap.equal((document["identical"], document["exact"]), (True, False))
+    tap.equal([o["real"] for o in document["only_in_a"]], [False])
+    tap.equal(document["only_in_a"][0]["label"],
+              "bottom half thread_pool_completion_bh")
+
+
+@tap.case("an extra request is named first")
+def _(tmp):
+    document = compare(tmp, plain(), plain(1, extra=65536), 1)
+    change = document["first_real_divergence"]
+    tap.equal((change["reason"], change["a"]), ("only", None))
+    tap.equal(change["b"]["label"], "begin of blk read disk 65536+512")
+    tap.equal({o["label"].split(" of ")[0] for o in document["only_in_b"]
+               if o["real"]},
+              {"begin", "coroutine ?", "work item ?", "completion ?", "end"})
+
+
+@tap.case("one more request of the same kind is counted")
+def _(tmp):
+    document = compare(tmp, plain(), plain(1, extra=4096), 1)
+    tap.equal(document["first_real_divergence"]["b"]["label"],
+              "begin of blk read disk 4096+512 #2")
+
+
+@tap.case("a callback that only one run has is named")
+def _(tmp):
+    b = plain(1)
+    b.bottom_half("new_bh")
+    document = compare(tmp, plain(), b, 1)
+    tap.equal(document["first_real_divergence"]["b"]["label"],
+              "bottom half new_bh")
+
+
+@tap.case("a request that overtakes in the pool's queue")
+def _(tmp):
+    document = compare(tmp, plain(), plain(1, order=(0, 2, 1, 3)), 1)
+    change = document["first_real_divergence"]
+    tap.equal(change["reason"], "overtaken")
+    tap.equal((change["a"]["label"], change["b"]["label"]),
+              ("work item ? of blk read disk 4096+512",
+               "work item ? of blk read disk 8192+512"))
+    tap.equal(change["a_then"]["label"], change["b"]["label"])
+    real = [p for p in document["reordered"] if p["real"]]
+    tap.equal([p["reason"] for p in real], ["overtaken"])
+
+
+def in_parallel(seed, ends):
+    """Two workers; the items end in the order `ends`."""
+    run = Run(seed)
+    run.poll()
+    requests = []
+    for offset in (0, 4096):
+        requests.append(run.begin(offset))
+        run.submit(requests[-1])
+    run.work_begin(requests[0], 1)
+    run.work_begin(requests[1], 2)
+    for i in ends:
+        run.work_end(requests[i], i + 1)
+    for i in ends:
+        run.complete(requests[i])
+    run.polled()
+    return run
+
+
+@tap.case("a race of two workers is no real difference")
+def _(tmp):
+    document = compare(tmp, in_parallel(0, (0, 1)), in_parallel(1, (1, 0)), 0)
+    tap.equal((document["identical"], document["exact"]), (True, False))
+
+
+def with_workers(seed, n):
+    """Four requests and n workers, all of them always busy."""
+    run = Run(seed)
+    run.poll()
+    requests = []
+    for offset in OFFSETS:
+        requests.append(run.begin(offset))
+        run.submit(requests[-1])
+    for tid in range(1, n + 1):
+        run.spawn(tid)
+    for i in range(0, 4, n):
+        for k in range(n):
+            run.work_begin(requests[i + k], k + 1)
+        for k in range(n):
+            run.work_end(requests[i + k], k + 1)
+        for k in range(n):
+            run.complete(requests[i + k])
+    run.polled()
+    return run
+
+
+@tap.case("fewer workers")
+def _(tmp):
+    document = compare(tmp, with_workers(0, 2), with_workers(1, 1), 1)
+    change = document["first_real_divergence"]
+    tap.equal((change["reason"], change["workers_a"], change["workers_b"]),
+              ("workers", 2, 1))
+    tap.equal(change["a"]["label"], "work item ? of blk read disk 4096+512")
+    tap.equal(change["b"]["label"], change["a"]["label"])
+
+
+def with_lock(seed, first, contended=True):
+    """Two requests want one lock; `first` gets it."""
+    run = Run(seed)
+    run.poll()
+    names = [(0, 4096), (4096, 0)][first]
+    one = run.begin(names[0])
+    run.take(one)
+    run.submit(one)
+    two = run.begin(names[1])
+    if contended:
+        run.want(two, one)
+    else:
+        run.submit(two)
+    run.work(one)
+    run.say("bh_run_begin", bh=run.bh, ctx=run.ctx, name="completion",
+            callback=1)
+    run.say("thread_pool_complete", pool=run.pool, req=one["work"], ret=0)
+    run.enter(one)
+    if contended:
+        run.hand_over(one, two)
+        run.end(one)
+        run.enter(two)
+        run.got(two)
+        run.submit(two)
+    else:
+        run.release(one)
+        run.end(one)
+    run.say("bh_run_end", bh=run.bh, ctx=run.ctx)
+    run.work(two)
+    run.complete(two)
+    run.polled()
+    return run
+
+
+@tap.case("a lock that another one won")
+def _(tmp):
+    document = compare(tmp, with_lock(0, 0), with_lock(1, 1), 1)
+    change = document["first_real_divergence"]
+    tap.equal(change["reason"], "lock")
+    tap.equal((change["a"]["label"], change["b"]["label"]),
+              ("coroutine ? of blk read disk 0+512, first entered",
+               "coroutine ? of blk read disk 4096+512, first entered"))
+    done = story.run(story.COTRACE, "diff", os.path.join(tmp, "a"),
+                     os.path.join(tmp, "b"), status=1)
+    assert "another one got it first" in done.out, done.out
+
+
+def one_after_the_other(seed, waits):
+    run = Run(seed)
+    one = run.begin(0)
+    run.submit(one)
+    two = None
+    if not waits:
+        two = run.begin(4096)
+        run.submit(two)
+    run.poll()
+    run.work(one)
+    run.complete(one)
+    run.polled()
+    if waits:
+        two = run.begin(4096)
+        run.submit(two)
+    run.poll()
+    run.work(two)
+    run.complete(two)
+    run.polled()
+    return run
+
+
+@tap.case("a wait that is not waited any more")
+def _(tmp):
+    document = compare(tmp, one_after_the_other(0, True),
+                       one_after_the_other(1, False), 1)
+    change = document["first_real_divergence"]
+    tap.equal(change["reason"], "after")
+    tap.equal((change["a"]["label"], change["b"]["label"]),
+              ("end of blk read disk 0+512",
+               "begin of blk read disk 4096+512"))
+
+
+def without(lines, first, n):
+    """The trace without n events from the first on, a hole in their place."""
+    events = [i for i, line in enumerate(lines) if line.startswith("@")]
+    gone = events[first:first + n]
+    begin, end = (lines[i].split()[0][1:] for i in (gone[0], gone[-1]))
+    kept = [line for i, line in enumerate(lines) if i not in gone[1:]]
+    kept[gone[0]] = f"! stream=0 from={begin} to={end} lost={n}"
+    return kept
+
+
+@tap.case("what was lost is not a difference")
+def _(tmp):
+    whole = with_lock(1, 0).write(os.path.join(tmp, "whole"))
+    lines = with_lock(2, 0).lines
+    again = plain(1, (0, 4096, 0, 4096)).write(os.path.join(tmp, "again"))
+    twice = plain(2, (0, 4096, 0, 4096)).lines
+    lossy = Run()
+    checked = 0
+    for path, source in ((whole, lines), (again, twice)):
+        for n in (1, 2, 5):
+            for first in range(1, len(source) - 1 - n):
+                lossy.lines = without(source, first, n)
+                twin = lossy.write(os.path.join(tmp, "twin"))
+                document, _ = diff(path, twin, None)
+                tap.equal(document["identical"], True,
+                          f"without {n} from {first} on")
+                checked += document["unknown"] > 0
+    assert checked > 50, checked
+
+
+@tap.case("--fail-on chooses what counts")
+def _(tmp):
+    a = plain().write(os.path.join(tmp, "a"))
+    order = plain(1, order=(0, 2, 1, 3)).write(os.path.join(tmp, "order"))
+    extra = plain(1, extra=65536).write(os.path.join(tmp, "extra"))
+    for other, what, status in ((order, "order", 1), (order, "missing", 0),
+                                (extra, "missing", 1), (extra, "order", 0),
+                                (extra, "order,missing", 1),
+                                (a, "order,missing", 0)):
+        diff(a, other, status, f"--fail-on={what}")
+
+
+def refused(*words, names=()):
+    done = story.run(story.COTRACE, "diff", *words, status=2)
+    tap.equal(done.out, "", str(words))
+    if not done.err.startswith("cotrace: ") or done.err.count("\n") != 1:
+        raise AssertionError(f"{words}: {done.err!r}")
+    for name in names:
+        if name not in done.err:
+            raise AssertionError(f"{words}: {name} not in {done.err!r}")
+
+
+@tap.case("bad input: exit 2 and one line")
+def _(tmp):
+    a = plain().write(os.path.join(tmp, "a"))
+    none = os.path.join(tmp, "none")
+    refused(names=["two traces"])
+    refused(a, names=["two traces"])
+    refused(a, a, a, names=["only two"])
+    refused(a, none, names=[none])
+    refused(none, a, names=[none])
+    refused(a, tmp, names=[tmp])
+    refused(a, a, "--fail-on=weather", names=["weather"])
+    refused(a, a, "--fail-on")
+    refused(a, a, "--edits", names=["--json"])
+    refused(a, a, "--frobnicate", names=["--frobnicate"])
+    refused(a, a, "-x", names=["-x"])
+    refused(a, a, "-o", os.path.join(tmp, "no", "where"), names=["where"])
+    other = Run(5)
+    other.bottom_half("something_else")
+    refused(a, other.write(os.path.join(tmp, "other")),
+            names=["nothing to compare", "a and "])
+    idle = Run(5)
+    refused(a, idle.write(os.path.join(tmp, "idle")),
+            names=["second run made no"])
+
+
+@tap.case("strings of a trace can't play with a terminal")
+def _(tmp):
+    a, b = Run(0), Run(1)
+    for run, offsets in ((a, (0,)), (b, (0, 512))):
+        run.poll()
+        for offset in offsets:
+            request = run.begin(offset, node="\\u001b[31mred\\n\\u202e")
+            run.end(request)
+        run.polled()
+    a, b = a.write(os.path.join(tmp, "a")), b.write(os.path.join(tmp, "b"))
+    out = story.run(story.COTRACE, "diff", a, b, status=1).out
+    for bad in ("\x1b", "\u202e"):
+        assert bad not in out, repr(out)
+    assert "\\x1b[31mred\\n" in out, repr(out)
+    diff(a, b, 1)
+
+
+@tap.case("the page goes to a file, too")
+def _(tmp):
+    a = plain().write(os.path.join(tmp, "a"))
+    b = plain(1, order=(0, 2, 1, 3)).write(os.path.join(tmp, "b"))
+    page = os.path.join(tmp, "page")
+    story.run(story.COTRACE, "diff", a, b, "-o", page, status=1)
+    with open(page, encoding="utf-8") as file:
+        text = file.read()
+    assert "overtook" in text and "First real difference" in text, text
+
+
+tap.main(sys.argv[1:])
