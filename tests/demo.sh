@@ -12,7 +12,9 @@ image=$out/disk.qcow2
 trace=$out/trace
 
 show() {
-    printf '\n$ %s\n' "$*"
+    printf '\n$'
+    printf ' %q' "$@"
+    printf '\n'
     "$@"
 }
 

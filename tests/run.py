@@ -58,7 +58,7 @@ class Totals:
             directive = (match[3] or "").upper()
             if directive.startswith("SKIP"):
                 self.skips.append(f"{where}: {match[4].strip()}")
-            elif match[1] and not directive.startswith("TODO"):
+            elif match[1]:
                 self.failures.append(where)
             else:
                 self.passed += 1
@@ -124,12 +124,18 @@ def run_variant(base, name, compiler, options, suites, args, totals):
     for suite in suites or []:
         command += ["--suite", suite]
     command += args.tests
-    subprocess.run(command, env=env, stdin=subprocess.DEVNULL)
+    done = subprocess.run(command, env=env, stdin=subprocess.DEVNULL)
     before = totals.passed, len(totals.failures)
     if os.path.exists(log):
         with open(log, encoding="utf-8") as lines:
             for line in lines:
                 totals.add(name, json.loads(line))
+    # Nothing may be green because it did not run.
+    if done.returncode != 0 and len(totals.failures) == before[1]:
+        totals.failures.append(f"{name}: meson test ended with status "
+                               f"{done.returncode}")
+    elif totals.passed == before[0] and len(totals.failures) == before[1]:
+        totals.failures.append(f"{name}: no test ran")
     print(f"== {name}: {totals.passed - before[0]} passed, "
           f"{len(totals.failures) - before[1]} failed; built in "
           f"{built - started:.0f} s, tested in {time.monotonic() - built:.0f} s",

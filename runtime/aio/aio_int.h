@@ -168,8 +168,8 @@ void aio_turn_end(AioContext *ctx, AioContext *outer);
 bool aio_notify_init(AioContext *ctx, GError **error);
 void aio_notify_fini(AioContext *ctx);
 /*
- * There is new work that compute_timeout() finds: as aio_notify(), but silent
- * on the home thread while nothing of the context is about to sleep.
+ * There is new work that aio_compute_timeout_ns() finds: as aio_notify(), but
+ * silent on the home thread while nothing of the context is about to sleep.
  */
 void aio_notify_work(AioContext *ctx);
 /* The turn that calls may sleep from now on; undone by the second. */

@@ -161,7 +161,7 @@ static int coroutine_fn blk_co_ask(struct ask *ask)
 struct sync_ask {
     struct ask ask;
     int ret;   /* written before `done` */
-    bool done; /* atomic: release in sync_done(), acquire in blk_wait() */
+    bool done; /* atomic: release in sync_done(), acquire in its waiter */
 };
 
 static void coroutine_fn sync_done(struct sync_ask *sync, int ret)

@@ -56,8 +56,8 @@ struct Coroutine {
 
     /*
      * The context that entered it last, NULL: none.  Atomic: stored before
-     * the enter; a waker on another thread loads it with acquire, after it
-     * has found the coroutine in something that the coroutine published.
+     * the enter; a waker on another thread loads it (relaxed) after it has
+     * found the coroutine in something that the coroutine published since.
      */
     void *ctx;
 
@@ -125,7 +125,7 @@ struct Coroutine {
 };
 
 /**
- * coroutine_enter_in() - enter in a context, see aio_coroutine_enter()
+ * coroutine_enter_in() - enter in a context, see aio_co_enter()
  * @ctx:    the context, opaque; kept as co->ctx of whatever runs
  * @ctx_id: its id in traces, 0: none
  * @co:     see coroutine_enter()

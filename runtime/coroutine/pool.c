@@ -61,7 +61,8 @@ static unsigned n_global;                           /* likewise */
 static Coroutine *cold;                             /* likewise */
 static unsigned n_colours;                          /* likewise */
 
-/* Atomic: stored with release under the lock; pairs with pool_for_each(). */
+/* Atomic: stored with release under the lock; pairs with
+ * coroutine_pool_for_each(). */
 static struct chunk *chunks;
 
 /* Held while stacks are read from outside (for_each), and to unmap one. */

@@ -29,7 +29,7 @@ extern uint64_t ct_intern_keys[CT_STACK_MAX + 1]; /* fixed at the start */
 extern uint64_t ct_intern_generation;
 
 /* Atomic: id ^ generation of what has been told; pairs with
- * ct_intern_publish(). */
+ * publish() in intern.c. */
 extern uint64_t ct_intern_told[2 * CT_INTERN_SETS];
 
 static inline uint64_t ct_intern_mix(uint64_t a, uint64_t b)

@@ -252,7 +252,9 @@ static void tell(const struct ct_session_config *config,
                    config->argv[0]);
     }
     say(first);
-    say(next);
+    if (!result->counted || result->own) {
+        say(next);
+    }
 }
 
 static int run(struct options *options)

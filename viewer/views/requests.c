@@ -290,7 +290,9 @@ static void text_result(const struct requests *view, GString *cells,
         ct_text_styled(&view->table.text, cells, CT_YELLOW,
                        end_known(request) ? "?" : "open");
     } else if (request->ret < 0) {
-        const char *name = strerrorname_np(-request->ret);
+        /* INT32_MIN, which no errno is, has no positive twin. */
+        const char *name =
+            request->ret > INT32_MIN ? strerrorname_np(-request->ret) : NULL;
         g_autofree char *words = name ? g_strdup_printf("-%s", name)
                                       : g_strdup_printf("%d", request->ret);
 

@@ -182,11 +182,12 @@ void aio_notify(AioContext *ctx);
  *
  * May be called from the context's own callbacks (each bottom half that is
  * scheduled runs once, in the innermost turn), also when the outer turn is that
- * of a GMainContext, but not from inside a coroutine that itself must be
- * entered by this turn.  A blocking turn may return without progress after a
+ * of a GMainContext, but not from inside a coroutine: who waits there would not
+ * be entered by this turn.  A blocking turn may return without progress after a
  * bare aio_notify(): call it in a loop with the condition that you wait for.
  * Context: home thread (the first caller makes its thread the home).
- * Pre: [aio-poll/home-thread] no other thread is its home.
+ * Pre: [aio-poll/home-thread] no other thread is its home;
+ *      [aio-poll/in-coroutine] not in a coroutine.
  * Return: true if a bottom half (idle ones aside), handler or timer ran.
  */
 bool aio_poll(AioContext *ctx, bool blocking);

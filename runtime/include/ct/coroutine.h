@@ -65,7 +65,7 @@ Coroutine *coroutine_create(CoroutineEntry *entry, void *opaque);
  * coroutine_enter() - run a coroutine until it yields or terminates
  * @co: not entered by anybody and not scheduled; gone if it terminates
  *
- * Runs it in the context of the calling thread (see aio_coroutine_enter() for
+ * Runs it in the context of the calling thread (see aio_co_enter() for
  * another), and everything that it wakes before the call returns.
  *
  * Context: any thread, in a coroutine or not.

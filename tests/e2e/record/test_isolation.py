@@ -49,8 +49,11 @@ class Box:
 
 def root_case(name):
     def register(function):
-        if ROOT:
-            tap.case(name)(lambda tmp: function(Place(tmp, "root")))
+        def run(tmp):
+            if not ROOT:
+                tap.skip("needs root")
+            function(Place(tmp, "root"))
+        tap.case(name)(run)
         return function
     return register
 
@@ -58,10 +61,10 @@ def root_case(name):
 def boxed(name, script):
     """A case for each user in a namespace; script: {tmp} is the case's."""
     def register(function):
-        if not ROOT:
-            return function
         for user in USERS:
             def run(tmp, user=user):
+                if not ROOT:
+                    tap.skip("needs root, for a mount namespace")
                 place = Place(tmp, user)
                 with Box(script.format(tmp=tmp)) as box:
                     function(place, box)

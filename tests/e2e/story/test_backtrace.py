@@ -86,7 +86,7 @@ def _(tmp):
 
 @tap.case("a context run by g_main_loop_run: from the worker back to main")
 def _(tmp):
-    check(tmp, "glib", [None, "main", None])
+    check(tmp, "glib", [None, "g_main_loop_run", None, "main", None])
 
 
 tap.main(sys.argv[1:])

@@ -85,6 +85,39 @@ static void test_output_refused(void)
     tap_check(exists("full/file"));
 }
 
+/* There is a way to say where we are, but no path. */
+static void test_output_nowhere(void)
+{
+    g_autofree char *gone = in("gone");
+    g_autofree char *back = g_get_current_dir();
+    g_autoptr(GError) error = NULL;
+    bool made = false;
+
+    tap_check(!g_mkdir(gone, 0700) && !chdir(gone) && !rmdir(gone));
+    tap_check(!ct_place_output(".", &made, &error));
+    tap_check(error && g_str_has_prefix(error->message, ".: "));
+    tap_check(!chdir(back));
+}
+
+/* Root may do everything. */
+static void test_output_closed(void)
+{
+    g_autofree char *path = in("closed");
+    g_autoptr(GError) error = NULL;
+    bool made = false;
+
+    tap_check(!g_mkdir(path, 0300));
+    char *output = ct_place_output(path, &made, &error);
+    if (geteuid() == 0) {
+        tap_check(output && !made);
+    } else {
+        tap_check(!output && error &&
+                  strstr(error->message, g_strerror(EACCES)));
+    }
+    free(output);
+    tap_check(!chmod(path, 0700));
+}
+
 static void test_home(void)
 {
     struct stat status;
@@ -252,6 +285,9 @@ int main(void)
     in_folder("an empty one is taken, and stays", test_output_taken);
     in_folder("one that can't be used is refused, untouched",
               test_output_refused);
+    in_folder("where no path leads is refused", test_output_nowhere);
+    in_folder("one that may not be read is refused for that",
+              test_output_closed);
     in_folder("the home has a short path and is private", test_home);
     in_folder("a tree is removed, what its links name is not", test_remove);
     in_folder("the note is claimed once, replaced whole, and is JSON",

@@ -7,6 +7,7 @@
  */
 #include "session/output/place.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
@@ -20,27 +21,37 @@
 #define HOME_TEMPLATE  "/cotrace-run-XXXXXX"
 #define OPEN_FOLDERS   16
 
+/* Return: NULL: with the reason why this path can't be used. */
+static char *refuse(const char *path, int reason, GError **error)
+{
+    g_set_error(error, CT_SESSION_ERROR, CT_SESSION_ERROR_OUTPUT, "%s: %s",
+                path, g_strerror(reason));
+    return NULL;
+}
+
 static bool is_empty(const char *path, GError **error)
 {
-    g_autoptr(GError) reason = NULL;
-    GDir *folder = g_dir_open(path, 0, &reason);
+    DIR *folder = opendir(path);
+    unsigned entries = 0;
 
     if (!folder) {
-        g_set_error(error, CT_SESSION_ERROR, CT_SESSION_ERROR_OUTPUT, "%s: %s",
-                    path, g_strerror(errno));
+        (void)refuse(path, errno, error);
         return false;
     }
-    bool empty = !g_dir_read_name(folder);
-    g_dir_close(folder);
-    if (!empty) {
+    while (entries <= 2 && readdir(folder)) {
+        entries++; /* "." and ".." among them */
+    }
+    (void)closedir(folder);
+    if (entries > 2) {
         g_set_error(error, CT_SESSION_ERROR, CT_SESSION_ERROR_OUTPUT,
                     "%s: exists and is not empty", path);
-    } else if (access(path, W_OK | X_OK)) {
-        g_set_error(error, CT_SESSION_ERROR, CT_SESSION_ERROR_OUTPUT, "%s: %s",
-                    path, g_strerror(errno));
         return false;
     }
-    return empty;
+    if (access(path, W_OK | X_OK)) {
+        (void)refuse(path, errno, error);
+        return false;
+    }
+    return true;
 }
 
 char *ct_place_output(const char *path, bool *ret_made, GError **error)
@@ -50,26 +61,29 @@ char *ct_place_output(const char *path, bool *ret_made, GError **error)
                     "the output directory has an empty name");
         return NULL;
     }
-    if (!mkdir(path, 0777)) {
-        char *resolved = realpath(path, NULL);
-        *ret_made = true;
-        return resolved;
+    bool made = !mkdir(path, 0777);
+    if (!made && errno != EEXIST) {
+        return refuse(path, errno, error);
     }
-    if (errno != EEXIST) {
-        g_set_error(error, CT_SESSION_ERROR, CT_SESSION_ERROR_OUTPUT, "%s: %s",
-                    path, g_strerror(errno));
-        return NULL;
-    }
-    if (!g_file_test(path, G_FILE_TEST_IS_DIR)) {
+    if (!made && !g_file_test(path, G_FILE_TEST_IS_DIR)) {
         g_set_error(error, CT_SESSION_ERROR, CT_SESSION_ERROR_OUTPUT,
                     "%s: exists and is not a directory", path);
         return NULL;
     }
-    if (!is_empty(path, error)) {
+    if (!made && !is_empty(path, error)) {
         return NULL;
     }
-    *ret_made = false;
-    return realpath(path, NULL);
+    char *resolved = realpath(path, NULL);
+    if (!resolved) {
+        /* The current directory was removed, or a name is too long. */
+        int reason = errno;
+        if (made) {
+            (void)rmdir(path);
+        }
+        return refuse(path, reason, error);
+    }
+    *ret_made = made;
+    return resolved;
 }
 
 static int remove_one(const char *path, const struct stat *status, int kind,
