@@ -39,6 +39,7 @@ static struct ct_segment waits_for_work(const struct ct_situation *situation)
         segment.cause.pool = situation->pool;
         segment.cause.kind = !situation->spawn_known    ? CT_CAUSE_UNKNOWN
                              : situation->spawn_awaited ? CT_CAUSE_SPAWN
+                             : situation->worker_idle   ? CT_CAUSE_WAKEUP
                                                         : CT_CAUSE_WORKER;
         break;
     case CT_WORK_RUNNING:

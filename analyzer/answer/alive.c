@@ -62,6 +62,7 @@ static GBytes *key_of(const struct ct_alive *alive)
     GByteArray *key = g_byte_array_new();
 
     add_word(key, (uint64_t)(int64_t)alive->pid);
+    add_word(key, alive->is_sure);
     add_word(key, alive->is_created ? CT_STATES : alive->state);
     add_word(key, alive->fn);
     add_word(key, alive->has_stack ? alive->stack : 0);
@@ -93,7 +94,8 @@ static void on_alive(struct ct_consumer *consumer, const struct ct_alive *alive)
     g_bytes_unref(key);
     ct_origin_ref((struct ct_origin *)alive->origin);
     g_array_append_val(group->members, *alive);
-    query->result.n_coroutines++;
+    query->result.n_coroutines += alive->is_sure;
+    query->result.n_unsure += !alive->is_sure;
 }
 
 /* --- the result ------------------------------------------------------- */
@@ -123,6 +125,7 @@ static struct ct_alive_group result_of(struct ct_alive_query *query,
         &g_array_index(group->members, struct ct_alive, 0);
     struct ct_alive_group result = {
         .pid = first->pid,
+        .is_sure = first->is_sure,
         .is_created = first->is_created,
         .state = first->state,
         .n = group->members->len,
@@ -157,6 +160,9 @@ static int by_size(const void *a, const void *b)
     const struct ct_alive_group *one = a;
     const struct ct_alive_group *other = b;
 
+    if (one->is_sure != other->is_sure) {
+        return one->is_sure ? -1 : 1;
+    }
     if (one->n != other->n) {
         return one->n > other->n ? -1 : 1;
     }

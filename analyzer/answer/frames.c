@@ -130,6 +130,7 @@ void ct_frames_add_origins(struct ct_frames *frames,
             .boundary = origin->boundary,
             .id = origin->id,
             .stack = origin->stack,
+            .is_request = origin->is_request,
             .has_when =
                 origin->when_ns && has_inner && frames->summary->has_clock,
             .when_ns = origin->when_ns,

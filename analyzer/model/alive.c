@@ -52,6 +52,7 @@ static void tell(struct ct_model *model, struct ct_co *co)
         .tid = co->thread ? co->thread->tid : 0,
         .id = co->entity.id,
         .fn = co->fn,
+        .is_sure = ct_entity_is_sure(model, &co->entity),
         .is_created = co->phase == CT_CO_CREATED && !co->woken_epoch &&
                       ct_entity_is_sure(model, &co->entity),
         .context = co->woken_epoch ? co->woken_context : co->context,

@@ -43,6 +43,14 @@ static void wake(struct ct_model *model, struct ct_co *co, uint64_t context,
     }
 }
 
+static void count(struct ct_model *model, const struct ct_process *process)
+{
+    if (ct_process_is_counted(model, process)) {
+        ct_model_counter(model, process, CT_COUNTER_COROUTINES, 0,
+                         process->coroutines.n);
+    }
+}
+
 static struct ct_co *new_co(struct ct_model *model, struct ct_process *process,
                             const struct ct_step *step, uint64_t id,
                             bool is_begin)
@@ -53,8 +61,7 @@ static struct ct_co *new_co(struct ct_model *model, struct ct_process *process,
     co->phase = is_begin ? CT_CO_CREATED : CT_CO_UNKNOWN;
     set_since(model, co, is_begin);
     ct_table_put(&process->coroutines, id, co);
-    ct_model_counter(model, process, CT_COUNTER_COROUTINES, 0,
-                     process->coroutines.n);
+    count(model, process);
     return co;
 }
 
@@ -192,8 +199,7 @@ void ct_co_end(struct ct_model *model, struct ct_co *co, bool end_known)
     }
     ct_origin_unref(co->origin);
     ct_slab_free(&model->coroutines, co);
-    ct_model_counter(model, process, CT_COUNTER_COROUTINES, 0,
-                     process->coroutines.n);
+    count(model, process);
 }
 
 /* --- steps ------------------------------------------------------------ */

@@ -183,6 +183,10 @@ static void end_of_telling(struct ct_model *model, struct ct_process *process)
     sweep(model, process, &process->timers, miss_timer);
     sweep(model, process, &process->births, end_birth);
     ct_pool_told_all(model, process);
+    if (process->counted_epoch != model->epoch) {
+        process->counted_epoch = model->epoch;
+        ct_model_count(model, process);
+    }
 }
 
 void ct_telling_step(struct ct_model *model, struct ct_process *process,
@@ -194,6 +198,7 @@ void ct_telling_step(struct ct_model *model, struct ct_process *process,
         }
         if (step->reason == CT_TELL_REASON_ATTACH && !process->telling.number) {
             process->attached = true;
+            process->counted_epoch = 0;
             uint32_t pos = 0;
             while ((thread = ct_table_each(&process->threads, &pos))) {
                 thread->base_known &= thread->introduced;

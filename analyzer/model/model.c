@@ -160,6 +160,7 @@ struct ct_process *ct_process_find(struct ct_model *model, int32_t pid)
     if (!process) {
         process = g_new0(struct ct_process, 1);
         process->pid = pid;
+        process->counted_epoch = model->epoch == 1 && !model->in_gap;
         ct_table_put(&model->processes, (uint32_t)pid, process);
     }
     model->process = process;
@@ -173,6 +174,16 @@ void ct_model_edge(struct ct_model *model, const struct ct_edge *edge)
         struct ct_edge *told = &ct_model_change(model, CT_CHANGE_EDGE)->edge;
         *told = *edge;
         told->to_ns = MAX(told->to_ns, told->from_ns);
+    }
+}
+
+void ct_model_count(struct ct_model *model, const struct ct_process *process)
+{
+    if (ct_process_is_counted(model, process)) {
+        ct_model_counter(model, process, CT_COUNTER_REQUESTS, 0,
+                         process->outermost);
+        ct_model_counter(model, process, CT_COUNTER_COROUTINES, 0,
+                         process->coroutines.n);
     }
 }
 

@@ -245,6 +245,9 @@ struct ct_process {
     struct ct_table workers, locks, requests, births;
     uint64_t outermost; /* requests in flight */
     bool attached;      /* recording began in mid-life */
+    /* the tables of coroutines, works and requests hold what is alive, no
+       more and no less, while this is the model's epoch */
+    uint32_t counted_epoch;
     struct {
         uint64_t number; /* the last one, 0: none yet */
         bool open;       /* it is being told, and nothing is missing of it */
@@ -356,6 +359,13 @@ static inline bool ct_process_is_whole(const struct ct_model *model,
     return model->epoch == 1 && !model->in_gap && !process->attached;
 }
 
+/** ct_process_is_counted() - how many there are is known */
+static inline bool ct_process_is_counted(const struct ct_model *model,
+                                         const struct ct_process *process)
+{
+    return !model->in_gap && process->counted_epoch == model->epoch;
+}
+
 struct ct_process *ct_process_find(struct ct_model *model, int32_t pid);
 
 /** ct_process_get() - the process, made if it is new */
@@ -368,6 +378,9 @@ static inline struct ct_process *ct_process_get(struct ct_model *model,
 }
 
 void ct_model_edge(struct ct_model *model, const struct ct_edge *edge);
+/** ct_model_count() - tell how many coroutines and requests there are, if that
+ * is known */
+void ct_model_count(struct ct_model *model, const struct ct_process *process);
 void ct_model_counter(struct ct_model *model, const struct ct_process *process,
                       enum ct_counter_kind kind, uint64_t id, uint64_t value);
 

@@ -54,6 +54,10 @@ static void tell_counts(struct ct_model *model, const struct ct_pool *pool)
 {
     const struct ct_process *process = pool->entity.process;
 
+    if (model->in_gap || (pool->known_epoch != model->epoch &&
+                          !ct_process_is_counted(model, process))) {
+        return;
+    }
     ct_model_counter(model, process, CT_COUNTER_WORKERS_BUSY, pool->entity.id,
                      (uint64_t)MAX(pool->busy, 0));
     ct_model_counter(model, process, CT_COUNTER_WORKERS_IDLE, pool->entity.id,
@@ -241,6 +245,7 @@ static struct ct_origin *worker_origin(const struct ct_model *model,
     }
     struct ct_open *run = ct_thread_run(thread);
     struct ct_origin request = spawn->like;
+    request.is_request = true;
     if (run && run->kind == CT_SLICE_BH) {
         request.boundary = CT_BOUNDARY_BOTTOM_HALF;
         request.id = run->id;

@@ -42,7 +42,8 @@ static bool is_same(const struct ct_situation *a, const struct ct_situation *b)
     return a->doing == b->doing && a->work == b->work &&
            a->reason == b->reason && a->on_top == b->on_top &&
            a->spawn_known == b->spawn_known &&
-           a->spawn_awaited == b->spawn_awaited && a->tid == b->tid &&
+           a->spawn_awaited == b->spawn_awaited &&
+           a->worker_idle == b->worker_idle && a->tid == b->tid &&
            a->waits_for == b->waits_for && a->context == b->context &&
            a->by_coroutine == b->by_coroutine && a->by_request == b->by_request;
 }
@@ -148,8 +149,10 @@ static void count(struct ct_model *model, struct ct_process *process,
 {
     if (!req->parent_id) {
         process->outermost += (uint64_t)(int64_t)by;
-        ct_model_counter(model, process, CT_COUNTER_REQUESTS, 0,
-                         process->outermost);
+        if (ct_process_is_counted(model, process)) {
+            ct_model_counter(model, process, CT_COUNTER_REQUESTS, 0,
+                             process->outermost);
+        }
     }
 }
 

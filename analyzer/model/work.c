@@ -22,8 +22,10 @@ static void set_queued(struct ct_model *model, struct ct_work *work, bool is)
     }
     work->counted = is;
     pool->queued += is ? 1 : -1;
-    ct_model_counter(model, pool->entity.process, CT_COUNTER_WORK_QUEUED,
-                     pool->entity.id, (uint64_t)pool->queued);
+    if (ct_process_is_counted(model, pool->entity.process)) {
+        ct_model_counter(model, pool->entity.process, CT_COUNTER_WORK_QUEUED,
+                         pool->entity.id, (uint64_t)pool->queued);
+    }
 }
 
 static struct ct_work *new_work(struct ct_model *model,
@@ -73,6 +75,7 @@ void ct_work_situation(const struct ct_model *model, const struct ct_co *co,
             !model->in_gap && work->pool->known_epoch == model->epoch;
         situation->spawn_awaited =
             work->pool->idle <= 0 && work->pool->awaited > 0;
+        situation->worker_idle = work->pool->idle >= work->pool->queued;
     }
 }
 

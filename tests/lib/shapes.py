@@ -14,7 +14,8 @@ STATES = {"running", "runnable", "work-queued", "work-running", "work-done",
 RAN = frozenset(("bottom-half", "timer", "fd-handler", "coroutine",
                  "nested-poll", "loop", "kernel", "outside", "work-item",
                  "others", "unknown"))
-CAUSES = {"holder", "loop", "worker", "spawn", "child", "device", "waker",
+CAUSES = {"holder", "loop", "worker", "spawn", "wakeup", "child",
+          "device", "waker",
           "unknown"}
 BOUNDARIES = {"coroutine", "bottom-half", "timer", "fd-handler", "work-item",
               "worker-spawn", "thread"}
@@ -148,7 +149,7 @@ def backtrace(value):
 def coroutines(value):
     fields("coroutines", value, at_ns=(INT,), complete=BOOL, groups=list)
     for group in value["groups"]:
-        fields("group", group, pid=INT, count=INT, state=TEXT,
+        fields("group", group, pid=INT, count=INT, sure=BOOL, state=TEXT,
                waits_for=(TEXT,), entry=(TEXT,), coroutines=list,
                complete=BOOL, frames=list)
         if group["state"] not in STATES | {"created"}:

@@ -99,6 +99,8 @@ static void json_group(const struct view *view, struct ct_json *json,
     ct_json_id(json, group->pid > 0 ? (uint64_t)group->pid : 0);
     ct_json_key(json, "count");
     ct_json_u64(json, group->n);
+    ct_json_key(json, "sure");
+    ct_json_bool(json, group->is_sure);
     ct_json_key(json, "state");
     ct_json_string(json, state_of(group));
     ct_json_key(json, "waits_for");
@@ -152,8 +154,10 @@ static void text_heading(const struct ct_text *text, GString *line,
 {
     GString *words = g_string_new(NULL);
 
-    g_string_append_printf(words, "%u coroutine%s: %s", group->n,
-                           group->n == 1 ? "" : "s", state_of(group));
+    g_string_append_printf(
+        words, "%u coroutine%s: %s", group->n, group->n == 1 ? "" : "s",
+        group->is_sure ? state_of(group)
+                       : "may have ended, events are missing");
     if (group->function) {
         g_string_append(words, ", of ");
         ct_inert_append(words, group->function);
@@ -229,6 +233,9 @@ static void print_text(const struct view *view,
     ct_text_init(&text, view->out);
     g_string_append_printf(line, "%u coroutine%s alive", result->n_coroutines,
                            result->n_coroutines == 1 ? "" : "s");
+    if (result->n_unsure) {
+        g_string_append_printf(line, ", and perhaps %u more", result->n_unsure);
+    }
     if (result->has_clock) {
         g_string_append(line, " ");
         ct_text_us(line, result->at_ns);

@@ -93,6 +93,10 @@ static void json_boundary(struct ct_json *json, const struct ct_frame *frame,
     json_known_ns(json, frame->has_when, frame->when_ns - origin_ns);
     ct_json_key(json, "tid");
     ct_json_id(json, frame->tid > 0 ? (uint64_t)frame->tid : 0);
+    if (frame->is_request) {
+        ct_json_key(json, "asked");
+        ct_json_bool(json, true);
+    }
     if (frame->n_also) {
         ct_json_key(json, "also");
         ct_json_u64(json, frame->n_also);
@@ -162,7 +166,8 @@ static void text_code(const struct ct_text *text, GString *line,
     }
 }
 
-/* What a boundary says: "bottom half 12, scheduled 134.2 us earlier". */
+/* What a boundary says: "bottom half 12: scheduled 134.2 us earlier"; where a
+ * worker was asked for, "created by bottom half 12: asked for ...". */
 static const struct {
     const char *what;
     const char *cause;
@@ -172,7 +177,7 @@ static const struct {
     [CT_BOUNDARY_TIMER] = {"timer", "armed"},
     [CT_BOUNDARY_FD_HANDLER] = {"fd handler", "set"},
     [CT_BOUNDARY_WORK_ITEM] = {"work item", "submitted"},
-    [CT_BOUNDARY_WORKER_SPAWN] = {"worker", "asked for"},
+    [CT_BOUNDARY_WORKER_SPAWN] = {"worker", "created"},
     [CT_BOUNDARY_THREAD] = {"thread", "created"},
 };
 
@@ -182,12 +187,15 @@ static void text_boundary(const struct ct_text *text, GString *line,
     const char *rule = text->utf8 ? "\u2500\u2500" : "--";
     GString *words = g_string_new(NULL);
 
-    g_string_append_printf(words, "%s %s", rule,
+    g_string_append_printf(words, "%s %s%s", rule,
+                           frame->is_request ? "created by " : "",
                            boundaries[frame->boundary].what);
     if (frame->id) {
         g_string_append_printf(words, " %" PRIu64, frame->id);
     }
-    g_string_append_printf(words, ": %s", boundaries[frame->boundary].cause);
+    g_string_append_printf(
+        words, ": %s",
+        frame->is_request ? "asked for" : boundaries[frame->boundary].cause);
     if (frame->has_when) {
         g_string_append_c(words, ' ');
         ct_text_ns(text, words, frame->elapsed_ns);

@@ -141,6 +141,21 @@ static void json_contexts(struct ct_json *json,
     ct_json_array_end(json);
 }
 
+/* Events are missing: counts are of what was seen. */
+static bool is_bound(const struct ct_summary *summary)
+{
+    return summary->discarded > 0 || !summary->discarded_known ||
+           !summary->complete;
+}
+
+static void json_bound(struct ct_json *json, const struct ct_summary *summary)
+{
+    if (is_bound(summary)) {
+        ct_json_key(json, "bound");
+        ct_json_bool(json, true);
+    }
+}
+
 static void print_json(struct view *view, const struct ct_stat_result *result,
                        struct ct_symbols *symbols)
 {
@@ -181,6 +196,7 @@ static void print_json(struct view *view, const struct ct_stat_result *result,
     ct_json_u64(&json, result->workers_exited);
     ct_json_key(&json, "peak");
     ct_json_u64(&json, result->workers_peak);
+    json_bound(&json, summary);
     ct_json_object_end(&json);
     ct_json_key(&json, "coroutines");
     ct_json_object(&json);
@@ -188,6 +204,7 @@ static void print_json(struct view *view, const struct ct_stat_result *result,
     ct_json_u64(&json, result->coroutines_created);
     ct_json_key(&json, "peak");
     ct_json_u64(&json, result->coroutines_peak);
+    json_bound(&json, summary);
     ct_json_object_end(&json);
     ct_json_object_end(&json);
     ct_json_line(&json);
@@ -439,17 +456,19 @@ static void print_text(struct view *view, const struct ct_stat_result *result,
     if (result->summary.has_clock) {
         text_states(&text, words, result);
     }
+    const char *seen =
+        is_bound(&result->summary) ? ", of what was recorded" : "";
     ct_text_count(words, result->workers_spawned);
     g_string_append(words, " spawned, ");
     ct_text_count(words, result->workers_exited);
     g_string_append(words, " exited, at most ");
     ct_text_count(words, result->workers_peak);
-    g_string_append(words, " at once");
+    g_string_append_printf(words, " at once%s", seen);
     put(&text, "Workers", words);
     ct_text_count(words, result->coroutines_created);
     g_string_append(words, " created, at most ");
     ct_text_count(words, result->coroutines_peak);
-    g_string_append(words, " at once");
+    g_string_append_printf(words, " at once%s", seen);
     put(&text, "Coroutines", words);
     if (result->n_contexts) {
         ct_out_line(text.out);

@@ -19,6 +19,7 @@
 
 struct ct_alive_group {
     int32_t pid;
+    bool is_sure;    /* see struct ct_alive */
     bool is_created; /* never entered; `state` means nothing */
     enum ct_state state;
     const char *function; /* their entry; NULL: not known */
@@ -34,8 +35,9 @@ struct ct_alive_group {
 struct ct_alive_result {
     int64_t at_ns; /* from the trace's origin */
     bool has_clock;
-    bool complete; /* of the trace: nothing is missing up to there */
-    unsigned n_coroutines;
+    bool complete;         /* of the trace: nothing is missing up to there */
+    unsigned n_coroutines; /* that are alive for sure */
+    unsigned n_unsure;     /* that may have ended among lost events */
     unsigned n_groups;
     const struct ct_alive_group *groups;
 };

@@ -36,6 +36,7 @@ struct ct_frame {
     /* boundary */
     uint64_t stack; /* id of the stack outside it; 0: not known */
     uint64_t id;
+    bool is_request;    /* see struct ct_origin */
     bool has_when;      /* false: the two times are not known */
     int64_t elapsed_ns; /* from the cut to what lies inside it */
     int64_t when_ns;    /* of the cut */

@@ -62,11 +62,12 @@ struct ct_situation {
     uint8_t reason;          /* waits: enum ct_yield_reason */
     bool on_top;             /* runs */
     bool spawn_known;        /* work queued: what follows is known */
-    bool spawn_awaited;    /* work queued: no worker idle, one being spawned */
-    int32_t tid;           /* submitter, runs; work running: the worker's */
-    uint64_t waits_for;    /* id, by the reason */
-    uint64_t pool;         /* work queued */
-    uint64_t context;      /* woken: that has it queued; 0: not known */
+    bool spawn_awaited; /* work queued: no worker idle, one being spawned */
+    bool worker_idle;   /* work queued: one that nothing else is queued for */
+    int32_t tid;        /* submitter, runs; work running: the worker's */
+    uint64_t waits_for; /* id, by the reason */
+    uint64_t pool;      /* work queued */
+    uint64_t context;   /* woken: that has it queued; 0: not known */
     uint64_t by_coroutine; /* holder, child, or in whose list it is queued */
     uint64_t by_request;   /* number of what that one serves; 0: none */
 };

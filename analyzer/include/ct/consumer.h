@@ -189,6 +189,7 @@ struct ct_alive {
     uint64_t id;
     uint64_t fn;      /* entry; 0: not known */
     uint64_t context; /* that entered it last, or has it queued; 0: not known */
+    bool is_sure;     /* false: it may have ended among lost events */
     bool is_created;  /* never entered, and nothing will enter it: no state */
     enum ct_state state;
     uint64_t waits_for; /* lock, queue, timer, work item; 0: nothing */

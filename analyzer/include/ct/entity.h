@@ -69,6 +69,8 @@ struct ct_origin {
     unsigned refs;
     enum ct_boundary boundary;
     bool cut;
+    bool is_request; /* of a worker: what lies outside asked the pool for one
+                        more; entity `id` is what then created it */
     int32_t pid;
     int32_t tid;     /* that the stack was taken on */
     uint64_t id;     /* of the entity inside this boundary */

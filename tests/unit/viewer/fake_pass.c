@@ -346,6 +346,7 @@ static void make_alive(const struct ct_frame *frames, unsigned n_frames)
                                        .since_ns = ORIGIN_NS + 1000 * i};
     }
     groups[0] = (struct ct_alive_group){.pid = PID,
+                                        .is_sure = true,
                                         .state = CT_STATE_LOCK,
                                         .function = word("entry", "e\033[1m"),
                                         .n = G_N_ELEMENTS(waiting),
@@ -353,8 +354,11 @@ static void make_alive(const struct ct_frame *frames, unsigned n_frames)
                                         .n_frames = n_frames,
                                         .frames = frames,
                                         .complete = true};
-    groups[1] = (struct ct_alive_group){
-        .pid = PID, .is_created = true, .n = 1, .coroutines = &fresh};
+    groups[1] = (struct ct_alive_group){.pid = PID,
+                                        .is_sure = true,
+                                        .is_created = true,
+                                        .n = 1,
+                                        .coroutines = &fresh};
     fake_alive = (struct ct_alive_result){.at_ns = 20000,
                                           .has_clock = true,
                                           .complete = true,

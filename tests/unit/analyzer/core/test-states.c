@@ -295,7 +295,7 @@ static void test_spawn_awaited(void)
           "running 3 on 1, work-queued 3 [spawn 50/0/0], "
           "work-running 1 on 2, work-done 1 [loop 1/0/0], "
           "runnable 1 [loop 1/0/0], running 2 on 1, "
-          "work-queued 1 [worker 50/0/0], work-running 1 on 2, "
+          "work-queued 1 [wakeup 50/0/0], work-running 1 on 2, "
           "work-done 1 [loop 1/0/0], runnable 1 [loop 1/0/0], "
           "running 1 on 1");
 }
