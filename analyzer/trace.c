@@ -224,6 +224,12 @@ static bool run_pass(struct run *run, const struct ct_found *found,
                             run->options->data);
     }
     run->feed->all_tails_lost = found->cut_off;
+    if (found->cut_off) {
+        warn(run,
+             "%s: its recording was cut off; the last events may be "
+             "missing",
+             run->path);
+    }
     if (!(found->is_text  ? run_text(run, error)
           : found->is_log ? run_log(run, error)
                           : run_found(run, found, error))) {

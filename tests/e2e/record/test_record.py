@@ -269,7 +269,7 @@ def _(place):
 def _(place):
     refused(place, "/no/\x1b[31mred\n", words=["\\x1b[31mred\\n: No such"])
     place.run(place.busy, "count", 1, 1, output="two words")
-    done = place.run("true", output="a'b")
+    done = place.run(place.busy, "count", 1, 1, output="a'b")
     tap.equal('requests "' + place.path("a'b") + '"' in done.err, True,
               done.err)
     arguments = [b"\xff\xfe", b"quote\"back\\slash\n"]
