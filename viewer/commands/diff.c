@@ -20,12 +20,14 @@
 enum fail_on {
     FAIL_ON_ORDER = 1 << 0,   /* real changes of order */
     FAIL_ON_MISSING = 1 << 1, /* what only one run has */
+    FAIL_ON_P99 = 1 << 2,     /* a class of requests got slower */
 };
 
 struct request {
     const char *trace[CT_DIFF_SIDES];
     const char *output;
     unsigned fail_on;
+    uint64_t percent; /* FAIL_ON_P99: that p99 may grow */
     bool json;
     bool edits;
 };
@@ -58,7 +60,7 @@ static int help(void)
           "or if something is in one run only.\n"
           "\n"
           "options:\n"
-          "      --fail-on=WHAT,... exit 1 only for: order, missing\n"
+          "      --fail-on=WHAT,... exit 1 only for: order, missing, p99:+N%\n"
           "      --json             JSON instead of text\n"
           "      --edits            with --json: both sequences of decisions, "
           "and every\n"
@@ -72,7 +74,20 @@ static int help(void)
     return ct_told();
 }
 
-static bool parse_fail_on(const char *text, unsigned *ret_bits)
+/* "p99:+10%" */
+static bool parse_p99(const char *word, uint64_t *ret_percent)
+{
+    char *end = NULL;
+
+    if (!g_str_has_prefix(word, "p99:+") || !g_ascii_isdigit(word[5])) {
+        return false;
+    }
+    *ret_percent = g_ascii_strtoull(word + 5, &end, 10);
+    return !strcmp(end, "%") && *ret_percent <= 1000000;
+}
+
+static bool parse_fail_on(const char *text, unsigned *ret_bits,
+                          uint64_t *ret_percent)
 {
     g_auto(GStrv) words = g_strsplit(text, ",", -1);
     unsigned bits = 0;
@@ -82,6 +97,8 @@ static bool parse_fail_on(const char *text, unsigned *ret_bits)
             bits |= FAIL_ON_ORDER;
         } else if (!strcmp(words[i], "missing")) {
             bits |= FAIL_ON_MISSING;
+        } else if (parse_p99(words[i], ret_percent)) {
+            bits |= FAIL_ON_P99;
         } else {
             return false;
         }
@@ -103,10 +120,10 @@ static int parse(int argc, char **argv, struct request *request)
             request->edits = true;
             break;
         case 'f':
-            if (!parse_fail_on(optarg, &request->fail_on)) {
+            if (!parse_fail_on(optarg, &request->fail_on, &request->percent)) {
                 return ct_usage_error("diff",
-                                      "--fail-on: '%s' is not a list of order "
-                                      "and missing",
+                                      "--fail-on: '%s' is not a list of "
+                                      "order, missing, p99:+N%%",
                                       optarg);
             }
             break;
@@ -193,6 +210,21 @@ static bool is_turned(const struct ct_diff_result *result)
     return result->real > in_one;
 }
 
+static bool is_slower(const struct ct_diff_result *result, uint64_t percent)
+{
+    for (unsigned i = 0; i < result->n_latency; i++) {
+        const struct ct_diff_latency *latency = &result->latency[i];
+        if (latency->is_request && !latency->has_state && latency->sure &&
+            latency->z_milli > 0 &&
+            (double)latency->times[CT_DIFF_B].p99_ns * 100 >
+                (double)latency->times[CT_DIFF_A].p99_ns *
+                    (100 + (double)percent)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static int verdict(const struct ct_diff_result *result,
                    const struct request *request)
 {
@@ -201,7 +233,9 @@ static int verdict(const struct ct_diff_result *result,
     if (request->fail_on) {
         is_different =
             ((request->fail_on & FAIL_ON_ORDER) && is_turned(result)) ||
-            ((request->fail_on & FAIL_ON_MISSING) && is_in_one_only(result));
+            ((request->fail_on & FAIL_ON_MISSING) && is_in_one_only(result)) ||
+            ((request->fail_on & FAIL_ON_P99) &&
+             is_slower(result, request->percent));
     }
     return is_different ? CT_EXIT_DIFFERENT : CT_EXIT_OK;
 }

@@ -16,6 +16,7 @@
 enum {
     PAIRS_SHOWN = 8,
     ONLY_SHOWN = 8,
+    LATENCY_SHOWN = 8,
 };
 
 struct page {
@@ -270,6 +271,42 @@ static void say_only(struct page *page, enum ct_diff_side side)
     }
 }
 
+/* "  12.10 us -> 340.2 us  work-queued of blk read disk  (mean of 30 and 30)"
+ */
+static void say_times(struct page *page, const struct ct_diff_latency *latency)
+{
+    const struct ct_diff_times *times = latency->times;
+
+    say(page, "  ");
+    ct_text_ns(&page->text, page->line, times[CT_DIFF_A].mean_ns);
+    say(page, " -> ");
+    ct_text_ns(&page->text, page->line, times[CT_DIFF_B].mean_ns);
+    say(page, "  %s%s%s  (mean of %" PRIu64 " and %" PRIu64 ")",
+        latency->has_state ? ct_state_word(latency->state) : "",
+        latency->has_state ? " of " : "", latency->label, times[CT_DIFF_A].n,
+        times[CT_DIFF_B].n);
+    end_line(page);
+}
+
+static void say_latency(struct page *page)
+{
+    const struct ct_diff_result *result = page->result;
+    unsigned n = 0;
+
+    for (unsigned i = 0; i < result->n_latency && n < LATENCY_SHOWN; i++) {
+        if (result->latency[i].sure) {
+            if (!n++) {
+                heading(page, "Took longer or less, more than chance explains");
+            }
+            say_times(page, &result->latency[i]);
+        }
+    }
+    if (result->cause) {
+        heading(page, "Most of that is");
+        say_times(page, result->cause);
+    }
+}
+
 void ct_view_diff_text(struct ct_out *out, const struct ct_diff *diff,
                        const char *name_a, const char *name_b)
 {
@@ -290,5 +327,6 @@ void ct_view_diff_text(struct ct_out *out, const struct ct_diff *diff,
     say_pairs(&page);
     say_only(&page, CT_DIFF_A);
     say_only(&page, CT_DIFF_B);
+    say_latency(&page);
     g_string_free(page.line, TRUE);
 }

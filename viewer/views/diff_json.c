@@ -141,6 +141,59 @@ static void pairs_json(struct ct_json *json,
     ct_json_array_end(json);
 }
 
+static void times_json(struct ct_json *json, const struct ct_diff_times *times)
+{
+    ct_json_object(json);
+    ct_json_key(json, "n");
+    ct_json_u64(json, times->n);
+    ct_json_key(json, "p50_ns");
+    ct_json_i64(json, times->p50_ns);
+    ct_json_key(json, "p99_ns");
+    ct_json_i64(json, times->p99_ns);
+    ct_json_key(json, "mean_ns");
+    ct_json_i64(json, times->mean_ns);
+    ct_json_object_end(json);
+}
+
+static void one_latency_json(struct ct_json *json,
+                             const struct ct_diff_latency *latency)
+{
+    ct_json_object(json);
+    ct_json_key(json, "label");
+    ct_json_string(json, latency->label);
+    ct_json_key(json, "request");
+    ct_json_bool(json, latency->is_request);
+    ct_json_key(json, "state");
+    ct_json_string(json,
+                   latency->has_state ? ct_state_word(latency->state) : NULL);
+    ct_json_key(json, "a");
+    times_json(json, &latency->times[CT_DIFF_A]);
+    ct_json_key(json, "b");
+    times_json(json, &latency->times[CT_DIFF_B]);
+    ct_json_key(json, "z_milli");
+    ct_json_i64(json, latency->z_milli);
+    ct_json_key(json, "sure");
+    ct_json_bool(json, latency->sure);
+    ct_json_object_end(json);
+}
+
+static void latency_json(struct ct_json *json,
+                         const struct ct_diff_result *result)
+{
+    ct_json_key(json, "latency");
+    ct_json_array(json);
+    for (unsigned i = 0; i < result->n_latency; i++) {
+        one_latency_json(json, &result->latency[i]);
+    }
+    ct_json_array_end(json);
+    ct_json_key(json, "cause");
+    if (result->cause) {
+        one_latency_json(json, result->cause);
+    } else {
+        ct_json_null(json);
+    }
+}
+
 /* --- sequences --------------------------------------------------------------
  */
 
@@ -309,6 +362,7 @@ void ct_view_diff_json(struct ct_out *out, const struct ct_diff *diff,
     only_json(&json, result, CT_DIFF_A);
     ct_json_key(&json, "only_in_b");
     only_json(&json, result, CT_DIFF_B);
+    latency_json(&json, result);
     ct_json_key(&json, "contexts");
     sequences_json(&json, result, edits);
     if (edits) {

@@ -12,6 +12,7 @@
 
 #include "answer/diff/compare.h"
 #include "answer/diff/explain.h"
+#include "answer/diff/latency.h"
 #include "ct/trace.h"
 
 struct ct_diff {
@@ -25,6 +26,7 @@ struct ct_diff {
     GArray *sequences;           /* struct ct_diff_sequence */
     GArray *pairs;               /* struct ct_diff_pair */
     GArray *only[CT_DIFF_SIDES]; /* struct ct_diff_only */
+    GArray *latency;             /* struct ct_diff_latency */
     GPtrArray *texts;
     struct ct_diff_result result;
 };
@@ -415,6 +417,14 @@ bool ct_diff_compare(struct ct_diff *diff, GError **error)
             (const struct ct_diff_only *)(void *)diff->only[side]->data;
     }
     result->has_clock = a->summary.has_clock && b->summary.has_clock;
+    if (result->has_clock) {
+        diff->latency = ct_latency_compare(a->times, b->times,
+                                           &diff->shared.words, diff->texts);
+        result->cause = ct_latency_cause(diff->latency);
+        result->n_latency = diff->latency->len;
+        result->latency =
+            (const struct ct_diff_latency *)(void *)diff->latency->data;
+    }
     result->bound = diff->compare.bound;
     result->kept = diff->compare.kept;
     result->moved = diff->compare.moved;
@@ -528,6 +538,7 @@ void ct_diff_free(struct ct_diff *diff)
         ct_compare_fini(&diff->compare);
     }
     g_clear_pointer(&diff->turned, g_array_unref);
+    g_clear_pointer(&diff->latency, g_array_unref);
     for (unsigned side = 0; side < CT_DIFF_SIDES; side++) {
         ct_run_free(diff->run[side]);
         ct_explain_free(diff->explain[side]);

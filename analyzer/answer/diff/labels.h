@@ -137,6 +137,8 @@ struct ct_run *ct_run_new(struct ct_shared *shared);
 void ct_run_free(struct ct_run *run);
 struct ct_consumer *ct_run_consumer(struct ct_run *run);
 
+struct ct_times; /* answer/diff/latency.h */
+
 /* What the pass told; valid once it has finished. */
 struct ct_run_result {
     bool finished;
@@ -149,6 +151,7 @@ struct ct_run_result {
     const struct ct_taken *taken; /* by decision */
     uint32_t n_sequences;
     const struct ct_sequence *sequences;
+    const struct ct_times *times;
     uint32_t n_holes;
     const struct ct_hole *holes;
 };

@@ -284,6 +284,14 @@ static void on_slice(struct ct_consumer *consumer, const struct ct_slice *slice)
     if (kind_of(slice->kind) == CT_DECISION_KINDS || slice->open) {
         return;
     }
+    if (slice->begin_known && slice->end_known) {
+        struct ct_timed key = {
+            .what = function_of(run, slice->pid, slice->fn, slice->name),
+            .kind = (uint16_t)kind_of(slice->kind),
+        };
+        ct_times_add(&run->times, &key,
+                     slice->end_ns - slice->begin_ns - slice->children_ns);
+    }
     struct open *top = ct_run_top(thread);
     ct_run_log(thread, slice->end_ns, top ? top->decision : CT_NOWHERE);
     if (slice->kind == CT_SLICE_WORK) {
@@ -447,6 +455,9 @@ static void on_request(struct ct_consumer *consumer,
         thread = ct_run_thread(run, request->pid, request->tid);
     }
     add_request(run, thread, CT_DECISION_END, request, request->end_ns);
+    if (request->complete) {
+        ct_times_add_request(&run->times, run->pending.label.request, request);
+    }
     process->in_flight -= request->begin_known;
     process->last_end = process->had_gap ? CT_NOWHERE : run->pending.decision;
 }

@@ -12,6 +12,7 @@
 #define CT_DIFF_RUN_INT_H
 
 #include "answer/diff/labels.h"
+#include "answer/diff/latency.h"
 
 enum sequence_kind {
     SEQUENCE_CONTEXT,
@@ -117,6 +118,7 @@ struct ct_run {
     struct thread *thread; /* of the last call */
     struct pending pending;
     uint32_t n_slices;
+    struct ct_times times;
     GArray *told; /* struct ct_sequence, of the result */
     struct ct_run_result result;
 };

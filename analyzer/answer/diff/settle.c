@@ -23,6 +23,7 @@ void ct_run_init(struct ct_run *run)
     run->identities = g_array_new(FALSE, TRUE, sizeof(struct identity));
     run->counts = g_array_new(FALSE, TRUE, sizeof(uint32_t));
     run->told = g_array_new(FALSE, TRUE, sizeof(struct ct_sequence));
+    ct_times_init(&run->times);
     ct_interned_init(&run->same, 2 * sizeof(uint32_t));
     ct_interned_init(&run->functions, sizeof(struct function));
     ct_interned_init(&run->places, sizeof(struct place));
@@ -47,6 +48,7 @@ void ct_run_free(struct ct_run *run)
         return;
     }
     forget(run);
+    ct_times_fini(&run->times);
     ct_interned_fini(&run->same);
     ct_interned_fini(&run->functions);
     ct_interned_fini(&run->places);
@@ -166,12 +168,34 @@ static void name_labels(struct ct_run *run, const uint32_t *names)
     g_free(shared);
 }
 
+/* Functions of the same name are the same in the other run. */
+static void name_times(struct ct_run *run, const uint32_t *names)
+{
+    struct ct_times named;
+
+    ct_times_init(&named);
+    for (uint32_t i = 0; i < run->times.keys.n; i++) {
+        struct ct_timed key;
+        memcpy(&key, ct_interned_key(&run->times.keys, i), sizeof(key));
+        if (key.kind != CT_DECISION_BEGIN) {
+            key.what = names[key.what];
+        }
+        const GArray *values = g_ptr_array_index(run->times.values, i);
+        for (unsigned k = 0; k < values->len; k++) {
+            ct_times_add(&named, &key, g_array_index(values, int64_t, k));
+        }
+    }
+    ct_times_fini(&run->times);
+    run->times = named;
+}
+
 void ct_run_settle(struct ct_run *run, const struct ct_summary *summary)
 {
     uint32_t *names = name_functions(run, summary);
 
     name_sequences(run);
     name_labels(run, names);
+    name_times(run, names);
     g_free(names);
     forget(run);
     run->result = (struct ct_run_result){
@@ -185,6 +209,7 @@ void ct_run_settle(struct ct_run *run, const struct ct_summary *summary)
         .taken = (const struct ct_taken *)(void *)run->taken->data,
         .n_sequences = run->told->len,
         .sequences = (const struct ct_sequence *)(void *)run->told->data,
+        .times = &run->times,
         .n_holes = run->holes->len,
         .holes = (const struct ct_hole *)(void *)run->holes->data,
     };

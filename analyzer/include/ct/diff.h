@@ -21,6 +21,7 @@
 
 #include "ct/backtrace.h"
 #include "ct/consumer.h"
+#include "ct/request.h"
 
 enum ct_diff_side {
     CT_DIFF_A,
@@ -102,6 +103,23 @@ struct ct_diff_only {
     int64_t when_ns;
 };
 
+struct ct_diff_times {
+    uint64_t n;
+    int64_t p50_ns, p99_ns, mean_ns;
+};
+
+/* How long a class of requests took, as a whole or in one state; or a
+ * callback, without what it called. */
+struct ct_diff_latency {
+    const char *label;
+    bool is_request;
+    bool has_state;
+    enum ct_state state;
+    struct ct_diff_times times[CT_DIFF_SIDES];
+    int64_t z_milli; /* rank test, in thousandths; > 0: b takes longer */
+    bool sure;       /* chance does that less than once in a thousand times */
+};
+
 struct ct_diff_result {
     bool identical; /* no real change */
     bool exact;     /* no change at all */
@@ -118,6 +136,9 @@ struct ct_diff_result {
     const struct ct_diff_pair *pairs; /* most frequent first */
     unsigned n_only[CT_DIFF_SIDES];
     const struct ct_diff_only *only[CT_DIFF_SIDES]; /* in order of the first */
+    unsigned n_latency;                             /* 0 without a clock */
+    const struct ct_diff_latency *latency; /* sure ones first, by their shift */
+    const struct ct_diff_latency *cause;   /* explains most of it; NULL: none */
 };
 
 struct ct_diff;

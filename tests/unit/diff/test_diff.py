@@ -326,6 +326,54 @@ def _(tmp):
         diff(a, other, status, f"--fail-on={what}")
 
 
+def timed(seed, slow):
+    """Requests one by one; the bottom half beside each takes 1000 times as
+    long if it is slow, while the request waits for its worker."""
+    run = Run(seed)
+    run.poll()
+    for i in range(30):
+        request = run.begin(4096 * i)
+        run.submit(request)
+        bh = run.id()
+        fields = {"bh": bh, "ctx": run.ctx, "name": "flush_cache",
+                  "callback": hex(run.code + 0x300)}
+        run.say("bh_schedule", **fields, flags=1)
+        run.say("bh_run_begin", **fields)
+        run.now += (i % 7) * 10 + (100000 if slow else 100)
+        run.say("bh_run_end", bh=bh, ctx=run.ctx)
+        run.work(request)
+        run.complete(request)
+    run.polled()
+    return run
+
+
+@tap.case("a callback that got slow is the one that moved most")
+def _(tmp):
+    document = compare(tmp, timed(0, False), timed(0, True), 0)
+    tap.equal(document["exact"], True)
+    rows = [(r["label"], r["state"]) for r in document["latency"] if r["sure"]]
+    tap.equal(set(rows), {("bottom half flush_cache", None),
+                          ("blk read disk", None),
+                          ("blk read disk", "work-queued")})
+    callback = next(r for r in document["latency"]
+                    if r["label"].startswith("bottom half flush"))
+    tap.equal((callback["a"]["n"], callback["b"]["n"]), (30, 30))
+    tap.equal(callback["b"]["mean_ns"] - callback["a"]["mean_ns"], 99900)
+    out = story.run(story.COTRACE, "diff", os.path.join(tmp, "a"),
+                    os.path.join(tmp, "b")).out
+    assert "more than chance explains" in out, out
+    tap.equal(document["cause"]["label"], "bottom half flush_cache")
+    a, b = os.path.join(tmp, "a"), os.path.join(tmp, "b")
+    for fail_on, one, two, status in (("p99:+10%", a, b, 1),
+                                      ("p99:+100000%", a, b, 0),
+                                      ("p99:+0%", b, a, 0),
+                                      ("order,missing", a, b, 0)):
+        diff(one, two, status, f"--fail-on={fail_on}")
+    none = compare(tmp, timed(0, False), timed(0, False), 0)
+    tap.equal(none["cause"], None)
+    tap.equal([r for r in none["latency"] if r["sure"]], [])
+
+
 def refused(*words, names=()):
     done = story.run(story.COTRACE, "diff", *words, status=2)
     tap.equal(done.out, "", str(words))
@@ -348,6 +396,7 @@ def _(tmp):
     refused(a, tmp, names=[tmp])
     refused(a, a, "--fail-on=weather", names=["weather"])
     refused(a, a, "--fail-on")
+    refused(a, a, "--fail-on=p99:+x%", names=["p99:+x%"])
     refused(a, a, "--edits", names=["--json"])
     refused(a, a, "--frobnicate", names=["--frobnicate"])
     refused(a, a, "-x", names=["-x"])

@@ -1,0 +1,269 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Times of two runs, and how sure it is that they differ.
+ */
+#include "answer/diff/latency.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "answer/diff/labels.h"
+
+/* Beyond this z, chance alone does so once in a thousand comparisons. */
+#define Z_SURE 3291
+
+void ct_times_init(struct ct_times *times)
+{
+    ct_interned_init(&times->keys, sizeof(struct ct_timed));
+    times->values =
+        g_ptr_array_new_with_free_func((GDestroyNotify)g_array_unref);
+}
+
+void ct_times_fini(struct ct_times *times)
+{
+    ct_interned_fini(&times->keys);
+    g_ptr_array_unref(times->values);
+}
+
+void ct_times_add(struct ct_times *times, const struct ct_timed *key,
+                  int64_t value_ns)
+{
+    uint32_t number = ct_interned_get(&times->keys, key);
+
+    if (number == times->values->len) {
+        g_ptr_array_add(times->values,
+                        g_array_new(FALSE, FALSE, sizeof(int64_t)));
+    }
+    g_array_append_val((GArray *)g_ptr_array_index(times->values, number),
+                       value_ns);
+}
+
+void ct_times_add_request(struct ct_times *times, uint32_t what,
+                          const struct ct_request *request)
+{
+    int64_t states[CT_STATES] = {0};
+    struct ct_timed key = {.what = what, .kind = CT_DECISION_BEGIN};
+
+    ct_times_add(times, &key, request->end_ns - request->begin_ns);
+    for (unsigned i = 0; i < request->n_segments; i++) {
+        const struct ct_segment *segment = &request->segments[i];
+        states[segment->state] += segment->end_ns - segment->begin_ns;
+    }
+    for (unsigned state = 0; state < CT_STATES; state++) {
+        key.state = (uint16_t)(state + 1);
+        if (states[state]) {
+            ct_times_add(times, &key, states[state]);
+        }
+    }
+}
+
+/* --- the test --------------------------------------------------------- */
+
+static int by_value(const void *a, const void *b)
+{
+    int64_t one = *(const int64_t *)a, two = *(const int64_t *)b;
+
+    return one < two ? -1 : one > two;
+}
+
+static uint64_t count_equal(const GArray *values, unsigned *at, int64_t value)
+{
+    uint64_t n = 0;
+
+    for (; *at < values->len && g_array_index(values, int64_t, *at) == value;
+         (*at)++) {
+        n++;
+    }
+    return n;
+}
+
+int64_t ct_latency_rank(GArray *a, uint64_t zeros_a, GArray *b,
+                        uint64_t zeros_b)
+{
+    double n = (double)(a->len + zeros_a), m = (double)(b->len + zeros_b);
+    double all = n + m;
+    double before = 0, ranks_b = 0, ties = 0;
+    unsigned i = 0, j = 0;
+    bool is_first = true;
+
+    if (n < 1 || m < 1) {
+        return 0;
+    }
+    while (is_first || i < a->len || j < b->len) {
+        int64_t value = 0;
+        if (!is_first) {
+            value = i < a->len ? g_array_index(a, int64_t, i) : INT64_MAX;
+            if (j < b->len) {
+                value = MIN(value, g_array_index(b, int64_t, j));
+            }
+        }
+        double in_a =
+            (double)(count_equal(a, &i, value) + (is_first ? zeros_a : 0));
+        double in_b =
+            (double)(count_equal(b, &j, value) + (is_first ? zeros_b : 0));
+        double same = in_a + in_b;
+        ranks_b += in_b * (before + (same + 1) / 2);
+        ties += same * same * same - same;
+        before += same;
+        is_first = false;
+    }
+    double shift = ranks_b - m * (m + 1) / 2 - n * m / 2;
+    double variance = n * m / 12 * (all + 1 - ties / (all * (all - 1)));
+    if (!(variance > 0)) {
+        return 0;
+    }
+    /* half a rank, since ranks are whole numbers */
+    shift = shift > 0 ? MAX(shift - 0.5, 0) : MIN(shift + 0.5, 0);
+    return llround(1000 * shift / sqrt(variance));
+}
+
+/* --- comparison ------------------------------------------------------- */
+
+static GArray *find(const struct ct_times *times, const struct ct_timed *key)
+{
+    if (!ct_interned_has(&times->keys, key)) {
+        return NULL;
+    }
+    return g_ptr_array_index(
+        times->values,
+        ct_interned_get((struct ct_interned *)&times->keys, key));
+}
+
+/* The value that @part in a hundred do not exceed, by nearest rank. */
+static int64_t quantile(const GArray *sorted, uint64_t zeros, uint64_t part)
+{
+    uint64_t n = sorted->len + zeros;
+    uint64_t rank = (n * part + 99) / 100;
+
+    return rank <= zeros
+               ? 0
+               : g_array_index(sorted, int64_t, (unsigned)(rank - zeros - 1));
+}
+
+static struct ct_diff_times describe(const GArray *sorted, uint64_t zeros)
+{
+    struct ct_diff_times told = {.n = sorted->len + zeros};
+    double sum = 0;
+
+    for (unsigned i = 0; i < sorted->len; i++) {
+        sum += (double)g_array_index(sorted, int64_t, i);
+    }
+    if (told.n) {
+        told.p50_ns = quantile(sorted, zeros, 50);
+        told.p99_ns = quantile(sorted, zeros, 99);
+        told.mean_ns = llround(sum / (double)told.n);
+    }
+    return told;
+}
+
+static bool compare_one(const struct ct_times *const runs[],
+                        const struct ct_timed *key,
+                        struct ct_diff_latency *latency)
+{
+    struct ct_timed whole = *key;
+    GArray *values[CT_DIFF_SIDES];
+    uint64_t zeros[CT_DIFF_SIDES];
+
+    whole.state = 0;
+    for (unsigned side = 0; side < CT_DIFF_SIDES; side++) {
+        const GArray *all = find(runs[side], &whole);
+        GArray *own = find(runs[side], key);
+        if (!all) {
+            return false;
+        }
+        values[side] =
+            own ? g_array_ref(own) : g_array_new(FALSE, FALSE, sizeof(int64_t));
+        zeros[side] = all->len - values[side]->len;
+        g_array_sort(values[side], by_value);
+        latency->times[side] = describe(values[side], zeros[side]);
+    }
+    latency->is_request = key->kind == CT_DECISION_BEGIN;
+    latency->has_state = key->state > 0;
+    latency->state = (enum ct_state)(key->state ? key->state - 1 : 0);
+    latency->z_milli = ct_latency_rank(values[CT_DIFF_A], zeros[CT_DIFF_A],
+                                       values[CT_DIFF_B], zeros[CT_DIFF_B]);
+    latency->sure = ABS(latency->z_milli) >= Z_SURE;
+    g_array_unref(values[CT_DIFF_A]);
+    g_array_unref(values[CT_DIFF_B]);
+    return true;
+}
+
+static int64_t shift_of(const struct ct_diff_latency *latency)
+{
+    return ABS(latency->times[CT_DIFF_B].mean_ns -
+               latency->times[CT_DIFF_A].mean_ns);
+}
+
+static int by_shift(const void *a, const void *b)
+{
+    const struct ct_diff_latency *one = a;
+    const struct ct_diff_latency *two = b;
+
+    if (one->sure != two->sure) {
+        return one->sure ? -1 : 1;
+    }
+    if (shift_of(one) != shift_of(two)) {
+        return shift_of(one) > shift_of(two) ? -1 : 1;
+    }
+    int order = strcmp(one->label, two->label);
+    return order ? order : (int)one->state - (int)two->state;
+}
+
+GArray *ct_latency_compare(const struct ct_times *a, const struct ct_times *b,
+                           const struct ct_words *words, GPtrArray *texts)
+{
+    const struct ct_times *const runs[] = {a, b};
+    GArray *told = g_array_new(FALSE, TRUE, sizeof(struct ct_diff_latency));
+
+    for (unsigned side = 0; side < CT_DIFF_SIDES; side++) {
+        for (uint32_t i = 0; i < runs[side]->keys.n; i++) {
+            const struct ct_timed *key = ct_interned_key(&runs[side]->keys, i);
+            struct ct_diff_latency latency = {0};
+            if ((side == CT_DIFF_B && ct_interned_has(&a->keys, key)) ||
+                !compare_one(runs, key, &latency)) {
+                continue;
+            }
+            const char *what = ct_words_text(words, key->what);
+            char *label =
+                latency.is_request
+                    ? g_strdup(what)
+                    : g_strdup_printf(
+                          "%s %s",
+                          ct_decision_word((enum ct_decision_kind)key->kind),
+                          what);
+            g_ptr_array_add(texts, label);
+            latency.label = label;
+            g_array_append_val(told, latency);
+        }
+    }
+    g_array_sort(told, by_shift);
+    return told;
+}
+
+/* How much time the change makes in all. */
+static double weight_of(const struct ct_diff_latency *latency)
+{
+    return (double)shift_of(latency) * (double)MIN(latency->times[CT_DIFF_A].n,
+                                                   latency->times[CT_DIFF_B].n);
+}
+
+const struct ct_diff_latency *ct_latency_cause(const GArray *latency)
+{
+    const struct ct_diff_latency *state = NULL, *callback = NULL;
+
+    for (unsigned i = 0; i < latency->len; i++) {
+        const struct ct_diff_latency *one =
+            &g_array_index(latency, struct ct_diff_latency, i);
+        const struct ct_diff_latency **best =
+            one->is_request ? &state : &callback;
+        if (one->sure && (!one->is_request || one->has_state) &&
+            (!*best || weight_of(one) > weight_of(*best))) {
+            *best = one;
+        }
+    }
+    if (!state || !callback) {
+        return state ? state : callback;
+    }
+    return weight_of(callback) >= 0.8 * weight_of(state) ? callback : state;
+}

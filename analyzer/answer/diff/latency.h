@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * answer/diff/latency.h - how long things took in two runs, and is the change
+ * more than noise?
+ *
+ * Model:    a run collects times by what took them (struct ct_timed): a class
+ *           of requests as a whole and by state, a callback by itself.  The
+ *           comparison is a rank test (Mann and Whitney), since latencies have
+ *           long tails: a few slow ones can't make a change, nor hide one.
+ * Threads:  one.
+ * Memory:   8 bytes a time.
+ * Errors:   none.
+ * Depends:  ct/diff.h, ct/request.h, answer/diff/words.h.
+ */
+#ifndef CT_DIFF_LATENCY_H
+#define CT_DIFF_LATENCY_H
+
+#include "answer/diff/words.h"
+#include "ct/diff.h"
+#include "ct/request.h"
+
+/* No padding: compared as bytes. */
+struct ct_timed {
+    uint32_t what;  /* word; of a callback in a pass, its function */
+    uint16_t kind;  /* enum ct_decision_kind of a callback; of requests
+                       CT_DECISION_BEGIN */
+    uint16_t state; /* of requests: enum ct_state + 1; 0: as a whole */
+};
+
+struct ct_times {
+    struct ct_interned keys; /* struct ct_timed */
+    GPtrArray *values;       /* GArray of int64_t, by key */
+};
+
+void ct_times_init(struct ct_times *times);
+void ct_times_fini(struct ct_times *times);
+void ct_times_add(struct ct_times *times, const struct ct_timed *key,
+                  int64_t value_ns);
+
+/** ct_times_add_request() - the whole and every state of one that was seen
+ * whole */
+void ct_times_add_request(struct ct_times *times, uint32_t what,
+                          const struct ct_request *request);
+
+/**
+ * ct_latency_rank() - Mann and Whitney's test, normal approximation with ties
+ * @a, @b: are sorted; each is taken to have @zeros_a, @zeros_b zeros more
+ * Return: z in thousandths; positive: b takes longer.
+ */
+int64_t ct_latency_rank(GArray *a, uint64_t zeros_a, GArray *b,
+                        uint64_t zeros_b);
+
+/** ct_latency_compare() - struct ct_diff_latency of all that both runs timed,
+ * the greatest shift first; labels are kept in @texts */
+GArray *ct_latency_compare(const struct ct_times *a, const struct ct_times *b,
+                           const struct ct_words *words, GPtrArray *texts);
+
+/** ct_latency_cause() - which of them explains most; NULL: nothing is sure */
+const struct ct_diff_latency *ct_latency_cause(const GArray *latency);
+
+#endif

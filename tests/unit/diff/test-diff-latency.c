@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The rank test: against values that were worked out by hand, and against
+ * chance itself.
+ */
+#include <glib.h>
+
+#include "answer/diff/latency.h"
+
+static GArray *values(unsigned n, const int64_t *from)
+{
+    GArray *array = g_array_new(FALSE, FALSE, sizeof(int64_t));
+
+    g_array_append_vals(array, from, n);
+    return array;
+}
+
+static void test_by_hand(void)
+{
+    const int64_t low[] = {1, 2, 3}, high[] = {4, 5, 6}, mixed[] = {1, 4, 5};
+    GArray *a = values(3, low), *b = values(3, high), *c = values(3, mixed);
+    GArray *none = values(0, low);
+
+    /* U = 9, mean 4.5, variance 3*3*7/12 = 5.25: (4.5 - 0.5) / 2.2913 */
+    g_assert_cmpint(ct_latency_rank(a, 0, b, 0), ==, 1746);
+    g_assert_cmpint(ct_latency_rank(b, 0, a, 0), ==, -1746);
+    g_assert_cmpint(ct_latency_rank(a, 0, a, 0), ==, 0);
+    /* pairs that b wins: 1 ties 1 (0.5), 4 and 5 win 3 each: U = 6.5; one tie
+     * of two: variance 9/12 * (7 - 6/30) = 5.1; (2 - 0.5) / 2.2583 */
+    g_assert_cmpint(ct_latency_rank(a, 0, c, 0), ==, 664);
+    /* all the same, or nothing: no answer */
+    g_assert_cmpint(ct_latency_rank(none, 5, none, 7), ==, 0);
+    g_assert_cmpint(ct_latency_rank(none, 0, a, 0), ==, 0);
+    /* zeros are the least values */
+    g_assert_cmpint(ct_latency_rank(none, 3, b, 0), >, 1746);
+    g_array_unref(a);
+    g_array_unref(b);
+    g_array_unref(c);
+    g_array_unref(none);
+}
+
+static int by_value(const void *a, const void *b)
+{
+    int64_t one = *(const int64_t *)a, two = *(const int64_t *)b;
+
+    return one < two ? -1 : one > two;
+}
+
+static GArray *draw(GRand *rand, double factor)
+{
+    GArray *array = g_array_new(FALSE, FALSE, sizeof(int64_t));
+
+    for (unsigned i = 0; i < 100; i++) {
+        /* a long tail: one in ten takes a hundred times as long */
+        double scale = g_rand_int_range(rand, 0, 10) ? 1 : 100;
+        int64_t value =
+            (int64_t)(factor * scale * g_rand_double_range(rand, 1000, 2000));
+        g_array_append_val(array, value);
+    }
+    g_array_sort(array, by_value);
+    return array;
+}
+
+/* Of a thousand pairs from one distribution z is beyond 3.29 about once; of
+ * those where one is half as long again, nearly always. */
+static void test_chance(void)
+{
+    GRand *rand = g_rand_new_with_seed(1);
+    unsigned wrong = 0, right = 0;
+
+    for (unsigned i = 0; i < 2000; i++) {
+        GArray *a = draw(rand, 1), *b = draw(rand, 1), *c = draw(rand, 1.5);
+        wrong += ABS(ct_latency_rank(a, 0, b, 0)) > 3291;
+        right += ct_latency_rank(a, 0, c, 0) > 3291;
+        g_array_unref(a);
+        g_array_unref(b);
+        g_array_unref(c);
+    }
+    g_assert_cmpuint(wrong, <=, 6);
+    g_assert_cmpuint(right, >=, 1980);
+    g_rand_free(rand);
+}
+
+int main(int argc, char **argv)
+{
+    g_test_init(&argc, &argv, NULL);
+    g_test_add_func("/diff-latency/by-hand", test_by_hand);
+    g_test_add_func("/diff-latency/chance", test_chance);
+    return g_test_run();
+}
