@@ -18,8 +18,36 @@ static enum ct_diff_side other(enum ct_diff_side side)
 
 /* --- labels ----------------------------------------------------------- */
 
+/* Has the run a function that has no name? */
+static bool lacks_names(const struct ct_compare *compare,
+                        enum ct_diff_side side, uint32_t unknown)
+{
+    const struct ct_run_result *run = compare->run[side];
+
+    for (uint32_t i = 0; i < run->n; i++) {
+        if (ct_shared_label(compare->shared, run->decisions[i].label)->what ==
+            unknown) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* A name that only one run knows is not a difference: without it then. */
+static void drop_name(struct ct_label *label, uint32_t unknown)
+{
+    if (label->kind != CT_DECISION_BH && label->kind != CT_DECISION_BEGIN &&
+        label->kind != CT_DECISION_END) {
+        label->what = unknown;
+    }
+    label->parent = 0;
+}
+
 static void choose_labels(struct ct_compare *compare)
 {
+    uint32_t unknown = ct_words_get(&compare->shared->words, "?");
+    bool drops_names = lacks_names(compare, CT_DIFF_A, unknown) !=
+                       lacks_names(compare, CT_DIFF_B, unknown);
     bool is_lossy = compare->run[CT_DIFF_A]->n_holes > 0 ||
                     compare->run[CT_DIFF_B]->n_holes > 0;
     uint32_t n_before = compare->shared->labels.n;
@@ -28,6 +56,9 @@ static void choose_labels(struct ct_compare *compare)
     for (uint32_t i = 0; i < n_before; i++) {
         struct ct_label label = *ct_shared_label(compare->shared, i);
         label.nth = is_lossy && label.nth ? 1 : label.nth;
+        if (drops_names) {
+            drop_name(&label, unknown);
+        }
         chosen[i] = ct_interned_get(&compare->shared->labels, &label);
     }
     compare->n_labels = compare->shared->labels.n;

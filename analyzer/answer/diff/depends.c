@@ -10,9 +10,9 @@
  * A link counts only where it says more than chance:
  *  - cause: between decisions whose number does not depend on timing; a bottom
  *    half that takes several causes at once may have any of them;
- *  - pool: of two items one of which the pool's only worker took after the
- *    other, both runs submitted them in the same order, and neither ran them
- *    at the same time;
+ *  - pool: in each run one worker took both items, in the other order, and both
+ *    runs submitted them in the same one.  When several workers take items, who
+ *    says so first is chance;
  *  - fewer workers: in one run items waited while all of its workers were busy
  *    and none was idle, and the other run had more busy at once.
  */
@@ -57,13 +57,14 @@ static const struct ct_taken *taken_of(const struct ct_run_result *run,
                    by_decision);
 }
 
-/* In that run, did the one end before the other began? */
-static bool is_apart(const struct ct_run_result *run, uint32_t first,
-                     uint32_t then)
+/* In that run, did one worker take both? */
+static bool is_same_worker(const struct ct_run_result *run, uint32_t first,
+                           uint32_t then)
 {
-    const struct ct_taken *taken = taken_of(run, first);
+    const struct ct_taken *one = taken_of(run, first);
+    const struct ct_taken *two = taken_of(run, then);
 
-    return taken && taken->end_ns <= run->decisions[then].when_ns;
+    return one && two && one->tid == two->tid;
 }
 
 /* @first before @then in @side; their partners the other way round. */
@@ -85,8 +86,8 @@ static bool is_overtaking(const struct ct_compare *compare,
         }
     }
     return cause[0] < cause[1] && cause[2] < cause[3] &&
-           is_apart(run, first, then) &&
-           is_apart(other, then_there, first_there);
+           is_same_worker(run, first, then) &&
+           is_same_worker(other, first_there, then_there);
 }
 
 static bool is_telling(const struct ct_compare *compare, enum ct_diff_side side,

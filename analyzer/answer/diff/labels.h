@@ -70,7 +70,7 @@ struct ct_decision {
 enum ct_link_kind {
     CT_LINK_CAUSE, /* `from` asked for `to` */
     CT_LINK_LOCK,  /* had the lock that `to` waits for, or handed it over */
-    CT_LINK_POOL,  /* the worker took `to` after it */
+    CT_LINK_POOL,  /* the same worker took `to` next */
     CT_LINK_AFTER, /* the program waited for all requests, `from` the last */
     CT_LINK_KINDS,
 };
@@ -82,6 +82,7 @@ struct ct_link {
 
 struct ct_taken {
     uint32_t decision; /* CT_DECISION_WORK */
+    int32_t tid;       /* of the worker */
     unsigned busy;     /* workers of the pool, this one included */
     int64_t end_ns;    /* INT64_MAX: not seen */
 };

@@ -51,7 +51,7 @@ static uint32_t sequence_of(struct ct_run *run, int32_t pid,
     key.kind = kind;
     uint32_t number = ct_interned_get(&run->places, &key);
     if (number == run->sequences->len) {
-        struct sequence sequence = {.last_taken = CT_NOWHERE};
+        struct sequence sequence = {0};
         ct_run_process(run, pid);
         g_array_append_val(run->sequences, sequence);
     }
@@ -171,19 +171,19 @@ static enum ct_decision_kind kind_of(enum ct_slice_kind kind)
 }
 
 static void take_work(struct ct_run *run, struct process *process,
-                      struct pending *pending, uint32_t number, uint64_t id)
+                      struct thread *thread, struct pending *pending,
+                      uint32_t number, uint64_t id)
 {
     struct sequence *pool =
         &g_array_index(run->sequences, struct sequence, number);
     struct work *work = g_new0(struct work, 1);
 
-    if (pool->busy == 0) {
-        link_to(run, CT_LINK_POOL, pool->last_taken, pending->decision);
-    }
+    link_to(run, CT_LINK_POOL, thread->last_taken, pending->decision);
     pool->busy++;
     pool->peak_busy = MAX(pool->peak_busy, pool->busy);
-    pool->last_taken = pending->decision;
-    struct ct_taken taken = {pending->decision, pool->busy, INT64_MAX};
+    thread->last_taken = pending->decision;
+    struct ct_taken taken = {pending->decision, thread->tid, pool->busy,
+                             INT64_MAX};
     work->id = id;
     work->taken = run->taken->len;
     g_hash_table_replace(process->works, &work->id, work);
@@ -237,7 +237,7 @@ static void on_slice_began(struct ct_consumer *consumer,
     ct_run_top(thread)->decision = pending->decision;
     ct_run_log(thread, slice->begin_ns, pending->decision);
     if (is_work) {
-        take_work(run, process, pending, sequence, slice->id);
+        take_work(run, process, thread, pending, sequence, slice->id);
     } else if (kind == CT_DECISION_COROUTINE) {
         struct coroutine *co = ct_run_coroutine(process, slice->id);
         pending->coroutine = co;
@@ -512,8 +512,13 @@ static void on_gap(struct ct_consumer *consumer, const struct ct_gap *gap)
     for (unsigned i = 0; i < run->sequences->len; i++) {
         struct sequence *pool =
             &g_array_index(run->sequences, struct sequence, i);
-        pool->last_taken = CT_NOWHERE;
         pool->busy = 0;
+    }
+    GHashTableIter iter;
+    gpointer thread;
+    g_hash_table_iter_init(&iter, run->threads);
+    while (g_hash_table_iter_next(&iter, NULL, &thread)) {
+        ((struct thread *)thread)->last_taken = CT_NOWHERE;
     }
 }
 

@@ -78,14 +78,14 @@ struct logged {
 struct thread {
     int64_t key;
     int32_t pid, tid;
-    uint64_t context; /* that it worked for last; 0: none yet */
-    GArray *open;     /* struct open */
-    GArray *log;      /* struct logged */
+    uint32_t last_taken; /* decision: its last work item */
+    uint64_t context;    /* that it worked for last; 0: none yet */
+    GArray *open;        /* struct open */
+    GArray *log;         /* struct logged */
 };
 
 struct sequence {
     uint32_t name; /* word; 0: not told */
-    uint32_t last_taken;
     unsigned busy, peak_busy, saturated_busy;
     uint64_t saturated;
     int64_t queued, idle;
