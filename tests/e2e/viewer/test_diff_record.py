@@ -1,0 +1,51 @@
+# SPDX-License-Identifier: MIT
+"""`cotrace diff` on recordings of cotrace-io: the same script is the same run,
+one more request is named."""
+import os
+
+import diff_checker
+import story
+import tap
+
+RUNS = 5
+
+
+def recorded(tmp, name, *more):
+    image = os.path.join(tmp, "img.qcow2")
+    if not os.path.exists(image):
+        story.image(image)
+    trace = os.path.join(tmp, name)
+    story.record(trace, story.IO, "-f", "qcow2", "-r", *story.reads(),
+                 *story.reads(), *more, image)
+    return trace
+
+
+def diff(a, b, status):
+    done = story.run(story.COTRACE, "diff", a, b, "--json", "--edits",
+                     status=status)
+    document = story.parse(done.out)
+    diff_checker.check(document)
+    return document
+
+
+@tap.case("recordings of one script have no real difference")
+def _(tmp):
+    traces = [recorded(tmp, f"trace{i}") for i in range(RUNS)]
+    for i, a in enumerate(traces):
+        tap.equal(diff(a, a, 0)["exact"], True, "with itself")
+        for b in traces[i + 1:]:
+            document = diff(a, b, None)
+            tap.equal(document["first_real_divergence"], None, f"{a}, {b}")
+
+
+@tap.case("one more request is named")
+def _(tmp):
+    a = recorded(tmp, "a")
+    b = recorded(tmp, "b", "-c", "read -q 1536k 4k")
+    change = diff(a, b, 1)["first_real_divergence"]
+    tap.equal((change["reason"], change["a"]), ("only", None))
+    tap.equal(change["b"]["label"],
+              "begin of blk read qcow2:img.qcow2 1572864+4096")
+
+
+tap.main()
