@@ -28,6 +28,7 @@ static const struct ct_command commands[] = {
     {"requests", "every request, and where its time went", ct_command_view},
     {"backtrace", "the stack that was cut, joined back to main",
      ct_command_view},
+    {"findings", "what held requests up, worst first", ct_command_view},
     {"coroutines", "every coroutine alive at an instant, and where it is",
      ct_command_view},
     {"diff", "two runs: what was scheduled differently, and does it matter",

@@ -144,6 +144,8 @@ BT_PLUGIN_LICENSE("MIT");
     BT_PLUGIN_SINK_COMPONENT_CLASS_GRAPH_IS_CONFIGURED_METHOD(                 \
         name, ct_sink_graph_is_configured)
 
+SINK(findings, "What held requests up, worst first",
+     "Parameters: block=NS, stuck=NS, json=yes, path=\"FILE\".");
 SINK(stat, "Totals: requests, latency, states, contexts, workers",
      "Parameters: json=yes, path=\"FILE\".");
 SINK(requests, "Every request, and where its time went",

@@ -149,6 +149,29 @@ static bool set_at(struct ct_settings *settings, const char *value,
     return true;
 }
 
+static bool set_ns(int64_t *ns, const char *value, GError **error)
+{
+    uint64_t number;
+
+    if (!parse_number(value, INT64_MAX, &number, error)) {
+        return false;
+    }
+    *ns = (int64_t)number;
+    return true;
+}
+
+static bool set_block(struct ct_settings *settings, const char *value,
+                      GError **error)
+{
+    return set_ns(&settings->block_ns, value, error);
+}
+
+static bool set_stuck(struct ct_settings *settings, const char *value,
+                      GError **error)
+{
+    return set_ns(&settings->stuck_ns, value, error);
+}
+
 static bool set_pid(struct ct_settings *settings, const char *value,
                     GError **error)
 {
@@ -193,6 +216,10 @@ const struct ct_option ct_options[] = {
     {CT_OPTION_WORK, "work", NULL, 0, "ID", "of a work item", set_work},
     {CT_OPTION_AT, "at", NULL, 0, "NS",
      "at this instant, in ns from the trace's first event", set_at},
+    {CT_OPTION_LIMITS, "block", NULL, 0, "NS",
+     "point at nothing that held something up for less (10000000)", set_block},
+    {CT_OPTION_LIMITS, "stuck", NULL, 0, "NS",
+     "nor at a wait at the trace's end that is shorter (100000000)", set_stuck},
     {CT_OPTION_PID, "pid", NULL, 0, "PID",
      "in this process, where several have such an id", set_pid},
     {CT_OPTION_ALL, "all", NULL, 0, NULL, "requests inside of others too",
@@ -249,6 +276,9 @@ const struct ct_view ct_views[] = {
      "with "
      "the\nsame backtrace stand together.",
      ct_view_coroutines},
+    {"findings", NULL, CT_OPTION_LIMITS | CT_OPTION_JSON | CT_OPTION_PATH,
+     "TRACE [--block=NS] [--stuck=NS] [--json]",
+     "what held requests up, worst first", NULL, ct_view_findings},
     {"chrome", ".json", CT_OPTION_PATH, "TRACE -o FILE.json",
      "a timeline for Perfetto, speedscope or chrome://tracing", NULL,
      ct_view_chrome},
@@ -267,7 +297,8 @@ const struct ct_view *ct_view_find(const char *name)
 
 void ct_settings_init(struct ct_settings *settings)
 {
-    *settings = (struct ct_settings){.at_ns = -1};
+    *settings =
+        (struct ct_settings){.at_ns = -1, .block_ns = -1, .stuck_ns = -1};
 }
 
 void ct_settings_fini(struct ct_settings *settings)

@@ -41,10 +41,11 @@ struct ct_settings {
     bool has_of;
     enum ct_backtrace_of of;
     uint64_t id;
-    int64_t at_ns; /* from the trace's origin; -1: not given */
-    int32_t pid;   /* 0: not given */
-    char *path;    /* where to; NULL: standard output */
-    char *format;  /* NULL: from the path's suffix */
+    int64_t at_ns;              /* from the trace's origin; -1: not given */
+    int32_t pid;                /* 0: not given */
+    int64_t block_ns, stuck_ns; /* -1: not given */
+    char *path;                 /* where to; NULL: standard output */
+    char *format;               /* NULL: from the path's suffix */
 };
 
 /* An option has a bit; a view says which ones it takes. */
@@ -64,6 +65,7 @@ enum ct_option_bits {
     CT_OPTION_FORMAT = 1 << 12,
     CT_OPTION_CRITICAL = 1 << 13,
     CT_OPTION_BLAME = 1 << 14,
+    CT_OPTION_LIMITS = 1 << 15,
 };
 
 struct ct_option {

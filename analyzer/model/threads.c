@@ -344,6 +344,31 @@ bool ct_thread_push_below(struct ct_model *model, struct ct_thread *thread,
     return true;
 }
 
+/* Whose it is, or in what it lies. */
+static void set_run(struct ct_model *model, const struct ct_thread *thread,
+                    unsigned at, struct ct_slice *slice)
+{
+    unsigned inner = thread->open[at].inner;
+    const struct ct_open *run = inner ? &thread->open[inner - 1] : NULL;
+
+    if (!run || !ct_model_wants_any(model, CT_WANT_ORIGINS)) {
+        return;
+    }
+    slice->run_fn = run->fn;
+    slice->run_name = run->name;
+    if (run->co) {
+        slice->run_origin = ct_model_hold(model, run->co->origin);
+        slice->run_stack = run->co->stack;
+        slice->run_stack_ns = run->co->stack_ns;
+    } else if (run->work) {
+        slice->run_origin = ct_model_hold(model, run->work->origin);
+        slice->run_stack = run->work->stack;
+        slice->run_stack_ns = run->work->stack_ns;
+    } else {
+        slice->run_origin = ct_model_hold(model, run->origin);
+    }
+}
+
 /* Closes the innermost one.  Its coroutine or work item is open nowhere then;
  * what that means is the caller's. */
 static struct ct_open close_top(struct ct_model *model,
@@ -356,6 +381,7 @@ static struct ct_open close_top(struct ct_model *model,
     slice.n_children = open.n_children;
     slice.children_ns = open.children_ns;
     slice.flag = flag;
+    set_run(model, thread, thread->n_open - 1, &slice);
     tell_end(model, &slice, end_known);
 
     thread->n_open--;

@@ -53,6 +53,7 @@ ARROWS = {
     "analyzer/symbols": [],
     "analyzer/answer": ["analyzer/symbols"],
     "analyzer/answer/diff": ["analyzer/answer"],
+    "analyzer/answer/findings": ["analyzer/answer"],
     "viewer/out": [],
     "viewer/views": ["viewer", "viewer/out"],
     "viewer/render": ["viewer", "viewer/out"],

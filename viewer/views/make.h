@@ -24,5 +24,7 @@ struct ct_view_run *ct_view_backtrace(const struct ct_settings *settings,
                                       struct ct_out *out, GError **error);
 struct ct_view_run *ct_view_coroutines(const struct ct_settings *settings,
                                        struct ct_out *out, GError **error);
+struct ct_view_run *ct_view_findings(const struct ct_settings *settings,
+                                     struct ct_out *out, GError **error);
 
 #endif

@@ -73,6 +73,13 @@ struct ct_slice {
     const struct ct_origin *origin;
     uint64_t stack;   /* ... coroutine: its last own one; 0: none */
     int64_t stack_ns; /* ... when that was taken */
+    /* at its end, if a consumer wants origins: what brought the innermost run
+       that it is, or lies in, into being; that run's callback and last stack */
+    const struct ct_origin *run_origin;
+    uint64_t run_fn; /* 0: in no run */
+    const char *run_name;
+    uint64_t run_stack;
+    int64_t run_stack_ns;
 };
 
 enum ct_edge_kind {

@@ -10,7 +10,8 @@ import story
 import tap
 
 PLUGINS = os.path.join(story.BUILD, "viewer")
-VIEWS = {"stat", "requests", "backtrace", "coroutines", "chrome"}
+VIEWS = {"stat", "requests", "backtrace", "coroutines", "findings",
+         "chrome"}
 _made = tempfile.TemporaryDirectory(prefix="cotrace-plugin-")
 _trace = None
 

@@ -15,6 +15,7 @@
 struct ct_stat_result fake_stat;
 struct ct_backtrace fake_backtrace;
 struct ct_alive_result fake_alive;
+struct ct_findings_result fake_findings;
 
 struct ct_symbols {
     GHashTable *names;
@@ -158,6 +159,66 @@ const struct ct_backtrace *ct_backtrace_result(
 void ct_backtrace_free(struct ct_backtrace_query *query)
 {
     g_free(query);
+}
+
+struct ct_findings {
+    struct ct_consumer consumer;
+};
+
+const char *ct_finding_word(enum ct_finding_kind kind)
+{
+    return kind == CT_FINDING_LOCK_CONVOY ? "lock-convoy" : "blocked-loop";
+}
+
+struct ct_findings *ct_findings_new(const struct ct_findings_limits *limits)
+{
+    struct ct_findings *findings = g_new0(struct ct_findings, 1);
+
+    findings->consumer.finish = finish;
+    return findings;
+}
+
+struct ct_consumer *ct_findings_consumer(struct ct_findings *findings)
+{
+    return &findings->consumer;
+}
+
+const struct ct_findings_result *ct_findings_result(
+    const struct ct_findings *findings)
+{
+    return &fake_findings;
+}
+
+void ct_findings_free(struct ct_findings *findings)
+{
+    g_free(findings);
+}
+
+void fake_findings_make(const struct ct_frame *frames, unsigned n_frames,
+                        int64_t origin_ns, const char *function)
+{
+    static struct ct_finding found[2];
+
+    found[0] = (struct ct_finding){.kind = CT_FINDING_LOCK_CONVOY,
+                                   .pid = 4000,
+                                   .cost_ns = 9000,
+                                   .count = 30,
+                                   .object = 7,
+                                   .begin_ns = origin_ns + 100,
+                                   .end_ns = origin_ns + 4000,
+                                   .n_requests = 30,
+                                   .n_frames = n_frames,
+                                   .frames = frames,
+                                   .complete = true};
+    found[1] = (struct ct_finding){.kind = CT_FINDING_BLOCKED_LOOP,
+                                   .pid = 4000,
+                                   .cost_ns = 800,
+                                   .count = 1,
+                                   .context = 1,
+                                   .begin_ns = origin_ns + 5000,
+                                   .end_ns = origin_ns + 5800,
+                                   .function = function};
+    fake_findings = (struct ct_findings_result){.n = 2, .v = found};
 }
 
 struct ct_alive_query {

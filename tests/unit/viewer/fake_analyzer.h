@@ -11,6 +11,7 @@
 
 #include "ct/alive.h"
 #include "ct/backtrace.h"
+#include "ct/findings.h"
 #include "ct/stat.h"
 
 /* Functions from here on have no name. */
@@ -19,5 +20,10 @@
 extern struct ct_stat_result fake_stat;
 extern struct ct_backtrace fake_backtrace;
 extern struct ct_alive_result fake_alive;
+extern struct ct_findings_result fake_findings;
+
+/** fake_findings_make() - two of them; the first with the frames */
+void fake_findings_make(const struct ct_frame *frames, unsigned n_frames,
+                        int64_t origin_ns, const char *function);
 
 #endif

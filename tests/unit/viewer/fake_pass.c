@@ -403,6 +403,8 @@ static void finish_results(struct ct_summary *summary)
                                            .stack_ns = ORIGIN_NS + 7,
                                            .n_frames = G_N_ELEMENTS(frames),
                                            .frames = frames};
+    fake_findings_make(frames, G_N_ELEMENTS(frames), ORIGIN_NS,
+                       word("slow", "s\033[1mw\xff"));
     make_alive(frames, G_N_ELEMENTS(frames));
     fake_stat = (struct ct_stat_result){
         .summary = *summary,

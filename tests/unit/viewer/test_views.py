@@ -212,14 +212,15 @@ def _(tmp):
 @tap.case("NO_COLOR, TERM=dumb: no escape sequence at all")
 def _(tmp):
     for env in ({"NO_COLOR": "1"}, {"TERM": "dumb"}):
-        for view in ("requests", "stat", "backtrace", "coroutines"):
+        for view in ("requests", "stat", "backtrace", "coroutines", "findings"):
             words = [view] + (["worker=1"] if view == "backtrace" else [])
             inert(on_terminal(*words, env=env))
 
 
 @tap.case("hostile strings are inert, in text and in JSON")
 def _(tmp):
-    for view in ("requests", "stat", "backtrace", "coroutines", "chrome"):
+    for view in ("requests", "stat", "backtrace", "coroutines", "findings",
+                 "chrome"):
         words = [view] + (["worker=1"] if view == "backtrace" else [])
         inert(run(*words, "hostile").out)
         if view != "chrome":
@@ -229,7 +230,7 @@ def _(tmp):
 
 @tap.case("a locale without UTF-8 gets ASCII of our own")
 def _(tmp):
-    for view in ("requests", "stat", "backtrace", "coroutines"):
+    for view in ("requests", "stat", "backtrace", "coroutines", "findings"):
         words = [view] + (["worker=1"] if view == "backtrace" else [])
         run(*words, env={"LC_ALL": "C"}).out.encode("ascii")
 

@@ -1,0 +1,328 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The table of findings: what has the same cause is one, with the worst case's
+ * place and backtrace; at the end they stand in the order of their cost.
+ */
+#include <glib.h>
+#include <stdlib.h>
+
+#include "answer/findings/family.h"
+#include "answer/frames.h"
+#include "ct/pre.h"
+
+enum {
+    CAUSES_MAX = 4096,
+    CONVOY_MIN = 2, /* requests: fewer are not held up by one another */
+};
+
+struct cause {
+    struct ct_finding finding;
+    uint64_t cause;
+    char *name;
+    uint64_t fn;
+    int64_t worst_ns;
+    uint64_t stack;
+    bool has_stack_ns;
+    int64_t stack_ns;
+    struct ct_origin *origin;
+    uint64_t last_request;
+};
+
+struct ct_findings {
+    struct ct_consumer consumer;
+    struct ct_findings_limits limits;
+    GHashTable *causes; /* struct cause (owned), itself */
+    struct ct_frames *frames;
+    GArray *results; /* struct ct_finding */
+    struct ct_findings_result result;
+    bool finished;
+};
+
+static const char *const words[CT_FINDING_KINDS] = {
+    [CT_FINDING_BLOCKED_LOOP] = "blocked-loop",
+    [CT_FINDING_NESTED_POLL] = "nested-poll",
+    [CT_FINDING_POOL_SATURATED] = "pool-saturated",
+    [CT_FINDING_LOCK_CONVOY] = "lock-convoy",
+    [CT_FINDING_STUCK_COROUTINE] = "stuck-coroutine",
+    [CT_FINDING_STARVED_CONTEXT] = "starved-context",
+};
+
+const char *ct_finding_word(enum ct_finding_kind kind)
+{
+    ct_pre("word/in-range", kind < G_N_ELEMENTS(words));
+    return words[kind];
+}
+
+static struct ct_findings *from_consumer(struct ct_consumer *consumer)
+{
+    return (struct ct_findings *)consumer; /* its first member */
+}
+
+static guint hash_cause(const void *data)
+{
+    const struct cause *cause = data;
+
+    return (guint)(((cause->cause + cause->finding.kind) *
+                    0x9e3779b97f4a7c15ull) >>
+                   32) ^
+           (guint)cause->finding.pid ^
+           (cause->name ? g_str_hash(cause->name) : 0);
+}
+
+static gboolean is_same_cause(const void *a, const void *b)
+{
+    const struct cause *one = a;
+    const struct cause *other = b;
+
+    return one->cause == other->cause &&
+           one->finding.kind == other->finding.kind &&
+           one->finding.pid == other->finding.pid &&
+           !g_strcmp0(one->name, other->name);
+}
+
+static void free_cause(void *data)
+{
+    struct cause *cause = data;
+
+    ct_origin_unref(cause->origin);
+    g_free(cause->name);
+    g_free(cause);
+}
+
+static struct cause *find(const struct ct_findings *findings,
+                          enum ct_finding_kind kind, int32_t pid, uint64_t id,
+                          const char *name)
+{
+    struct cause key = {
+        .finding = {.kind = kind, .pid = pid},
+        .cause = id,
+        .name = (char *)name,
+    };
+
+    return g_hash_table_lookup(findings->causes, &key);
+}
+
+static void hurt(struct cause *cause, uint64_t request)
+{
+    struct ct_finding *finding = &cause->finding;
+
+    if (!request || cause->last_request == request) {
+        return;
+    }
+    for (unsigned i = 0; i < MIN(finding->n_requests, CT_FINDING_REQUESTS);
+         i++) {
+        if (finding->requests[i] == request) {
+            return;
+        }
+    }
+    cause->last_request = request;
+    if (finding->n_requests < CT_FINDING_REQUESTS) {
+        finding->requests[finding->n_requests] = request;
+    }
+    finding->n_requests++;
+}
+
+void ct_findings_hurt(struct ct_findings *findings, enum ct_finding_kind kind,
+                      int32_t pid, uint64_t id, const char *name,
+                      uint64_t request)
+{
+    struct cause *cause = find(findings, kind, pid, id, name);
+
+    if (cause) {
+        hurt(cause, request);
+    }
+}
+
+const struct ct_findings_limits *ct_findings_limits(
+    const struct ct_findings *findings)
+{
+    return &findings->limits;
+}
+
+void ct_findings_see(struct ct_findings *findings, const struct ct_seen *seen)
+{
+    struct cause *cause =
+        find(findings, seen->kind, seen->pid, seen->cause, seen->name);
+
+    if (!cause) {
+        if (g_hash_table_size(findings->causes) >= CAUSES_MAX) {
+            return;
+        }
+        cause = g_new0(struct cause, 1);
+        cause->finding.kind = seen->kind;
+        cause->finding.pid = seen->pid;
+        cause->cause = seen->cause;
+        cause->name = g_strdup(seen->name);
+        cause->fn = seen->fn;
+        cause->worst_ns = -1;
+        g_hash_table_add(findings->causes, cause);
+    }
+    struct ct_finding *finding = &cause->finding;
+    if (__builtin_add_overflow(finding->cost_ns, seen->cost_ns,
+                               &finding->cost_ns)) {
+        finding->cost_ns = INT64_MAX;
+    }
+    finding->count++;
+    finding->depth = MAX(finding->depth, seen->depth);
+    hurt(cause, seen->request);
+    if (seen->cost_ns > cause->worst_ns) {
+        cause->worst_ns = seen->cost_ns;
+        finding->begin_ns = seen->begin_ns;
+        finding->end_ns = seen->end_ns;
+        finding->context = seen->context;
+        finding->object = seen->object;
+        cause->stack = seen->stack;
+        cause->has_stack_ns = seen->has_stack_ns;
+        cause->stack_ns = seen->stack_ns;
+        struct ct_origin *before = cause->origin;
+        cause->origin = ct_origin_ref((struct ct_origin *)seen->origin);
+        ct_origin_unref(before);
+    }
+}
+
+/* --- the pass --------------------------------------------------------- */
+
+static void on_slice(struct ct_consumer *consumer, const struct ct_slice *slice)
+{
+    ct_findings_loop_slice(from_consumer(consumer), slice);
+}
+
+static void on_request(struct ct_consumer *consumer,
+                       const struct ct_request *request)
+{
+    struct ct_findings *findings = from_consumer(consumer);
+
+    if (!request->parent_id) { /* a nested one waits with its outer one */
+        ct_findings_loop_request(findings, request);
+        ct_findings_pool_request(findings, request);
+        ct_findings_locks_request(findings, request);
+    }
+}
+
+static void on_alive(struct ct_consumer *consumer, const struct ct_alive *alive)
+{
+    ct_findings_stuck_alive(from_consumer(consumer), alive);
+}
+
+static bool is_told(const struct ct_findings *findings,
+                    const struct cause *cause)
+{
+    switch (cause->finding.kind) {
+    case CT_FINDING_LOCK_CONVOY:
+        return cause->finding.n_requests >= CONVOY_MIN &&
+               cause->finding.cost_ns >= findings->limits.block_ns;
+    case CT_FINDING_POOL_SATURATED:
+        return cause->finding.cost_ns >= findings->limits.block_ns;
+    case CT_FINDING_STUCK_COROUTINE:
+        return cause->finding.cost_ns >= findings->limits.stuck_ns;
+    default:
+        return true;
+    }
+}
+
+static int by_cost(const void *a, const void *b)
+{
+    const struct ct_finding *one = a;
+    const struct ct_finding *other = b;
+
+    if (one->cost_ns != other->cost_ns) {
+        return one->cost_ns > other->cost_ns ? -1 : 1;
+    }
+    if (one->begin_ns != other->begin_ns) {
+        return one->begin_ns < other->begin_ns ? -1 : 1;
+    }
+    return (int)one->kind - (int)other->kind;
+}
+
+static void make(struct ct_findings *findings, const struct cause *cause,
+                 struct ct_symbols *symbols)
+{
+    struct ct_finding finding = cause->finding;
+    const char *name = cause->name;
+
+    if (!name && cause->fn) {
+        name = ct_symbols_function(symbols, finding.pid, cause->fn, false);
+    }
+    finding.function = ct_frames_keep(findings->frames, name);
+    ct_frames_begin(findings->frames);
+    if (cause->stack) {
+        ct_frames_add_stack(findings->frames, finding.pid, cause->stack);
+    }
+    ct_frames_add_origins(findings->frames, cause->origin, cause->has_stack_ns,
+                          cause->stack_ns);
+    finding.frames =
+        ct_frames_end(findings->frames, &finding.n_frames, &finding.complete);
+    g_array_append_val(findings->results, finding);
+}
+
+static bool on_finish(struct ct_consumer *consumer,
+                      const struct ct_summary *summary, GError **error)
+{
+    struct ct_findings *findings = from_consumer(consumer);
+    struct ct_symbols *symbols = ct_symbols_new(summary->images);
+    GHashTableIter iter;
+    struct cause *cause;
+
+    findings->frames = ct_frames_new(summary);
+    g_hash_table_iter_init(&iter, findings->causes);
+    while (g_hash_table_iter_next(&iter, (void **)&cause, NULL)) {
+        if (cause->finding.kind == CT_FINDING_STUCK_COROUTINE) {
+            cause->finding.end_ns = summary->end_ns;
+            cause->finding.cost_ns = summary->end_ns - cause->finding.begin_ns;
+        }
+        if (is_told(findings, cause)) {
+            make(findings, cause, symbols);
+        }
+    }
+    ct_symbols_free(symbols);
+    g_array_sort(findings->results, by_cost);
+    findings->result = (struct ct_findings_result){
+        .complete = summary->complete,
+        .n = findings->results->len,
+        .v = (const struct ct_finding *)(void *)findings->results->data,
+    };
+    findings->finished = true;
+    return true;
+}
+
+/* --- the query -------------------------------------------------------- */
+
+struct ct_findings *ct_findings_new(const struct ct_findings_limits *limits)
+{
+    struct ct_findings *findings = g_new0(struct ct_findings, 1);
+
+    findings->limits = *limits;
+    findings->consumer = (struct ct_consumer){
+        .slice = on_slice,
+        .request = on_request,
+        .alive = on_alive,
+        .finish = on_finish,
+        .wants_origins = true,
+        .wants_blame = true,
+    };
+    findings->causes =
+        g_hash_table_new_full(hash_cause, is_same_cause, free_cause, NULL);
+    findings->results = g_array_new(FALSE, FALSE, sizeof(struct ct_finding));
+    return findings;
+}
+
+struct ct_consumer *ct_findings_consumer(struct ct_findings *findings)
+{
+    return &findings->consumer;
+}
+
+const struct ct_findings_result *ct_findings_result(
+    const struct ct_findings *findings)
+{
+    return findings->finished ? &findings->result : NULL;
+}
+
+void ct_findings_free(struct ct_findings *findings)
+{
+    if (findings) {
+        g_hash_table_unref(findings->causes);
+        g_array_unref(findings->results);
+        ct_frames_free(findings->frames);
+        g_free(findings);
+    }
+}

@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What keeps a loop from turning: a callback or coroutine that works for long,
+ * one that takes turns by itself, and a thread that does something else while
+ * its context has a request's coroutine queued.
+ *
+ * What a callback costs is its own time: what runs within it is told by itself.
+ */
+#include <glib.h>
+
+#include "answer/findings/family.h"
+
+static void blocked(struct ct_findings *findings, const struct ct_slice *slice)
+{
+    int64_t own_ns = slice->end_ns - slice->begin_ns - slice->children_ns;
+
+    if (own_ns < ct_findings_limits(findings)->block_ns) {
+        return;
+    }
+    bool is_bh = slice->kind == CT_SLICE_BH;
+    bool is_co = slice->kind == CT_SLICE_COROUTINE;
+    ct_findings_see(findings, &(struct ct_seen){
+                                  .kind = CT_FINDING_BLOCKED_LOOP,
+                                  .pid = slice->pid,
+                                  .cause = slice->fn,
+                                  .name = is_bh ? slice->name : NULL,
+                                  .fn = slice->fn,
+                                  .cost_ns = own_ns,
+                                  .begin_ns = slice->begin_ns,
+                                  .end_ns = slice->end_ns,
+                                  .context = slice->context,
+                                  .object = slice->id,
+                                  .stack = is_co ? slice->run_stack : 0,
+                                  .has_stack_ns = is_co && slice->run_stack,
+                                  .stack_ns = slice->run_stack_ns,
+                                  .origin = slice->run_origin,
+                              });
+}
+
+void ct_findings_loop_slice(struct ct_findings *findings,
+                            const struct ct_slice *slice)
+{
+    int64_t ns = slice->end_ns - slice->begin_ns;
+
+    switch (slice->kind) {
+    case CT_SLICE_BH:
+    case CT_SLICE_TIMER:
+    case CT_SLICE_FD:
+    case CT_SLICE_COROUTINE:
+        blocked(findings, slice);
+        break;
+    case CT_SLICE_POLL:
+        if (slice->poll_depth > 1 &&
+            ns >= ct_findings_limits(findings)->block_ns) {
+            ct_findings_see(findings, &(struct ct_seen){
+                                          .kind = CT_FINDING_NESTED_POLL,
+                                          .pid = slice->pid,
+                                          .cause = slice->run_fn,
+                                          .name = slice->run_name,
+                                          .fn = slice->run_fn,
+                                          .cost_ns = ns,
+                                          .begin_ns = slice->begin_ns,
+                                          .end_ns = slice->end_ns,
+                                          .context = slice->context,
+                                          .depth = slice->poll_depth,
+                                          .stack = slice->run_stack,
+                                          .has_stack_ns = slice->run_stack != 0,
+                                          .stack_ns = slice->run_stack_ns,
+                                          .origin = slice->run_origin,
+                                      });
+        }
+        break;
+    default:
+        break;
+    }
+}
+
+static void starved(struct ct_findings *findings,
+                    const struct ct_request *request,
+                    const struct ct_segment *segment, const struct ct_ran *ran)
+{
+    if (ran->ns < ct_findings_limits(findings)->block_ns) {
+        return;
+    }
+    ct_findings_see(findings, &(struct ct_seen){
+                                  .kind = CT_FINDING_STARVED_CONTEXT,
+                                  .pid = request->pid,
+                                  .cause = segment->cause.id,
+                                  .cost_ns = ran->ns,
+                                  .begin_ns = segment->begin_ns,
+                                  .end_ns = segment->end_ns,
+                                  .context = segment->cause.id,
+                                  .request = request->number,
+                                  .stack = request->stack,
+                                  .has_stack_ns = request->stack != 0,
+                                  .stack_ns = request->begin_ns,
+                                  .origin = request->origin,
+                              });
+}
+
+void ct_findings_loop_request(struct ct_findings *findings,
+                              const struct ct_request *request)
+{
+    for (unsigned i = 0; i < request->n_segments; i++) {
+        const struct ct_segment *segment = &request->segments[i];
+        if (segment->state != CT_STATE_RUNNABLE &&
+            segment->state != CT_STATE_WORK_DONE) {
+            continue;
+        }
+        for (unsigned k = 0; k < segment->cause.n_ran; k++) {
+            const struct ct_ran *ran =
+                &request->ran[segment->cause.first_ran + k];
+            switch (ran->kind) {
+            case CT_RAN_OUTSIDE:
+                starved(findings, request, segment, ran);
+                break;
+            case CT_RAN_NESTED_POLL:
+                ct_findings_hurt(findings, CT_FINDING_NESTED_POLL, request->pid,
+                                 ran->fn, ran->name, request->number);
+                break;
+            case CT_RAN_BOTTOM_HALF:
+            case CT_RAN_TIMER:
+            case CT_RAN_FD_HANDLER:
+            case CT_RAN_COROUTINE:
+                ct_findings_hurt(findings, CT_FINDING_BLOCKED_LOOP,
+                                 request->pid, ran->fn, ran->name,
+                                 request->number);
+                break;
+            default:
+                break;
+            }
+        }
+    }
+}

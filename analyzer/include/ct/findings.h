@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * ct/findings.h - what an expert would point at, worst first
+ *
+ * Model:    a consumer that adds up by cause, and after the pass has the causes
+ *           in the order of the time that they cost.
+ * Threads:  one pass, one thread.
+ * Memory:   the query owns its result; it grows with the number of causes.
+ * Errors:   none.
+ * Depends:  ct/backtrace.h.
+ */
+#ifndef CT_FINDINGS_H
+#define CT_FINDINGS_H
+
+#include "ct/backtrace.h"
+
+enum ct_finding_kind {
+    CT_FINDING_BLOCKED_LOOP,
+    CT_FINDING_NESTED_POLL,
+    CT_FINDING_POOL_SATURATED,
+    CT_FINDING_LOCK_CONVOY,
+    CT_FINDING_STUCK_COROUTINE,
+    CT_FINDING_STARVED_CONTEXT,
+    CT_FINDING_KINDS,
+};
+
+/** ct_finding_word() - "blocked-loop" ... */
+const char *ct_finding_word(enum ct_finding_kind kind);
+
+#define CT_FINDING_REQUESTS 16
+
+struct ct_finding {
+    enum ct_finding_kind kind;
+    int32_t pid;
+    int64_t cost_ns;  /* all of them together */
+    uint64_t count;   /* how often */
+    uint64_t context; /* 0: none, or not known */
+    uint64_t object;  /* mutex, pool, coroutine; 0: none */
+    /* the worst one, since 1970 */
+    int64_t begin_ns, end_ns;
+    unsigned depth;       /* nested poll: the deepest */
+    const char *function; /* NULL: not known, or none */
+    uint64_t n_requests;  /* that it hurt; the first of them: */
+    uint64_t requests[CT_FINDING_REQUESTS];
+    unsigned n_frames;
+    const struct ct_frame *frames; /* innermost first */
+    bool complete;                 /* ... back to the base of a thread */
+};
+
+struct ct_findings_limits {
+    int64_t block_ns; /* what takes less at once is nothing to point at */
+    int64_t stuck_ns; /* nor is a wait at the trace's end that is shorter */
+};
+
+#define CT_FINDINGS_BLOCK_NS INT64_C(10000000)
+#define CT_FINDINGS_STUCK_NS INT64_C(100000000)
+
+struct ct_findings_result {
+    bool complete; /* nothing of the trace is missing */
+    unsigned n;
+    const struct ct_finding *v;
+};
+
+struct ct_findings; /* contains a struct ct_consumer */
+
+struct ct_findings *ct_findings_new(const struct ct_findings_limits *limits);
+struct ct_consumer *ct_findings_consumer(struct ct_findings *findings);
+
+/** ct_findings_result() - borrowed; NULL before the pass has finished */
+const struct ct_findings_result *ct_findings_result(
+    const struct ct_findings *findings);
+
+void ct_findings_free(struct ct_findings *findings);
+
+#endif

@@ -1,0 +1,241 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * findings.c - what held requests up, worst first
+ */
+#include "ct/findings.h"
+
+#include <inttypes.h>
+
+#include "out/inert.h"
+#include "out/json.h"
+#include "out/terminal.h"
+#include "views/frames.h"
+#include "views/make.h"
+
+struct view {
+    struct ct_view_run run;
+    struct ct_findings *findings;
+    struct ct_consumer printer; /* after it: shows what it answered */
+    struct ct_out *out;
+    bool json;
+};
+
+/* "fn() kept the loop for 30.1 ms at once, 3 times: 45.2 ms in all" */
+static void append_text(const struct ct_text *text, GString *line,
+                        const struct ct_finding *finding)
+{
+    GString *who = g_string_new(NULL);
+    int64_t worst_ns = finding->end_ns - finding->begin_ns;
+
+    if (finding->function) {
+        ct_inert_append(who, finding->function);
+    } else {
+        g_string_append(who, "code without a name");
+    }
+    switch (finding->kind) {
+    case CT_FINDING_BLOCKED_LOOP:
+        g_string_append_printf(line, "%s kept its loop from turning", who->str);
+        break;
+    case CT_FINDING_NESTED_POLL:
+        g_string_append_printf(line, "%s polled by itself, %u deep", who->str,
+                               finding->depth);
+        break;
+    case CT_FINDING_POOL_SATURATED:
+        g_string_append_printf(
+            line, "items waited for a free worker of pool %" PRIu64,
+            finding->object);
+        break;
+    case CT_FINDING_LOCK_CONVOY:
+        g_string_append_printf(line,
+                               "%" PRIu64 " requests waited for mutex %" PRIu64,
+                               finding->n_requests, finding->object);
+        break;
+    case CT_FINDING_STUCK_COROUTINE:
+        g_string_append_printf(line,
+                               "coroutine %" PRIu64 " of %s never ran again",
+                               finding->object, who->str);
+        break;
+    default:
+        g_string_append_printf(
+            line, "context %" PRIu64 " was not turned while it had work",
+            finding->context);
+        break;
+    }
+    g_string_append(line, ", for ");
+    ct_text_ns(text, line, worst_ns);
+    if (finding->count > 1) {
+        g_string_append_printf(line, " at the worst of %" PRIu64 " times, ",
+                               finding->count);
+        ct_text_ns(text, line, finding->cost_ns);
+        g_string_append(line, " in all");
+    }
+    g_string_free(who, TRUE);
+}
+
+static void json_finding(const struct view *view, struct ct_json *json,
+                         const struct ct_finding *finding)
+{
+    int64_t origin_ns = view->printer.origin_ns;
+    struct ct_text plain = {0};
+    GString *words = g_string_new(NULL);
+
+    ct_json_object(json);
+    ct_json_key(json, "kind");
+    ct_json_string(json, ct_finding_word(finding->kind));
+    ct_json_key(json, "pid");
+    ct_json_i64(json, finding->pid);
+    ct_json_key(json, "cost_ns");
+    ct_json_i64(json, finding->cost_ns);
+    ct_json_key(json, "count");
+    ct_json_u64(json, finding->count);
+    ct_json_key(json, "function");
+    ct_json_string(json, finding->function);
+    ct_json_key(json, "context");
+    ct_json_id(json, finding->context);
+    ct_json_key(json, "object");
+    ct_json_id(json, finding->object);
+    ct_json_key(json, "begin_ns");
+    ct_json_i64(json, finding->begin_ns - origin_ns);
+    ct_json_key(json, "end_ns");
+    ct_json_i64(json, finding->end_ns - origin_ns);
+    if (finding->depth) {
+        ct_json_key(json, "depth");
+        ct_json_u64(json, finding->depth);
+    }
+    ct_json_key(json, "n_requests");
+    ct_json_u64(json, finding->n_requests);
+    ct_json_key(json, "requests");
+    ct_json_array(json);
+    for (unsigned i = 0;
+         i < MIN(finding->n_requests, (uint64_t)CT_FINDING_REQUESTS); i++) {
+        ct_json_u64(json, finding->requests[i]);
+    }
+    ct_json_array_end(json);
+    append_text(&plain, words, finding);
+    ct_json_key(json, "text");
+    ct_json_string(json, words->str);
+    ct_json_key(json, "complete");
+    ct_json_bool(json, finding->complete);
+    ct_json_key(json, "frames");
+    ct_frames_json(json, finding->frames, finding->n_frames, origin_ns);
+    ct_json_object_end(json);
+    g_string_free(words, TRUE);
+}
+
+static void print_json(const struct view *view,
+                       const struct ct_findings_result *result)
+{
+    struct ct_json json;
+
+    ct_json_init(&json, view->out);
+    ct_json_object(&json);
+    ct_json_key(&json, "complete");
+    ct_json_bool(&json, result->complete);
+    ct_json_key(&json, "findings");
+    ct_json_array(&json);
+    for (unsigned i = 0; i < result->n; i++) {
+        json_finding(view, &json, &result->v[i]);
+    }
+    ct_json_array_end(&json);
+    ct_json_object_end(&json);
+    ct_json_line(&json);
+}
+
+static void text_finding(const struct view *view, const struct ct_text *text,
+                         GString *line, const struct ct_finding *finding)
+{
+    ct_text_line(text, line);
+    ct_text_styled(text, line, CT_BOLD, ct_finding_word(finding->kind));
+    g_string_append(line, ": ");
+    append_text(text, line, finding);
+    ct_text_line(text, line);
+    g_string_append(line, "  from ");
+    ct_text_us(line, finding->begin_ns - view->printer.origin_ns);
+    g_string_append(line, " to ");
+    ct_text_us(line, finding->end_ns - view->printer.origin_ns);
+    g_string_append(line, " us after the first event");
+    ct_text_line(text, line);
+    if (finding->n_requests) {
+        unsigned shown =
+            (unsigned)MIN(finding->n_requests, (uint64_t)CT_FINDING_REQUESTS);
+        g_string_append_printf(
+            line, "  held up %" PRIu64 " request%s:", finding->n_requests,
+            finding->n_requests == 1 ? "" : "s");
+        for (unsigned i = 0; i < shown; i++) {
+            g_string_append_printf(line, " %" PRIu64, finding->requests[i]);
+        }
+        g_string_append(line, shown < finding->n_requests ? " ..." : "");
+        ct_text_line(text, line);
+    }
+    ct_frames_text(text, finding->frames, finding->n_frames, finding->complete);
+}
+
+static void print_text(const struct view *view,
+                       const struct ct_findings_result *result)
+{
+    GString *line = g_string_new(NULL);
+    struct ct_text text;
+
+    ct_text_init(&text, view->out);
+    if (result->n) {
+        g_string_append_printf(line, "%u finding%s, worst first", result->n,
+                               result->n == 1 ? "" : "s");
+    } else {
+        g_string_append(line, "Nothing to point at");
+    }
+    g_string_append(
+        line, result->complete ? "" : " (parts of the trace are missing)");
+    ct_text_line(&text, line);
+    for (unsigned i = 0; i < result->n; i++) {
+        text_finding(view, &text, line, &result->v[i]);
+    }
+    g_string_free(line, TRUE);
+}
+
+static bool on_finish(struct ct_consumer *consumer,
+                      const struct ct_summary *summary, GError **error)
+{
+    struct view *view =
+        (struct view *)((char *)consumer - offsetof(struct view, printer));
+    const struct ct_findings_result *result =
+        ct_findings_result(view->findings);
+
+    if (!result || consumer->failed) {
+        return true;
+    }
+    if (view->json) {
+        print_json(view, result);
+    } else {
+        print_text(view, result);
+    }
+    return ct_out_flush(view->out) || ct_out_failed(view->out, error);
+}
+
+static void free_run(struct ct_view_run *run)
+{
+    struct view *view = (struct view *)run;
+
+    ct_findings_free(view->findings);
+    g_free(view);
+}
+
+struct ct_view_run *ct_view_findings(const struct ct_settings *settings,
+                                     struct ct_out *out, GError **error)
+{
+    struct view *view = g_new0(struct view, 1);
+    struct ct_findings_limits limits = {
+        .block_ns =
+            settings->block_ns < 0 ? CT_FINDINGS_BLOCK_NS : settings->block_ns,
+        .stuck_ns =
+            settings->stuck_ns < 0 ? CT_FINDINGS_STUCK_NS : settings->stuck_ns,
+    };
+
+    view->out = out;
+    view->json = settings->json;
+    view->findings = ct_findings_new(&limits);
+    view->printer.finish = on_finish;
+    view->run.consumers[0] = ct_findings_consumer(view->findings);
+    view->run.consumers[1] = &view->printer;
+    view->run.free = free_run;
+    return &view->run;
+}
