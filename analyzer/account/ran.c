@@ -69,13 +69,13 @@ static void merge(struct ct_ran *into, const struct ct_ran *piece)
 
 void ct_ran_settle(struct ct_ran_list *list, unsigned from)
 {
-    struct ct_ran *v = list->v + from;
     unsigned n = list->n - from;
     unsigned kept = 0;
 
     if (n < 2) {
-        return;
+        return; /* there may be no list at all */
     }
+    struct ct_ran *v = list->v + from;
     qsort(v, n, sizeof(*v), by_likeness);
     for (unsigned i = 1; i < n; i++) {
         if (by_likeness(&v[kept], &v[i]) == 0) {
