@@ -113,6 +113,13 @@ int io_bench(int argc, char **argv);
 /** io_parse_size() - "64k", "0x200", "1.5M"; false: told on stdout */
 bool io_parse_size(const char *text, int64_t *ret_bytes);
 
+/**
+ * io_take_range() - the two arguments that are left: offset and length
+ * Return: false: they are not two, no numbers, or too much; told on stdout.
+ */
+bool io_take_range(int argc, char **argv, int64_t *ret_offset,
+                   int64_t *ret_bytes);
+
 /** io_size_is_good() - as io_parse_size(), and tells nobody */
 bool io_size_is_good(const char *text, int64_t *ret_bytes);
 

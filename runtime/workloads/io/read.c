@@ -123,17 +123,7 @@ bool io_read(struct io_session *io, int argc, char **argv)
     if (!take_options(argc, argv, "bCl:pP:qs:v", &o)) {
         return false;
     }
-    if (optind != argc - 2) {
-        io_usage(argv[0]);
-        return false;
-    }
-    if (!io_parse_size(argv[optind], &offset) ||
-        !io_parse_size(argv[optind + 1], &bytes)) {
-        return false;
-    }
-    if (bytes > BLOCK_REQUEST_BYTES_MAX) {
-        printf("length cannot exceed %d, given %s\n", BLOCK_REQUEST_BYTES_MAX,
-               argv[optind + 1]);
+    if (!io_take_range(argc, argv, &offset, &bytes)) {
         return false;
     }
     int64_t check_end = MAX(o.check_bytes, 0);

@@ -26,17 +26,7 @@ bool io_discard(struct io_session *io, int argc, char **argv)
         }
         *(letter == 'C' ? &is_for_machines : &is_quiet) = true;
     }
-    if (optind != argc - 2) {
-        io_usage(argv[0]);
-        return false;
-    }
-    if (!io_parse_size(argv[optind], &offset) ||
-        !io_parse_size(argv[optind + 1], &bytes)) {
-        return false;
-    }
-    if (bytes > BLOCK_REQUEST_BYTES_MAX) {
-        printf("length cannot exceed %d, given %s\n", BLOCK_REQUEST_BYTES_MAX,
-               argv[optind + 1]);
+    if (!io_take_range(argc, argv, &offset, &bytes)) {
         return false;
     }
     int64_t start_ns = io_now_ns();

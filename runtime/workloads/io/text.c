@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "workloads/io/io.h"
 
@@ -93,6 +94,25 @@ bool io_parse_size(const char *text, int64_t *ret_bytes)
                text);
         return false;
     }
+}
+
+bool io_take_range(int argc, char **argv, int64_t *ret_offset,
+                   int64_t *ret_bytes)
+{
+    if (optind != argc - 2) {
+        io_usage(argv[0]);
+        return false;
+    }
+    if (!io_parse_size(argv[optind], ret_offset) ||
+        !io_parse_size(argv[optind + 1], ret_bytes)) {
+        return false;
+    }
+    if (*ret_bytes > BLOCK_REQUEST_BYTES_MAX) {
+        printf("length cannot exceed %d, given %s\n", BLOCK_REQUEST_BYTES_MAX,
+               argv[optind + 1]);
+        return false;
+    }
+    return true;
 }
 
 bool io_parse_pattern(const char *text, int *ret_byte)
