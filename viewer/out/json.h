@@ -117,6 +117,17 @@ static inline void ct_json_id(struct ct_json *json, uint64_t id)
     }
 }
 
+/** ct_json_known_i64() - a value, or null where it is not known */
+static inline void ct_json_known_i64(struct ct_json *json, bool is_known,
+                                     int64_t value)
+{
+    if (is_known) {
+        ct_json_i64(json, value);
+    } else {
+        ct_json_null(json);
+    }
+}
+
 /** ct_json_line() - end a line of a document or of JSON Lines */
 void ct_json_line(struct ct_json *json);
 

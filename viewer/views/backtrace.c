@@ -38,11 +38,8 @@ static void print_json(struct view *view, const struct ct_backtrace *result)
     ct_json_key(&json, "pid");
     ct_json_id(&json, result->pid > 0 ? (uint64_t)result->pid : 0);
     ct_json_key(&json, "stack_ns");
-    if (result->has_stack_ns) {
-        ct_json_i64(&json, result->stack_ns - origin_ns);
-    } else {
-        ct_json_null(&json);
-    }
+    ct_json_known_i64(&json, result->has_stack_ns,
+                      result->stack_ns - origin_ns);
     ct_frames_json_stack(&json, result->stack);
     ct_json_key(&json, "complete");
     ct_json_bool(&json, result->complete);

@@ -71,11 +71,8 @@ static void json_member(const struct view *view, struct ct_json *json,
     ct_json_key(json, "id");
     ct_json_u64(json, alive->id);
     ct_json_key(json, "since_ns");
-    if (alive->since_known && has_clock) {
-        ct_json_i64(json, alive->since_ns - view->printer.origin_ns);
-    } else {
-        ct_json_null(json);
-    }
+    ct_json_known_i64(json, alive->since_known && has_clock,
+                      alive->since_ns - view->printer.origin_ns);
     ct_json_key(json, "request");
     ct_json_id(json, alive->request);
     ct_json_key(json, "object");
@@ -129,11 +126,7 @@ static void print_json(const struct view *view,
     ct_json_init(&json, view->out);
     ct_json_object(&json);
     ct_json_key(&json, "at_ns");
-    if (result->has_clock) {
-        ct_json_i64(&json, result->at_ns);
-    } else {
-        ct_json_null(&json);
-    }
+    ct_json_known_i64(&json, result->has_clock, result->at_ns);
     ct_json_key(&json, "complete");
     ct_json_bool(&json, result->complete);
     ct_json_key(&json, "groups");

@@ -51,15 +51,6 @@ void ct_frames_json_stack(struct ct_json *json, uint64_t stack)
     }
 }
 
-static void json_known_ns(struct ct_json *json, bool is_known, int64_t ns)
-{
-    if (is_known) {
-        ct_json_i64(json, ns);
-    } else {
-        ct_json_null(json);
-    }
-}
-
 /* What the chain of boundaries left out here, and whether it goes on. */
 static void json_left_out(struct ct_json *json, const struct ct_frame *frame)
 {
@@ -88,9 +79,9 @@ static void json_boundary(struct ct_json *json, const struct ct_frame *frame,
     ct_json_id(json, frame->id);
     ct_frames_json_stack(json, frame->stack);
     ct_json_key(json, "elapsed_ns");
-    json_known_ns(json, frame->has_when, frame->elapsed_ns);
+    ct_json_known_i64(json, frame->has_when, frame->elapsed_ns);
     ct_json_key(json, "when_ns");
-    json_known_ns(json, frame->has_when, frame->when_ns - origin_ns);
+    ct_json_known_i64(json, frame->has_when, frame->when_ns - origin_ns);
     ct_json_key(json, "tid");
     ct_json_id(json, frame->tid > 0 ? (uint64_t)frame->tid : 0);
     if (frame->is_request) {

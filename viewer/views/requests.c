@@ -71,15 +71,6 @@ static bool end_known(const struct ct_request *request)
 /* --- JSON -------------------------------------------------------------------
  */
 
-static void json_instant(struct ct_json *json, bool known, int64_t ns)
-{
-    if (known) {
-        ct_json_i64(json, ns);
-    } else {
-        ct_json_null(json);
-    }
-}
-
 static void json_size(struct ct_json *json, const struct ct_request *request,
                       uint64_t bytes)
 {
@@ -94,8 +85,8 @@ static void json_size(struct ct_json *json, const struct ct_request *request,
 static void json_time(struct ct_json *json, const struct requests *view,
                       bool known, int64_t ns)
 {
-    json_instant(json, known && view->consumer.has_clock,
-                 ns - view->consumer.origin_ns);
+    ct_json_known_i64(json, known && view->consumer.has_clock,
+                      ns - view->consumer.origin_ns);
 }
 
 static void json_order(struct ct_json *json, const struct requests *view,
@@ -104,9 +95,9 @@ static void json_order(struct ct_json *json, const struct requests *view,
 {
     if (!view->consumer.has_clock) {
         ct_json_key(json, "seq");
-        json_instant(json, begin_known, begin_ns);
+        ct_json_known_i64(json, begin_known, begin_ns);
         ct_json_key(json, "end_seq");
-        json_instant(json, end_known, end_ns);
+        ct_json_known_i64(json, end_known, end_ns);
     }
 }
 
@@ -138,9 +129,9 @@ static void json_row(struct requests *view, const struct ct_request *request)
     ct_json_key(&json, "id");
     ct_json_u64(&json, request->id);
     ct_json_key(&json, "pid");
-    json_instant(&json, request->pid > 0, request->pid);
+    ct_json_known_i64(&json, request->pid > 0, request->pid);
     ct_json_key(&json, "tid");
-    json_instant(&json, request->tid > 0, request->tid);
+    ct_json_known_i64(&json, request->tid > 0, request->tid);
     ct_json_key(&json, "layer");
     ct_json_string(&json, request->layer);
     ct_json_key(&json, "op");
@@ -152,7 +143,7 @@ static void json_row(struct requests *view, const struct ct_request *request)
     ct_json_key(&json, "bytes");
     json_size(&json, request, request->bytes);
     ct_json_key(&json, "ret");
-    json_instant(&json, request->has_ret, request->ret);
+    ct_json_known_i64(&json, request->has_ret, request->ret);
     ct_json_key(&json, "begin_ns");
     json_time(&json, view, has_begin(request), request->begin_ns);
     ct_json_key(&json, "begin_seen");
@@ -162,9 +153,9 @@ static void json_row(struct requests *view, const struct ct_request *request)
     json_order(&json, view, has_begin(request), request->begin_ns, has_end,
                request->end_ns);
     ct_json_key(&json, "latency_ns");
-    json_instant(&json,
-                 view->consumer.has_clock && has_begin(request) && has_end,
-                 request->end_ns - request->begin_ns);
+    ct_json_known_i64(&json,
+                      view->consumer.has_clock && has_begin(request) && has_end,
+                      request->end_ns - request->begin_ns);
     if (request->end_bound) {
         ct_json_key(&json, "end_bound");
         ct_json_bool(&json, true);

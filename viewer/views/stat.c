@@ -26,15 +26,6 @@ struct view {
 /* --- JSON -------------------------------------------------------------------
  */
 
-static void known_i64(struct ct_json *json, bool known, int64_t value)
-{
-    if (known) {
-        ct_json_i64(json, value);
-    } else {
-        ct_json_null(json);
-    }
-}
-
 static void json_requests(struct ct_json *json,
                           const struct ct_stat_result *result)
 {
@@ -49,15 +40,15 @@ static void json_requests(struct ct_json *json,
     ct_json_key(json, "latency_ns");
     ct_json_object(json);
     ct_json_key(json, "p50");
-    known_i64(json, known, result->p50_ns);
+    ct_json_known_i64(json, known, result->p50_ns);
     ct_json_key(json, "p90");
-    known_i64(json, known, result->p90_ns);
+    ct_json_known_i64(json, known, result->p90_ns);
     ct_json_key(json, "p99");
-    known_i64(json, known, result->p99_ns);
+    ct_json_known_i64(json, known, result->p99_ns);
     ct_json_key(json, "p999");
-    known_i64(json, known, result->p999_ns);
+    ct_json_known_i64(json, known, result->p999_ns);
     ct_json_key(json, "max");
-    known_i64(json, known, result->max_ns);
+    ct_json_known_i64(json, known, result->max_ns);
     ct_json_object_end(json);
     ct_json_object_end(json);
 }
@@ -73,7 +64,8 @@ static void json_states(struct ct_json *json,
                            "\"%s\":", ct_state_word((enum ct_state)i));
 
         ct_json_key_text(json, quoted, (size_t)n);
-        known_i64(json, result->summary.has_clock, result->states_ns[i]);
+        ct_json_known_i64(json, result->summary.has_clock,
+                          result->states_ns[i]);
     }
     ct_json_object_end(json);
 }
@@ -126,10 +118,10 @@ static void json_contexts(struct ct_json *json,
         ct_json_key(json, "bh_runs");
         ct_json_u64(json, context->bh_runs);
         ct_json_key(json, "busy_ns");
-        known_i64(json, has_clock, context->busy_ns);
+        ct_json_known_i64(json, has_clock, context->busy_ns);
         ct_json_key(json, "longest_callback_ns");
-        known_i64(json, has_clock && context->longest_callback_fn,
-                  context->longest_callback_ns);
+        ct_json_known_i64(json, has_clock && context->longest_callback_fn,
+                          context->longest_callback_ns);
         ct_json_key(json, "longest_callback");
         ct_json_string(
             json, context->longest_callback_fn
@@ -183,7 +175,8 @@ static void print_json(struct view *view, const struct ct_stat_result *result,
     ct_json_key(&json, "complete");
     ct_json_bool(&json, summary->complete);
     ct_json_key(&json, "duration_ns");
-    known_i64(&json, summary->has_clock, summary->end_ns - summary->origin_ns);
+    ct_json_known_i64(&json, summary->has_clock,
+                      summary->end_ns - summary->origin_ns);
     json_log(&json, &summary->log);
     json_requests(&json, result);
     json_states(&json, result);
