@@ -158,20 +158,32 @@ static bool run_found(struct run *run, const struct ct_found *found,
 /* --- text ------------------------------------------------------------------
  */
 
-static bool run_text(struct run *run, GError **error)
+/* @graph: with its one source, or without if it could not be added; freed.
+ * @why: why it could not. */
+static bool run_one(struct run *run, struct ct_graph *graph, bool added,
+                    char *why, GError **error)
 {
     const bt_component_class_sink *class = ct_sink_class();
-    struct ct_graph *graph = ct_graph_new();
-    struct ct_text_report report = {0};
-    char *why = NULL;
-    bool good = ct_graph_add_text(graph, run->path, &report, &why) &&
-                ct_graph_run(graph, class, run->feed, &why) != CT_GRAPH_FAILED;
+    bool good =
+        added && ct_graph_run(graph, class, run->feed, &why) != CT_GRAPH_FAILED;
 
     ct_graph_free(graph);
     bt_component_class_sink_put_ref(class);
     if (!good) {
         fail(run, error, CT_TRACE_ERROR_INPUT, why);
         g_free(why);
+    }
+    return good;
+}
+
+static bool run_text(struct run *run, GError **error)
+{
+    struct ct_graph *graph = ct_graph_new();
+    struct ct_text_report report = {0};
+    char *why = NULL;
+    bool added = ct_graph_add_text(graph, run->path, &report, &why);
+
+    if (!run_one(run, graph, added, why, error)) {
         return false;
     }
     if (report.bad_lines > 0) {
@@ -192,19 +204,11 @@ static bool run_text(struct run *run, GError **error)
 
 static bool run_log(struct run *run, GError **error)
 {
-    const bt_component_class_sink *class = ct_sink_class();
     struct ct_graph *graph = ct_graph_new();
     char *why = NULL;
-    bool good = ct_graph_add_log(graph, run->path, &why) &&
-                ct_graph_run(graph, class, run->feed, &why) != CT_GRAPH_FAILED;
+    bool added = ct_graph_add_log(graph, run->path, &why);
 
-    ct_graph_free(graph);
-    bt_component_class_sink_put_ref(class);
-    if (!good) {
-        fail(run, error, CT_TRACE_ERROR_INPUT, why);
-        g_free(why);
-    }
-    return good;
+    return run_one(run, graph, added, why, error);
 }
 
 /* --- the pass --------------------------------------------------------------
