@@ -18,19 +18,13 @@
 #include "commands/analyse.h"
 #include "commands/diff.h"
 #include "out/inert.h"
+#include "views.h"
 
+/* Beside these every view that makes no file is a command of its own. */
 static const struct ct_command commands[] = {
 #ifdef CT_WITH_RECORD
     {"record", "run a program and record it", ct_command_record},
 #endif
-    {"stat", "totals: requests, latency, states, contexts, workers",
-     ct_command_view},
-    {"requests", "every request, and where its time went", ct_command_view},
-    {"backtrace", "the stack that was cut, joined back to main",
-     ct_command_view},
-    {"findings", "what held requests up, worst first", ct_command_view},
-    {"coroutines", "every coroutine alive at an instant, and where it is",
-     ct_command_view},
     {"diff", "two runs: what was scheduled differently, and does it matter",
      ct_command_diff},
     {"render", "the whole trace as a file for another viewer",
@@ -94,6 +88,16 @@ int ct_told(void)
     return CT_EXIT_OK;
 }
 
+static bool is_command(const struct ct_view *view)
+{
+    return !view->suffix;
+}
+
+static void list(const char *name, const char *summary)
+{
+    printf("  %-10s %s\n", name, summary);
+}
+
 static int help(void)
 {
     fputs("usage: cotrace COMMAND [ARGUMENT...]\n"
@@ -110,12 +114,17 @@ static int help(void)
           stdout);
     for (const struct ct_command *command = commands; command->name;
          command++) {
-        printf("  %-10s %s\n", command->name, command->summary);
+        list(command->name, command->summary);
+    }
+    for (const struct ct_view *view = ct_views; view->name; view++) {
+        if (is_command(view)) {
+            list(view->name, view->summary);
+        }
     }
     fputs("\n"
-          "A TRACE is a directory that 'cotrace record' made, or any directory "
+          "A TRACE is a directory that 'cotrace record' made, any directory "
           "with CTF\n"
-          "traces of such programs.\n"
+          "traces of such programs or of QEMU, or a trace log of QEMU.\n"
           "\n"
           "Exit status: 0 done; 1 'diff' found differences; 2 wrong usage, "
           "unreadable\n"
@@ -148,6 +157,10 @@ int main(int argc, char **argv)
         if (!strcmp(argv[1], command->name)) {
             return command->run(argc - 1, argv + 1);
         }
+    }
+    const struct ct_view *view = ct_view_find(argv[1]);
+    if (view && is_command(view)) {
+        return ct_command_view(argc - 1, argv + 1);
     }
     return ct_usage_error(
         NULL, argv[1][0] == '-' ? "%s: no such option" : "%s: no such command",
