@@ -24,7 +24,7 @@
 #include <errno.h>
 
 #include "block/backend.h"
-#include "block/tracked.h"
+#include "request/tracked.h"
 
 /* What is asked; each way in has one, and what it needs besides. */
 struct ask {
@@ -145,8 +145,9 @@ static int coroutine_fn blk_co_do(const struct ask *ask)
 static int coroutine_fn blk_co_ask(struct ask *ask)
 {
     blk_inc_in_flight(ask->blk);
-    tracked_request_begin_served(&ask->req, "blk", ask->op, blk_name(ask->blk),
-                                 ask->offset, ask->bytes, ask->flags);
+    tracked_request_begin_served(&ask->req, "blk", block_op_words[ask->op],
+                                 blk_name(ask->blk), ask->offset, ask->bytes,
+                                 ask->flags);
     int ret = blk_co_do(ask);
     tracked_request_leave(&ask->req);
     tracked_request_end(&ask->req, ret);
@@ -208,8 +209,8 @@ static int blk_ask(struct ask ask)
     struct sync_ask sync = {.ask = ask};
     BlockBackend *blk = ask.blk;
     blk_inc_in_flight(blk);
-    tracked_request_begin(&sync.ask.req, "blk", ask.op, blk_name(blk),
-                          ask.offset, ask.bytes, ask.flags);
+    tracked_request_begin(&sync.ask.req, "blk", block_op_words[ask.op],
+                          blk_name(blk), ask.offset, ask.bytes, ask.flags);
     Coroutine *co = coroutine_create(sync_entries[ask.op], &sync);
     tracked_request_give(&sync.ask.req, co);
     bdrv_coroutine_enter(blk->root, co);
@@ -462,8 +463,8 @@ static void blk_aio_ask(struct ask ask, BlockCompletionFunc *cb, void *opaque)
 
     *aio = (struct aio_request){.ask = ask, .cb = cb, .opaque = opaque};
     blk_inc_in_flight(blk);
-    tracked_request_begin(&aio->ask.req, "blk", ask.op, blk_name(blk),
-                          ask.offset, ask.bytes, ask.flags);
+    tracked_request_begin(&aio->ask.req, "blk", block_op_words[ask.op],
+                          blk_name(blk), ask.offset, ask.bytes, ask.flags);
     Coroutine *co = coroutine_create(aio_entries[ask.op], aio);
     tracked_request_give(&aio->ask.req, co);
     bdrv_coroutine_enter(blk->root, co);

@@ -40,6 +40,10 @@ enum block_op {
     BLOCK_OP_DISCARD,
     BLOCK_OP_TRUNCATE,
 };
+#define BLOCK_OPS (BLOCK_OP_TRUNCATE + 1)
+
+/* As traces and options name them. */
+extern const char *const block_op_words[BLOCK_OPS];
 
 struct BlockDriverState {
     /* immutable once open */

@@ -20,7 +20,7 @@
 
 #include "base/atomics.h"
 #include "block/overlap.h"
-#include "block/tracked.h"
+#include "request/tracked.h"
 
 void bdrv_begin(BlockDriverState *bs)
 {
@@ -87,8 +87,8 @@ int coroutine_fn bdrv_co_preadv_part(BlockDriverState *bs, int64_t offset,
         return -EIO;
     }
     bdrv_begin(bs);
-    tracked_request_begin_served(&req, "bdrv", BLOCK_OP_READ, bs->node_name,
-                                 offset, bytes, flags);
+    tracked_request_begin_served(&req, "bdrv", block_op_words[BLOCK_OP_READ],
+                                 bs->node_name, offset, bytes, flags);
     node_request_begin(&place, bs, offset, bytes, flags);
     ret = bdrv_aligned_preadv(bs, offset, bytes, vector, offset_in, flags);
     node_request_end(&place, bs);

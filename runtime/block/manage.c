@@ -12,7 +12,7 @@
 #include <errno.h>
 
 #include "block/overlap.h"
-#include "block/tracked.h"
+#include "request/tracked.h"
 
 /* --- flush -----------------------------------------------------------------
  */
@@ -44,8 +44,8 @@ int coroutine_fn bdrv_co_flush(BlockDriverState *bs)
     int ret = 0;
 
     bdrv_begin(bs);
-    tracked_request_begin_served(&req, "bdrv", BLOCK_OP_FLUSH, bs->node_name, 0,
-                                 0, 0);
+    tracked_request_begin_served(&req, "bdrv", block_op_words[BLOCK_OP_FLUSH],
+                                 bs->node_name, 0, 0, 0);
     if (bs->options.is_writable) {
         while (bs->is_flushing) {
             co_queue_wait(&bs->flush_queue, NULL);
@@ -103,8 +103,8 @@ int coroutine_fn bdrv_co_pdiscard(BlockDriverState *bs, int64_t offset,
         return -EIO;
     }
     bdrv_begin(bs);
-    tracked_request_begin_served(&req, "bdrv", BLOCK_OP_DISCARD, bs->node_name,
-                                 offset, bytes, 0);
+    tracked_request_begin_served(&req, "bdrv", block_op_words[BLOCK_OP_DISCARD],
+                                 bs->node_name, offset, bytes, 0);
     node_request_begin(&place, bs, offset, bytes, BDRV_REQ_SERIALISING);
     if (bs->options.has_discard && bs->drv->co_pdiscard != NULL) {
         ret = bdrv_co_do_pdiscard(bs, offset, bytes);
@@ -134,8 +134,9 @@ int coroutine_fn bdrv_co_truncate(BlockDriverState *bs, int64_t bytes)
         return -EINVAL;
     }
     bdrv_begin(bs);
-    tracked_request_begin_served(&req, "bdrv", BLOCK_OP_TRUNCATE, bs->node_name,
-                                 bytes, 0, 0);
+    tracked_request_begin_served(&req, "bdrv",
+                                 block_op_words[BLOCK_OP_TRUNCATE],
+                                 bs->node_name, bytes, 0, 0);
     node_request_begin(&place, bs, from, INT64_MAX - from,
                        BDRV_REQ_SERIALISING);
     if (bs->drv->co_truncate != NULL) {

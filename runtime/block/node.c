@@ -22,6 +22,12 @@
 #include "block/driver.h"
 #include "ct/pre.h"
 
+const char *const block_op_words[BLOCK_OPS] = {
+    [BLOCK_OP_READ] = "read",         [BLOCK_OP_WRITE] = "write",
+    [BLOCK_OP_FLUSH] = "flush",       [BLOCK_OP_DISCARD] = "discard",
+    [BLOCK_OP_TRUNCATE] = "truncate",
+};
+
 G_DEFINE_QUARK(ct - block - error - quark, block_error)
 
 int block_error(GError **error, int err, const char *format, ...)

@@ -16,7 +16,7 @@
 #include <errno.h>
 
 #include "block/overlap.h"
-#include "block/tracked.h"
+#include "request/tracked.h"
 
 /* The buffer of zeroes, where a driver has no better way. */
 #define BOUNCE_BYTES_MAX (1024 * 1024)
@@ -138,8 +138,8 @@ int coroutine_fn bdrv_co_pwritev_part(BlockDriverState *bs, int64_t offset,
         return -EIO;
     }
     bdrv_begin(bs);
-    tracked_request_begin_served(&req, "bdrv", BLOCK_OP_WRITE, bs->node_name,
-                                 offset, bytes, flags);
+    tracked_request_begin_served(&req, "bdrv", block_op_words[BLOCK_OP_WRITE],
+                                 bs->node_name, offset, bytes, flags);
     if ((flags & BDRV_REQ_ZERO_WRITE) && bs->unit_bytes > 0) {
         flags |= BDRV_REQ_SERIALISING;
     }

@@ -21,12 +21,6 @@
 
 #include "block/drivers/drivers.h"
 
-static const char *const op_words[] = {
-    [BLOCK_OP_READ] = "read",         [BLOCK_OP_WRITE] = "write",
-    [BLOCK_OP_FLUSH] = "flush",       [BLOCK_OP_DISCARD] = "discard",
-    [BLOCK_OP_TRUNCATE] = "truncate",
-};
-
 static const struct {
     const char *word;
     int err;
@@ -44,8 +38,8 @@ struct rule {
 };
 
 struct faults_state {
-    GArray *rules;                           /* immutable once open */
-    uint64_t counts[G_N_ELEMENTS(op_words)]; /* home thread: begun so far */
+    GArray *rules;              /* immutable once open */
+    uint64_t counts[BLOCK_OPS]; /* home thread: begun so far */
 };
 
 /* --- rules -----------------------------------------------------------------
@@ -53,8 +47,9 @@ struct faults_state {
 
 static bool parse_op(const char *word, size_t n, enum block_op *ret_op)
 {
-    for (size_t i = 0; i < G_N_ELEMENTS(op_words); i++) {
-        if (strlen(op_words[i]) == n && strncmp(op_words[i], word, n) == 0) {
+    for (size_t i = 0; i < BLOCK_OPS; i++) {
+        if (strlen(block_op_words[i]) == n &&
+            strncmp(block_op_words[i], word, n) == 0) {
             *ret_op = (enum block_op)i;
             return true;
         }

@@ -10,8 +10,9 @@
 
 #include "ct/emit.h" /* the fake one */
 
-#include "block/tracked.h"
+#include "request/tracked.h"
 #include "ct/block.h"
+#include "ct/traced.h"
 #include "image.h"
 #include "loops.h"
 
@@ -244,8 +245,7 @@ static void coroutine_fn nested_entry(void *opaque)
     uint8_t data[1];
 
     g_assert_cmpint(blk_co_flush(nested->disk->blk), ==, 0);
-    tracked_request_begin_served(&outer, "blk", BLOCK_OP_DISCARD, "job:x", 0, 7,
-                                 0);
+    tracked_request_begin_served(&outer, "blk", "discard", "job:x", 0, 7, 0);
     g_assert_cmpuint(tracked_request_current(), ==, outer.id);
     g_assert_cmpint(blk_pread(nested->disk->blk, 8192, 1, data), ==, 0);
     tracked_request_leave(&outer);
@@ -275,6 +275,66 @@ static void test_nested(struct loop *loop)
     disk_close(&disk);
 }
 
+struct own {
+    struct disk *disk;
+    CtRequest *request;
+    bool is_done;
+};
+
+static void coroutine_fn own_entry(void *opaque)
+{
+    struct own *own = opaque;
+    uint8_t data[1];
+
+    ct_request_serve(own->request);
+    g_assert_cmpuint(tracked_request_current(), ==,
+                     ct_request_id(own->request));
+    g_assert_cmpint(blk_pread(own->disk->blk, 8192, 1, data), ==, 0);
+    CtRequest *inner = ct_request_begin("http", "HEAD", NULL, 0, 0);
+    ct_request_end(inner, -ENOENT);
+    ct_request_end(own->request, 200);
+    g_assert_cmpuint(tracked_request_current(), ==, 0);
+    own->is_done = true;
+}
+
+/* A program's own request: begun by a callback, taken over by a coroutine. */
+static void test_own(struct loop *loop)
+{
+    struct disk disk;
+    struct own own = {.disk = &disk};
+    char object[] = "index";
+    uint8_t data[1];
+
+    disk_open(&disk, loop);
+    g_assert_cmpint(blk_pread(disk.blk, 0, 1, data), ==, 0);
+    log_clear();
+    g_ptr_array_set_size(known, 0);
+    own.request = ct_request_begin("http", "GET", object, 10, 20);
+    object[0] = 'x'; /* it was copied */
+    teller->tell(7);
+    aio_co_enter(loop->ctx, coroutine_create(own_entry, &own));
+    loop_until(loop, own.is_done);
+    log_expect("1=http-GET(index,10+20,of:0,by:0) "
+               "[7: 1=http-GET(10+20,of:0,by:0)] "
+               "1.by(2) "
+               "3=blk-read(qcow2,8192+1,of:1,by:2) "
+               "4=bdrv-read(qcow2,8192+1,of:3,by:2) 4.end(0) 3.end(0) "
+               "5=http-HEAD(,0+0,of:1,by:2) 5.end(-2) "
+               "1.end(200)");
+    disk_close(&disk);
+}
+
+/* One that no coroutine ever serves. */
+static void test_own_callbacks(struct loop *loop)
+{
+    log_clear();
+    g_ptr_array_set_size(known, 0);
+    CtRequest *request = ct_request_begin("http", "GET", "a", 0, 1);
+    aio_poll(loop->ctx, false);
+    ct_request_end(request, 0);
+    log_expect("1=http-GET(a,0+1,of:0,by:0) 1.end(0)");
+}
+
 /* What is open is told again, from another thread's point of view as well. */
 static void test_state(struct loop *loop)
 {
@@ -282,8 +342,8 @@ static void test_state(struct loop *loop)
     struct tracked_request first, second;
 
     disk_open(&disk, loop);
-    tracked_request_begin(&first, "blk", BLOCK_OP_READ, "a:1", 4096, 512, 0);
-    tracked_request_begin(&second, "blk", BLOCK_OP_WRITE, "b:2", 8192, 1, 0);
+    tracked_request_begin(&first, "blk", "read", "a:1", 4096, 512, 0);
+    tracked_request_begin(&second, "blk", "write", "b:2", 8192, 1, 0);
     log_clear();
     teller->tell(3);
     /* in the order of their shards, which is that of their ids */
@@ -310,6 +370,8 @@ int main(int argc, char **argv)
     loops_add("/requests/aio-at-once", test_aio_at_once);
     loops_add("/requests/tasks", test_tasks);
     loops_add("/requests/nested", test_nested);
+    loops_add("/requests/own", test_own);
+    loops_add_poll("/requests/own-callbacks", test_own_callbacks);
     loops_add("/requests/state", test_state);
     int ret = g_test_run();
     g_ptr_array_unref(known);

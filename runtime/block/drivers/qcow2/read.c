@@ -15,7 +15,7 @@
 #include <inttypes.h>
 
 #include "block/drivers/qcow2/qcow2.h"
-#include "block/tracked.h"
+#include "request/tracked.h"
 
 static int coroutine_fn qcow2_co_preadv_task(const struct qcow2_task *t)
 {

@@ -10,7 +10,7 @@
  * have it as parent.
  */
 #include "block/drivers/qcow2/qcow2.h"
-#include "block/tracked.h"
+#include "request/tracked.h"
 
 int coroutine_fn qcow2_add_task(AioTaskPool *pool, AioTaskFunc *func,
                                 const struct qcow2_task *task)

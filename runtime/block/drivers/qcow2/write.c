@@ -12,7 +12,7 @@
 #include <errno.h>
 
 #include "block/drivers/qcow2/qcow2.h"
-#include "block/tracked.h"
+#include "request/tracked.h"
 
 /* Around new data; written as often as it takes. */
 static const uint8_t zeroes[64 * 1024];

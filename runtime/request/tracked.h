@@ -8,12 +8,13 @@
  * Threads:  begin and end: any; serve and leave: the serving coroutine.
  * Memory:   the struct is the caller's, e.g. in its frame, from begin to end;
  *           so is @node.
+ * Depends:  ct/coroutine.h; no block layer: whoever has requests may use it.
  */
-#ifndef CT_BLOCK_TRACKED_H
-#define CT_BLOCK_TRACKED_H
+#ifndef CT_REQUEST_TRACKED_H
+#define CT_REQUEST_TRACKED_H
 
 #include "base/list.h"
-#include "block/driver.h"
+#include "ct/coroutine.h"
 
 struct tracked_request {
     /* immutable after begin */
@@ -33,19 +34,20 @@ struct tracked_request {
 
 /**
  * tracked_request_begin() - a request begins that a coroutine will serve later
- * @layer: "blk" or "bdrv"; static
+ * @layer: the interface that it came in by: "blk", "bdrv"; static
+ * @op:    "read", "write", ...; static
  */
 void tracked_request_begin(struct tracked_request *req, const char *layer,
-                           enum block_op op, const char *node, int64_t offset,
+                           const char *op, const char *node, int64_t offset,
                            int64_t bytes, unsigned flags);
 
 /** tracked_request_begin_served() - as above; the caller's coroutine serves it
  */
 void coroutine_fn tracked_request_begin_served(struct tracked_request *req,
                                                const char *layer,
-                                               enum block_op op,
-                                               const char *node, int64_t offset,
-                                               int64_t bytes, unsigned flags);
+                                               const char *op, const char *node,
+                                               int64_t offset, int64_t bytes,
+                                               unsigned flags);
 
 /**
  * tracked_request_give() - a coroutine that was just made will serve it
@@ -60,7 +62,7 @@ void tracked_request_give(struct tracked_request *req, const Coroutine *co);
 void coroutine_fn tracked_request_serve(struct tracked_request *req);
 
 /** tracked_request_leave() - the calling coroutine serves what it did before */
-void coroutine_fn tracked_request_leave(struct tracked_request *req);
+void tracked_request_leave(struct tracked_request *req);
 
 /** tracked_request_end() - it is over; nobody serves it any more */
 void tracked_request_end(struct tracked_request *req, int ret);

@@ -17,7 +17,7 @@
  * Which request a coroutine serves is a number in the coroutine (`serves`);
  * requests that nest on its stack remember the outer one.
  */
-#include "block/tracked.h"
+#include "request/tracked.h"
 
 #include <pthread.h>
 
@@ -37,12 +37,6 @@ struct shard {
 
 static struct shard shards[SHARDS];
 static pthread_once_t once = PTHREAD_ONCE_INIT;
-
-static const char *const op_words[] = {
-    [BLOCK_OP_READ] = "read",         [BLOCK_OP_WRITE] = "write",
-    [BLOCK_OP_FLUSH] = "flush",       [BLOCK_OP_DISCARD] = "discard",
-    [BLOCK_OP_TRUNCATE] = "truncate",
-};
 
 static void tell_shard(struct shard *shard, uint64_t telling)
 {
@@ -90,7 +84,7 @@ uint64_t tracked_request_current(void)
 }
 
 static void begin(struct tracked_request *req, uint64_t co, const char *layer,
-                  enum block_op op, const char *node, int64_t offset,
+                  const char *op, const char *node, int64_t offset,
                   int64_t bytes, unsigned flags)
 {
     pthread_once(&once, set_up);
@@ -98,7 +92,7 @@ static void begin(struct tracked_request *req, uint64_t co, const char *layer,
         .id = ct_id_new(),
         .parent = tracked_request_current(),
         .layer = layer,
-        .op = op_words[op],
+        .op = op,
         .node = node,
         .offset = offset,
         .bytes = bytes,
@@ -122,14 +116,14 @@ static void serve(struct tracked_request *req)
 }
 
 void tracked_request_begin(struct tracked_request *req, const char *layer,
-                           enum block_op op, const char *node, int64_t offset,
+                           const char *op, const char *node, int64_t offset,
                            int64_t bytes, unsigned flags)
 {
     begin(req, 0, layer, op, node, offset, bytes, flags);
 }
 
 void tracked_request_begin_served(struct tracked_request *req,
-                                  const char *layer, enum block_op op,
+                                  const char *layer, const char *op,
                                   const char *node, int64_t offset,
                                   int64_t bytes, unsigned flags)
 {
