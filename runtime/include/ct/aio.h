@@ -17,18 +17,18 @@
  *           as a GSource.  All its callbacks run there.
  *           A thread's *current* context is the one whose turn is running on
  *           it; outside of turns the one that it set as its own.
- * Threads:  any thread:   aio_notify, aio_bh_* (but aio_bh_poll),
- *                         aio_timer_arm/cancel, aio_set_fd_handler,
- * aio_set_fd_poll, aio_context_set_poll_params, aio_co_schedule/wake/enter,
- * aio_wait_kick, aio_context_ref/unref/id/name, iothread_* home thread:
- * aio_poll, aio_timer_free, AIO_WAIT_WHILE(ctx) coroutine:
- * aio_co_reschedule_self A callback may call everything of this header, also
- * aio_poll() and the deletion of its own object. Memory:   a context is
- * reference-counted; its last reference must not be dropped inside one of its
- * own turns.  Everything that belongs to it (handlers, timers, bottom halves
- * but one-shots) has been removed by its owner before. Errors:   constructors
- * that ask the kernel for something take a GError; everything else can only be
- * misused, which aborts (ct_pre). Depends:  GLib, ct/coroutine.h.
+ * Threads:  any thread: everything that does not say otherwise at its place.
+ *           home thread: aio_poll, aio_timer_free, AIO_WAIT_WHILE on its own
+ *           context, and what says so.
+ *           A callback may call everything of this header, also aio_poll() and
+ *           the deletion of its own object.
+ * Memory:   a context is reference-counted; its last reference must not be
+ *           dropped inside one of its own turns.  Everything that belongs to it
+ *           (handlers, timers, bottom halves but one-shots) has been removed by
+ *           its owner before.
+ * Errors:   constructors that ask the kernel for something take a GError;
+ *           everything else can only be misused, which aborts (ct_pre).
+ * Depends:  GLib, ct/coroutine.h.
  */
 #ifndef CT_AIO_H
 #define CT_AIO_H

@@ -17,7 +17,8 @@
  *           object come from one thread, or (CoQueue) from under the one
  *           CoMutex that co_queue_wait() is given.
  * Memory:   CoMutex, CoRwlock and CoQueue are the caller's (init/fini);
- * AioTaskPool is ours (new/free). Errors:   none but misuse, which aborts.
+ *           AioTaskPool is ours (new/free).
+ * Errors:   none but misuse, which aborts.
  * Depends:  ct/aio.h, ct/coroutine.h.
  */
 #ifndef CT_SYNC_H
