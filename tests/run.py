@@ -14,6 +14,7 @@ import os
 import re
 import subprocess
 import sys
+import threading
 import time
 
 # name, compiler, meson options, meson suites (None: all).  Only the runtime
@@ -94,29 +95,65 @@ def targets_of(build, suites):
     return sorted(wanted)
 
 
-def run_variant(base, name, compiler, options, suites, args, totals):
-    build = base if name == "plain" else f"{base}-{name}"
-    env = dict(os.environ, CC=compiler, COTRACE_CHECK="1", **SANITIZER_ENV)
-    if args.soak:
-        env["COTRACE_SOAK"] = "1"
-    started = time.monotonic()
-    if not os.path.exists(os.path.join(build, "build.ninja")):
-        lundef = ["-Db_lundef=false"] if compiler == "clang" else []
-        made = subprocess.run(["meson", "setup", build, *options, *lundef],
-                              env=env, stdout=subprocess.PIPE,
-                              stderr=subprocess.STDOUT, text=True)
-        if made.returncode != 0:
-            print(made.stdout)
-            totals.failures.append(f"{name}: configuring failed")
-            return
-    made = subprocess.run(["ninja", "-C", build, f"-j{args.jobs}",
-                           *targets_of(build, suites)], env=env,
-                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                          text=True)
-    if made.returncode != 0:
-        print(made.stdout)
-        totals.failures.append(f"{name}: the build failed")
+class Variant:
+    """One build, and how it went; written by the builder, read once built."""
+
+    def __init__(self, base, name, compiler, options, suites):
+        self.name = name
+        self.compiler = compiler
+        self.options = options
+        self.suites = suites
+        self.build = base if name == "plain" else f"{base}-{name}"
+        self.is_built = threading.Event()
+        self.failure = None     # what to say, and what the tools said
+        self.seconds = 0.0
+
+    def env(self, soak):
+        env = dict(os.environ, CC=self.compiler, COTRACE_CHECK="1",
+                   **SANITIZER_ENV)
+        return dict(env, COTRACE_SOAK="1") if soak else env
+
+    def tool(self, what, command):
+        done = subprocess.run(command, env=self.env(False),
+                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                              text=True)
+        if done.returncode != 0:
+            self.failure = what, done.stdout
+        return done.returncode == 0
+
+    def make(self, jobs):
+        if not os.path.exists(os.path.join(self.build, "build.ninja")):
+            lundef = ["-Db_lundef=false"] if self.compiler == "clang" else []
+            if not self.tool("configuring failed",
+                             ["meson", "setup", self.build, *self.options,
+                              *lundef]):
+                return
+        self.tool("the build failed",
+                  ["nice", "-n", "10", "ninja", "-C", self.build, f"-j{jobs}",
+                   *targets_of(self.build, self.suites)])
+
+
+def make_all(variants, jobs):
+    """Builds one after the other, while tests of the ones before run."""
+    for variant in variants:
+        started = time.monotonic()
+        try:
+            variant.make(jobs)
+        except Exception as error:  # must reach whoever waits for the build
+            variant.failure = "the build failed", repr(error)
+        variant.seconds = time.monotonic() - started
+        variant.is_built.set()
+
+
+def run_variant(variant, args, totals):
+    name, build, suites = variant.name, variant.build, variant.suites
+    variant.is_built.wait()
+    if variant.failure:
+        what, said = variant.failure
+        print(said)
+        totals.failures.append(f"{name}: {what}")
         return
+    env = variant.env(args.soak)
     built = time.monotonic()
     log = os.path.join(build, "meson-logs", "testlog.json")
     if os.path.exists(log):
@@ -141,7 +178,7 @@ def run_variant(base, name, compiler, options, suites, args, totals):
         totals.failures.append(f"{name}: no test ran")
     print(f"== {name}: {totals.passed - before[0]} passed, "
           f"{len(totals.failures) - before[1]} failed; built in "
-          f"{built - started:.0f} s, tested in {time.monotonic() - built:.0f} s",
+          f"{variant.seconds:.0f} s, tested in {time.monotonic() - built:.0f} s",
           flush=True)
 
 
@@ -156,10 +193,13 @@ def main():
     parser.add_argument("tests", nargs="*", help="meson test names; all")
     args = parser.parse_args()
     totals = Totals()
-    for variant in VARIANTS:
-        if not args.variant or variant[0] in args.variant:
-            print(f"== {variant[0]}: building", flush=True)
-            run_variant(args.build, *variant, args, totals)
+    variants = [Variant(args.build, *variant) for variant in VARIANTS
+                if not args.variant or variant[0] in args.variant]
+    threading.Thread(target=make_all, args=(variants, args.jobs),
+                     daemon=True).start()
+    for variant in variants:
+        print(f"== {variant.name}", flush=True)
+        run_variant(variant, args, totals)
     for skip in totals.skips:
         print(f"skipped: {skip}")
     for failure in totals.failures:
