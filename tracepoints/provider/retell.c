@@ -14,6 +14,7 @@
 #include "ct/retell.h"
 
 #include <errno.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <time.h>
 
@@ -68,13 +69,27 @@ static uint64_t clock_ns(void)
     return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
 }
 
+/*
+ * A child is another process to whoever reads the trace: it tells its state
+ * itself, also if the thread that was telling is not there any more.
+ */
+static void after_fork_child(void)
+{
+    state.recorders = NULL;
+    state.next_ns = 0;
+    __atomic_store_n(&recorders_seen, NULL, __ATOMIC_RELAXED);
+    __atomic_store_n(&next_seen_ns, 0, __ATOMIC_RELAXED);
+    __atomic_store_n(&busy, 0, __ATOMIC_RELAXED);
+}
+
 /* Before any thread polls. */
-__attribute__((constructor)) static void read_period(void)
+__attribute__((constructor)) static void set_up(void)
 {
     const char *text = getenv("COTRACE_RETELL_MS");
     char *end;
     unsigned long ms;
 
+    (void)pthread_atfork(NULL, NULL, after_fork_child);
     state.period_ns = CT_RETELL_PERIOD_NS;
     if (text && *text) {
         errno = 0;

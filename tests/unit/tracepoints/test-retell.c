@@ -4,7 +4,10 @@
  */
 #include <pthread.h>
 #include <sched.h>
+#include <stdbool.h>
 #include <stdlib.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "ct/retell.h"
 #include "retell.h"
@@ -102,6 +105,44 @@ static void test_poll(void)
     tap_equal(tellings, 4);
 }
 
+static bool forks; /* the next telling does */
+
+/* In the child the thread that tells is gone: here it is the child's own. */
+static void tell_and_fork(uint64_t telling)
+{
+    if (!forks) {
+        return;
+    }
+    forks = false;
+    unsigned before = tellings;
+    pid_t child = fork();
+    if (child == 0) {
+        ct_retell_poll();
+        /* all of it, once */
+        int is_told = tellings == before + 2;
+        ct_retell_poll();
+        _exit(is_told && tellings == before + 2 ? 0 : 1);
+    }
+    int status;
+    tap_check(waitpid(child, &status, 0) == child);
+    tap_equal(status, 0);
+}
+
+static void test_fork(void)
+{
+    static struct ct_teller forking = {.tell = tell_and_fork};
+
+    ct_retell_register(&forking);
+    fake_recording = NULL;
+    ct_retell_poll();
+    forks = true;
+    fake_recording = &first_recording;
+    ct_retell_poll();
+    tap_check(!forks);
+    fake_recording = NULL;
+    ct_retell_poll();
+}
+
 enum { THREADS = 4, POLLS = 20000 };
 
 static int inside, overlaps; /* atomic */
@@ -152,6 +193,7 @@ int main(void)
     tap_run("due/period", test_period);
     tap_run("due/no-period", test_no_period);
     tap_run("poll/tells-all", test_poll);
+    tap_run("poll/fork", test_fork);
     tap_run("poll/one-telling-at-a-time", test_threads);
     return tap_end();
 }
