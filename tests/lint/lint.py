@@ -44,6 +44,7 @@ ARROWS = {
                                     "runtime/request"],
     "runtime/workloads": [],
     "runtime/workloads/io": ["runtime/workloads"],
+    "runtime/workloads/nbd": ["runtime/workloads"],
     "analyzer/source": ["analyzer",  # pass.h alone lies there
                         "analyzer/source/text"],
     "analyzer/source/text": [],

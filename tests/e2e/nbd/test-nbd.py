@@ -1,0 +1,300 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""cotrace-nbd and the clients that people have: qemu-io, qemu-img, nbdinfo,
+nbdcopy; its options, and its end."""
+import os
+import shutil
+import signal
+import socket
+import struct
+import sys
+
+import tap
+from nbd import NBD, Client, Closed, Server
+from story import run
+
+ENGINES = ("threads", "native", "io_uring")
+
+
+def disk(tmp, format, size="24M"):
+    """An image with data, zeroes and holes; (image, the same as a raw file)"""
+    image, plain = os.path.join(tmp, "disk"), os.path.join(tmp, "plain")
+    run("qemu-img", "create", "-q", "-f", "raw", plain, size)
+    run("qemu-io", "-f", "raw", "-c", "write -q -P 0x11 0 3M",
+        "-c", "write -q -P 0x22 4130k 700k", "-c", "write -q -P 0x33 20M 1000k",
+        plain)
+    run("qemu-img", "convert", "-f", "raw", "-O", format, plain, image)
+    return image, plain
+
+
+def check(image, format):
+    if format == "qcow2":
+        run("qemu-img", "check", "-q", "-f", format, image)
+
+
+def compare(image, format, plain):
+    run("qemu-img", "compare", "-q", "-f", format, "-F", "raw", image, plain)
+
+
+WRITES = ("write -q -P 0x41 0 5000", "write -q -P 0x42 2M 3M",
+          "write -q -f -P 0x43 65000 2000", "write -q -z 4096 8192",
+          "write -q -z -u 4M 512k", "aio_write -q -P 0x44 8M 1M",
+          "aio_write -q -P 0x45 10M 64k", "aio_flush", "flush",
+          "discard -q 15M 1M", "write -q -P 0x46 24574k 2k")
+READS = ("read -P 0x41 0 4096", "read -P 0x42 2560k 1M", "read -P 0x43 65000 2000",
+         "read -P 0 4096 8192", "read -P 0x44 8M 1M", "read -P 0 12M 1M",
+         "read -P 0x46 24574k 2k", "length")
+
+
+def qemu_io(uri, commands):
+    words = [word for command in commands for word in ("-c", command)]
+    done = run("qemu-io", "-f", "raw", *words, uri)
+    if "failed" in done.out or "error" in done.err:
+        raise AssertionError(done.out + done.err)
+    return [line for line in done.out.splitlines() if "ops;" not in line]
+
+
+def driven_by_qemu(format, engine, *options):
+    @tap.case(f"qemu-io and qemu-img: {' '.join((format, engine, *options))}")
+    def _(tmp):
+        image, plain = disk(tmp, format)
+        with Server(tmp, image, "-f", format, "--aio", engine, "-t",
+                    "--discard", "unmap", *options) as server:
+            run("qemu-img", "compare", "-q", "-f", "raw", "-F", "raw",
+                server.uri, plain)
+            got = qemu_io(server.uri, WRITES + READS)
+            want = qemu_io(plain, WRITES + READS)
+            tap.equal(got, want, "what qemu-io says")
+            run("qemu-img", "compare", "-q", "-f", "raw", "-F", "raw",
+                server.uri, plain)
+        compare(image, format, plain)
+        check(image, format)
+
+
+for each in ("raw", "qcow2"):
+    for one in ENGINES:
+        driven_by_qemu(each, one)
+driven_by_qemu("qcow2", "threads", "--iothread", "-e", "0")
+driven_by_qemu("raw", "io_uring", "--iothread", "--cache", "writethrough")
+driven_by_qemu("qcow2", "native", "--cache", "unsafe")
+
+
+@tap.case("what lies where is told as by qemu-nbd")
+def _(tmp):
+    for format in ("raw", "qcow2"):
+        image, _ = disk(tmp, format)
+        maps = []
+        for program in (NBD, "qemu-nbd"):
+            with Server(tmp, image, "-f", format, "-r", "-t",
+                        program=program) as server:
+                maps.append(run("nbdinfo", "--map", "--json", server.uri).out)
+                maps.append(run("qemu-img", "map", "-f", "raw",
+                                "--output=json", server.uri).out)
+        tap.equal(maps[:2], maps[2:], format)
+
+
+@tap.case("nbdcopy there and back, over one connection and over four")
+def _(tmp):
+    for format in ("raw", "qcow2"):
+        image, plain = disk(tmp, format)
+        fresh, back = (os.path.join(tmp, name) for name in ("fresh", "back"))
+        run("qemu-img", "create", "-q", "-f", format, fresh, "24M")
+        for connections in ("1", "4"):
+            with Server(tmp, image, "-f", format, "-r", "-t",
+                        "-e", "0") as source, \
+                 Server(tmp, fresh, "-f", format, "-t", "-e", "0",
+                        "--discard", "unmap", name="t") as target:
+                run("nbdcopy", f"--connections={connections}", source.uri, back)
+                run("cmp", back, plain)
+                run("nbdcopy", f"--connections={connections}", "--flush",
+                    source.uri, target.uri)
+                run("nbdcopy", back, target.uri)
+            compare(fresh, format, plain)
+            check(fresh, format)
+
+
+@tap.case("nbdinfo: name, description, size, what can be done")
+def _(tmp):
+    image, _ = disk(tmp, "qcow2")
+    with Server(tmp, image, "-x", "the disk", "-D", "what it is", "-t",
+                "-r") as server:
+        uri = f"nbd+unix:///the%20disk?socket={server.path}"
+        out = run("nbdinfo", "--list", server.uri).out
+        for word in ('export="the disk"', "what it is", "base:allocation",
+                     "is_read_only: true", "can_multi_conn: false",
+                     "can_trim: false", "block_size_minimum: 1",
+                     "block_size_preferred: 65536",
+                     "block_size_maximum: 33554432",
+                     "export-size: 25165824"):
+            if word not in out:
+                raise AssertionError(f"no {word} in {out}")
+        run("nbdinfo", "--size", uri)
+        refused = run("nbdinfo", server.uri, status=1).err
+        if "replied with error" not in refused:
+            raise AssertionError(refused)
+
+
+# --- options and the end ------------------------------------------------------
+
+
+def refused(words, text, status=2):
+    done = run(NBD, *words, status=status)
+    tap.equal(done.err, f"cotrace-nbd: {text}\n", words)
+    tap.equal(done.out, "", "standard output")
+
+
+@tap.case("options that make no sense are refused, in one line")
+def _(tmp):
+    image, _ = disk(tmp, "raw")
+    path = os.path.join(tmp, "s")
+    for option in ("nocache", "snapshot", "fork", "list", "image-opts",
+                   "allocation-depth", "verbose", "disconnect"):
+        refused([f"--{option}", image], f"--{option} is not supported")
+    for option in ("tls-creds", "bitmap", "offset", "object", "connect",
+                   "detect-zeroes", "load-snapshot"):
+        refused([f"--{option}", "x", image], f"--{option} is not supported")
+    for letter, option in (("-n", "nocache"), ("-L", "list"), ("-v", "verbose")):
+        refused([letter, image], f"--{option} is not supported")
+    refused(["--cache", "none", image], "--cache none is not supported")
+    refused(["--aio", "x", image], "--aio x is not supported")
+    refused(["--discard", "x", image], "--discard x is not supported")
+    refused(["-p", "0", image], "--port 0: not a number from 1 to 65535")
+    refused(["-e", "x", image], "--shared x: not a number from 0 to 2147483647")
+    refused(["-x", "x" * 4097, image], "--export-name: more than 4096 bytes")
+    refused([], "no image; try --help")
+    refused([image, image], "more than one image")
+    refused(["-k", path, "-p", "10809", image], "--socket or --port, not both")
+    refused(["-b", "::1", image], "--bind needs --port")
+    refused([image], "where to listen: --socket or --port")
+    refused(["-k", path, image + "x"], f"{image}x: No such file or directory")
+    refused(["-k", path, "-f", "x", image], f"{image}: unknown format 'x'")
+    refused(["-k", "x" * 108, image], "x" * 108 + ": File name too long")
+    refused(["-k", os.path.join(tmp, "no", "s"), image],
+            f"{tmp}/no/s: No such file or directory")
+    for options in ((), ("--iothread",)):
+        refused([*options, "-k", path, "-f", "qcow2", image],
+                f"{image}: not a qcow2 image")
+    tap.equal(run(NBD, "--help").out.split()[0], "usage:", "--help")
+    tap.equal(run(NBD, "--version").out.split()[0], "cotrace-nbd", "--version")
+    if os.path.exists(path):
+        raise AssertionError("a socket is left")
+
+
+@tap.case("a socket that is in use stays, one that was left behind goes")
+def _(tmp):
+    image, _ = disk(tmp, "raw")
+    with Server(tmp, image, "-t") as server:
+        refused(["-k", server.path, image],
+                f"{server.path}: Address already in use")
+        server.kill()
+    with Server(tmp, image, "-t") as server:
+        run("nbdinfo", "--size", server.uri)
+    with open(server.path, "w", encoding="utf-8") as file:
+        file.write("mine")
+    refused(["-k", server.path, image],
+            f"{server.path}: Address already in use")
+
+
+@tap.case("TCP, loopback unless told otherwise")
+def _(tmp):
+    image, plain = disk(tmp, "raw")
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port = probe.getsockname()[1]
+    server = Server(tmp, image)
+    server.command = [NBD, "-p", str(port), "-t", "--pid-file",
+                      os.path.join(tmp, "pid"), image]
+    server.is_listening = lambda: os.path.exists(os.path.join(tmp, "pid"))
+    with server:
+        with open(os.path.join(tmp, "pid"), encoding="utf-8") as text:
+            tap.equal(int(text.read()), server.pid, "pid file")
+        run("nbdcopy", f"nbd://127.0.0.1:{port}", os.path.join(tmp, "back"))
+        run("cmp", os.path.join(tmp, "back"), plain)
+        with open("/proc/net/tcp", encoding="utf-8") as lines:
+            bound = [line.split()[1] for line in lines
+                     if line.split()[3] == "0A" and
+                     line.split()[1].endswith(f":{port:04X}")]
+        tap.equal(bound, [f"0100007F:{port:04X}"], "where it listens")
+    tap.equal(os.path.exists(os.path.join(tmp, "pid")), False, "pid file")
+
+
+@tap.case("sockets that are inherited, as libnbd's tools hand them over")
+def _(tmp):
+    image, _ = disk(tmp, "qcow2")
+    out = run("nbdinfo", "--size", "--", "[", NBD, "-f", "qcow2",
+              image, "]").out
+    tap.equal(int(out), 24 << 20, "size")
+
+
+@tap.case("the last client takes the server with it, unless it is persistent")
+def _(tmp):
+    image, _ = disk(tmp, "raw")
+    with Server(tmp, image, "-e", "2") as server:
+        with Client(server).go(), Client(server).go():
+            pass
+        server.wait()
+    tap.equal(os.path.exists(server.path), False, "the socket")
+    with Server(tmp, image, "-t") as server:
+        for _ in range(3):
+            run("nbdinfo", "--size", server.uri)
+    with Server(tmp, image) as server:  # who negotiates only is no client
+        run("nbdinfo", "--list", server.uri)
+        with Client(server).go():
+            pass
+        server.wait()
+
+
+@tap.case("no more clients at a time than were allowed")
+def _(tmp):
+    image, _ = disk(tmp, "raw")
+    with Server(tmp, image, "-t", "-e", "2") as server:
+        with Client(server).go() as a, Client(server).go() as b:
+            with Client(server, flags=None) as waiting:
+                waiting.socket.settimeout(0.1)
+                try:
+                    raise AssertionError(f"served: {waiting.take(1)}")
+                except socket.timeout:
+                    pass
+                a.close()
+                waiting.socket.settimeout(60)
+                tap.equal(len(waiting.take(18)), 18, "greeting")
+            tap.equal(b.call(0, 0, 512)[0], 0, "read")
+
+
+@tap.case("SIGTERM and SIGINT: what was begun ends, and is on the disk")
+def _(tmp):
+    for number, options in ((signal.SIGTERM, ()), (signal.SIGINT, ("--iothread",)),
+                            (signal.SIGHUP, ("--aio", "io_uring"))):
+        image, _ = disk(tmp, "qcow2")
+        with Server(tmp, image, "-t", "-e", "0", *options) as server:
+            with Client(server).go() as client, Client(server) as idle:
+                data = b"\x77" * (1 << 20)
+                for n in range(8):
+                    client.request(1, n << 20, len(data), data, cookie=n)
+                client.request(0, 0, 4096, cookie=99)
+                server.process.send_signal(number)
+                answered = set()
+                try:
+                    while len(answered) < 9:
+                        error, cookie = struct.unpack(">4xIQ", client.take(16))
+                        client.take(4096 if cookie == 99 else 0)
+                        tap.equal(error, 0, "error")
+                        answered.add(cookie)
+                except Closed:
+                    pass
+                tap.equal(idle.is_closed(), True, "who has not negotiated")
+            server.wait()
+        # What was answered is there.
+        for n in sorted(answered - {99}):
+            out = run("qemu-io", "-f", "qcow2", "-r", "-c",
+                      f"read -P 0x77 {n}M 1M", image).out
+            tap.equal("failed" in out, False, out)
+        check(image, "qcow2")
+        tap.note(f"{len(answered)} of 9 answered before the end")
+
+
+if __name__ == "__main__":
+    for program in ("qemu-io", "nbdinfo", "nbdcopy", "qemu-nbd"):
+        if not shutil.which(program):
+            print(f"1..0 # SKIP no {program}")
+            sys.exit(77)
+    tap.main(sys.argv[1:])
