@@ -52,10 +52,10 @@ class Place:
         self.tmp = tmp
         self.user = user
         self.root = user == "root"
-        self.command = self._copy(story.COTRACE, "viewer/cotrace")
-        self.busy = self._copy(BUSY, "busy")
+        self.command = self.copy(story.COTRACE, "viewer/cotrace")
+        self.busy = self.copy(BUSY, "busy")
         if os.path.exists(os.path.join(story.BUILD, PROVIDER)):
-            self._copy(os.path.join(story.BUILD, PROVIDER), PROVIDER)
+            self.copy(os.path.join(story.BUILD, PROVIDER), PROVIDER)
         self.run_dir = os.path.join(tmp, "r")
         self.home = os.path.join(tmp, "home")
         for folder in (self.run_dir, self.home):
@@ -69,7 +69,7 @@ class Place:
         if not self.root and ROOT:
             os.chown(path, NOBODY, NOBODY)
 
-    def _copy(self, source, name):
+    def copy(self, source, name):
         to = os.path.join(self.tmp, "bin", name)
         os.makedirs(os.path.dirname(to), exist_ok=True)
         shutil.copy2(source, to)

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 """How a recording ends: signals to whom ever, kills of whatever takes part.
 
-The sample of kills at full event rate uses a fixed seed; COTRACE_SOAK=1 runs
+The samples of kills at full event rate use a fixed seed; COTRACE_SOAK=1 runs
 fifty a user.
 """
 import os
@@ -14,9 +14,11 @@ import sys
 import time
 
 from recording import (BOUND, PATIENCE, SOAK, count_trace,
-                       each_user, line, one_line, tap, until)
+                       each_user, line, one_line, story, tap, until)
 
 KILLS = 50 if SOAK else 5
+REQUEST_KILLS = 50 if SOAK else 2
+DEPTH = 32
 SEED = 20261122
 
 
@@ -153,6 +155,49 @@ def _(place):
         subprocess.run(["rm", "-rf", place.path(output)], check=True)
     tap.note(f"{KILLS} kills, seed {SEED}: {incomplete} traces incomplete, "
              f"record returned after {longest:.2f} s at most")
+
+
+def recorded_bytes(trace):
+    return sum(os.path.getsize(os.path.join(top, name))
+               for top, _, names in os.walk(trace) for name in names)
+
+
+@each_user(f"kill -9 with {DEPTH} requests in flight, {REQUEST_KILLS} times: "
+           "they are listed as open")
+def _(place):
+    sizes = random.Random(SEED)
+    image = place.path("disk.raw")
+    with open(image, "wb") as file:
+        file.truncate(16 << 20)
+    os.chmod(image, 0o644)
+    program = place.copy(story.IO, "cotrace-io")
+    longest = 0
+    told = []
+    for i in range(REQUEST_KILLS):
+        output = f"requests{i}"
+        process = place.start(program, "bench", "-f", "raw", "-c", 10 ** 8,
+                              "-d", DEPTH, "-s", 4096, image, output=output)
+        size = sizes.randrange(1 << 16, 1 << 22)
+        until(lambda: recorded_bytes(place.path(output)) > size, "a trace")
+        since = time.monotonic()
+        os.kill(place.pid_of("cotrace-io"), signal.SIGKILL)
+        _, took = bounded(place, process, since, 128 + signal.SIGKILL)
+        longest = max(longest, took)
+        stat = story.document("stat", place.path(output))
+        requests = story.requests(place.path(output), "--layer=blk")
+        story.check_sums(requests)
+        opened = [r for r in requests if r["end_ns"] is None]
+        if any(request["complete"] for request in opened):
+            raise AssertionError(f"complete without an end: {opened}")
+        # What a full buffer cost is known; else all that were in flight lie
+        # in the trace.
+        if stat["discarded"] == 0 and place.note(output)["complete"]:
+            if not 1 <= len(opened) <= DEPTH:
+                raise AssertionError(f"{len(opened)} open of {len(requests)}")
+            told.append(len(opened))
+        subprocess.run(["rm", "-rf", place.path(output)], check=True)
+    tap.note(f"{REQUEST_KILLS} kills, seed {SEED}: record returned after "
+             f"{longest:.2f} s at most; open: {told}")
 
 
 @each_user("kill -9 of record: program and daemons end, the trace is readable")
