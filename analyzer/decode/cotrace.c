@@ -529,5 +529,8 @@ bool ct_decode_cotrace(const struct ct_words *words,
     if (record->event < CT_EV_REQUEST_BEGIN) {
         return ct_decode_io(record, step);
     }
-    return decode_request(record, step);
+    if (record->event < CT_EV_GRAPH_WRLOCK_ENTRY) {
+        return decode_request(record, step);
+    }
+    return ct_decode_graph(record, step);
 }

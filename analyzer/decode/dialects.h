@@ -27,6 +27,7 @@ bool ct_decode_cotrace(const struct ct_words *words,
 bool ct_decode_waiting(const struct ct_record *record, struct ct_step *step);
 /* ... and what the kernel does for it. */
 bool ct_decode_io(const struct ct_record *record, struct ct_step *step);
+bool ct_decode_graph(const struct ct_record *record, struct ct_step *step);
 
 /** @text: CT_BUILD_ID_MAX * 2 + 1 characters, borrowed by the step */
 bool ct_decode_ust(const struct ct_record *record, struct ct_step *step,

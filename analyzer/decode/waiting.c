@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * waiting.c - our own events of how a loop waits: monitors, busy polling; and
- * of what it gives to the kernel to do
+ * of what it gives to the kernel to do; and of the block layer's graph
  */
 #include "decode/dialects.h"
 #include "decode/fields.h"
@@ -31,6 +31,47 @@ bool ct_decode_io(const struct ct_record *record, struct ct_step *step)
         step->subject = U(IO_COMPLETE_IO);
         step->context = U(IO_COMPLETE_CTX);
         step->ret = (int32_t)I(IO_COMPLETE_RET);
+        return true;
+    default:
+        return false;
+    }
+}
+
+bool ct_decode_graph(const struct ct_record *record, struct ct_step *step)
+{
+    switch (record->event) {
+    case CT_EV_GRAPH_WRLOCK_ENTRY:
+        step->kind = CT_STEP_GRAPH_LOCK_WAIT;
+        step->subject = step->context = U(GRAPH_WRLOCK_ENTRY_CTX);
+        step->value = U(GRAPH_WRLOCK_ENTRY_READERS);
+        step->stack = U(GRAPH_WRLOCK_ENTRY_STACK);
+        return true;
+    case CT_EV_GRAPH_WRLOCK_RETURN:
+        step->kind = CT_STEP_GRAPH_LOCK_TAKEN;
+        step->subject = step->context = U(GRAPH_WRLOCK_RETURN_CTX);
+        return true;
+    case CT_EV_GRAPH_WRUNLOCK:
+        step->kind = CT_STEP_GRAPH_LOCK_RELEASE;
+        step->subject = step->context = U(GRAPH_WRUNLOCK_CTX);
+        return true;
+    case CT_EV_GRAPH_DRAINED_BEGIN:
+        step->kind = CT_STEP_GRAPH_DRAINED_BEGIN;
+        step->subject = U(GRAPH_DRAINED_BEGIN_NODE);
+        step->name = S(GRAPH_DRAINED_BEGIN_NAME);
+        step->value = U(GRAPH_DRAINED_BEGIN_IN_FLIGHT);
+        step->stack = U(GRAPH_DRAINED_BEGIN_STACK);
+        return true;
+    case CT_EV_GRAPH_DRAINED_END:
+        step->kind = CT_STEP_GRAPH_DRAINED_END;
+        step->subject = U(GRAPH_DRAINED_END_NODE);
+        step->name = S(GRAPH_DRAINED_END_NAME);
+        return true;
+    case CT_EV_GRAPH_MOVE:
+        step->kind = CT_STEP_GRAPH_MOVE;
+        step->subject = U(GRAPH_MOVE_NODE);
+        step->object = U(GRAPH_MOVE_FROM);
+        step->context = U(GRAPH_MOVE_TO);
+        step->name = S(GRAPH_MOVE_NAME);
         return true;
     default:
         return false;

@@ -32,6 +32,7 @@ enum aio_slot {
     AIO_SLOT_THREAD_POOL,
     AIO_SLOT_LINUX_AIO,
     AIO_SLOT_IO_URING,
+    AIO_SLOT_GRAPH, /* readers of the block graph */
     AIO_SLOT_COUNT
 };
 

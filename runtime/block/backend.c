@@ -1,17 +1,55 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * backend.c - blk_*: a user's handle on an image, and when it may go away
+ * backend.c - blk_*: a user's handle on an image; when its requests begin, and
+ *             when it may go away
  *
- * `in_flight` counts requests from their begin to the end of their callback.
- * Only the home thread lets it fall, and touches the backend afterwards only if
- * a coroutine is inside blk_drain(); so blk_unref() on another thread may free
- * the backend once it has seen 0.
+ * `in_flight` counts requests from when they may begin to the end of their
+ * callback; those that come while somebody drains the backend wait before that
+ * (the protocol is at the head of drain.c).
+ * Only the home thread lets the count of those that began fall, and touches the
+ * backend afterwards only if a coroutine is inside blk_drain(); so blk_unref()
+ * on another thread may free the backend once it has seen nobody.
  */
 #include "block/backend.h"
 
-void blk_inc_in_flight(BlockBackend *blk)
+#include <errno.h>
+
+#include "coroutine/coroutine_int.h"
+#include "ct/emit.h"
+#include "ct/id.h"
+#include "ct/pre.h"
+
+/* --- when requests begin ----------------------------------------------------
+ */
+
+bool blk_begin(BlockBackend *blk, struct bdrv_waiter *waiter)
 {
-    ct_fetch_add(&blk->in_flight, 1);
+    (void)ct_fetch_add(&blk->in_flight, 1);                      /* I */
+    if (__builtin_expect(ct_load_seq(&blk->quiesced) == 0, 1)) { /* i */
+        return true;
+    }
+    pthread_mutex_lock(&blk->wait_lock);
+    if (ct_load(&blk->quiesced) == 0) {
+        pthread_mutex_unlock(&blk->wait_lock);
+        return true;
+    }
+    waiter->queue = blk->queue_id;
+    ct_emit_co_queue_wait(waiter->queue, coroutine_id(waiter->co));
+    list_add_tail(&blk->waiting, &waiter->node);
+    blk->waiting_count++;
+    (void)ct_fetch_sub(&blk->in_flight, 1);
+    pthread_mutex_unlock(&blk->wait_lock);
+    aio_wait_kick();
+    return false;
+}
+
+void coroutine_fn blk_co_begin(BlockBackend *blk)
+{
+    struct bdrv_waiter waiter = {.co = coroutine_self()};
+
+    if (!blk_begin(blk, &waiter)) {
+        coroutine_yield_for(CT_YIELD_REASON_QUEUE, blk->queue_id);
+    }
 }
 
 /* Home thread.  Pairs with blk_in_flight(). */
@@ -26,8 +64,80 @@ void blk_dec_in_flight(BlockBackend *blk)
     aio_wait_kick();
 }
 
+/* --- what the graph asks of it ----------------------------------------------
+ */
+
+static void blk_quiesce(void *parent)
+{
+    BlockBackend *blk = parent;
+
+    (void)ct_fetch_add(&blk->quiesced, 1); /* Q */
+}
+
+static void blk_unquiesce(void *parent, struct list *woken)
+{
+    BlockBackend *blk = parent;
+
+    pthread_mutex_lock(&blk->wait_lock);
+    if (ct_fetch_sub(&blk->quiesced, 1) == 1) {
+        (void)ct_fetch_add(&blk->in_flight, blk->waiting_count);
+        blk->waiting_count = 0;
+        list_for_each_safe (node, &blk->waiting) {
+            struct bdrv_waiter *waiter =
+                list_entry(node, struct bdrv_waiter, node);
+
+            if (waiter->ctx != NULL) { /* it may have moved */
+                waiter->ctx = blk_get_aio_context(blk);
+            }
+            list_del(node);
+            list_add_tail(woken, node);
+        }
+    }
+    pthread_mutex_unlock(&blk->wait_lock);
+}
+
+static bool blk_is_busy(void *parent)
+{
+    const BlockBackend *blk = parent;
+
+    return ct_load_seq(&blk->in_flight) > 0; /* q */
+}
+
+static bool blk_may_move(void *parent, GError **error)
+{
+    const BlockBackend *blk = parent;
+
+    if (!ct_load(&blk->may_move)) {
+        block_error(error, EBUSY, "another user of '%s' wants it to stay",
+                    blk_name(blk));
+        return false;
+    }
+    return true;
+}
+
+static const struct bdrv_parent_ops blk_ops = {
+    .quiesce = blk_quiesce,
+    .unquiesce = blk_unquiesce,
+    .is_busy = blk_is_busy,
+    .may_move = blk_may_move,
+};
+
 /* --- opening ---------------------------------------------------------------
  */
+
+BlockBackend *blk_new(BlockDriverState *root)
+{
+    BlockBackend *blk = g_new0(BlockBackend, 1);
+
+    blk->root = root;
+    blk->queue_id = ct_id_new();
+    list_init(&blk->waiting);
+    pthread_mutex_init(&blk->wait_lock, NULL);
+    co_queue_init(&blk->drained);
+    bdrv_attach(&blk->edge, &blk_ops, blk, root);
+    bdrv_drain_register(&blk->entry, &blk_ops, blk);
+    return blk;
+}
 
 BlockBackend *blk_new_open(const char *filename, const BlockOptions *options,
                            AioContext *ctx, GError **error)
@@ -36,13 +146,12 @@ BlockBackend *blk_new_open(const char *filename, const BlockOptions *options,
     BlockDriverState *root =
         bdrv_open(filename, options != NULL ? options : &defaults, ctx, error);
 
-    if (root == NULL) {
-        return NULL;
-    }
-    BlockBackend *blk = g_new0(BlockBackend, 1);
-    blk->root = root;
-    co_queue_init(&blk->drained);
-    return blk;
+    return root != NULL ? blk_new(root) : NULL;
+}
+
+BlockBackend *blk_new_beside(BlockBackend *blk)
+{
+    return blk_new(bdrv_ref(blk->root));
 }
 
 void blk_unref(BlockBackend *blk)
@@ -51,7 +160,10 @@ void blk_unref(BlockBackend *blk)
         return;
     }
     blk_drain(blk);
-    bdrv_close(blk->root);
+    bdrv_drain_unregister(&blk->entry);
+    bdrv_detach(&blk->edge);
+    bdrv_unref(blk->root);
+    pthread_mutex_destroy(&blk->wait_lock);
     g_free(blk);
 }
 
@@ -89,21 +201,63 @@ const char *blk_fault(const BlockBackend *blk)
     return ct_load_acquire(&blk->root->fault);
 }
 
+/* --- where it runs, and when it does not ------------------------------------
+ */
+
 AioContext *blk_get_aio_context(const BlockBackend *blk)
 {
     return bdrv_get_aio_context(blk->root);
 }
 
+int blk_try_set_aio_context(BlockBackend *blk, AioContext *ctx, GError **error)
+{
+    return bdrv_try_change_aio_context(blk->root, ctx, blk, error);
+}
+
 void blk_set_aio_context(BlockBackend *blk, AioContext *ctx)
 {
-    blk_drain(blk);
-    bdrv_set_aio_context(blk->root, ctx);
+    int ret = blk_try_set_aio_context(blk, ctx, NULL);
+
+    ct_pre("blk-set-aio-context/others-stay", ret == 0);
+}
+
+void blk_set_allow_aio_context_change(BlockBackend *blk, bool may_move)
+{
+    ct_store(&blk->may_move, may_move);
+}
+
+void blk_drained_begin(BlockBackend *blk)
+{
+    bdrv_drained_begin(blk->root);
+}
+
+void blk_drained_end(BlockBackend *blk)
+{
+    bdrv_drained_end(blk->root);
+}
+
+void blk_drain_all_begin(void)
+{
+    bdrv_drain_all_begin();
+}
+
+void blk_drain_all_end(void)
+{
+    bdrv_drain_all_end();
 }
 
 unsigned blk_in_flight(const BlockBackend *blk)
 {
-    /* Who sees a request gone sees what it did. */
-    return ct_load_acquire(&blk->in_flight);
+    pthread_mutex_t *lock = (pthread_mutex_t *)&blk->wait_lock;
+
+    /*
+     * Who sees a request gone sees what it did; under the lock, so that nobody
+     * who is about to wait still touches the backend.
+     */
+    pthread_mutex_lock(lock);
+    unsigned count = ct_load_seq(&blk->in_flight) + blk->waiting_count;
+    pthread_mutex_unlock(lock);
+    return count;
 }
 
 void blk_drain(BlockBackend *blk)
@@ -116,5 +270,4 @@ void blk_drain(BlockBackend *blk)
         return;
     }
     AIO_WAIT_WHILE(blk_get_aio_context(blk), blk_in_flight(blk) > 0);
-    bdrv_drain(blk->root);
 }

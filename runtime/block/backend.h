@@ -5,16 +5,38 @@
 #ifndef CT_BLOCK_BACKEND_H
 #define CT_BLOCK_BACKEND_H
 
-#include "block/driver.h"
+#include <pthread.h>
+
+#include "block/graph.h"
 
 struct BlockBackend {
     BlockDriverState *root; /* immutable */
-    unsigned in_flight;     /* atomic */
-    CoQueue drained;        /* home thread: coroutines in blk_drain() */
+    struct bdrv_edge edge;  /* to the root; drain.c's, as `entry` */
+    struct bdrv_root entry;
+    uint64_t queue_id;  /* immutable: what traces call `waiting` */
+    unsigned in_flight; /* atomic, see drain.c; those that wait not included */
+    unsigned quiesced;  /* atomic, see drain.c; falls under wait_lock */
+    bool may_move;      /* atomic: others may take the root elsewhere */
+    pthread_mutex_t wait_lock; /* protects `waiting` */
+    struct list waiting;       /* struct bdrv_waiter: until nobody drains it */
+    unsigned waiting_count;    /* protected by wait_lock */
+    CoQueue drained;           /* home thread: coroutines in blk_drain() */
 };
 
-/** blk_inc_in_flight() - a request begins; ended by blk_dec_in_flight() */
-void blk_inc_in_flight(BlockBackend *blk);
+/** blk_new() - a handle on a root that nobody else closes; takes a reference */
+BlockBackend *blk_new(BlockDriverState *root);
+
+/**
+ * blk_begin() - a request begins, if nobody drains the backend
+ * @waiter: with `co` and `ctx`; kept while it waits
+ *
+ * Return: true: it is in flight, until blk_dec_in_flight(); false: it is as
+ * soon as @waiter is entered.
+ */
+bool blk_begin(BlockBackend *blk, struct bdrv_waiter *waiter);
+
+/** blk_co_begin() - the same; the calling coroutine waits */
+void coroutine_fn blk_co_begin(BlockBackend *blk);
 
 /** blk_dec_in_flight() - it has ended; home thread; @blk may be gone after */
 void blk_dec_in_flight(BlockBackend *blk);

@@ -141,18 +141,34 @@ static int coroutine_fn blk_co_do(const struct ask *ask)
     return blk_co_do_flush(ask);
 }
 
-/* In the caller's coroutine */
+/* In the caller's coroutine, which is in the backend's context meanwhile */
 static int coroutine_fn blk_co_ask(struct ask *ask)
 {
-    blk_inc_in_flight(ask->blk);
+    AioContext *ctx = aio_context_current();
+
     tracked_request_begin_served(&ask->req, "blk", block_op_words[ask->op],
                                  blk_name(ask->blk), ask->offset, ask->bytes,
                                  ask->flags);
+    blk_co_begin(ask->blk);
+    aio_co_reschedule_self(blk_get_aio_context(ask->blk));
+    bdrv_graph_co_rdlock();
     int ret = blk_co_do(ask);
+    bdrv_graph_co_rdunlock();
     tracked_request_leave(&ask->req);
     tracked_request_end(&ask->req, ret);
     blk_dec_in_flight(ask->blk);
+    aio_co_reschedule_self(ctx);
     return ret;
+}
+
+/* Enters a request's own coroutine, as soon as nobody drains the backend. */
+static void blk_start(BlockBackend *blk, Coroutine *co,
+                      struct bdrv_waiter *waiter)
+{
+    *waiter = (struct bdrv_waiter){.co = co, .ctx = blk_get_aio_context(blk)};
+    if (blk_begin(blk, waiter)) {
+        bdrv_coroutine_enter(blk->root, co);
+    }
 }
 
 /* --- with a waiter outside coroutines --------------------------------------
@@ -161,6 +177,7 @@ static int coroutine_fn blk_co_ask(struct ask *ask)
 /* In the frame of the waiter. */
 struct sync_ask {
     struct ask ask;
+    struct bdrv_waiter waiter;
     int ret;   /* written before `done` */
     bool done; /* atomic: release in sync_done(), acquire in its waiter */
 };
@@ -183,7 +200,10 @@ static void coroutine_fn sync_done(struct sync_ask *sync, int ret)
         struct sync_ask *sync = opaque;         \
                                                 \
         tracked_request_serve(&sync->ask.req);  \
-        sync_done(sync, how(&sync->ask));       \
+        bdrv_graph_co_rdlock();                 \
+        int ret = how(&sync->ask);              \
+        bdrv_graph_co_rdunlock();               \
+        sync_done(sync, ret);                   \
     }
 
 SYNC_ENTRY(blk_preadv_entry, blk_co_do_preadv)
@@ -208,12 +228,11 @@ static int blk_ask(struct ask ask)
 
     struct sync_ask sync = {.ask = ask};
     BlockBackend *blk = ask.blk;
-    blk_inc_in_flight(blk);
     tracked_request_begin(&sync.ask.req, "blk", block_op_words[ask.op],
                           blk_name(blk), ask.offset, ask.bytes, ask.flags);
     Coroutine *co = coroutine_create(sync_entries[ask.op], &sync);
     tracked_request_give(&sync.ask.req, co);
-    bdrv_coroutine_enter(blk->root, co);
+    blk_start(blk, co, &sync.waiter);
     BDRV_POLL_WHILE(blk->root, !ct_load_acquire(&sync.done));
     return sync.ret;
 }
@@ -357,9 +376,14 @@ int coroutine_fn blk_co_block_status(BlockBackend *blk, int64_t offset,
     if (offset < 0 || bytes < 0) {
         return -EINVAL;
     }
-    blk_inc_in_flight(blk);
+    AioContext *ctx = aio_context_current();
+    blk_co_begin(blk);
+    aio_co_reschedule_self(blk_get_aio_context(blk));
+    bdrv_graph_co_rdlock();
     int ret = bdrv_co_block_status(blk->root, offset, bytes, ret_bytes);
+    bdrv_graph_co_rdunlock();
     blk_dec_in_flight(blk);
+    aio_co_reschedule_self(ctx);
     return ret;
 }
 
@@ -403,6 +427,7 @@ enum aio_phase {
 
 struct aio_request {
     struct ask ask;
+    struct bdrv_waiter waiter;
     /* immutable */
     BlockCompletionFunc *cb;
     void *opaque;
@@ -441,7 +466,10 @@ static void coroutine_fn blk_aio_done(struct aio_request *aio, int ret)
         struct aio_request *aio = opaque;       \
                                                 \
         tracked_request_serve(&aio->ask.req);   \
-        blk_aio_done(aio, how(&aio->ask));      \
+        bdrv_graph_co_rdlock();                 \
+        int ret = how(&aio->ask);               \
+        bdrv_graph_co_rdunlock();               \
+        blk_aio_done(aio, ret);                 \
     }
 
 AIO_ENTRY(blk_aio_read_entry, blk_co_do_preadv)
@@ -462,12 +490,11 @@ static void blk_aio_ask(struct ask ask, BlockCompletionFunc *cb, void *opaque)
     BlockBackend *blk = ask.blk;
 
     *aio = (struct aio_request){.ask = ask, .cb = cb, .opaque = opaque};
-    blk_inc_in_flight(blk);
     tracked_request_begin(&aio->ask.req, "blk", block_op_words[ask.op],
                           blk_name(blk), ask.offset, ask.bytes, ask.flags);
     Coroutine *co = coroutine_create(aio_entries[ask.op], aio);
     tracked_request_give(&aio->ask.req, co);
-    bdrv_coroutine_enter(blk->root, co);
+    blk_start(blk, co, &aio->waiter);
     if (ct_xchg(&aio->phase, AIO_RETURNED) == AIO_DONE) {
         aio_bh_schedule_oneshot(blk_get_aio_context(blk), blk_aio_complete_bh,
                                 aio);

@@ -45,8 +45,26 @@ enum block_op {
 /* As traces and options name them. */
 extern const char *const block_op_words[BLOCK_OPS];
 
+struct bdrv_parent_ops;
+
+/* A parent uses a node; see graph.h.  Private to drain.c. */
+struct bdrv_edge {
+    BlockDriverState *bs; /* NULL: not attached */
+    const struct bdrv_parent_ops *ops;
+    void *parent;
+    struct list node; /* in bs->parents */
+};
+
+/* A backend in the list of all; private to drain.c. */
+struct bdrv_root {
+    const struct bdrv_parent_ops *ops;
+    void *parent;
+    struct list node;
+};
+
 struct BlockDriverState {
     /* immutable once open */
+    uint64_t id; /* in traces */
     const BlockDriver *drv;
     void *opaque;   /* drv->instance_bytes, zeroed; the driver's */
     char *filename; /* as given */
@@ -70,9 +88,17 @@ struct BlockDriverState {
     bool is_flushing;
     CoQueue flush_queue; /* wait for is_flushing to fall */
 
-    AioContext *ctx;    /* changed only while nothing is in flight */
+    AioContext *ctx;    /* atomic; changed by the graph's writer, see graph.h */
     unsigned in_flight; /* atomic: requests that have not ended */
-    char *fault;        /* atomic: set once, see bdrv_fault() */
+
+    /* drain.c; protected by its lock, as long as the node has parents */
+    struct list parents; /* struct bdrv_edge */
+    unsigned quiesced;   /* sections that hold the parents */
+    struct bdrv_edge file_edge;
+    struct bdrv_edge backing_edge;
+    unsigned refs; /* atomic: backends whose root it is */
+
+    char *fault; /* atomic: set once, see bdrv_fault() */
 };
 
 /*
@@ -170,6 +196,11 @@ void bdrv_init(BlockDriverState *bs);
 /** bdrv_close() - close and free a node and what is below; NULL is allowed */
 void bdrv_close(BlockDriverState *bs);
 
+/** bdrv_ref() - one more backend for the root that bdrv_open() has made */
+BlockDriverState *bdrv_ref(BlockDriverState *bs);
+/** bdrv_unref() - one less; the last closes it.  Nothing is in flight. */
+void bdrv_unref(BlockDriverState *bs);
+
 /** bdrv_length() - bytes of the node.  Any thread. */
 static inline int64_t bdrv_length(const BlockDriverState *bs)
 {
@@ -181,12 +212,11 @@ static inline void bdrv_set_length(BlockDriverState *bs, int64_t bytes)
     ct_store(&bs->bytes, bytes);
 }
 
+/* A guess on other threads, but for who has a request of it in flight. */
 static inline AioContext *bdrv_get_aio_context(const BlockDriverState *bs)
 {
-    return bs->ctx;
+    return ct_load_acquire(&bs->ctx); /* pairs with drain.c's go() */
 }
-
-void bdrv_set_aio_context(BlockDriverState *bs, AioContext *ctx);
 
 /** bdrv_fault() - remember what is wrong with the image: the first is kept */
 G_GNUC_PRINTF(2, 3)

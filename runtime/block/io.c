@@ -13,8 +13,8 @@
  * Each layer is a frame of its own on the stacks that traces show.  Drivers
  * take any byte range (their request alignment is 1), so nothing is padded.
  *
- * `in_flight` counts what bdrv_drain() waits for: it goes up before a request
- * can yield, and its fall is followed by aio_wait_kick().
+ * `in_flight` counts what bdrv_drain() and drained sections wait for: it goes
+ * up before a request can yield, and its fall is followed by aio_wait_kick().
  */
 #include <errno.h>
 

@@ -19,7 +19,8 @@
 #include <string.h>
 
 #include "base/atomics.h"
-#include "block/driver.h"
+#include "block/graph.h"
+#include "ct/id.h"
 #include "ct/pre.h"
 
 const char *const block_op_words[BLOCK_OPS] = {
@@ -104,6 +105,7 @@ static int bdrv_open_driver(BlockDriverState *bs, GError **error)
 static void free_node(BlockDriverState *bs)
 {
     ct_pre("bdrv-close/drained", ct_load_acquire(&bs->in_flight) == 0);
+    ct_pre("bdrv-close/parents", list_is_empty(&bs->parents));
     g_free(bs->opaque);
     g_free(bs->backing_filename);
     g_free(bs->backing_format);
@@ -115,7 +117,10 @@ static void free_node(BlockDriverState *bs)
 
 void bdrv_init(BlockDriverState *bs)
 {
+    bs->id = ct_id_new();
+    bs->refs = 1;
     list_init(&bs->requests);
+    list_init(&bs->parents);
     co_queue_init(&bs->flush_queue);
 }
 
@@ -142,7 +147,11 @@ static BlockDriverState *bdrv_open_common(const BlockDriver *drv,
         bs->options.is_writable = false;
     }
     bdrv_init(bs);
+    if (file != NULL) {
+        bdrv_attach_child(&bs->file_edge, bs, file);
+    }
     if (bdrv_open_driver(bs, error) < 0) {
+        bdrv_detach(&bs->file_edge);
         free_node(bs);
         return NULL;
     }
@@ -202,6 +211,7 @@ static int bdrv_open_backing_file(BlockDriverState *bs, int depth,
         g_prefix_error(error, "backing file '%s': ", shown);
         return -EIO;
     }
+    bdrv_attach_child(&bs->backing_edge, bs, bs->backing);
     return 0;
 }
 
@@ -270,21 +280,28 @@ void bdrv_close(BlockDriverState *bs)
     if (bs->drv->close != NULL) {
         bs->drv->close(bs);
     }
+    bdrv_detach(&bs->backing_edge);
     bdrv_close(bs->backing);
+    bdrv_detach(&bs->file_edge);
     bdrv_close(bs->file);
     free_node(bs);
 }
 
-void bdrv_set_aio_context(BlockDriverState *bs, AioContext *ctx)
+BlockDriverState *bdrv_ref(BlockDriverState *bs)
 {
-    if (bs == NULL) {
-        return;
+    (void)ct_fetch_add(&bs->refs, 1);
+    return bs;
+}
+
+void bdrv_unref(BlockDriverState *bs)
+{
+    /* Orders what each backend's user did before the close. */
+    if (ct_fetch_sub(&bs->refs, 1) == 1) {
+        if (!in_coroutine()) {
+            bdrv_drain(bs);
+        }
+        bdrv_close(bs);
     }
-    ct_pre("bdrv-set-aio-context/drained",
-           ct_load_acquire(&bs->in_flight) == 0);
-    bs->ctx = ctx;
-    bdrv_set_aio_context(bs->file, ctx);
-    bdrv_set_aio_context(bs->backing, ctx);
 }
 
 void bdrv_fault(BlockDriverState *bs, const char *format, ...)

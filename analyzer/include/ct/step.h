@@ -117,6 +117,15 @@ enum ct_step_kind {
        the latest, unknown: some time before */
     CT_STEP_REQUEST_END,
 
+    /* the graph of the block layer */
+    CT_STEP_GRAPH_LOCK_WAIT,     /* ctx | - | ctx | value = readers, stack */
+    CT_STEP_GRAPH_LOCK_TAKEN,    /* ctx | - | ctx */
+    CT_STEP_GRAPH_LOCK_RELEASE,  /* ctx | - | ctx */
+    CT_STEP_GRAPH_DRAINED_BEGIN, /* node | - | - | name, value = in flight,
+                                    stack */
+    CT_STEP_GRAPH_DRAINED_END,   /* node | - | - | name */
+    CT_STEP_GRAPH_MOVE,          /* node | from | to | name */
+
     /* the runtime tells its state again; ns = since when, on the record's
      * clock, 0: not known */
     CT_STEP_STATE_BEGIN, /* telling | - | - | reason */

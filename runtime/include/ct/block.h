@@ -17,16 +17,16 @@
  *           A node is named "FORMAT:FILE" (FILE without its folders), e.g.
  *           "qcow2:disk.qcow2" above "file:disk.qcow2"; the name of the upper
  *           one can be given.  Requests of a backend bear its root's name.
- * Threads:  a backend has an AioContext; its callbacks and coroutines run
- *           there.
+ * Threads:  a backend has an AioContext, which its requests run in; callbacks
+ *           too.
  *             outside coroutines: everything that waits (blk_pread, blk_pwrite
- *               and their kin, blk_drain, blk_unref); from another thread than
- *               the context's home only while that context is run there (by an
- *               iothread)
- *             home thread, in a coroutine or not: blk_aio_*
- *             coroutine in the backend's context: blk_co_*, and the calls
- *               that wait, which then do so in that coroutine
- *           blk_aio_* from another thread start their request there.
+ *               and their kin, blk_drain, blk_drained_begin,
+ *               blk_set_aio_context, blk_unref); from another thread than the
+ *               context's home only while that context is run there (by an
+ *               iothread), and the calling thread has a context to poll
+ *             any thread, in a coroutine or not: blk_aio_*
+ *             coroutine in any context: blk_co_*, and the calls that wait; the
+ *               coroutine goes to the backend's context for it and comes back
  * Memory:   buffers and vectors are borrowed until the request ends.
  * Errors:   calls return 0 or more, or -errno; opening tells a GError of
  *           domain BLOCK_ERROR, code errno, whose text does not repeat the
@@ -39,6 +39,7 @@
 #ifndef CT_BLOCK_H
 #define CT_BLOCK_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/uio.h>
@@ -137,6 +138,15 @@ BlockBackend *blk_new_open(const char *filename, const BlockOptions *options,
                            AioContext *ctx, GError **error);
 
 /**
+ * blk_new_beside() - another handle on the root of @blk, for another user
+ *
+ * Each has requests of its own; a drained section at one holds the other as
+ * well.  The image is closed with the last of them.
+ * Context: outside coroutines.
+ */
+BlockBackend *blk_new_beside(BlockBackend *blk);
+
+/**
  * blk_unref() - wait for all requests (blk_drain()), then close
  * @blk: NULL is allowed
  */
@@ -172,16 +182,50 @@ void blk_get_info(const BlockBackend *blk, BlockInfo *ret_info);
  */
 const char *blk_fault(const BlockBackend *blk);
 
-/** blk_get_aio_context() - where its requests run; borrowed */
+/**
+ * blk_get_aio_context() - where its requests run; borrowed
+ *
+ * May change whenever somebody moves it.
+ */
 AioContext *blk_get_aio_context(const BlockBackend *blk);
 
 /**
- * blk_set_aio_context() - from now on requests run in @ctx
+ * blk_try_set_aio_context() - from now on requests run in @ctx
  *
- * Waits for those in flight first.
- * Context: home thread of the present context, outside coroutines.
+ * Also those of all backends and nodes that hang together with it.  Waits for
+ * those in flight; what is asked meanwhile begins in @ctx.
+ * Context: as blk_drained_begin().
+ * Return: 0; -EBUSY: another backend of the same image wants it to stay, and
+ * nothing has changed.
+ */
+int blk_try_set_aio_context(BlockBackend *blk, AioContext *ctx, GError **error);
+
+/** blk_set_aio_context() - the same
+ *
+ * Pre: [blk-set-aio-context/others-stay] nobody wants it to stay.
  */
 void blk_set_aio_context(BlockBackend *blk, AioContext *ctx);
+
+/** blk_set_allow_aio_context_change() - may others move it?  Not unless told.
+ */
+void blk_set_allow_aio_context_change(BlockBackend *blk, bool may_move);
+
+/**
+ * blk_drained_begin() - no request is in flight, until blk_drained_end()
+ *
+ * What is in flight has ended when it returns; what is asked meanwhile waits,
+ * and begins in the order in which it was asked when the last section has
+ * ended. Sections nest.  So in a section nobody may wait for a request of the
+ * image. Context: outside coroutines polls; in a coroutine (none that serves a
+ * request) yields.
+ */
+void blk_drained_begin(BlockBackend *blk);
+void blk_drained_end(BlockBackend *blk);
+
+/** blk_drain_all_begin() - the same for all backends of the process, and those
+ * that are opened meanwhile */
+void blk_drain_all_begin(void);
+void blk_drain_all_end(void);
 
 /* --- requests --------------------------------------------------------------
  */
