@@ -43,6 +43,14 @@ void ct_request_serve(CtRequest *request)
     request->is_served = true;
 }
 
+void ct_request_leave(CtRequest *request)
+{
+    ct_pre("ct-request-leave/served-here",
+           request->is_served && tracked_request_current() == request->req.id);
+    tracked_request_leave(&request->req);
+    request->is_served = false;
+}
+
 void ct_request_end(CtRequest *request, int ret)
 {
     if (request->is_served) {

@@ -9,6 +9,7 @@ environment's FUZZ_RUNS takes its place.
 """
 import os
 import shutil
+import struct
 import subprocess
 import sys
 
@@ -85,6 +86,24 @@ def images(corpus):
                         "-c", "write -q 40k 3k", path], check=False)
 
 
+def connections(corpus):
+    """What NBD clients say, as much as one step takes at a time."""
+    def option(number, data=b""):
+        return b"IHAVEOPT" + struct.pack(">II", number, len(data)) + data
+    name = struct.pack(">I", 4) + b"disk"
+    query = struct.pack(">II", 1, 15) + b"base:allocation"
+    requests = b"".join(
+        struct.pack(">IHHQQI", 0x25609513, flags, kind, 7, 512, 512)
+        for kind in range(9) for flags in (0, 1, 0xffff))
+    for n, said in enumerate((
+            option(8) + option(9, name + query) + option(10, name + query) +
+            option(6, name + b"\0\3\0\1\0\2\0\3") + option(7, name + b"\0\0"),
+            option(3) + option(5) + option(11) + option(1, b"disk"),
+            option(99, b"x" * 20000) + option(2))):
+        with open(os.path.join(corpus, str(n)), "wb") as out:
+            out.write(b"\0\0\0\3" + said + requests)
+
+
 def register(target):
     @tap.case(os.path.basename(target))
     def _(tmp):
@@ -92,6 +111,8 @@ def register(target):
         os.mkdir(corpus)
         if "qcow2" in target:
             images(corpus)
+        elif "nbd" in target:
+            connections(corpus)
         else:
             seeds(corpus)
         done = subprocess.run(

@@ -8,11 +8,13 @@
  * layer becomes their children.
  *
  * Model:    begun -> served by one coroutine (at once if it began in one, or
- *           when one takes it over) -> ended.  While a coroutine serves a
+ *           when one takes it over) -> left, if it is to end elsewhere ->
+ *           ended.  While a coroutine serves a
  *           request, requests that begin in it are its children; serving
  *           nests.
  * Threads:  begin, end: any, and an end in the coroutine that serves it ends
- *           the serving, too; serve: the coroutine that takes it over.
+ *           the serving, too; serve: the coroutine that takes it over; leave:
+ *           that one.
  * Memory:   a CtRequest lives from its begin to its end.
  * Errors:   misuse aborts (ct_pre).
  * Depends:  ct/coroutine.h.
@@ -50,6 +52,17 @@ CtRequest *ct_request_begin(const char *layer, const char *op,
  * Pre: [ct-request-serve/in-coroutine], [ct-request-serve/served].
  */
 void coroutine_fn ct_request_serve(CtRequest *request);
+
+/**
+ * ct_request_leave() - the calling coroutine has done its part
+ * @request: served by it
+ *
+ * For a request that ends later, wherever that is: its answer has yet to be
+ * sent, say.
+ * Pre: [ct-request-leave/served-here], and the caller serves nothing that began
+ *      later.
+ */
+void coroutine_fn ct_request_leave(CtRequest *request);
 
 /**
  * ct_request_end() - it is answered

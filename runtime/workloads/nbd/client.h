@@ -15,6 +15,7 @@
 #define CT_NBD_CLIENT_H
 
 #include "ct/block.h"
+#include "ct/traced.h"
 #include "workloads/nbd/buffers.h"
 #include "workloads/nbd/negotiate.h"
 
@@ -49,7 +50,8 @@ struct nbd_request {
     uint8_t *data;
     size_t data_bytes;
 
-    int ret; /* 0; what is wrong with it from the start */
+    int ret; /* 0; what is wrong with it from the start; the answer's */
+    CtRequest *traced; /* NULL: it has been refused, or has no coroutine yet */
 
     /* The answer, once there is one */
     uint8_t head[NBD_REPLY_HEAD_BYTES_MAX];

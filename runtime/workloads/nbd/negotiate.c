@@ -93,6 +93,18 @@ static size_t skip_some(struct nbd_negotiation *n, size_t bytes)
     return some;
 }
 
+static void refuse_length(struct nbd_negotiation *n, uint32_t option,
+                          uint32_t length)
+{
+    n->skip = length;
+    if (option != NBD_OPT_EXPORT_NAME) {
+        nbd_option_error(n, option, NBD_REP_ERR_TOO_BIG, "option is too long");
+    }
+    if (option == NBD_OPT_EXPORT_NAME || length > NBD_PAYLOAD_BYTES_MAX) {
+        n->state = NBD_NEGOTIATION_CLOSE;
+    }
+}
+
 static size_t take_option(struct nbd_negotiation *n, const uint8_t *data,
                           size_t bytes)
 {
@@ -110,11 +122,7 @@ static size_t take_option(struct nbd_negotiation *n, const uint8_t *data,
         return bytes;
     }
     if (length > NBD_OPTION_BYTES_MAX) {
-        nbd_option_error(n, option, NBD_REP_ERR_TOO_BIG, "option is too long");
-        n->skip = length;
-        if (length > NBD_PAYLOAD_BYTES_MAX || option == NBD_OPT_EXPORT_NAME) {
-            n->state = NBD_NEGOTIATION_CLOSE;
-        }
+        refuse_length(n, option, length);
         return NBD_OPTION_HEAD_BYTES;
     }
     if (bytes < NBD_OPTION_HEAD_BYTES + length) {

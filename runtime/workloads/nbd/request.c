@@ -4,7 +4,7 @@
  *
  * A coroutine a request: it begins the request that traces show (layer "nbd"),
  * whose child is what it asks of the block layer, and leaves an answer with
- * its client.
+ * its client.  The traced request ends when that has been sent.
  */
 #include <errno.h>
 
@@ -12,6 +12,13 @@
 
 /* An answer is one message; who wants to know more asks again from its end. */
 #define EXTENTS_MAX 1024
+
+/* As traces name them; those of the block layer where it has the same. */
+static const char *const op_words[] = {
+    [NBD_CMD_READ] = "read",          [NBD_CMD_WRITE] = "write",
+    [NBD_CMD_FLUSH] = "flush",        [NBD_CMD_TRIM] = "discard",
+    [NBD_CMD_WRITE_ZEROES] = "write", [NBD_CMD_BLOCK_STATUS] = "status",
+};
 
 static unsigned block_flags(const struct nbd_command *command)
 {
@@ -121,10 +128,15 @@ static int coroutine_fn nbd_do_command(BlockBackend *blk,
 static void coroutine_fn nbd_request_entry(void *opaque)
 {
     struct nbd_request *request = opaque;
+    const struct nbd_command *command = &request->command;
+    BlockBackend *blk = request->client->host->blk;
     size_t payload_bytes;
-    int ret =
-        nbd_do_command(request->client->host->blk, request, &payload_bytes);
 
+    request->traced =
+        ct_request_begin("nbd", op_words[command->type], blk_name(blk),
+                         command->offset, command->bytes);
+    int ret = nbd_do_command(blk, request, &payload_bytes);
+    ct_request_leave(request->traced);
     nbd_client_answer(request, ret, payload_bytes);
 }
 
@@ -164,6 +176,7 @@ struct nbd_request *nbd_request_new(struct nbd_client *client,
     request->client = client;
     request->command = *command;
     request->ret = 0;
+    request->traced = NULL;
     request->data_bytes = data_bytes;
     request->data = NULL;
     if (data_bytes > 0) {
@@ -188,6 +201,9 @@ void nbd_request_free(struct nbd_request *request)
 {
     struct nbd_client *client = request->client;
 
+    if (request->traced != NULL) {
+        ct_request_end(request->traced, request->ret);
+    }
     nbd_request_drop_data(request);
     request->next = client->free_requests;
     client->free_requests = request;

@@ -169,6 +169,7 @@ void nbd_client_answer(struct nbd_request *request, int ret,
         nbd_request_free(request);
         return;
     }
+    request->ret = ret;
     request->payload_bytes = ret < 0 ? 0 : payload_bytes;
     request->head_bytes =
         nbd_reply_encode(request->head, &request->command, &client->terms, ret,
