@@ -34,6 +34,7 @@ struct ct_pass {
     bool blames;         /* account is told of slices and gaps, too */
     uint64_t ours;       /* events of provider cotrace */
     bool begun;          /* the origin is known */
+    bool has_errors;     /* lines with the times of a reader */
     GArray *early;       /* struct ct_record: holes before the first event */
     GArray *gaps;        /* struct ct_gap: that have not ended yet */
     int64_t gaps_due_ns; /* when the first of them ends */
@@ -253,6 +254,12 @@ static void take_record(struct ct_pass *pass, const struct ct_record *record)
     if (G_UNLIKELY(pass->summary.end_ns > pass->gaps_due_ns)) {
         tell_gaps(pass, false);
     }
+    if (G_UNLIKELY(pass->has_errors)) {
+        int64_t error_ns = (int64_t)record->values[CT_FLD_LOG_LINE_ERROR].u;
+
+        pass->summary.error_ns = MAX(pass->summary.error_ns, error_ns);
+        ct_account_error(pass->account, error_ns);
+    }
     n = ct_decode(pass->decoder, record, steps);
     for (unsigned i = 0; i < n; i++) {
         steps[i].when_ns = pass->summary.end_ns;
@@ -271,7 +278,10 @@ static void begin(struct ct_pass *pass, const struct ct_record *record)
 {
     pass->begun = true;
     pass->summary.has_clock = record->has_clock;
+    pass->has_errors = record->event == CT_EV_LOG_LINE &&
+                       record->values[CT_FLD_LOG_LINE_ERROR].present;
     pass->summary.clock = !record->has_clock                ? "none"
+                          : pass->has_errors                ? "reader"
                           : record->event == CT_EV_LOG_LINE ? "program"
                                                             : "exact";
     pass->summary.origin_ns = when_of(record);
@@ -283,6 +293,7 @@ static void begin(struct ct_pass *pass, const struct ct_record *record)
         consumer->origin_ns = when_of(record);
         consumer->images = pass->images;
         consumer->has_clock = record->has_clock;
+        consumer->has_errors = pass->has_errors;
         if (consumer->has_until && record->has_clock &&
             !__builtin_add_overflow(record->when_ns, consumer->until_ns,
                                     &until_ns)) {

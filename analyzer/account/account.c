@@ -37,6 +37,7 @@ struct ct_account {
     struct ct_blame *blame; /* NULL: not wanted */
     struct record *ended;   /* handed over by the last call */
     bool aborts;
+    int64_t error_ns; /* of what is taken */
     uint64_t bad_sums;
 };
 
@@ -73,6 +74,11 @@ bool ct_request_check(const struct ct_request *request)
     return at_ns == request->end_ns &&
            sum_ns == (uint64_t)request->end_ns - (uint64_t)request->begin_ns &&
            is_path_whole(request);
+}
+
+void ct_account_error(struct ct_account *account, int64_t error_ns)
+{
+    account->error_ns = error_ns;
 }
 
 struct ct_account *ct_account_new(bool blames)
@@ -181,6 +187,7 @@ static struct record *begin(struct ct_account *account,
         .coroutines = record->coroutines,
         .workers = record->workers,
     };
+    record->segments.error_ns = account->error_ns;
     ct_segments_begin(&record->segments, change->when_ns);
     record->next = &account->open;
     record->prev = account->open.prev;
@@ -245,6 +252,7 @@ static void end(struct ct_account *account, struct record *record,
 
     ct_segments_end(&record->segments, change->when_ns);
     request->end_ns = change->when_ns;
+    request->end_error_ns = account->error_ns;
     request->has_ret = change->end.has_ret;
     request->ret = change->end.ret;
     request->end_known = change->end.end_known;
@@ -290,6 +298,7 @@ struct ct_account_result ct_account_take(struct ct_account *account,
     struct record *record = *what->slot;
     ct_pre("account-take/open",
            record && record->request.number == what->number);
+    record->segments.error_ns = account->error_ns;
     switch (change->kind) {
     case CT_CHANGE_REQUEST_COROUTINE:
         add_coroutine(account, record, what->coroutine);

@@ -27,6 +27,10 @@ struct ct_account_result {
 struct ct_account *ct_account_new(bool blames);
 void ct_account_free(struct ct_account *account);
 
+/** ct_account_error() - what is taken from now on happened at most so long
+ * before its time */
+void ct_account_error(struct ct_account *account, int64_t error_ns);
+
 /** ct_account_take() - one change about a request (the others do nothing) */
 struct ct_account_result ct_account_take(struct ct_account *account,
                                          const struct ct_change *change);

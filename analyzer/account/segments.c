@@ -134,6 +134,7 @@ static void open_next(struct ct_segments *segments, int64_t when_ns,
 {
     next.begin_ns = when_ns;
     next.end_ns = when_ns;
+    next.begin_error_ns = segments->error_ns;
     while (segments->n && segments->v[segments->n - 1].begin_ns == when_ns) {
         segments->n--;
     }

@@ -18,6 +18,7 @@ struct ct_segments {
     struct ct_segment *v;
     unsigned n;
     unsigned capacity;
+    int64_t error_ns; /* of what happens now */
 };
 
 /** ct_segments_rule() - the state that a situation makes (docs/MODEL.md) */

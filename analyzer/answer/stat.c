@@ -35,9 +35,10 @@ struct ct_stat {
     struct ct_consumer consumer;
     struct ct_stat_result result;
     struct ct_histogram *latency;
-    GHashTable *contexts; /* struct key -> struct context (owner) */
-    GHashTable *levels;   /* struct key -> struct level (owner) */
-    struct context *last; /* found, as are the next two */
+    struct ct_histogram *error; /* of those latencies */
+    GHashTable *contexts;       /* struct key -> struct context (owner) */
+    GHashTable *levels;         /* struct key -> struct level (owner) */
+    struct context *last;       /* found, as are the next two */
     struct level *last_process, *last_pool;
     int64_t workers, coroutines;
 };
@@ -103,6 +104,9 @@ static void on_request(struct ct_consumer *consumer,
     if (request->complete) {
         stat->result.requests_complete++;
         ct_histogram_add(stat->latency, request->end_ns - request->begin_ns);
+        if (consumer->has_errors) {
+            ct_histogram_add(stat->error, ct_request_error(request));
+        }
     }
     for (unsigned i = 0; i < request->n_segments; i++) {
         const struct ct_segment *segment = &request->segments[i];
@@ -253,6 +257,11 @@ static bool on_finish(struct ct_consumer *consumer,
         result->p999_ns = ct_histogram_quantile(stat->latency, 999, 1000);
         result->max_ns = ct_histogram_max(stat->latency);
     }
+    result->has_errors = consumer->has_errors;
+    if (ct_histogram_count(stat->error) > 0) {
+        result->error_p50_ns = ct_histogram_quantile(stat->error, 50, 100);
+        result->error_p99_ns = ct_histogram_quantile(stat->error, 99, 100);
+    }
     g_hash_table_iter_init(&iter, stat->contexts);
     while (g_hash_table_iter_next(&iter, &context, NULL)) {
         contexts[result->n_contexts++] = ((struct context *)context)->totals;
@@ -284,6 +293,7 @@ struct ct_stat *ct_stat_new(void)
         .finish = on_finish,
     };
     stat->latency = ct_histogram_new();
+    stat->error = ct_histogram_new();
     stat->contexts =
         g_hash_table_new_full(hash_key, equal_key, free_context, NULL);
     stat->levels = g_hash_table_new_full(hash_key, equal_key, g_free, NULL);
@@ -307,6 +317,7 @@ void ct_stat_free(struct ct_stat *stat)
     }
     g_free((void *)stat->result.contexts);
     ct_histogram_free(stat->latency);
+    ct_histogram_free(stat->error);
     g_hash_table_unref(stat->contexts);
     g_hash_table_unref(stat->levels);
     g_free(stat);

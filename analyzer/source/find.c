@@ -130,7 +130,10 @@ bool ct_find(const char *path, struct ct_found *ret_found, GError **error)
     if (stat(path, &status) < 0) {
         return fail(error, path, g_strerror(errno));
     }
-    if (S_ISDIR(status.st_mode)) {
+    if (S_ISDIR(status.st_mode) && ct_log_recognise(path)) {
+        found.is_log = true;
+        found.cut_off = note_says_cut_off(path);
+    } else if (S_ISDIR(status.st_mode)) {
         if (!find_in_directory(path, &found, error)) {
             return false;
         }

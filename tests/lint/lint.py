@@ -26,6 +26,8 @@ ARROWS = {
                                    "tracepoints/session/output"],
     "tracepoints/session/daemon": [],
     "tracepoints/session/output": [],
+    "tracepoints/session/qemu": ["tracepoints/session",
+                                 "tracepoints/session/output"],
     "runtime/base": [],
     "runtime/coroutine": ["runtime/base"],
     "runtime/coroutine/switch": ["runtime/coroutine"],

@@ -13,7 +13,8 @@
  * that are loaded later.
  *
  * The program gets SIGTERM if the recorder dies: what it was started for is
- * over, and nobody would pass on a Ctrl-C any more.
+ * over, and nobody would pass on a Ctrl-C any more.  A QEMU does not: a guest
+ * is worth more than its trace.
  */
 #include "session/launch.h"
 
@@ -105,7 +106,9 @@ static _Noreturn void child(int gate, int report, pid_t parent,
 {
     char go;
 
-    (void)prctl(PR_SET_PDEATHSIG, SIGTERM);
+    if (!signals->outlives) {
+        (void)prctl(PR_SET_PDEATHSIG, SIGTERM);
+    }
     if (getppid() != parent || read(gate, &go, 1) != 1) {
         _exit(127);
     }

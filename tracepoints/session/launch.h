@@ -28,6 +28,7 @@ struct ct_launch {
 struct ct_launch_signals {
     sigset_t mask;
     struct sigaction child; /* SIGCHLD */
+    bool outlives;          /* the program goes on if the recorder dies */
 };
 
 /** ct_launch_find() - path of the program (g_free), as execvp() would look */

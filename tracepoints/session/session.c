@@ -23,11 +23,9 @@
 #include "ct/session.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <string.h>
-#include <sys/signalfd.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -40,6 +38,7 @@
 #include "session/output/note.h"
 #include "session/output/place.h"
 #include "session/keeper/wire.h"
+#include "session/signals.h"
 
 #define SETUP_MS       20000
 #define QUIET_MS       2000 /* stopping without any growth */
@@ -61,8 +60,7 @@ struct recording {
     char *session; /* name */
     bool made;     /* the output directory was made here */
 
-    struct ct_launch_signals before;
-    int signals; /* signalfd */
+    struct ct_signals signals;
 
     struct ct_keeper keeper;
     bool kept; /* the keeper runs */
@@ -77,83 +75,9 @@ struct recording {
     struct ct_note note;
 };
 
-static const int passed_on[] = {SIGINT,  SIGTERM, SIGHUP,
-                                SIGQUIT, SIGUSR1, SIGUSR2};
-
 static void fail(GError **error, enum ct_session_error code, const char *reason)
 {
     g_set_error_literal(error, CT_SESSION_ERROR, (int)code, reason);
-}
-
-/*
- * A standard stream that is closed would be the next descriptor to be made, and
- * be taken for the stream by a helper.  Closed again at exec, so the program
- * finds it closed as it was.
- */
-static void occupy_standard_streams(bool ret_occupied[STDERR_FILENO + 1])
-{
-    for (int i = 0; i <= STDERR_FILENO; i++) {
-        ret_occupied[i] = false;
-        if (fcntl(i, F_GETFD) < 0) { /* the lowest free one is i */
-            ret_occupied[i] = open("/dev/null", O_RDWR | O_CLOEXEC) == i;
-        }
-    }
-}
-
-static void free_standard_streams(const bool occupied[STDERR_FILENO + 1])
-{
-    for (int i = 0; i <= STDERR_FILENO; i++) {
-        if (occupied[i]) {
-            (void)close(i);
-        }
-    }
-}
-
-/* --- signals -------------------------------------------------------------- */
-
-static void take_signals(struct recording *recording)
-{
-    const struct sigaction by_default = {.sa_handler = SIG_DFL};
-    sigset_t set;
-
-    (void)sigemptyset(&set);
-    (void)sigaddset(&set, SIGCHLD);
-    for (size_t i = 0; i < G_N_ELEMENTS(passed_on); i++) {
-        struct sigaction action;
-        /* What is ignored (nohup) stays ignored, here and in the program. */
-        if (!sigaction(passed_on[i], NULL, &action) &&
-            action.sa_handler != SIG_IGN) {
-            (void)sigaddset(&set, passed_on[i]);
-        }
-    }
-    (void)sigaction(SIGCHLD, &by_default, &recording->before.child);
-    (void)sigprocmask(SIG_BLOCK, &set, &recording->before.mask);
-    recording->signals = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
-}
-
-/* The next signal to be passed on, 0: none; `sent_here`: to us alone */
-static int next_signal(struct recording *recording, bool *ret_sent_here)
-{
-    struct signalfd_siginfo info;
-
-    while (read(recording->signals, &info, sizeof(info)) == sizeof(info)) {
-        if (info.ssi_signo != SIGCHLD) {
-            *ret_sent_here = info.ssi_code <= 0;
-            return (int)info.ssi_signo;
-        }
-    }
-    return 0;
-}
-
-static void give_signals_back(struct recording *recording)
-{
-    bool sent_here;
-
-    while (next_signal(recording, &sent_here)) {
-    }
-    (void)close(recording->signals);
-    (void)sigaction(SIGCHLD, &recording->before.child, NULL);
-    (void)sigprocmask(SIG_SETMASK, &recording->before.mask, NULL);
 }
 
 /* --- set-up --------------------------------------------------------------- */
@@ -165,7 +89,7 @@ static bool await_answer(struct recording *recording, int wire,
 {
     struct pollfd ready[] = {
         {.fd = wire, .events = POLLIN},
-        {.fd = recording->signals, .events = POLLIN},
+        {.fd = recording->signals.fd, .events = POLLIN},
     };
     int64_t until = g_get_monotonic_time() + SETUP_MS * INT64_C(1000);
 
@@ -179,7 +103,8 @@ static bool await_answer(struct recording *recording, int wire,
             return false;
         }
         (void)poll(ready, G_N_ELEMENTS(ready), (int)left);
-        recording->interrupted = next_signal(recording, &sent_here);
+        recording->interrupted =
+            ct_signals_next(&recording->signals, &sent_here);
         if (recording->interrupted) {
             g_set_error(error, CT_SESSION_ERROR, CT_SESSION_ERROR_INTERRUPTED,
                         "ended by signal %d (%s) before %s was started",
@@ -284,7 +209,7 @@ static bool start_program(struct recording *recording, GError **error)
     g_auto(GStrv) environment = ct_launch_environment(home, config->provider);
 
     if (!ct_launch_fork(&recording->launch, recording->program, config->argv,
-                        environment, &recording->before, error)) {
+                        environment, &recording->signals.before, error)) {
         return false;
     }
     recording->note.pid = recording->launch.pid;
@@ -315,7 +240,7 @@ static void follow_program(struct recording *recording)
 {
     while (waitpid(recording->launch.pid, &recording->status, WNOHANG) == 0) {
         struct pollfd ready[] = {
-            {.fd = recording->signals, .events = POLLIN},
+            {.fd = recording->signals.fd, .events = POLLIN},
             {.fd = recording->broken ? -1 : recording->keeper.wire,
              .events = POLLIN},
         };
@@ -323,7 +248,7 @@ static void follow_program(struct recording *recording)
         int number;
 
         (void)poll(ready, G_N_ELEMENTS(ready), -1);
-        while ((number = next_signal(recording, &sent_here))) {
+        while ((number = ct_signals_next(&recording->signals, &sent_here))) {
             /* Not reaped yet, so the pid is the program's. */
             if (sent_here) {
                 (void)kill(recording->launch.pid, number);
@@ -361,7 +286,7 @@ static bool stop_session(struct recording *recording)
         }
         /* A signal now is somebody who does not want to wait. */
         bool quiet = now - growth > QUIET_MS * INT64_C(1000) ||
-                     next_signal(recording, &sent_here);
+                     ct_signals_next(&recording->signals, &sent_here);
         if (!hurried && quiet) {
             (void)ct_wire_send(wire, CT_WIRE_HURRY, 0, NULL);
             hurried = now;
@@ -452,8 +377,9 @@ bool ct_session_record(const struct ct_session_config *config,
 
     ct_pre("session-record/argv", config->argv && config->argv[0]);
     ct_pre("session-record/output", config->output);
-    occupy_standard_streams(occupied);
-    take_signals(&recording);
+    ct_streams_occupy(occupied);
+    ct_signals_take(&recording.signals);
+    recording.signals.before.outlives = config->outlives;
     bool done = record(&recording, ret_result, error);
     if (recording.kept) {
         g_free(ct_keeper_end(&recording.keeper, NO_PATIENCE_MS));
@@ -461,8 +387,8 @@ bool ct_session_record(const struct ct_session_config *config,
     if (!done && recording.output) {
         ct_place_abandon(recording.output, recording.made);
     }
-    give_signals_back(&recording);
-    free_standard_streams(occupied);
+    ct_signals_give_back(&recording.signals);
+    ct_streams_free(occupied);
     g_free(recording.program);
     g_free(recording.daemon);
     g_free(recording.output);

@@ -36,6 +36,11 @@ static const char usage[] =
     "      --events=PATTERN,...\n"
     "                         record only events that match (default: *);\n"
     "                         PROVIDER:PATTERN for other LTTng-UST providers\n"
+    "      --qemu[=PATTERN,...]\n"
+    "                         PROGRAM is QEMU, qemu-io, qemu-img, qemu-nbd or\n"
+    "                         qemu-storage-daemon: record its own trace "
+    "events\n"
+    "                         (default: those that cotrace reads)\n"
     "      --subbuf-size=SIZE size of a buffer's parts, a power of two; K and "
     "M\n"
     "                         are understood (default: what /dev/shm has room\n"
@@ -51,6 +56,7 @@ static const char usage[] =
 
 struct options {
     struct ct_session_config config;
+    bool qemu;
     char *made; /* output directory that was named and made here */
 };
 
@@ -95,20 +101,21 @@ static bool are_patterns(const char *text)
     return *patterns != NULL;
 }
 
-enum { OPTION_EVENTS = 256, OPTION_SUBBUF_SIZE, OPTION_SUBBUFS };
+enum { OPTION_EVENTS = 256, OPTION_SUBBUF_SIZE, OPTION_SUBBUFS, OPTION_QEMU };
 
 static const struct option long_options[] = {
     {"output", required_argument, NULL, 'o'},
     {"events", required_argument, NULL, OPTION_EVENTS},
+    {"qemu", optional_argument, NULL, OPTION_QEMU},
     {"subbuf-size", required_argument, NULL, OPTION_SUBBUF_SIZE},
     {"subbufs", required_argument, NULL, OPTION_SUBBUFS},
     {"help", no_argument, NULL, 'h'},
     {NULL, 0, NULL, 0},
 };
 
-static int parse_one(int option, const char *value,
-                     struct ct_session_config *config)
+static int parse_one(int option, const char *value, struct options *options)
 {
+    struct ct_session_config *config = &options->config;
     uint64_t number;
 
     switch (option) {
@@ -121,6 +128,14 @@ static int parse_one(int option, const char *value,
                                   "--events=%s: not a list of patterns", value);
         }
         config->events = value;
+        break;
+    case OPTION_QEMU:
+        if (value && !are_patterns(value)) {
+            return ct_usage_error(COMMAND, "--qemu=%s: not a list of patterns",
+                                  value);
+        }
+        options->qemu = true;
+        config->qemu = value;
         break;
     case OPTION_SUBBUF_SIZE:
         if (!parse_size(value, &number) || !is_power_of_two(number) ||
@@ -221,9 +236,10 @@ static char *as_typed(const char *path)
                : g_shell_quote(path);
 }
 
-static void tell(const struct ct_session_config *config,
+static void tell(const struct options *options,
                  const struct ct_session_result *result)
 {
+    const struct ct_session_config *config = &options->config;
     g_autofree char *output = as_typed(config->output);
     g_autofree char *numbers =
         result->counted ? g_strdup_printf("%" G_GUINT64_FORMAT
@@ -247,8 +263,11 @@ static void tell(const struct ct_session_config *config,
         ct_warning("the trace is not complete");
     }
     if (result->counted && result->complete && !result->own) {
-        ct_warning("%s recorded nothing: is it built with cotrace's "
-                   "tracepoints?",
+        ct_warning(options->qemu
+                       ? "%s told nothing: is it built with the trace backend "
+                         "log or ust?"
+                       : "%s recorded nothing: is it built with cotrace's "
+                         "tracepoints?",
                    config->argv[0]);
     }
     say(first);
@@ -267,13 +286,16 @@ static int run(struct options *options)
     }
     g_autofree char *provider = find_provider();
     options->config.provider = provider;
-    if (!ct_session_record(&options->config, &result, &error)) {
+    bool done = options->qemu
+                    ? ct_session_record_qemu(&options->config, &result, &error)
+                    : ct_session_record(&options->config, &result, &error);
+    if (!done) {
         if (options->made) {
             (void)rmdir(options->made);
         }
         return ct_error("%s", error->message);
     }
-    tell(&options->config, &result);
+    tell(options, &result);
     int status = result.exit_status;
     ct_session_result_fini(&result);
     return status;
@@ -299,12 +321,16 @@ int ct_command_record(int argc, char **argv)
                                   option == ':' ? "needs a value"
                                                 : "no such option");
         }
-        if (parse_one(option, optarg, &options.config)) {
+        if (parse_one(option, optarg, &options)) {
             return CT_EXIT_ERROR;
         }
     }
     if (optind >= argc) {
         return ct_usage_error(COMMAND, "no program given");
+    }
+    if (options.qemu && options.config.events) {
+        return ct_usage_error(COMMAND, "--events is for cotrace's own events: "
+                                       "give --qemu the patterns");
     }
     options.config.argv = argv + optind;
     int status = run(&options);

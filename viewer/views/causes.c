@@ -145,6 +145,12 @@ void ct_causes_json(struct ct_causes *causes, struct ct_json *json,
         ct_json_key(json, "end_seq");
         ct_json_i64(json, segment->end_ns);
     }
+    if (consumer->has_errors && !of) {
+        unsigned i = (unsigned)(segment - request->segments);
+
+        ct_json_key(json, "error_ns");
+        ct_json_i64(json, ct_segment_error(request, i));
+    }
     if (segment->state == CT_STATE_RUNNING) {
         ct_json_key(json, "on_top");
         ct_json_bool(json, segment->on_top);

@@ -156,6 +156,11 @@ static void json_row(struct requests *view, const struct ct_request *request)
     ct_json_known_i64(&json,
                       view->consumer.has_clock && has_begin(request) && has_end,
                       request->end_ns - request->begin_ns);
+    if (view->consumer.has_errors) {
+        ct_json_key(&json, "error_ns");
+        ct_json_known_i64(&json, has_begin(request) && has_end,
+                          ct_request_error(request));
+    }
     if (request->end_bound) {
         ct_json_key(&json, "end_bound");
         ct_json_bool(&json, true);
@@ -250,6 +255,10 @@ static void text_times(const struct requests *view, GString *cells,
         g_string_append(cells, "<=");
     }
     ct_text_us(cells, request->end_ns - request->begin_ns);
+    if (view->consumer.has_errors && has_begin(request) && has_end) {
+        g_string_append(cells, " +-");
+        ct_text_us(cells, ct_request_error(request));
+    }
     g_string_append_c(cells, '\t');
 }
 

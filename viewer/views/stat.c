@@ -70,6 +70,24 @@ static void json_states(struct ct_json *json,
     ct_json_object_end(json);
 }
 
+/* Where the clock is that of a reader: how far off durations may be. */
+static void json_errors(struct ct_json *json,
+                        const struct ct_stat_result *result)
+{
+    if (!result->has_errors) {
+        return;
+    }
+    ct_json_key(json, "clock_error_ns");
+    ct_json_object(json);
+    ct_json_key(json, "p50");
+    ct_json_known_i64(json, result->has_latency, result->error_p50_ns);
+    ct_json_key(json, "p99");
+    ct_json_known_i64(json, result->has_latency, result->error_p99_ns);
+    ct_json_key(json, "max");
+    ct_json_i64(json, result->summary.error_ns);
+    ct_json_object_end(json);
+}
+
 /* What became of a log's lines. */
 static void json_log(struct ct_json *json, const struct ct_log_counts *log)
 {
@@ -177,6 +195,7 @@ static void print_json(struct view *view, const struct ct_stat_result *result,
     ct_json_key(&json, "duration_ns");
     ct_json_known_i64(&json, summary->has_clock,
                       summary->end_ns - summary->origin_ns);
+    json_errors(&json, result);
     json_log(&json, &summary->log);
     json_requests(&json, result);
     json_states(&json, result);
@@ -282,6 +301,23 @@ static void text_log(struct ct_text *text, GString *words,
         }
     }
     put(text, "Log", words);
+}
+
+static void text_errors(struct ct_text *text, GString *words,
+                        const struct ct_stat_result *result)
+{
+    if (!result->has_errors) {
+        return;
+    }
+    g_string_append(words, "a reader's, late by at most ");
+    ct_text_ns(text, words, result->summary.error_ns);
+    if (result->has_latency) {
+        g_string_append(words, "; of latencies p50 +-");
+        ct_text_ns(text, words, result->error_p50_ns);
+        g_string_append(words, "   p99 +-");
+        ct_text_ns(text, words, result->error_p99_ns);
+    }
+    put(text, "Clock", words);
 }
 
 static void text_requests(struct ct_text *text, GString *words,
@@ -445,6 +481,7 @@ static void print_text(struct view *view, const struct ct_stat_result *result,
     ct_text_init(&text, view->out);
     text_trace(&text, words, &result->summary);
     text_log(&text, words, &result->summary.log);
+    text_errors(&text, words, result);
     text_requests(&text, words, result);
     if (result->summary.has_clock) {
         text_states(&text, words, result);

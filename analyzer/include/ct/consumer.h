@@ -228,6 +228,7 @@ struct ct_summary {
     const char *clock; /* "exact", "program", "reader", "none" */
     int64_t origin_ns; /* first event, since 1970 */
     int64_t end_ns;    /* last event, or where the pass was to end */
+    int64_t error_ns;  /* the largest bound of an instant */
     bool has_all;      /* the trace's end was reached */
     uint64_t events;
     uint64_t unknown_events; /* not in the schema */
@@ -268,6 +269,8 @@ struct ct_consumer {
     int64_t origin_ns; /* set by the pass before the first call */
     bool has_clock;    /* likewise; false: all times are an order, counted in
                           events from 0, and no durations */
+    bool has_errors;   /* likewise; true: instants are those of a reader, and
+                          have bounds */
     const struct ct_images *images; /* likewise: those that are known so far */
 };
 

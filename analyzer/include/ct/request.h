@@ -104,6 +104,7 @@ struct ct_segment {
     int32_t tid; /* running, work-running: the thread; else 0 */
     int64_t begin_ns;
     int64_t end_ns;
+    int64_t begin_error_ns; /* it began at most so long before */
     struct ct_cause cause;
 };
 
@@ -138,7 +139,8 @@ struct ct_request {
     int64_t begin_ns; /* since 1970, as in the record; neither seen nor told:
                          since when it was known */
     int64_t end_ns;   /* an open one: the end of the trace */
-    uint64_t stack;   /* at its begin */
+    int64_t end_error_ns;     /* it ended at most so long before */
+    uint64_t stack;           /* at its begin */
     struct ct_origin *origin; /* what that stack ran in, NULL: base of a thread,
                                  or no consumer wants origins */
     const uint64_t *coroutines; /* that served it, in order */
@@ -155,6 +157,28 @@ struct ct_request {
     void *user; /* a consumer may keep a mark here from began to ended;
                    one consumer a pass */
 };
+
+/** ct_request_error() - how far off its latency may be, to either side, where
+ * the clock is that of a reader */
+static inline int64_t ct_request_error(const struct ct_request *request)
+{
+    int64_t begin_ns =
+        request->n_segments ? request->segments[0].begin_error_ns : 0;
+
+    return begin_ns > request->end_error_ns ? begin_ns : request->end_error_ns;
+}
+
+/** ct_segment_error() - the same of its segment number @i */
+static inline int64_t ct_segment_error(const struct ct_request *request,
+                                       unsigned i)
+{
+    int64_t begin_ns = request->segments[i].begin_error_ns;
+    int64_t end_ns = i + 1 < request->n_segments
+                         ? request->segments[i + 1].begin_error_ns
+                         : request->end_error_ns;
+
+    return begin_ns > end_ns ? begin_ns : end_ns;
+}
 
 /** ct_request_check() - is the sum of the segments the latency, without holes?
  * The analyzer aborts on false when COTRACE_CHECK is in the environment (the

@@ -31,7 +31,9 @@ struct ct_stat_result {
     uint64_t requests_complete;
     bool has_latency; /* false: no complete request, or no clock */
     int64_t p50_ns, p90_ns, p99_ns, p999_ns, max_ns; /* of complete ones */
-    int64_t states_ns[CT_STATES]; /* summed over outermost requests */
+    bool has_errors;                    /* the clock is a reader's: */
+    int64_t error_p50_ns, error_p99_ns; /* bounds of those latencies */
+    int64_t states_ns[CT_STATES];       /* summed over outermost requests */
     unsigned n_contexts;
     const struct ct_stat_context *contexts;
     uint64_t workers_spawned, workers_exited, workers_peak;

@@ -101,6 +101,7 @@ bool ct_log_lines_next(struct ct_log_lines *lines, struct ct_log_line *ret_line)
         end ? (size_t)(end - ret_line->text) : lines->end - lines->at;
     if (ret_line->length <= CT_LOG_LINE_MAX) {
         lines->at += ret_line->length + ret_line->has_end;
+        lines->given = lines->bytes - (lines->end - lines->at);
         return true;
     }
     ret_line->length = CT_LOG_LINE_MAX;
@@ -112,6 +113,7 @@ bool ct_log_lines_next(struct ct_log_lines *lines, struct ct_log_line *ret_line)
         ret_line->text = lines->kept;
         skip_line(lines);
     }
+    lines->given = lines->bytes - (lines->end - lines->at);
     return true;
 }
 

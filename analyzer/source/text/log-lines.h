@@ -25,6 +25,7 @@ struct ct_log_lines {
     size_t at, end; /* what is not yet given: buffer[at .. end) */
     bool at_end;    /* nothing is left in the file */
     uint64_t bytes; /* read so far */
+    uint64_t given; /* where the last line that was given ends */
 };
 
 struct ct_log_line {

@@ -19,6 +19,11 @@
 
 #include "source/text/log-line.h"
 #include "source/text/log-lines.h"
+#include "source/text/log-stamps.h"
+
+/* In a directory that `record --qemu` made. */
+#define RECORDED_LOG    "qemu.log"
+#define RECORDED_STAMPS "qemu.log.stamps"
 
 #define FAR_NS         (60 * INT64_C(1000000000))
 #define UNSTAMPED_MAX  (1 << 20) /* bytes of a log before its first stamp */
@@ -33,6 +38,7 @@ struct ct_log_pieces {
     char *path;
     struct ct_log_kind kind;
     struct ct_log_lines lines;
+    struct ct_log_stamps stamps; /* by a reader */
     /* the line that is being taken apart: from `at` on */
     struct ct_log_line line;
     const char *at; /* NULL: the next line */
@@ -80,7 +86,7 @@ static bool names_event(const struct ct_log_line *line)
     return false;
 }
 
-int ct_log_look(const char *path, struct ct_log_kind *ret_kind)
+static int look(const char *path, struct ct_log_kind *ret_kind)
 {
     struct ct_log_lines lines;
     struct ct_log_line line;
@@ -92,7 +98,8 @@ int ct_log_look(const char *path, struct ct_log_kind *ret_kind)
     while (status == 0 && lines.bytes < until &&
            ct_log_lines_next(&lines, &line)) {
         if (ct_log_find(line.text, line.length, &head)) {
-            *ret_kind = (struct ct_log_kind){true, true, head.stamp_ns};
+            *ret_kind = (struct ct_log_kind){
+                .is_log = true, .has_clock = true, .first_ns = head.stamp_ns};
             break;
         }
         if (!ret_kind->is_log && names_event(&line)) {
@@ -103,6 +110,31 @@ int ct_log_look(const char *path, struct ct_log_kind *ret_kind)
     if (status == 0) {
         ct_log_lines_close(&lines);
     }
+    return status;
+}
+
+/* A log without times of its own may have those of a reader. */
+static void look_for_stamps(const char *folder, struct ct_log_kind *kind)
+{
+    g_autofree char *path = g_build_filename(folder, RECORDED_STAMPS, NULL);
+    struct ct_log_stamps stamps;
+
+    if (kind->is_log && !kind->has_clock &&
+        ct_log_stamps_open(&stamps, path) == 0) {
+        kind->has_clock = kind->by_reader = true;
+        kind->first_ns = stamps.when_ns;
+        ct_log_stamps_close(&stamps);
+    }
+}
+
+int ct_log_look(const char *path, struct ct_log_kind *ret_kind)
+{
+    if (!g_file_test(path, G_FILE_TEST_IS_DIR)) {
+        return look(path, ret_kind);
+    }
+    g_autofree char *log = g_build_filename(path, RECORDED_LOG, NULL);
+    int status = look(log, ret_kind);
+    look_for_stamps(path, ret_kind);
     return status;
 }
 
@@ -225,20 +257,35 @@ static void set_text(struct ct_log_pieces *pieces, const char *text,
     record->values[CT_FLD_LOG_LINE_FLAGS] =
         (struct ct_value){.u = flags, .present = true};
     record->values[CT_FLD_LOG_LINE_STAMP] = (struct ct_value){
-        .i = pieces->stamp_ns, .present = pieces->kind.has_clock};
+        .i = pieces->stamp_ns,
+        .present = pieces->kind.has_clock && !pieces->kind.by_reader};
+    record->values[CT_FLD_LOG_LINE_ERROR] =
+        (struct ct_value){.u = (uint64_t)pieces->stamps.error_ns,
+                          .present = pieces->kind.by_reader};
 }
 
 int ct_log_pieces_open(const char *path, const struct ct_log_kind *kind,
                        struct ct_log_pieces **ret_pieces)
 {
     struct ct_log_pieces *pieces = g_new0(struct ct_log_pieces, 1);
-    int status = ct_log_lines_open(&pieces->lines, path);
+    bool is_folder = g_file_test(path, G_FILE_TEST_IS_DIR);
 
+    pieces->path =
+        is_folder ? g_build_filename(path, RECORDED_LOG, NULL) : g_strdup(path);
+    int status = ct_log_lines_open(&pieces->lines, pieces->path);
+
+    if (status == 0 && kind->by_reader) {
+        g_autofree char *stamps = g_build_filename(path, RECORDED_STAMPS, NULL);
+        status = ct_log_stamps_open(&pieces->stamps, stamps);
+        if (status < 0) {
+            ct_log_lines_close(&pieces->lines);
+        }
+    }
     if (status < 0) {
+        g_free(pieces->path);
         g_free(pieces);
         return status;
     }
-    pieces->path = g_strdup(path);
     pieces->kind = *kind;
     pieces->last_ns = pieces->stamp_ns = kind->first_ns;
     pieces->threads =
@@ -258,6 +305,7 @@ void ct_log_pieces_free(struct ct_log_pieces *pieces)
         return;
     }
     ct_log_lines_close(&pieces->lines);
+    ct_log_stamps_close(&pieces->stamps);
     g_hash_table_unref(pieces->threads);
     g_clear_pointer(&pieces->tids, g_hash_table_unref);
     g_free(pieces->path);
@@ -273,6 +321,13 @@ const struct ct_record *ct_log_pieces_next(struct ct_log_pieces *pieces)
     if (!pieces->at) {
         if (!ct_log_lines_next(&pieces->lines, &pieces->line)) {
             return NULL;
+        }
+        /* What was written when nobody looked on any more has no time. */
+        if (pieces->kind.by_reader) {
+            if (!ct_log_stamps_at(&pieces->stamps, pieces->lines.given)) {
+                return NULL;
+            }
+            pieces->last_ns = pieces->stamps.when_ns;
         }
         pieces->at = pieces->line.text;
     } else {

@@ -3,7 +3,8 @@
  * source/text/log-pieces.h - a log as records of lines
  *
  * Model:    a file is a log if it has lines of QEMU's trace log in it; it has a
- *           clock if one of them has a stamp.  A piece is a line, or a part of
+ *           clock if one of them has a stamp, or somebody looked on while it
+ *           was written.  A piece is a line, or a part of
  *           one where lines ran into each other: a `log:line` record.
  * Threads:  one a reader.
  * Memory:   a record's text lives until the next call.
@@ -18,10 +19,12 @@
 struct ct_log_kind {
     bool is_log;
     bool has_clock;
+    bool by_reader;   /* ... which is that of somebody who looked on */
     int64_t first_ns; /* the first stamp */
 };
 
-/** ct_log_look() - what a file is; 0 or -errno */
+/** ct_log_look() - what a file is; 0 or -errno
+ * A directory is the log that `record --qemu` left in it. */
 int ct_log_look(const char *path, struct ct_log_kind *ret_kind);
 
 struct ct_log_pieces;

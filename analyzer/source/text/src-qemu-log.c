@@ -80,7 +80,9 @@ bt_component_class_initialize_method_status ct_log_initialize(
         return BT_COMPONENT_CLASS_INITIALIZE_METHOD_STATUS_ERROR;
     }
     if (!ct_text_trace_init(&log->trace, component,
-                            log->kind.has_clock ? "gettimeofday" : NULL) ||
+                            log->kind.by_reader   ? "reader"
+                            : log->kind.has_clock ? "gettimeofday"
+                                                  : NULL) ||
         bt_self_component_source_add_output_port(self, "out", NULL, NULL) !=
             BT_SELF_COMPONENT_ADD_PORT_STATUS_OK) {
         log_free(log);

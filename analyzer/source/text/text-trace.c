@@ -103,7 +103,8 @@ bt_component_class_query_method_status ct_text_support(
     input = bt_value_map_borrow_entry_value_const(params, "input");
     ours = type && input && bt_value_is_string(type) &&
            bt_value_is_string(input) &&
-           strcmp(bt_value_string_get(type), "file") == 0 &&
+           (strcmp(bt_value_string_get(type), "file") == 0 ||
+            strcmp(bt_value_string_get(type), "directory") == 0) &&
            recognise(bt_value_string_get(input));
     *result = bt_value_real_create_init(ours ? 0.9 : 0.0);
     return *result ? BT_COMPONENT_CLASS_QUERY_METHOD_STATUS_OK

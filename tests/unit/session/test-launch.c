@@ -31,7 +31,7 @@ static char *script(const char *name, const char *text, int mode)
 
 static struct ct_launch_signals signals_now(void)
 {
-    struct ct_launch_signals signals;
+    struct ct_launch_signals signals = {0};
 
     sigprocmask(SIG_SETMASK, NULL, &signals.mask);
     sigaction(SIGCHLD, NULL, &signals.child);

@@ -40,6 +40,9 @@ struct ct_session_config {
     unsigned n_subbufs;    /* 0: default; a power of two */
     const char *provider;  /* path of libcotrace-provider.so; NULL: the
                               program finds its own */
+    const char *qemu;      /* ct_session_record_qemu(): comma-separated patterns
+                              of QEMU's events; NULL: what is analysed */
+    bool outlives;         /* the program goes on if this process is killed */
 };
 
 struct ct_session_result {
@@ -71,6 +74,20 @@ struct ct_session_result {
  */
 bool ct_session_record(const struct ct_session_config *config,
                        struct ct_session_result *ret_result, GError **error);
+
+/**
+ * ct_session_record_qemu() - run a QEMU and record its own trace events
+ *
+ * By LTTng-UST if it was built with that, then `events` is not used; else by
+ * its trace log, with times of a process that looks on where QEMU writes none.
+ * The program is run with a few more arguments, and before that to be asked
+ * what it is.  It goes on whatever happens to this process.
+ * Everything else as ct_session_record().
+ * Pre:    [session-record-qemu/argv], [session-record-qemu/output]
+ */
+bool ct_session_record_qemu(const struct ct_session_config *config,
+                            struct ct_session_result *ret_result,
+                            GError **error);
 
 void ct_session_result_fini(struct ct_session_result *result);
 

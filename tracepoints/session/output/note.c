@@ -90,6 +90,13 @@ static GString *compose(const struct ct_note *note)
     add_string(text, note->daemon);
     g_string_append(text, ",\n \"not_recorded\": ");
     add_string(text, result ? result->not_recorded : NULL);
+    if (note->qemu) {
+        g_string_append(text, ",\n \"qemu\": {\"version\": ");
+        add_string(text, note->qemu->version);
+        g_string_append(text, ", \"clock\": ");
+        add_string(text, note->qemu->clock);
+        g_string_append_c(text, '}');
+    }
     g_string_append(text, "}\n");
     return text;
 }

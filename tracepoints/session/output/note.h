@@ -16,6 +16,11 @@
 
 #define CT_NOTE_NAME "cotrace.json"
 
+struct ct_note_qemu {
+    const char *version; /* as it told */
+    const char *clock;   /* whose times: "program", "reader" */
+};
+
 struct ct_note {
     const char *program; /* as found */
     char *const *argv;
@@ -25,6 +30,7 @@ struct ct_note {
     int64_t end_ns;     /* 0: not yet */
     pid_t pid;          /* 0: not yet */
     const struct ct_session_result *result; /* NULL: not yet */
+    const struct ct_note_qemu *qemu; /* NULL: no log of a QEMU is recorded */
 };
 
 /**
