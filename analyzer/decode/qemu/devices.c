@@ -334,6 +334,7 @@ static void job(struct ct_qemu_event *event)
     if (!front && strcmp(state, "created") == 0) {
         front = begin_front(event, key, "job", "job", 0, 0);
         if (front) {
+            event->steps[event->n - 1].flag = true; /* has no range */
             front->is_job = front->linked = true;
             g_queue_remove(&event->process->pending, front);
         }

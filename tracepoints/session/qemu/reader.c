@@ -24,6 +24,7 @@
 #include <string.h>
 #include <sys/inotify.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -171,6 +172,8 @@ static _Noreturn void child(struct watch *watch, const char *log)
     ignore_signals();
     (void)prctl(PR_SET_NAME, "cotrace-reader");
     (void)prctl(PR_SET_TIMERSLACK, 1UL);
+    /* Where it is allowed: a look is short, and late ones are worth little. */
+    (void)setpriority(PRIO_PROCESS, 0, getpriority(PRIO_PROCESS, 0) - 10);
     watch->changes = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
     if (watch->changes >= 0) {
         (void)inotify_add_watch(watch->changes, log, IN_MODIFY);
