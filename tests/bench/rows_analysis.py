@@ -7,15 +7,17 @@ import shutil
 import subprocess
 
 from measure import Goal, Missing, Row
+from rows_tracing import Load
 
 
 class Reader:
     """A command that reads the load's trace; its speed and its memory."""
 
-    def __init__(self, bench, load, command):
+    def __init__(self, bench, load, command, statuses=(0,)):
         self.bench = bench
         self.load = load
         self.command = command
+        self.statuses = statuses
         self.peak_mib = None
 
     def speed(self):
@@ -29,7 +31,7 @@ class Reader:
         errors = child.stderr.read().decode()
         _, status, usage = os.wait4(child.pid, 0)
         child.returncode = os.waitstatus_to_exitcode(status)
-        if child.returncode != 0:
+        if child.returncode not in self.statuses:
             raise RuntimeError(f"{' '.join(command)}: status "
                                f"{child.returncode}\n{errors}")
         self.peak_mib = usage.ru_maxrss / 1024
@@ -39,6 +41,21 @@ class Reader:
         if self.peak_mib is None:
             self.speed()
         return self.peak_mib
+
+
+class Two:
+    """Two recordings, as one load."""
+
+    def __init__(self, one, other):
+        self.one = one
+        self.other = other
+
+    def events(self):
+        return self.one.events() + self.other.events()
+
+    @property
+    def trace(self):
+        return self.one.trace, self.other.trace
 
 
 class Log:
@@ -81,6 +98,18 @@ def rows(bench, load):
             raise Missing("babeltrace2 is not installed")
         return ["babeltrace2", trace, "--output-format=dummy"]
 
+    def diff(traces):
+        return [bench.program("viewer", "cotrace"), "diff", *traces]
+
+    def dummy_of_both(traces):
+        return [*dummy(traces[0]), traces[1]]
+
+    again = Two(load, Load(bench, "again"))
+    turned = Two(load, Load(bench, "turned", stride=-7919))
+    same = Reader(bench, again, diff, statuses=(0, 1))
+    worst = Reader(bench, turned, diff, statuses=(0, 1))
+    both = Reader(bench, again, dummy_of_both)
+    both_turned = Reader(bench, turned, dummy_of_both)
     stat = Reader(bench, load, cotrace("stat", "--json"))
     requests = Reader(bench, load, cotrace("requests", "--json"))
     chrome = Reader(bench, load, cotrace("render", "-o", "/dev/null",
@@ -103,6 +132,14 @@ def rows(bench, load):
         Row("read-peak", "cotrace stat, peak memory", "MiB",
             [("ours", stat.peak), ("dummy", peer.peak)], Goal(limit=64),
             turns=(1, False)),
+        Row("read-diff", "cotrace diff, one script twice", "M events/s",
+            [("ours", same.speed), ("dummy of both", both.speed)],
+            Goal("dummy of both", 0.5), more=True, turns=few),
+        Row("read-diff-worst", "cotrace diff, nothing in order", "M events/s",
+            [("ours", worst.speed), ("dummy of both", both_turned.speed)],
+            more=True, turns=few),
+        Row("read-diff-peak", "cotrace diff, peak memory", "MiB",
+            [("ours", same.peak)], Goal(limit=1024), turns=(1, False)),
         Row("read-log", "cotrace requests --json, QEMU's log", "M lines/s",
             [("ours", log_requests.speed)], Goal(limit=1.0), more=True,
             turns=few),

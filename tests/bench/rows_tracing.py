@@ -52,10 +52,15 @@ class Emit:
 
 
 class Load:
-    """A recording of cotrace-io at work; the analysis rows read it too."""
+    """A recording of cotrace-io at work; the analysis rows read it too.
 
-    def __init__(self, bench):
+    `stride` is the way through the image: with another one the same requests
+    come in another order."""
+
+    def __init__(self, bench, name="load", stride=7919):
         self.bench = bench
+        self.name = name
+        self.stride = stride
         self.trace = None
         self.note = None
 
@@ -68,7 +73,7 @@ class Load:
         program = bench.program("runtime", "workloads", "cotrace-io")
         cotrace = bench.program("viewer", "cotrace")
         image = self.make_image()
-        trace = os.path.join(bench.tmp, "load")
+        trace = os.path.join(bench.tmp, self.name)
         with self.make_script() as script:
             bench.output([cotrace, "record", "-o", trace, "--",
                           "taskset", "-c", str(bench.cpu), program,
@@ -82,6 +87,8 @@ class Load:
     def make_image(self):
         raw = os.path.join(self.bench.tmp, "load.raw")
         image = os.path.join(self.bench.tmp, "load.qcow2")
+        if os.path.exists(image):
+            return image
         with open(raw, "wb") as out:
             for _ in range(IMAGE_MIB):
                 out.write(os.urandom(1 << 20))
@@ -95,7 +102,7 @@ class Load:
         script = open(os.path.join(self.bench.tmp, "script"), "w+",
                       encoding="utf-8")
         for i in range(200 if self.bench.quick else 60000):
-            at = i * 7919 * 4096 % (IMAGE_MIB << 20)
+            at = i * self.stride * 4096 % (IMAGE_MIB << 20)
             script.write(f"aio_read -q {at} 4k\n")
             if i % 32 == 31:
                 script.write("aio_flush\n")

@@ -1,10 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The door: two runs in, one result out.
- *
- * What is told of the changes is bounded by classes (labels without the
- * request's range and count), so that a run in which everything moved is told
- * in a few lines.
  */
 #include "ct/diff.h"
 
@@ -13,6 +9,7 @@
 #include "answer/diff/compare.h"
 #include "answer/diff/explain.h"
 #include "answer/diff/latency.h"
+#include "answer/diff/tally.h"
 #include "ct/trace.h"
 
 struct ct_diff {
@@ -41,12 +38,6 @@ static const char *const reason_words[CT_DIFF_REASONS] = {
 const char *ct_diff_reason_word(enum ct_diff_reason reason)
 {
     return reason_words[reason];
-}
-
-static const char *keep(struct ct_diff *diff, char *text)
-{
-    g_ptr_array_add(diff->texts, text);
-    return text;
 }
 
 /* --- places and changes ----------------------------------------------- */
@@ -162,176 +153,39 @@ static void find_first(struct ct_diff *diff)
     }
 }
 
-/* --- what changed places, by class ------------------------------------ */
-
-struct pair_key {
-    uint32_t first, then; /* words: classes */
-};
-
-struct tally {
-    struct ct_diff *diff;
-    uint32_t *class_of;      /* by label: word + 1 of its class; 0: not yet */
-    struct ct_interned keys; /* struct pair_key */
-    GArray *pairs;           /* struct ct_diff_pair, by key */
-};
-
-static uint32_t class_of(struct tally *tally, uint32_t label)
+/* Is it the begin of the request that the other one serves? */
+static bool is_begin_of(const struct ct_diff *diff, enum ct_diff_side side,
+                        uint32_t begin, uint32_t other)
 {
-    struct ct_shared *shared = &tally->diff->shared;
+    const uint32_t *labels = diff->compare.labels[side];
+    const struct ct_label *one = ct_shared_label(&diff->shared, labels[begin]);
+    const struct ct_label *two = ct_shared_label(&diff->shared, labels[other]);
 
-    if (!tally->class_of[label]) {
-        g_autofree char *text = ct_label_class(shared, label);
-        tally->class_of[label] = ct_words_get(&shared->words, text) + 1;
-    }
-    return tally->class_of[label] - 1;
+    return one->kind == CT_DECISION_BEGIN && one->request == two->request &&
+           one->range == two->range && one->nth == two->nth;
 }
 
-static struct ct_diff_pair *pair_of(struct tally *tally, uint32_t first,
-                                    uint32_t then)
+/* The first; of a request that one run lacks its begin, though its coroutine
+ * was entered just before. */
+static const struct ct_turned *choose_first_real(const struct ct_diff *diff)
 {
-    const struct ct_compare *compare = &tally->diff->compare;
-    struct pair_key key = {
-        class_of(tally, compare->labels[CT_DIFF_A][first]),
-        class_of(tally, compare->labels[CT_DIFF_A][then]),
-    };
-    uint32_t number = ct_interned_get(&tally->keys, &key);
+    const struct ct_turned *first =
+        &g_array_index(diff->turned, struct ct_turned, 0);
 
-    if (number == tally->pairs->len) {
-        const struct ct_words *words = &tally->diff->shared.words;
-        struct ct_diff_pair pair = {
-            .first = ct_words_text(words, key.first),
-            .then = ct_words_text(words, key.then),
-        };
-        g_array_append_val(tally->pairs, pair);
-    }
-    return &g_array_index(tally->pairs, struct ct_diff_pair, number);
-}
-
-/* Each moved decision with the nearest kept one that it is now on the other
- * side of; moved ones that only passed one another count for themselves. */
-static void tally_moved(struct tally *tally)
-{
-    const struct ct_compare *compare = &tally->diff->compare;
-
-    for (unsigned k = 0; k < compare->aligned->len; k++) {
-        const struct ct_aligned *aligned =
-            &g_array_index(compare->aligned, struct ct_aligned, k);
-        const struct ct_order *order = &aligned->order;
-        uint32_t n = aligned->n[CT_DIFF_A];
-        uint32_t before = CT_NOWHERE, after = 0;
-
-        for (uint32_t i = 0; i < n; i++) {
-            uint32_t a = aligned->at[CT_DIFF_A][i];
-            if (order->kept[i]) {
-                before = i;
-                continue;
-            }
-            if (order->to_b[i] == CT_NO_PARTNER ||
-                compare->unsure[CT_DIFF_A][a]) {
-                continue;
-            }
-            for (after = MAX(after, i + 1); after < n && !order->kept[after];
-                 after++) {
-            }
-            if (before != CT_NOWHERE && order->to_b[i] < order->to_b[before]) {
-                pair_of(tally, aligned->at[CT_DIFF_A][before], a)->count++;
-            } else if (after < n && order->to_b[i] > order->to_b[after]) {
-                pair_of(tally, a, aligned->at[CT_DIFF_A][after])->count++;
-            } else {
-                pair_of(tally, a, a)->count++;
-            }
-        }
-    }
-}
-
-static void tally_real(struct tally *tally)
-{
-    const struct ct_diff *diff = tally->diff;
-
-    for (unsigned i = 0; i < diff->turned->len; i++) {
-        const struct ct_turned *turned =
+    for (unsigned i = 1;
+         i < MIN(diff->turned->len, 3) && first->reason == CT_DIFF_REASON_ONLY;
+         i++) {
+        const struct ct_turned *next =
             &g_array_index(diff->turned, struct ct_turned, i);
-        if (turned->then[CT_DIFF_A] == CT_NOWHERE) {
-            continue;
+        for (unsigned side = 0; side < CT_DIFF_SIDES; side++) {
+            uint32_t one = first->first[side], two = next->first[side];
+            if (next->reason == CT_DIFF_REASON_ONLY && one != CT_NOWHERE &&
+                two == one + 1 && is_begin_of(diff, side, two, one)) {
+                return next;
+            }
         }
-        struct ct_diff_pair *pair =
-            pair_of(tally, turned->first[CT_DIFF_A], turned->then[CT_DIFF_A]);
-        pair->real++;
-        pair->count = MAX(pair->count, pair->real);
-        pair->reason = turned->reason;
     }
-}
-
-static int by_count(const void *a, const void *b)
-{
-    const struct ct_diff_pair *one = a;
-    const struct ct_diff_pair *two = b;
-
-    if (!one->real != !two->real) {
-        return one->real ? -1 : 1;
-    }
-    if (one->count != two->count) {
-        return one->count > two->count ? -1 : 1;
-    }
-    int first = strcmp(one->first, two->first);
-    return first ? first : strcmp(one->then, two->then);
-}
-
-/* --- what only one run has, by class ---------------------------------- */
-
-static void tally_only(struct tally *tally, enum ct_diff_side side)
-{
-    struct ct_diff *diff = tally->diff;
-    const struct ct_compare *compare = &diff->compare;
-    GHashTable *by_class = g_hash_table_new(NULL, NULL);
-
-    for (uint32_t i = 0; i < compare->run[side]->n; i++) {
-        if (compare->partner[side][i] != CT_NOWHERE ||
-            compare->unsure[side][i]) {
-            continue;
-        }
-        bool is_real = ct_compare_only_is_real(compare, side, i);
-        uint32_t label = compare->labels[side][i];
-        uint32_t word = class_of(tally, label);
-        gpointer key = GUINT_TO_POINTER(word * 2 + is_real);
-        gpointer found;
-        if (!g_hash_table_lookup_extended(by_class, key, NULL, &found)) {
-            struct ct_diff_place place = place_of(diff, side, i);
-            struct ct_diff_only only = {
-                .label = keep(diff, ct_label_text(&diff->shared, label)),
-                .group = ct_words_text(&diff->shared.words, word),
-                .real = is_real,
-                .sequence = place.sequence,
-                .position = place.position,
-                .when_ns = place.when_ns,
-            };
-            found = GUINT_TO_POINTER(diff->only[side]->len);
-            g_hash_table_insert(by_class, key, found);
-            g_array_append_val(diff->only[side], only);
-        }
-        g_array_index(diff->only[side], struct ct_diff_only,
-                      GPOINTER_TO_UINT(found))
-            .count++;
-    }
-    g_hash_table_unref(by_class);
-}
-
-static void tally_all(struct ct_diff *diff)
-{
-    struct tally tally = {
-        .diff = diff,
-        .class_of = g_new0(uint32_t, diff->compare.n_labels + 1),
-        .pairs = diff->pairs,
-    };
-
-    ct_interned_init(&tally.keys, sizeof(struct pair_key));
-    tally_moved(&tally);
-    tally_real(&tally);
-    tally_only(&tally, CT_DIFF_A);
-    tally_only(&tally, CT_DIFF_B);
-    ct_interned_fini(&tally.keys);
-    g_free(tally.class_of);
-    g_array_sort(diff->pairs, by_count);
+    return first;
 }
 
 /* --- comparison ------------------------------------------------------- */
@@ -402,10 +256,10 @@ bool ct_diff_compare(struct ct_diff *diff, GError **error)
     list_sequences(diff);
     find_first(diff);
     if (diff->turned->len) {
-        result->first_real =
-            change_of(diff, &g_array_index(diff->turned, struct ct_turned, 0));
+        result->first_real = change_of(diff, choose_first_real(diff));
     }
-    tally_all(diff);
+    ct_tally(&diff->compare, diff->turned, diff->pairs, diff->only,
+             diff->texts);
     for (unsigned side = 0; side < CT_DIFF_SIDES; side++) {
         const struct ct_run_result *run = diff->compare.run[side];
         ask(diff, side, &result->first);

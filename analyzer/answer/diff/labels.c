@@ -4,6 +4,8 @@
  */
 #include "answer/diff/labels.h"
 
+#include <inttypes.h>
+
 #include "ct/pre.h"
 
 static const char *const decision_words[CT_DECISION_KINDS] = {
@@ -47,11 +49,13 @@ const char *ct_link_word(enum ct_link_kind kind)
 void ct_shared_init(struct ct_shared *shared)
 {
     ct_words_init(&shared->words);
+    ct_interned_init(&shared->ranges, sizeof(struct ct_range));
     ct_interned_init(&shared->labels, sizeof(struct ct_label));
 }
 
 void ct_shared_fini(struct ct_shared *shared)
 {
+    ct_interned_fini(&shared->ranges);
     ct_interned_fini(&shared->labels);
     ct_words_fini(&shared->words);
 }
@@ -73,7 +77,10 @@ static char *text_of(const struct ct_shared *shared, uint32_t number,
                                ct_words_text(words, label->request));
     }
     if (label->range && !is_class) {
-        g_string_append_printf(text, " %s", ct_words_text(words, label->range));
+        const struct ct_range *range =
+            ct_interned_key(&shared->ranges, label->range - 1);
+        g_string_append_printf(text, " %" PRIu64 "+%" PRIu64, range->offset,
+                               range->bytes);
     }
     if (label->nth > 1 && !is_class) {
         g_string_append_printf(text, " #%u", label->nth);

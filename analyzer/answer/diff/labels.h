@@ -12,7 +12,8 @@
  *           Links are what orders decisions of different contexts or requests:
  *           later decisions depend on earlier ones.
  * Threads:  one pass, one thread.
- * Memory:   24 bytes a decision, 12 a link, and each different label once.
+ * Memory:   24 bytes a decision, as many more while its pass goes on, 12 a
+ *           link, and each different label once.
  *           Labels and words are shared by the runs that are compared.
  * Errors:   none; what is not known is not in a label.
  * Depends:  ct/consumer.h, answer/diff/words.h.
@@ -53,7 +54,7 @@ struct ct_label {
     uint16_t zero;
     uint32_t what;    /* word: function, callback or name */
     uint32_t request; /* word: "blk read NODE"; 0: none */
-    uint32_t range;   /* word: "OFFSET+BYTES" */
+    uint32_t range;   /* of ct_shared's, + 1; 0: not told */
     uint32_t nth;     /* of the same request, from 1; 0: none */
     uint32_t parent;  /* word: what created it; 0: not known, or a request */
 };
@@ -100,8 +101,13 @@ struct ct_hole {
     int64_t from_ns, to_ns;
 };
 
+struct ct_range {
+    uint64_t offset, bytes;
+};
+
 struct ct_shared {
     struct ct_words words;
+    struct ct_interned ranges; /* struct ct_range */
     struct ct_interned labels; /* struct ct_label */
 };
 

@@ -39,6 +39,19 @@ void ct_times_add(struct ct_times *times, const struct ct_timed *key,
                        value_ns);
 }
 
+void ct_times_add_all(struct ct_times *times, const struct ct_timed *key,
+                      GArray *values)
+{
+    uint32_t number = ct_interned_get(&times->keys, key);
+
+    if (number == times->values->len) {
+        g_ptr_array_add(times->values, g_array_ref(values));
+    } else {
+        g_array_append_vals(g_ptr_array_index(times->values, number),
+                            values->data, values->len);
+    }
+}
+
 void ct_times_add_request(struct ct_times *times, uint32_t what,
                           const struct ct_request *request)
 {
@@ -248,10 +261,35 @@ static double weight_of(const struct ct_diff_latency *latency)
                                                    latency->times[CT_DIFF_B].n);
 }
 
+/* A tenth of what it was, or more. */
+static bool is_much(const struct ct_diff_latency *latency)
+{
+    int64_t less = MIN(latency->times[CT_DIFF_A].mean_ns,
+                       latency->times[CT_DIFF_B].mean_ns);
+
+    return shift_of(latency) >= less / 10;
+}
+
+/* Did the requests of any class change as a whole? */
+static bool has_changed(const GArray *latency)
+{
+    for (unsigned i = 0; i < latency->len; i++) {
+        const struct ct_diff_latency *one =
+            &g_array_index(latency, struct ct_diff_latency, i);
+        if (one->sure && one->is_request && !one->has_state && is_much(one)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 const struct ct_diff_latency *ct_latency_cause(const GArray *latency)
 {
     const struct ct_diff_latency *state = NULL, *callback = NULL;
 
+    if (!has_changed(latency)) {
+        return NULL;
+    }
     for (unsigned i = 0; i < latency->len; i++) {
         const struct ct_diff_latency *one =
             &g_array_index(latency, struct ct_diff_latency, i);

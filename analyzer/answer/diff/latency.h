@@ -37,6 +37,10 @@ void ct_times_fini(struct ct_times *times);
 void ct_times_add(struct ct_times *times, const struct ct_timed *key,
                   int64_t value_ns);
 
+/** ct_times_add_all() - takes a reference, if @key is new */
+void ct_times_add_all(struct ct_times *times, const struct ct_timed *key,
+                      GArray *values);
+
 /** ct_times_add_request() - the whole and every state of one that was seen
  * whole */
 void ct_times_add_request(struct ct_times *times, uint32_t what,

@@ -100,11 +100,8 @@ static void seal(struct ct_run *run)
     if (!pending->label.request && decision->cause != CT_NOWHERE &&
         (pending->label.how == CT_HOW_FIRST ||
          pending->label.kind == CT_DECISION_WORK)) {
-        const struct ct_decision *cause =
-            &g_array_index(run->decisions, struct ct_decision, decision->cause);
-        pending->label.parent = ((const struct ct_label *)ct_interned_key(
-                                     &run->labels, cause->label))
-                                    ->what;
+        pending->label.parent =
+            g_array_index(run->labels, struct ct_label, decision->cause).what;
     }
     if (pending->coroutine) {
         struct coroutine *co = pending->coroutine;
@@ -114,7 +111,7 @@ static void seal(struct ct_run *run)
             pending->label.parent = co->parent;
         }
     }
-    decision->label = ct_interned_get(&run->labels, &pending->label);
+    g_array_append_val(run->labels, pending->label);
 }
 
 static struct pending *add(struct ct_run *run, struct thread *thread,
@@ -315,9 +312,7 @@ static void on_done(struct ct_run *run, const struct ct_edge *edge)
     struct pending *pending =
         add(run, thread, CT_DECISION_COMPLETE, edge->to_ns,
             sequence_on(run, thread, 0), cause);
-    struct ct_label label = *(const struct ct_label *)ct_interned_key(
-        &run->labels,
-        g_array_index(run->decisions, struct ct_decision, cause).label);
+    struct ct_label label = g_array_index(run->labels, struct ct_label, cause);
     label.kind = CT_DECISION_COMPLETE;
     pending->label = label;
     ct_run_log(thread, edge->to_ns, pending->decision);
@@ -379,21 +374,33 @@ static void on_lock(struct ct_consumer *consumer,
 
 /* --- requests --------------------------------------------------------- */
 
+/* "LAYER OP NODE" */
+static uint32_t name_of(struct ct_run *run, const struct ct_request *request)
+{
+    const char *const parts[] = {request->layer, request->op, request->node};
+    char text[512];
+    size_t length = 0;
+
+    for (unsigned i = 0; i < G_N_ELEMENTS(parts); i++) {
+        size_t room = sizeof(text) - 2 - length; /* a blank, and the end */
+        size_t n = parts[i] ? MIN(strlen(parts[i]), room) : 0;
+        if (i) {
+            text[length++] = ' ';
+        }
+        memcpy(text + length, parts[i] ?: "", n);
+        length += n;
+    }
+    text[length] = '\0';
+    return ct_words_get(&run->shared->words, text);
+}
+
 static void identify(struct ct_run *run, const struct ct_request *request)
 {
-    struct ct_words *words = &run->shared->words;
-    char text[512];
-    struct identity identity;
+    struct identity identity = {.request = name_of(run, request)};
 
-    g_snprintf(
-        text, sizeof(text), "%s %s %s", request->layer ? request->layer : "",
-        request->op ? request->op : "", request->node ? request->node : "");
-    identity.request = ct_words_get(words, text);
-    identity.range = 0;
     if (!request->range_unknown) {
-        g_snprintf(text, sizeof(text), "%" PRIu64 "+%" PRIu64, request->offset,
-                   request->bytes);
-        identity.range = ct_words_get(words, text);
+        struct ct_range range = {request->offset, request->bytes};
+        identity.range = ct_interned_get(&run->shared->ranges, &range) + 1;
     }
     uint32_t key[2] = {identity.request, identity.range};
     uint32_t same = ct_interned_get(&run->same, key);
@@ -405,6 +412,19 @@ static void identify(struct ct_run *run, const struct ct_request *request)
         g_array_set_size(run->identities, (unsigned)request->number + 1);
     }
     g_array_index(run->identities, struct identity, request->number) = identity;
+}
+
+/* A coroutine that was just entered for the first time and begins a request
+ * is there for it. */
+static void adopt(struct ct_run *run, const struct thread *thread,
+                  const struct ct_request *request)
+{
+    struct pending *pending = &run->pending;
+
+    if (pending->is && pending->coroutine && pending->tid == thread->tid &&
+        pending->label.how == CT_HOW_FIRST && !pending->label.request) {
+        set_request(run, &pending->label, request->number);
+    }
 }
 
 static void add_request(struct ct_run *run, struct thread *thread,
@@ -428,8 +448,9 @@ static void on_request_began(struct ct_consumer *consumer,
     if (request->parent || request->parent_id || !request->begin_known) {
         return;
     }
-    add_request(run, ct_run_thread(run, request->pid, request->tid),
-                CT_DECISION_BEGIN, request, request->begin_ns);
+    struct thread *thread = ct_run_thread(run, request->pid, request->tid);
+    adopt(run, thread, request);
+    add_request(run, thread, CT_DECISION_BEGIN, request, request->begin_ns);
     if (process->in_flight++ == 0) {
         link_to(run, CT_LINK_AFTER, process->last_end, run->pending.decision);
     }

@@ -112,7 +112,8 @@ struct ct_run {
     GArray *identities;      /* struct identity, by number of the request */
     GArray *counts;          /* uint32_t, by `same` */
     struct ct_interned same; /* {request, range} */
-    struct ct_interned functions, places, labels;
+    GArray *labels; /* struct ct_label, by decision; functions are this run's */
+    struct ct_interned functions, places;
     GPtrArray *processes;  /* struct process; few */
     GHashTable *threads;   /* key -> struct thread (owned) */
     struct thread *thread; /* of the last call */

@@ -27,7 +27,7 @@ void ct_run_init(struct ct_run *run)
     ct_interned_init(&run->same, 2 * sizeof(uint32_t));
     ct_interned_init(&run->functions, sizeof(struct function));
     ct_interned_init(&run->places, sizeof(struct place));
-    ct_interned_init(&run->labels, sizeof(struct ct_label));
+    run->labels = g_array_new(FALSE, FALSE, sizeof(struct ct_label));
     run->processes = g_ptr_array_new_with_free_func(ct_run_free_process);
     run->threads = g_hash_table_new_full(g_int64_hash, g_int64_equal, NULL,
                                          ct_run_free_thread);
@@ -40,6 +40,7 @@ static void forget(struct ct_run *run)
     g_clear_pointer(&run->threads, g_hash_table_unref);
     g_clear_pointer(&run->identities, g_array_unref);
     g_clear_pointer(&run->counts, g_array_unref);
+    g_clear_pointer(&run->labels, g_array_unref);
 }
 
 void ct_run_free(struct ct_run *run)
@@ -52,7 +53,6 @@ void ct_run_free(struct ct_run *run)
     ct_interned_fini(&run->same);
     ct_interned_fini(&run->functions);
     ct_interned_fini(&run->places);
-    ct_interned_fini(&run->labels);
     g_array_unref(run->decisions);
     g_array_unref(run->links);
     g_array_unref(run->taken);
@@ -151,19 +151,18 @@ static void name_sequences(struct ct_run *run)
 
 static void name_labels(struct ct_run *run, const uint32_t *names)
 {
-    uint32_t *shared = g_new(uint32_t, run->labels.n + 1);
+    uint32_t n = run->labels->len;
+    uint32_t *shared = g_new(uint32_t, n + 1);
 
-    for (uint32_t i = 0; i < run->labels.n; i++) {
-        struct ct_label label;
-        memcpy(&label, ct_interned_key(&run->labels, i), sizeof(label));
-        label.what = names[label.what];
-        label.parent = names[label.parent];
-        shared[i] = ct_interned_get(&run->shared->labels, &label);
+    for (uint32_t i = 0; i < n; i++) {
+        struct ct_label *label =
+            &g_array_index(run->labels, struct ct_label, i);
+        label->what = names[label->what];
+        label->parent = names[label->parent];
     }
-    for (unsigned i = 0; i < run->decisions->len; i++) {
-        struct ct_decision *decision =
-            &g_array_index(run->decisions, struct ct_decision, i);
-        decision->label = shared[decision->label];
+    ct_interned_get_all(&run->shared->labels, run->labels->data, n, shared);
+    for (uint32_t i = 0; i < n; i++) {
+        g_array_index(run->decisions, struct ct_decision, i).label = shared[i];
     }
     g_free(shared);
 }
@@ -180,10 +179,7 @@ static void name_times(struct ct_run *run, const uint32_t *names)
         if (key.kind != CT_DECISION_BEGIN) {
             key.what = names[key.what];
         }
-        const GArray *values = g_ptr_array_index(run->times.values, i);
-        for (unsigned k = 0; k < values->len; k++) {
-            ct_times_add(&named, &key, g_array_index(values, int64_t, k));
-        }
+        ct_times_add_all(&named, &key, g_ptr_array_index(run->times.values, i));
     }
     ct_times_fini(&run->times);
     run->times = named;

@@ -9,12 +9,15 @@
 
 #include <string.h>
 
-enum { SLOTS_MIN = 256 };
+enum {
+    SLOTS_MIN = 256,
+    AHEAD = 8, /* keys whose slots are on their way */
+};
 
 void ct_interned_init(struct ct_interned *interned, size_t key_bytes)
 {
     *interned = (struct ct_interned){.key_bytes = key_bytes};
-    interned->slots = g_new0(uint32_t, SLOTS_MIN);
+    interned->slots = g_new0(struct ct_slot, SLOTS_MIN);
     interned->mask = SLOTS_MIN - 1;
 }
 
@@ -26,22 +29,27 @@ void ct_interned_fini(struct ct_interned *interned)
 
 static uint32_t hash_of(const void *key, size_t bytes)
 {
-    const unsigned char *at = key;
-    uint64_t hash = UINT64_C(0xcbf29ce484222325);
+    const char *at = key;
+    uint64_t hash = bytes;
 
-    for (size_t i = 0; i < bytes; i++) {
-        hash = (hash ^ at[i]) * UINT64_C(0x100000001b3);
+    for (size_t i = 0; i < bytes; i += sizeof(uint32_t)) {
+        uint32_t word;
+        memcpy(&word, at + i, sizeof(word));
+        hash = (hash ^ word) * UINT64_C(0x9e3779b97f4a7c15);
+        hash ^= hash >> 32;
     }
-    return (uint32_t)(hash ^ hash >> 32);
+    return (uint32_t)hash;
 }
 
-static uint32_t *find(const struct ct_interned *interned, const void *key)
+static struct ct_slot *find(const struct ct_interned *interned, const void *key,
+                            uint32_t hash)
 {
-    uint32_t at = hash_of(key, interned->key_bytes) & interned->mask;
+    uint32_t at = hash & interned->mask;
 
-    while (interned->slots[at] &&
-           memcmp(ct_interned_key(interned, interned->slots[at] - 1), key,
-                  interned->key_bytes) != 0) {
+    while (interned->slots[at].number &&
+           (interned->slots[at].hash != hash ||
+            memcmp(ct_interned_key(interned, interned->slots[at].number - 1),
+                   key, interned->key_bytes) != 0)) {
         at = (at + 1) & interned->mask;
     }
     return &interned->slots[at];
@@ -49,20 +57,31 @@ static uint32_t *find(const struct ct_interned *interned, const void *key)
 
 static void grow(struct ct_interned *interned)
 {
-    interned->mask = interned->mask * 2 + 1;
-    g_free(interned->slots);
-    interned->slots = g_new0(uint32_t, (size_t)interned->mask + 1);
-    for (uint32_t i = 0; i < interned->n; i++) {
-        *find(interned, ct_interned_key(interned, i)) = i + 1;
+    struct ct_slot *old = interned->slots;
+    uint32_t n = interned->mask + 1;
+
+    interned->mask = n * 2 - 1;
+    interned->slots = g_new0(struct ct_slot, (size_t)n * 2);
+    for (uint32_t i = 0; i < n; i++) {
+        uint32_t at = old[i].hash & interned->mask;
+        if (!old[i].number) {
+            continue;
+        }
+        while (interned->slots[at].number) {
+            at = (at + 1) & interned->mask;
+        }
+        interned->slots[at] = old[i];
     }
+    g_free(old);
 }
 
-uint32_t ct_interned_get(struct ct_interned *interned, const void *key)
+static uint32_t get(struct ct_interned *interned, const void *key,
+                    uint32_t hash)
 {
-    uint32_t *slot = find(interned, key);
+    struct ct_slot *slot = find(interned, key, hash);
 
-    if (*slot) {
-        return *slot - 1;
+    if (slot->number) {
+        return slot->number - 1;
     }
     if (interned->n == interned->capacity) {
         interned->capacity = MAX(64, interned->capacity * 2);
@@ -71,16 +90,48 @@ uint32_t ct_interned_get(struct ct_interned *interned, const void *key)
     }
     memcpy(interned->keys + interned->n * interned->key_bytes, key,
            interned->key_bytes);
-    *slot = ++interned->n;
+    *slot = (struct ct_slot){hash, ++interned->n};
     if (interned->n > interned->mask / 2) {
         grow(interned);
     }
     return interned->n - 1;
 }
 
+uint32_t ct_interned_get(struct ct_interned *interned, const void *key)
+{
+    return get(interned, key, hash_of(key, interned->key_bytes));
+}
+
+void ct_interned_get_all(struct ct_interned *interned, const void *keys,
+                         uint32_t n, uint32_t *ret_numbers)
+{
+    size_t bytes = interned->key_bytes;
+    uint32_t hashes[2 * AHEAD];
+
+    for (uint32_t i = 0; i < n + 2 * AHEAD; i++) {
+        if (i >= 2 * AHEAD) {
+            uint32_t k = i - 2 * AHEAD;
+            ret_numbers[k] = get(interned, (const char *)keys + k * bytes,
+                                 hashes[k % (2 * AHEAD)]);
+        }
+        if (i < n) {
+            uint32_t hash = hash_of((const char *)keys + i * bytes, bytes);
+            hashes[i % (2 * AHEAD)] = hash;
+            __builtin_prefetch(&interned->slots[hash & interned->mask]);
+        }
+        if (i >= AHEAD && i - AHEAD < n) {
+            uint32_t hash = hashes[(i - AHEAD) % (2 * AHEAD)];
+            uint32_t number = interned->slots[hash & interned->mask].number;
+            if (number) {
+                __builtin_prefetch(ct_interned_key(interned, number - 1));
+            }
+        }
+    }
+}
+
 bool ct_interned_has(const struct ct_interned *interned, const void *key)
 {
-    return *find(interned, key) != 0;
+    return find(interned, key, hash_of(key, interned->key_bytes))->number != 0;
 }
 
 void ct_words_init(struct ct_words *words)

@@ -1,0 +1,152 @@
+# SPDX-License-Identifier: MIT
+"""`cotrace diff` on recordings of a program with one planted change: the change
+is named, each time; without it there is no real difference.
+
+With COTRACE_SOAK=1 each side is recorded 20 times, with the machine kept busy,
+and every recording of one side is compared with every one of the other.
+"""
+import concurrent.futures
+import itertools
+import os
+import subprocess
+
+import diff_checker
+import story
+import tap
+
+SOAK = os.environ.get("COTRACE_SOAK") == "1"
+RUNS = 20 if SOAK else 1
+PAIRS = os.path.join(story.BUILD, "tests", "programs", "pairs")
+
+
+class Noise:
+    """Keeps the processors busy beside the test, if it is to be hard."""
+
+    def __enter__(self):
+        count = os.cpu_count() if SOAK else 0
+        self.children = [
+            subprocess.Popen(["sh", "-c", "while :; do :; done"])
+            for _ in range(count)]
+
+    def __exit__(self, *_):
+        for child in self.children:
+            child.kill()
+            child.wait()
+
+
+def record(tmp, change):
+    """The recordings of both sides; two at a time, which is noise, too."""
+    was = [os.path.join(tmp, f"was{i}") for i in range(RUNS)]
+    now = [os.path.join(tmp, f"is{i}") for i in range(RUNS)]
+    with Noise(), concurrent.futures.ThreadPoolExecutor(2) as pool:
+        done = [pool.submit(story.record, trace, PAIRS, change, side)
+                for side, traces in (("was", was), ("is", now))
+                for trace in traces]
+        for one in done:
+            one.result()
+    return was, now
+
+
+def diff(a, b, status):
+    done = story.run(story.COTRACE, "diff", a, b, "--json", "--edits",
+                     status=status)
+    tap.equal((done.returncode in (0, 1), done.err), (True, ""))
+    document = story.parse(done.out)
+    diff_checker.check(document)
+    return document
+
+
+def label(place):
+    return place and place["label"]
+
+
+def lock(document):
+    change = document["first_real_divergence"]
+    tap.equal(change["reason"], "lock")
+    tap.equal(label(change["a"]), "coroutine locks of test read disk "
+              "24576+4096, first entered")
+    tap.equal(label(change["b"]), "coroutine locks of test read disk "
+              "28672+4096, first entered")
+
+
+def workers(document):
+    change = document["first_real_divergence"]
+    tap.equal((change["reason"], change["workers_a"], change["workers_b"]),
+              ("workers", 4, 1))
+    cause = document["cause"] or {"label": None, "state": None}
+    tap.equal((cause["label"], cause["state"]),
+              ("test read disk", "work-queued"))
+    assert cause["b"]["mean_ns"] > cause["a"]["mean_ns"], cause
+
+
+def overtake(document):
+    change = document["first_real_divergence"]
+    tap.equal(change["reason"], "overtaken")
+    tap.equal(label(change["a"]), "work item device of test read disk "
+              "36864+4096")
+    assert "of test read disk" in label(change["b"]), change
+
+
+def slow(document):
+    tap.equal(document["first_real_divergence"], None)
+    tap.equal(document["cause"] and document["cause"]["label"],
+              "bottom half refresh")
+
+
+def wakeup(document):
+    change = document["first_real_divergence"]
+    tap.equal((change["reason"], label(change["a"]), change["b"]),
+              ("only", "end of test read disk 24576+4096", None))
+
+
+def extra(document):
+    change = document["first_real_divergence"]
+    tap.equal((change["reason"], change["a"], label(change["b"])),
+              ("only", None, "begin of test read disk 4096000+4096"))
+
+
+def check_pair(tmp, change, check, status):
+    was, now = record(tmp, change)
+    missed, n = [], 0
+    for a, b in itertools.product(was, now):
+        n += 1
+        document = diff(a, b, None)
+        try:
+            tap.equal(document["identical"], status == 0, "identical")
+            check(document)
+        except AssertionError as error:
+            missed.append(f"{os.path.basename(a)}, {os.path.basename(b)}: "
+                          f"{error}")
+    found, same = [], 0
+    for side in (was, now):
+        for a, b in itertools.combinations_with_replacement(side, 2):
+            if a == b:
+                tap.equal(diff(a, b, 0)["exact"], True, "with itself")
+                continue
+            same += 1
+            change = diff(a, b, None)["first_real_divergence"]
+            if change is not None:
+                found.append(f"{os.path.basename(a)}, {os.path.basename(b)}: "
+                             f"{change['reason']} {label(change['a'])} "
+                             f"{label(change['b'])}")
+    tap.note(f"{RUNS} recordings of each side; {n} comparisons, "
+             f"{len(missed)} without the planted change; {same} of the same "
+             f"thing, {len(found)} with a real difference")
+    for line in missed[:10] + found[:10]:
+        tap.note(line)
+    tap.equal(len(missed), 0, "not named")
+    if 100 * len(found) > same:
+        raise AssertionError(f"{len(found)} of {same} are not the same")
+
+
+def register(name, what, check, status):
+    tap.case(what)(lambda tmp: check_pair(tmp, name, check, status))
+
+
+register("lock", "a lock order turned round", lock, 1)
+register("workers", "a worker limit lowered", workers, 1)
+register("overtake", "a request that overtakes", overtake, 1)
+register("slow", "a callback that got slow", slow, 0)
+register("wakeup", "a lost wake-up", wakeup, 1)
+register("extra", "an extra request", extra, 1)
+tap.main()
