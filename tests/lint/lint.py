@@ -59,10 +59,12 @@ ARROWS = {
     "analyzer/answer": ["analyzer/symbols"],
     "analyzer/answer/diff": ["analyzer/answer"],
     "analyzer/answer/findings": ["analyzer/answer"],
+    "viewer/in": [],
     "viewer/out": [],
     "viewer/views": ["viewer", "viewer/out"],
     "viewer/render": ["viewer", "viewer/out"],
-    "viewer/commands": ["viewer", "viewer/out", "viewer/views"],
+    "viewer/commands": ["viewer", "viewer/in", "viewer/out",
+                        "viewer/views"],
 }
 # Public headers that not every folder with their include path may use, and
 # the rooms that may; below tests/, all.

@@ -3,7 +3,8 @@
  * diff.c - two passes for the decisions, two short ones for the backtraces of
  * those that are told, one page
  *
- * Exit status: 1 for a real change, or what --fail-on asks for instead.
+ * Exit status: 1 for a real change, or what --fail-on asks for instead. Instead
+ * of the first run it takes what it has kept of one (baseline.c).
  */
 #include "commands/diff.h"
 
@@ -12,35 +13,41 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "commands/baseline.h"
+#include "commands/gate.h"
 #include "commands/passes.h"
 #include "cotrace.h"
 #include "ct/diff.h"
 #include "views/diff.h"
 
-enum fail_on {
-    FAIL_ON_ORDER = 1 << 0,   /* real changes of order */
-    FAIL_ON_MISSING = 1 << 1, /* what only one run has */
-    FAIL_ON_P99 = 1 << 2,     /* a class of requests got slower */
-};
-
 struct request {
-    const char *trace[CT_DIFF_SIDES];
+    const char *trace[CT_DIFF_SIDES]; /* [CT_DIFF_A]: NULL with `against` */
+    const char *against;
+    const char *save;
     const char *output;
-    unsigned fail_on;
-    uint64_t percent; /* FAIL_ON_P99: that p99 may grow */
+    struct ct_gate gate;
     bool json;
     bool edits;
+};
+
+/* What the passes found out. */
+struct answers {
+    struct ct_diff *diff;
+    struct ct_findings *finders[CT_DIFF_SIDES]; /* NULL: nobody asks */
+    GPtrArray *findings[CT_DIFF_SIDES];         /* char * */
 };
 
 /* --- the command line -------------------------------------------------------
  */
 
 static const struct option longs[] = {
+    {"against", required_argument, NULL, 'a'},
     {"edits", no_argument, NULL, 'e'},
     {"fail-on", required_argument, NULL, 'f'},
     {"help", no_argument, NULL, 'h'},
     {"json", no_argument, NULL, 'j'},
     {"output", required_argument, NULL, 'o'},
+    {"save-baseline", required_argument, NULL, 's'},
     {NULL, 0, NULL, 0},
 };
 
@@ -48,6 +55,8 @@ static int help(void)
 {
     fputs("usage: cotrace diff A B [--fail-on=WHAT,...] [--json [--edits]]\n"
           "                    [-o FILE]\n"
+          "       cotrace diff --against=BASELINE B [...]\n"
+          "       cotrace diff --save-baseline=BASELINE A\n"
           "\n"
           "What the run B did otherwise than the run A: first in which order "
           "things were\n"
@@ -60,7 +69,16 @@ static int help(void)
           "or if something is in one run only.\n"
           "\n"
           "options:\n"
-          "      --fail-on=WHAT,... exit 1 only for: order, missing, p99:+N%\n"
+          "      --against=FILE     instead of a trace A, what --save-baseline "
+          "made of it\n"
+          "      --save-baseline=FILE\n"
+          "                         compare nothing: keep what is compared of "
+          "a run\n"
+          "      --fail-on=WHAT,... exit 1 only for these, and say why in one "
+          "line on\n"
+          "                         stderr: order, missing, findings (a kind "
+          "that A has\n"
+          "                         not), p50:+N%, p99:+N%, mean:+N%\n"
           "      --json             JSON instead of text\n"
           "      --edits            with --json: both sequences of decisions, "
           "and every\n"
@@ -74,37 +92,37 @@ static int help(void)
     return ct_told();
 }
 
-/* "p99:+10%" */
-static bool parse_p99(const char *word, uint64_t *ret_percent)
+static int set_traces(char **words, int n, struct request *request)
 {
-    char *end = NULL;
+    int wanted = request->against || request->save ? 1 : CT_DIFF_SIDES;
 
-    if (!g_str_has_prefix(word, "p99:+") || !g_ascii_isdigit(word[5])) {
-        return false;
+    if (n < wanted) {
+        return ct_usage_error("diff", wanted == 1 ? "a trace is needed"
+                                                  : "two traces are needed");
     }
-    *ret_percent = g_ascii_strtoull(word + 5, &end, 10);
-    return !strcmp(end, "%") && *ret_percent <= 1000000;
+    if (n > wanted) {
+        return ct_usage_error("diff", "%s: only %s can be given", words[wanted],
+                              wanted == 1 ? "one trace" : "two traces");
+    }
+    request->trace[request->against ? CT_DIFF_B : CT_DIFF_A] = words[0];
+    if (wanted == CT_DIFF_SIDES) {
+        request->trace[CT_DIFF_B] = words[1];
+    }
+    return -1;
 }
 
-static bool parse_fail_on(const char *text, unsigned *ret_bits,
-                          uint64_t *ret_percent)
+static int check_options(const struct request *request)
 {
-    g_auto(GStrv) words = g_strsplit(text, ",", -1);
-    unsigned bits = 0;
-
-    for (unsigned i = 0; words[i]; i++) {
-        if (!strcmp(words[i], "order")) {
-            bits |= FAIL_ON_ORDER;
-        } else if (!strcmp(words[i], "missing")) {
-            bits |= FAIL_ON_MISSING;
-        } else if (parse_p99(words[i], ret_percent)) {
-            bits |= FAIL_ON_P99;
-        } else {
-            return false;
-        }
+    if (request->edits && !request->json) {
+        return ct_usage_error("diff", "--edits needs --json");
     }
-    *ret_bits |= bits;
-    return bits != 0;
+    if (request->save && (request->against || request->json ||
+                          request->output || request->gate.is_set)) {
+        return ct_usage_error("diff",
+                              "--save-baseline compares nothing: no other "
+                              "option goes with it");
+    }
+    return -1;
 }
 
 /* -1: go on; else the exit status */
@@ -116,15 +134,17 @@ static int parse(int argc, char **argv, struct request *request)
     optind = 1;
     while ((value = getopt_long(argc, argv, ":o:h", longs, NULL)) != -1) {
         switch (value) {
+        case 'a':
+            request->against = optarg;
+            break;
         case 'e':
             request->edits = true;
             break;
         case 'f':
-            if (!parse_fail_on(optarg, &request->fail_on, &request->percent)) {
+            if (!ct_gate_parse(&request->gate, optarg)) {
                 return ct_usage_error("diff",
-                                      "--fail-on: '%s' is not a list of "
-                                      "order, missing, p99:+N%%",
-                                      optarg);
+                                      "--fail-on: '%s' is not a list of %s",
+                                      optarg, CT_GATE_WORDS);
             }
             break;
         case 'h':
@@ -134,6 +154,9 @@ static int parse(int argc, char **argv, struct request *request)
             break;
         case 'o':
             request->output = optarg;
+            break;
+        case 's':
+            request->save = optarg;
             break;
         case ':':
             return ct_usage_error("diff", "%s: needs a value",
@@ -145,34 +168,61 @@ static int parse(int argc, char **argv, struct request *request)
                                         argv[optind - 1]);
         }
     }
-    if (argc - optind < CT_DIFF_SIDES) {
-        return ct_usage_error("diff", "two traces are needed");
-    }
-    if (argc - optind > CT_DIFF_SIDES) {
-        return ct_usage_error("diff", "%s: only two traces can be given",
-                              argv[optind + CT_DIFF_SIDES]);
-    }
-    if (request->edits && !request->json) {
-        return ct_usage_error("diff", "--edits needs --json");
-    }
-    request->trace[CT_DIFF_A] = argv[optind];
-    request->trace[CT_DIFF_B] = argv[optind + 1];
-    return -1;
+    int status = set_traces(argv + optind, argc - optind, request);
+    return status < 0 ? check_options(request) : status;
 }
 
 /* --- the work ---------------------------------------------------------------
  */
 
-static bool compare(struct ct_diff *diff, const struct request *request,
+static const struct ct_findings_limits limits = {CT_FINDINGS_BLOCK_NS,
+                                                 CT_FINDINGS_STUCK_NS};
+
+/* The first pass over a trace; findings, if they are asked for, come of it. */
+static bool read_run(struct answers *answers, const struct request *request,
+                     enum ct_diff_side side, GError **error)
+{
+    struct ct_consumer *consumers[] = {ct_diff_consumer(answers->diff, side),
+                                       NULL, NULL};
+
+    if (request->save || request->gate.findings) {
+        answers->finders[side] = ct_findings_new(&limits);
+        consumers[1] = ct_findings_consumer(answers->finders[side]);
+    }
+    if (!ct_passes_run(request->trace[side], consumers, true, error)) {
+        return false;
+    }
+    if (answers->finders[side]) {
+        ct_gate_findings(ct_findings_result(answers->finders[side]),
+                         answers->findings[side]);
+    }
+    return true;
+}
+
+static bool read_baseline(struct answers *answers, const char *path,
+                          GError **error)
+{
+    struct ct_saved *saved =
+        ct_baseline_read(path, answers->findings[CT_DIFF_A], error);
+    bool is_good = saved && ct_diff_restore(answers->diff, saved);
+
+    if (saved && !is_good) {
+        g_set_error(error, CT_TRACE_ERROR, CT_TRACE_ERROR_INPUT,
+                    "%s: is damaged: its numbers don't fit one another", path);
+    }
+    ct_saved_free(saved);
+    return is_good;
+}
+
+static bool compare(struct answers *answers, const struct request *request,
                     GError **error)
 {
-    for (unsigned side = 0; side < CT_DIFF_SIDES; side++) {
-        struct ct_consumer *consumers[] = {ct_diff_consumer(diff, side), NULL};
-        if (!ct_passes_run(request->trace[side], consumers, true, error)) {
-            return false;
-        }
-    }
-    if (!ct_diff_compare(diff, error)) {
+    struct ct_diff *diff = answers->diff;
+
+    if (!(request->against ? read_baseline(answers, request->against, error)
+                           : read_run(answers, request, CT_DIFF_A, error)) ||
+        !read_run(answers, request, CT_DIFF_B, error) ||
+        !ct_diff_compare(diff, error)) {
         return false;
     }
     for (unsigned side = 0; side < CT_DIFF_SIDES; side++) {
@@ -185,59 +235,10 @@ static bool compare(struct ct_diff *diff, const struct request *request,
     return true;
 }
 
-static bool is_in_one_only(const struct ct_diff_result *result)
+static const char *name_of(const struct request *request,
+                           enum ct_diff_side side)
 {
-    for (unsigned side = 0; side < CT_DIFF_SIDES; side++) {
-        for (unsigned i = 0; i < result->n_only[side]; i++) {
-            if (result->only[side][i].real) {
-                return true;
-            }
-        }
-    }
-    return false;
-}
-
-static bool is_turned(const struct ct_diff_result *result)
-{
-    uint64_t in_one = 0;
-
-    for (unsigned side = 0; side < CT_DIFF_SIDES; side++) {
-        for (unsigned i = 0; i < result->n_only[side]; i++) {
-            in_one +=
-                result->only[side][i].real ? result->only[side][i].count : 0;
-        }
-    }
-    return result->real > in_one;
-}
-
-static bool is_slower(const struct ct_diff_result *result, uint64_t percent)
-{
-    for (unsigned i = 0; i < result->n_latency; i++) {
-        const struct ct_diff_latency *latency = &result->latency[i];
-        if (latency->is_request && !latency->has_state && latency->sure &&
-            latency->z_milli > 0 &&
-            (double)latency->times[CT_DIFF_B].p99_ns * 100 >
-                (double)latency->times[CT_DIFF_A].p99_ns *
-                    (100 + (double)percent)) {
-            return true;
-        }
-    }
-    return false;
-}
-
-static int verdict(const struct ct_diff_result *result,
-                   const struct request *request)
-{
-    bool is_different = !result->identical;
-
-    if (request->fail_on) {
-        is_different =
-            ((request->fail_on & FAIL_ON_ORDER) && is_turned(result)) ||
-            ((request->fail_on & FAIL_ON_MISSING) && is_in_one_only(result)) ||
-            ((request->fail_on & FAIL_ON_P99) &&
-             is_slower(result, request->percent));
-    }
-    return is_different ? CT_EXIT_DIFFERENT : CT_EXIT_OK;
+    return request->trace[side] ? request->trace[side] : request->against;
 }
 
 static bool show(const struct ct_diff *diff, const struct request *request,
@@ -251,33 +252,86 @@ static bool show(const struct ct_diff *diff, const struct request *request,
     if (request->json) {
         ct_view_diff_json(out, diff, request->edits);
     } else {
-        ct_view_diff_text(out, diff, request->trace[CT_DIFF_A],
-                          request->trace[CT_DIFF_B]);
+        ct_view_diff_text(out, diff, name_of(request, CT_DIFF_A),
+                          name_of(request, CT_DIFF_B));
     }
     (void)ct_out_flush(out);
     *ret_is_gone = out->error == EPIPE;
     return ct_out_close(out, true, error);
 }
 
+static bool save(struct answers *answers, const struct request *request,
+                 bool *ret_is_gone, GError **error)
+{
+    if (!read_run(answers, request, CT_DIFF_A, error)) {
+        return false;
+    }
+    struct ct_saved *saved = ct_diff_save(answers->diff);
+    bool done = ct_baseline_write(
+        request->save, saved, answers->findings[CT_DIFF_A], ret_is_gone, error);
+    ct_saved_free(saved);
+    return done;
+}
+
+/* The exit status; with --fail-on, why in one line. */
+static int judge(const struct answers *answers, const struct request *request)
+{
+    if (!request->gate.is_set) {
+        return ct_diff_result(answers->diff)->identical ? CT_EXIT_OK
+                                                        : CT_EXIT_DIFFERENT;
+    }
+    g_autofree char *why =
+        ct_gate_reasons(&request->gate, answers->diff, answers->findings);
+    if (why) {
+        (void)ct_error("%s: %s", name_of(request, CT_DIFF_B), why);
+    }
+    return why ? CT_EXIT_DIFFERENT : CT_EXIT_OK;
+}
+
+static void answers_init(struct answers *answers)
+{
+    *answers = (struct answers){.diff = ct_diff_new()};
+    for (unsigned side = 0; side < CT_DIFF_SIDES; side++) {
+        answers->findings[side] = g_ptr_array_new_with_free_func(g_free);
+    }
+}
+
+static void answers_fini(struct answers *answers)
+{
+    for (unsigned side = 0; side < CT_DIFF_SIDES; side++) {
+        ct_findings_free(answers->finders[side]);
+        g_ptr_array_unref(answers->findings[side]);
+    }
+    ct_diff_free(answers->diff);
+}
+
 int ct_command_diff(int argc, char **argv)
 {
     g_autoptr(GError) error = NULL;
     struct request request = {0};
+    struct answers answers;
     int status = parse(argc, argv, &request);
+    int difference = CT_EXIT_OK;
     bool is_gone = false;
+    bool done;
 
     if (status >= 0) {
         return status;
     }
     ct_passes_begin();
-    struct ct_diff *diff = ct_diff_new();
-    bool done = compare(diff, &request, &error) &&
-                show(diff, &request, &is_gone, &error);
-    int difference =
-        done ? verdict(ct_diff_result(diff), &request) : CT_EXIT_ERROR;
-    ct_diff_free(diff);
-    g_autofree char *both =
-        g_strdup_printf("%s and %s", request.trace[0], request.trace[1]);
-    status = ct_passes_end(both, done, is_gone, error);
+    answers_init(&answers);
+    if (request.save) {
+        done = save(&answers, &request, &is_gone, &error);
+    } else {
+        done = compare(&answers, &request, &error) &&
+               show(answers.diff, &request, &is_gone, &error);
+        difference = done ? judge(&answers, &request) : CT_EXIT_ERROR;
+    }
+    answers_fini(&answers);
+    g_autofree char *names =
+        request.save ? g_strdup(request.trace[CT_DIFF_A])
+                     : g_strdup_printf("%s and %s", name_of(&request, 0),
+                                       name_of(&request, 1));
+    status = ct_passes_end(names, done, is_gone, error);
     return status == CT_EXIT_OK ? difference : status;
 }

@@ -17,6 +17,7 @@ struct ct_diff {
     struct ct_run *run[CT_DIFF_SIDES];
     struct ct_explain *explain[CT_DIFF_SIDES];
     bool wants_pass[CT_DIFF_SIDES];
+    bool is_restored; /* A is no trace: it has no backtraces */
     bool compared;
     struct ct_compare compare;
     GArray *turned;              /* struct ct_turned */
@@ -219,7 +220,8 @@ static void ask(struct ct_diff *diff, enum ct_diff_side side,
 {
     const struct ct_diff_place *place = &change->side[side];
 
-    if (change->reason == CT_DIFF_REASON_NONE || !place->is) {
+    if (change->reason == CT_DIFF_REASON_NONE || !place->is ||
+        (side == CT_DIFF_A && diff->is_restored)) {
         return;
     }
     const struct ct_aligned *aligned = &g_array_index(
@@ -419,4 +421,15 @@ char *ct_diff_label(const struct ct_diff *diff, uint32_t label)
 bool ct_diff_is_loose(const struct ct_diff *diff, uint32_t label)
 {
     return ct_label_is_loose(ct_shared_label(&diff->shared, label));
+}
+
+struct ct_saved *ct_diff_save(const struct ct_diff *diff)
+{
+    return ct_run_save(diff->run[CT_DIFF_A]);
+}
+
+bool ct_diff_restore(struct ct_diff *diff, const struct ct_saved *saved)
+{
+    diff->is_restored = true;
+    return ct_run_restore(diff->run[CT_DIFF_A], saved);
 }

@@ -23,6 +23,7 @@
 
 #include "answer/diff/words.h"
 #include "ct/consumer.h"
+#include "ct/diff.h"
 
 #define CT_NOWHERE UINT32_MAX
 
@@ -164,5 +165,15 @@ struct ct_run_result {
 };
 
 const struct ct_run_result *ct_run_result(const struct ct_run *run);
+
+/* --- saved.c ---------------------------------------------------------- */
+
+/** ct_run_save() - a run that has finished, alone among those that share its
+ * words; the caller frees it */
+struct ct_saved *ct_run_save(const struct ct_run *run);
+
+/** ct_run_restore() - instead of a pass
+ * Return: false: these are not tables that ct_run_save() makes. */
+bool ct_run_restore(struct ct_run *run, const struct ct_saved *saved);
 
 #endif

@@ -154,4 +154,7 @@ void ct_run_init(struct ct_run *run);
 /** ct_run_settle() - names are known now: labels become the shared ones */
 void ct_run_settle(struct ct_run *run, const struct ct_summary *summary);
 
+/** ct_run_set_result() - all tables of the result are filled */
+void ct_run_set_result(struct ct_run *run, const struct ct_summary *summary);
+
 #endif

@@ -185,14 +185,8 @@ static void name_times(struct ct_run *run, const uint32_t *names)
     run->times = named;
 }
 
-void ct_run_settle(struct ct_run *run, const struct ct_summary *summary)
+void ct_run_set_result(struct ct_run *run, const struct ct_summary *summary)
 {
-    uint32_t *names = name_functions(run, summary);
-
-    name_sequences(run);
-    name_labels(run, names);
-    name_times(run, names);
-    g_free(names);
     forget(run);
     run->result = (struct ct_run_result){
         .finished = true,
@@ -211,4 +205,15 @@ void ct_run_settle(struct ct_run *run, const struct ct_summary *summary)
     };
     run->result.summary.stacks = NULL;
     run->result.summary.images = NULL;
+}
+
+void ct_run_settle(struct ct_run *run, const struct ct_summary *summary)
+{
+    uint32_t *names = name_functions(run, summary);
+
+    name_sequences(run);
+    name_labels(run, names);
+    name_times(run, names);
+    g_free(names);
+    ct_run_set_result(run, summary);
 }

@@ -141,6 +141,32 @@ struct ct_diff_result {
     const struct ct_diff_latency *cause;   /* explains most of it; NULL: none */
 };
 
+/* A run as it is kept for later comparisons: tables of numbers, row by row. */
+enum ct_saved_table {
+    CT_SAVED_RANGES,
+    CT_SAVED_LABELS,
+    CT_SAVED_SEQUENCES,
+    CT_SAVED_DECISIONS,
+    CT_SAVED_LINKS,
+    CT_SAVED_TAKEN,
+    CT_SAVED_HOLES,
+    CT_SAVED_TIMED,
+    CT_SAVED_TIMES,
+    CT_SAVED_TABLES,
+};
+
+struct ct_saved {
+    bool has_clock;
+    bool complete;
+    GPtrArray *words;                /* char *, owned */
+    GArray *tables[CT_SAVED_TABLES]; /* int64_t */
+};
+
+struct ct_saved *ct_saved_new(void);
+void ct_saved_free(struct ct_saved *saved);
+const char *ct_saved_table_name(enum ct_saved_table table);
+unsigned ct_saved_table_columns(enum ct_saved_table table);
+
 struct ct_diff;
 
 struct ct_diff *ct_diff_new(void);
@@ -149,6 +175,14 @@ void ct_diff_free(struct ct_diff *diff);
 /** ct_diff_consumer() - for the pass over one run */
 struct ct_consumer *ct_diff_consumer(struct ct_diff *diff,
                                      enum ct_diff_side side);
+
+/** ct_diff_save() - the run A, after its pass and before the one over B; the
+ * caller frees it */
+struct ct_saved *ct_diff_save(const struct ct_diff *diff);
+
+/** ct_diff_restore() - a run that was saved as A, instead of a pass
+ * Return: false: it is not what ct_diff_save() gives. */
+bool ct_diff_restore(struct ct_diff *diff, const struct ct_saved *saved);
 
 /** ct_diff_compare() - after both passes */
 bool ct_diff_compare(struct ct_diff *diff, GError **error);
