@@ -11,10 +11,14 @@
  */
 #include "pass.h"
 
+#include <inttypes.h>
+
 #include "account/account.h"
+#include "ct/trace.h"
 #include "decode/decode.h"
 #include "model/model.h"
 #include "symbols/images.h"
+#include "window.h"
 
 /* Holes that are kept until the first event; the rest is only counted. */
 #define EARLY_MAX 1024
@@ -24,7 +28,8 @@
 #define GAPS_MAX 4096
 
 struct ct_pass {
-    struct ct_consumer *const *consumers;
+    struct ct_consumer *const *consumers; /* that are told */
+    struct ct_consumer *const *given;     /* the same, or behind the window */
     struct ct_decoder *decoder;
     struct ct_model *model;
     struct ct_account *account;
@@ -40,17 +45,31 @@ struct ct_pass {
     int64_t gaps_due_ns; /* when the first of them ends */
     int64_t until_ns;    /* where the consumers want it to end */
     bool over;           /* a record came after that */
+    struct ct_span span;
+    struct ct_window *window;    /* NULL: everything is told from the begin */
+    int64_t opens_ns;            /* it opens before what is later than that */
+    struct ct_summary across;    /* losses that reach into the window */
+    struct ct_log_counts before; /* a log's lines before it */
 };
 
-struct ct_pass *ct_pass_new(struct ct_consumer *const consumers[])
+struct ct_pass *ct_pass_new(struct ct_consumer *const consumers[],
+                            const struct ct_span *span)
 {
     struct ct_pass *pass = g_new0(struct ct_pass, 1);
     unsigned wants = 0;
 
-    for (unsigned i = 0; consumers[i]; i++) {
-        wants |= ct_model_wants(consumers[i]);
+    pass->consumers = pass->given = consumers;
+    pass->opens_ns = INT64_MAX;
+    if (span) {
+        pass->span = *span;
     }
-    pass->consumers = consumers;
+    if (pass->span.has_begin && pass->span.begin_ns > 0) {
+        pass->window = ct_window_new(consumers);
+        pass->consumers = ct_window_consumers(pass->window);
+    }
+    for (unsigned i = 0; pass->consumers[i]; i++) {
+        wants |= ct_model_wants(pass->consumers[i]);
+    }
     pass->decoder = ct_decoder_new();
     pass->model = ct_model_new(wants);
     pass->account = ct_account_new(wants & CT_WANT_BLAME);
@@ -58,6 +77,7 @@ struct ct_pass *ct_pass_new(struct ct_consumer *const consumers[])
     pass->stacks = ct_stacks_new();
     pass->images = ct_images_new();
     pass->summary.discarded_known = true;
+    pass->across.discarded_known = true;
     pass->early = g_array_new(FALSE, FALSE, sizeof(struct ct_record));
     pass->gaps = g_array_new(FALSE, FALSE, sizeof(struct ct_gap));
     pass->gaps_due_ns = INT64_MAX;
@@ -77,6 +97,7 @@ void ct_pass_free(struct ct_pass *pass)
     ct_account_free(pass->account);
     ct_model_free(pass->model);
     ct_decoder_free(pass->decoder);
+    ct_window_free(pass->window);
     g_free(pass);
 }
 
@@ -210,15 +231,23 @@ static void take_step(struct ct_pass *pass, const struct ct_step *step)
     }
 }
 
+static void count_lost(struct ct_summary *summary, const struct ct_record *hole)
+{
+    if (hole->lost == CT_LOST_UNKNOWN) {
+        summary->discarded_known = false;
+    } else {
+        summary->discarded += hole->lost;
+    }
+}
+
 static void count(struct ct_pass *pass, const struct ct_record *record)
 {
     struct ct_summary *summary = &pass->summary;
 
     if (record->kind == CT_RECORD_HOLE) {
-        if (record->lost == CT_LOST_UNKNOWN) {
-            summary->discarded_known = false;
-        } else {
-            summary->discarded += record->lost;
+        count_lost(summary, record);
+        if (record->to_ns > pass->opens_ns) {
+            count_lost(&pass->across, record);
         }
         return;
     }
@@ -273,6 +302,28 @@ static void take_record(struct ct_pass *pass, const struct ct_record *record)
     }
 }
 
+/* From the trace's origin to since 1970; beyond all times: never. */
+static int64_t after(int64_t origin_ns, int64_t ns)
+{
+    int64_t sum_ns;
+
+    return __builtin_add_overflow(origin_ns, ns, &sum_ns) ? INT64_MAX : sum_ns;
+}
+
+/* What was counted so far lies before the window, all but losses that reach
+ * into it. */
+static void open_window(struct ct_pass *pass)
+{
+    struct ct_summary *summary = &pass->summary;
+
+    ct_window_open(pass->window, pass->opens_ns);
+    pass->opens_ns = INT64_MAX;
+    summary->events = summary->unknown_events = 0;
+    summary->discarded = pass->across.discarded;
+    summary->discarded_known = pass->across.discarded_known;
+    pass->before = *ct_decoder_log(pass->decoder);
+}
+
 /* The first event is the trace's origin; holes before it end up there. */
 static void begin(struct ct_pass *pass, const struct ct_record *record)
 {
@@ -285,20 +336,26 @@ static void begin(struct ct_pass *pass, const struct ct_record *record)
                           : record->event == CT_EV_LOG_LINE ? "program"
                                                             : "exact";
     pass->summary.origin_ns = when_of(record);
+    pass->summary.begin_ns = when_of(record);
     pass->summary.end_ns = when_of(record);
-    for (unsigned i = 0; pass->consumers[i]; i++) {
-        struct ct_consumer *consumer = pass->consumers[i];
-        int64_t until_ns;
+    for (unsigned i = 0; pass->given[i]; i++) {
+        struct ct_consumer *consumer = pass->given[i];
 
         consumer->origin_ns = when_of(record);
         consumer->images = pass->images;
         consumer->has_clock = record->has_clock;
         consumer->has_errors = pass->has_errors;
-        if (consumer->has_until && record->has_clock &&
-            !__builtin_add_overflow(record->when_ns, consumer->until_ns,
-                                    &until_ns)) {
-            pass->until_ns = MIN(pass->until_ns, until_ns);
+        if (consumer->has_until && record->has_clock) {
+            pass->until_ns =
+                MIN(pass->until_ns, after(record->when_ns, consumer->until_ns));
         }
+    }
+    if (pass->span.has_end) {
+        pass->until_ns =
+            MIN(pass->until_ns, after(record->when_ns, pass->span.end_ns));
+    }
+    if (pass->window) {
+        pass->opens_ns = after(record->when_ns, pass->span.begin_ns);
     }
     for (unsigned i = 0; i < pass->early->len; i++) {
         struct ct_record *hole =
@@ -310,11 +367,19 @@ static void begin(struct ct_pass *pass, const struct ct_record *record)
     }
 }
 
+static bool wants_times(const struct ct_pass *pass)
+{
+    return pass->span.has_begin || pass->span.has_end;
+}
+
 bool ct_pass_record(struct ct_pass *pass, const struct ct_record *record)
 {
     if (G_UNLIKELY(pass->over || when_of(record) > pass->until_ns)) {
         pass->over = true;
         return false;
+    }
+    if (G_UNLIKELY(when_of(record) > pass->opens_ns)) {
+        open_window(pass);
     }
     count(pass, record);
     if (G_UNLIKELY(!pass->begun)) {
@@ -325,19 +390,41 @@ bool ct_pass_record(struct ct_pass *pass, const struct ct_record *record)
             return true;
         }
         begin(pass, record);
+        if (wants_times(pass) && !record->has_clock) {
+            return false;
+        }
     }
     take_record(pass, record);
-    for (unsigned i = 0; pass->consumers[i]; i++) {
-        if (G_LIKELY(!pass->consumers[i]->failed)) {
+    for (unsigned i = 0; pass->given[i]; i++) {
+        if (G_LIKELY(!pass->given[i]->failed)) {
             return true;
         }
     }
-    return pass->consumers[0] == NULL;
+    return pass->given[0] == NULL;
 }
 
 bool ct_pass_is_over(const struct ct_pass *pass)
 {
     return pass->over;
+}
+
+bool ct_pass_has_span(const struct ct_pass *pass, GError **error)
+{
+    if (wants_times(pass) && pass->begun && !pass->summary.has_clock) {
+        g_set_error(error, CT_TRACE_ERROR, CT_TRACE_ERROR_QUERY,
+                    "%s needs a trace with times; this one has only an order",
+                    pass->span.has_begin ? "--begin" : "--end");
+        return false;
+    }
+    if (pass->window && !ct_window_is_open(pass->window) && pass->begun &&
+        !pass->over) {
+        g_set_error(error, CT_TRACE_ERROR, CT_TRACE_ERROR_QUERY,
+                    "nothing happens after --begin: the trace is over at "
+                    "%" PRId64 " ns",
+                    pass->summary.end_ns - pass->summary.origin_ns);
+        return false;
+    }
+    return true;
 }
 
 uint64_t ct_pass_events(const struct ct_pass *pass, uint64_t *ret_ours)
@@ -348,11 +435,21 @@ uint64_t ct_pass_events(const struct ct_pass *pass, uint64_t *ret_ours)
 
 /* Lines that are no events were counted as such. */
 static void count_lines(struct ct_summary *summary,
-                        const struct ct_log_counts *log)
+                        const struct ct_log_counts *log,
+                        const struct ct_log_counts *before)
 {
-    summary->log = *log;
-    summary->events -= log->foreign + log->malformed;
-    summary->unknown_events += log->unknown;
+    summary->log = (struct ct_log_counts){
+        .lines = log->lines - before->lines,
+        .pieces = log->pieces - before->pieces,
+        .stepped_back = log->stepped_back - before->stepped_back,
+        .clock_set = log->clock_set - before->clock_set,
+        .events = log->events - before->events,
+        .unknown = log->unknown - before->unknown,
+        .foreign = log->foreign - before->foreign,
+        .malformed = log->malformed - before->malformed,
+    };
+    summary->events -= summary->log.foreign + summary->log.malformed;
+    summary->unknown_events += summary->log.unknown;
 }
 
 bool ct_pass_finish(struct ct_pass *pass, bool complete, GError **error)
@@ -364,6 +461,9 @@ bool ct_pass_finish(struct ct_pass *pass, bool complete, GError **error)
     summary->has_all = !pass->over;
     if (pass->over) {
         summary->end_ns = pass->until_ns;
+        if (pass->opens_ns < pass->until_ns) {
+            open_window(pass); /* nothing happens in it */
+        }
     }
     changes = ct_model_alive(pass->model, summary->end_ns);
     for (unsigned i = 0; i < changes.n; i++) {
@@ -377,7 +477,7 @@ bool ct_pass_finish(struct ct_pass *pass, bool complete, GError **error)
     } while (changes.n > 0);
     tell_gaps(pass, true);
 
-    count_lines(summary, ct_decoder_log(pass->decoder));
+    count_lines(summary, ct_decoder_log(pass->decoder), &pass->before);
     summary->complete = complete;
     summary->clock = summary->clock ? summary->clock : "none";
     summary->bad_sums = ct_account_bad_sums(pass->account);

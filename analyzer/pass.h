@@ -7,18 +7,23 @@
  * Threads:  one thread.
  * Memory:   consumers are borrowed until ct_pass_finish() has returned.
  * Errors:   a consumer's failure comes out of ct_pass_finish().
- * Depends:  ct/record.h, ct/consumer.h.
+ * Depends:  ct/record.h, ct/consumer.h, ct/span.h.
  */
 #ifndef CT_PASS_H
 #define CT_PASS_H
 
 #include "ct/consumer.h"
 #include "ct/record.h"
+#include "ct/span.h"
 
 struct ct_pass;
 
-/** @consumers: NULL-terminated; the array too is borrowed */
-struct ct_pass *ct_pass_new(struct ct_consumer *const consumers[]);
+/**
+ * @consumers: NULL-terminated; the array too is borrowed
+ * @span:      what they are told of; NULL: all
+ */
+struct ct_pass *ct_pass_new(struct ct_consumer *const consumers[],
+                            const struct ct_span *span);
 void ct_pass_free(struct ct_pass *pass);
 
 /** ct_pass_set_warning() - who is told what consumers should know while they
@@ -37,6 +42,10 @@ bool ct_pass_record(struct ct_pass *pass, const struct ct_record *record);
 /** ct_pass_is_over() - the consumers wanted it to end before the trace's end */
 bool ct_pass_is_over(const struct ct_pass *pass);
 
+/** ct_pass_has_span() - does the trace have what was asked for?
+ * Return: false: @error, and nobody was told of anything. */
+bool ct_pass_has_span(const struct ct_pass *pass, GError **error);
+
 /** ct_pass_events() - events so far, and how many of them were cotrace's */
 uint64_t ct_pass_events(const struct ct_pass *pass, uint64_t *ret_ours);
 
@@ -45,7 +54,7 @@ uint64_t ct_pass_events(const struct ct_pass *pass, uint64_t *ret_ours);
  * @complete: nothing of the trace was damaged or missing at its end
  * @error:    of the first consumer that failed
  *
- * Call it exactly once.
+ * Call it exactly once, and not where ct_pass_has_span() says no.
  */
 bool ct_pass_finish(struct ct_pass *pass, bool complete, GError **error);
 

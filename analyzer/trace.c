@@ -239,6 +239,9 @@ static bool run_pass(struct run *run, const struct ct_found *found,
                           : run_found(run, found, error))) {
         return false;
     }
+    if (!ct_pass_has_span(run->feed->pass, error)) {
+        return false;
+    }
     ct_pass_events(run->feed->pass, &ours);
     if (ours == 0 && !run->damaged && !found->cut_off &&
         !ct_pass_is_over(run->feed->pass)) {
@@ -259,7 +262,7 @@ bool ct_trace_run(const char *path, const struct ct_trace_options *options,
     if (!ct_find(path, &found, error)) {
         return false;
     }
-    run.feed = ct_feed_new(consumers);
+    run.feed = ct_feed_new(consumers, options ? &options->span : NULL);
     good = run_pass(&run, &found, error);
     ct_feed_free(run.feed);
     ct_found_fini(&found);

@@ -63,7 +63,7 @@ static bt_value_map_foreach_entry_const_func_status take_parameter(
 }
 
 static struct ct_view_run *open_view(const char *name, const bt_value *params,
-                                     GError **error)
+                                     struct ct_span *ret_span, GError **error)
 {
     struct ct_settings settings;
     struct wanted wanted = {ct_view_find(name), &settings, NULL};
@@ -71,9 +71,10 @@ static struct ct_view_run *open_view(const char *name, const bt_value *params,
 
     ct_settings_init(&settings);
     (void)bt_value_map_foreach_entry_const(params, take_parameter, &wanted);
+    *ret_span = settings.span;
     if (wanted.error) {
         g_propagate_error(error, wanted.error);
-    } else {
+    } else if (ct_settings_check(&settings, error)) {
         run = ct_view_open(wanted.view, &settings, error);
     }
     ct_settings_fini(&settings);
@@ -97,8 +98,10 @@ static bt_component_class_initialize_method_status initialize(
     bt_self_component_sink *self, const char *name, const bt_value *params)
 {
     g_autoptr(GError) error = NULL;
-    struct ct_view_run *run = open_view(name, params, &error);
-    struct ct_sink_options options = {.finished = on_finished, .data = run};
+    struct ct_span span;
+    struct ct_view_run *run = open_view(name, params, &span, &error);
+    struct ct_sink_options options = {
+        .span = span, .finished = on_finished, .data = run};
     bt_component_class_initialize_method_status status;
 
     if (!run) {
@@ -145,19 +148,20 @@ BT_PLUGIN_LICENSE("MIT");
         name, ct_sink_graph_is_configured)
 
 SINK(findings, "What held requests up, worst first",
-     "Parameters: block=NS, stuck=NS, json=yes, path=\"FILE\".");
+     "Parameters: block=NS, stuck=NS, begin=NS, end=NS, json=yes, "
+     "path=\"FILE\".");
 SINK(stat, "Totals: requests, latency, states, contexts, workers",
-     "Parameters: json=yes, path=\"FILE\".");
+     "Parameters: begin=NS, end=NS, json=yes, path=\"FILE\".");
 SINK(requests, "Every request, and where its time went",
      "Parameters: json=yes, all=yes, layer=\"LAYER\", "
-     "sort=\"start\"|\"latency\", limit=N, path=\"FILE\".");
+     "sort=\"start\"|\"latency\", limit=N, begin=NS, end=NS, path=\"FILE\".");
 SINK(backtrace, "The stack that was cut, joined back to main",
      "Parameters: one of request=ID, coroutine=ID, worker=TID, work=ID; "
-     "at=NS, pid=PID, json=yes, path=\"FILE\".");
+     "at=NS, pid=PID, begin=NS, end=NS, json=yes, path=\"FILE\".");
 SINK(coroutines, "Every coroutine alive at an instant, and where it is",
-     "Parameters: at=NS, pid=PID, json=yes, path=\"FILE\".");
+     "Parameters: at=NS, pid=PID, begin=NS, end=NS, json=yes, path=\"FILE\".");
 SINK(chrome, "A timeline for Perfetto, speedscope or chrome://tracing",
-     "Parameters: path=\"FILE\".");
+     "Parameters: begin=NS, end=NS, path=\"FILE\".");
 
 /* --- a log as a source
  * ---------------------------------------------------------- */

@@ -149,7 +149,7 @@ static bool set_at(struct ct_settings *settings, const char *value,
     return true;
 }
 
-static bool set_ns(int64_t *ns, const char *value, GError **error)
+bool ct_option_ns(int64_t *ns, const char *value, GError **error)
 {
     uint64_t number;
 
@@ -163,13 +163,27 @@ static bool set_ns(int64_t *ns, const char *value, GError **error)
 static bool set_block(struct ct_settings *settings, const char *value,
                       GError **error)
 {
-    return set_ns(&settings->block_ns, value, error);
+    return ct_option_ns(&settings->block_ns, value, error);
 }
 
 static bool set_stuck(struct ct_settings *settings, const char *value,
                       GError **error)
 {
-    return set_ns(&settings->stuck_ns, value, error);
+    return ct_option_ns(&settings->stuck_ns, value, error);
+}
+
+static bool set_begin(struct ct_settings *settings, const char *value,
+                      GError **error)
+{
+    settings->span.has_begin = true;
+    return ct_option_ns(&settings->span.begin_ns, value, error);
+}
+
+static bool set_end(struct ct_settings *settings, const char *value,
+                    GError **error)
+{
+    settings->span.has_end = true;
+    return ct_option_ns(&settings->span.end_ns, value, error);
 }
 
 static bool set_pid(struct ct_settings *settings, const char *value,
@@ -216,6 +230,10 @@ const struct ct_option ct_options[] = {
     {CT_OPTION_WORK, "work", NULL, 0, "ID", "of a work item", set_work},
     {CT_OPTION_AT, "at", NULL, 0, "NS",
      "at this instant, in ns from the trace's first event", set_at},
+    {CT_OPTION_SPAN, "begin", NULL, 0, "NS",
+     "only what comes after it, in ns from the first event", set_begin},
+    {CT_OPTION_SPAN, "end", NULL, 0, "NS",
+     "only what comes before it; the rest is not read", set_end},
     {CT_OPTION_LIMITS, "block", NULL, 0, "NS",
      "point at nothing that held something up for less (10000000)", set_block},
     {CT_OPTION_LIMITS, "stuck", NULL, 0, "NS",
@@ -245,13 +263,16 @@ const struct ct_option ct_options[] = {
  */
 
 const struct ct_view ct_views[] = {
-    {"stat", NULL, CT_OPTION_JSON | CT_OPTION_PATH, "TRACE [--json]",
+    {"stat", NULL, CT_OPTION_SPAN | CT_OPTION_JSON | CT_OPTION_PATH,
+     "TRACE [--begin=NS] [--end=NS] [--json]",
      "totals: requests, latency, states, contexts, workers", NULL,
      ct_view_stat},
     {"requests", NULL,
      CT_OPTION_ALL | CT_OPTION_BLAME | CT_OPTION_CRITICAL | CT_OPTION_LAYER |
-         CT_OPTION_SORT | CT_OPTION_LIMIT | CT_OPTION_JSON | CT_OPTION_PATH,
+         CT_OPTION_SORT | CT_OPTION_LIMIT | CT_OPTION_SPAN | CT_OPTION_JSON |
+         CT_OPTION_PATH,
      "TRACE [--all] [--blame] [--critical-path] [--layer=LAYER] "
+     "[--begin=NS] [--end=NS] "
      "[--sort=start|latency] [--limit=N] [--json]",
      "every request, and where its time went",
      "By start, rows come as soon as no earlier request is open.  By latency,\n"
@@ -259,27 +280,29 @@ const struct ct_view ct_views[] = {
      ct_view_requests},
     {"backtrace", NULL,
      CT_OPTION_REQUEST | CT_OPTION_COROUTINE | CT_OPTION_WORKER |
-         CT_OPTION_WORK | CT_OPTION_AT | CT_OPTION_PID | CT_OPTION_JSON |
-         CT_OPTION_PATH,
+         CT_OPTION_WORK | CT_OPTION_AT | CT_OPTION_PID | CT_OPTION_SPAN |
+         CT_OPTION_JSON | CT_OPTION_PATH,
      "TRACE (--request=ID | --coroutine=ID | --worker=TID | --work=ID) "
-     "[--at=NS] [--pid=PID] [--json]",
+     "[--at=NS] [--pid=PID] [--begin=NS] [--end=NS] [--json]",
      "the stack that was cut, joined back to main",
      "Without --at: of a worker its start, of a coroutine its last yield, of "
      "a\n"
      "work item its begin, of a request the start of its longest wait.",
      ct_view_backtrace},
     {"coroutines", NULL,
-     CT_OPTION_AT | CT_OPTION_PID | CT_OPTION_JSON | CT_OPTION_PATH,
-     "TRACE [--at=NS] [--pid=PID] [--json]",
+     CT_OPTION_AT | CT_OPTION_PID | CT_OPTION_SPAN | CT_OPTION_JSON |
+         CT_OPTION_PATH,
+     "TRACE [--at=NS] [--pid=PID] [--begin=NS] [--end=NS] [--json]",
      "every coroutine alive at an instant, and where it is",
      "Without --at: at the end of the trace.  Coroutines in the same state "
      "with "
      "the\nsame backtrace stand together.",
      ct_view_coroutines},
-    {"findings", NULL, CT_OPTION_LIMITS | CT_OPTION_JSON | CT_OPTION_PATH,
-     "TRACE [--block=NS] [--stuck=NS] [--json]",
+    {"findings", NULL,
+     CT_OPTION_LIMITS | CT_OPTION_SPAN | CT_OPTION_JSON | CT_OPTION_PATH,
+     "TRACE [--block=NS] [--stuck=NS] [--begin=NS] [--end=NS] [--json]",
      "what held requests up, worst first", NULL, ct_view_findings},
-    {"chrome", ".json", CT_OPTION_PATH, "TRACE -o FILE.json",
+    {"chrome", ".json", CT_OPTION_SPAN | CT_OPTION_PATH, "TRACE -o FILE.json",
      "a timeline for Perfetto, speedscope or chrome://tracing", NULL,
      ct_view_chrome},
     {NULL, NULL, 0, NULL, NULL, NULL, NULL},
@@ -331,6 +354,24 @@ bool ct_settings_set(struct ct_settings *settings, const struct ct_view *view,
     g_set_error(error, CT_VIEW_ERROR, 0, "%s: %s takes no such option", name,
                 view->name);
     return false;
+}
+
+bool ct_settings_check(const struct ct_settings *settings, GError **error)
+{
+    const struct ct_span *span = &settings->span;
+
+    if (span->has_begin && span->has_end && span->begin_ns >= span->end_ns) {
+        g_set_error(error, CT_VIEW_ERROR, 0, "begin: not before --end");
+        return false;
+    }
+    if (settings->at_ns >= 0 &&
+        ((span->has_begin && settings->at_ns < span->begin_ns) ||
+         (span->has_end && settings->at_ns > span->end_ns))) {
+        g_set_error(error, CT_VIEW_ERROR, 0,
+                    "at: not between --begin and --end");
+        return false;
+    }
+    return true;
 }
 
 struct ct_view_run *ct_view_open(const struct ct_view *view,

@@ -12,13 +12,14 @@
  * Errors:   GError: CT_VIEW_ERROR for wrong settings, CT_OUT_ERROR for output.
  *           A consumer that was made to fail from outside (a signal) finishes
  *           without writing a result.
- * Depends:  ct/consumer.h, ct/backtrace.h, out/file.h.
+ * Depends:  ct/consumer.h, ct/span.h, ct/backtrace.h, out/file.h.
  */
 #ifndef CT_VIEWS_H
 #define CT_VIEWS_H
 
 #include "ct/backtrace.h"
 #include "ct/consumer.h"
+#include "ct/span.h"
 #include "out/file.h"
 
 #define CT_VIEW_ERROR ct_view_error_quark()
@@ -44,6 +45,7 @@ struct ct_settings {
     int64_t at_ns;              /* from the trace's origin; -1: not given */
     int32_t pid;                /* 0: not given */
     int64_t block_ns, stuck_ns; /* -1: not given */
+    struct ct_span span;        /* of the trace: what is shown */
     char *path;                 /* where to; NULL: standard output */
     char *format;               /* NULL: from the path's suffix */
 };
@@ -66,6 +68,7 @@ enum ct_option_bits {
     CT_OPTION_CRITICAL = 1 << 13,
     CT_OPTION_BLAME = 1 << 14,
     CT_OPTION_LIMITS = 1 << 15,
+    CT_OPTION_SPAN = 1 << 16, /* every view takes it */
 };
 
 struct ct_option {
@@ -112,6 +115,12 @@ void ct_settings_fini(struct ct_settings *settings);
  * @name: of the option or parameter; @value: NULL for a flag */
 bool ct_settings_set(struct ct_settings *settings, const struct ct_view *view,
                      const char *name, const char *value, GError **error);
+
+/** ct_option_ns() - an option's value as a time, not below 0 */
+bool ct_option_ns(int64_t *ns, const char *value, GError **error);
+
+/** ct_settings_check() - does what was set agree with itself? */
+bool ct_settings_check(const struct ct_settings *settings, GError **error);
 
 /** ct_view_open() - open the output and make the consumers; NULL: @error */
 struct ct_view_run *ct_view_open(const struct ct_view *view,

@@ -6,11 +6,12 @@
 
 #include <stdio.h>
 
-struct ct_feed *ct_feed_new(struct ct_consumer *const consumers[])
+struct ct_feed *ct_feed_new(struct ct_consumer *const consumers[],
+                            const struct ct_span *span)
 {
     struct ct_feed *feed = g_new0(struct ct_feed, 1);
 
-    feed->pass = ct_pass_new(consumers);
+    feed->pass = ct_pass_new(consumers, span);
     feed->streams =
         g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
     return feed;

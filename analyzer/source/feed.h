@@ -41,7 +41,9 @@ struct ct_feed {
     void *data;
 };
 
-struct ct_feed *ct_feed_new(struct ct_consumer *const consumers[]);
+/** @span: of the trace, that consumers are told of; NULL: all */
+struct ct_feed *ct_feed_new(struct ct_consumer *const consumers[],
+                            const struct ct_span *span);
 void ct_feed_free(struct ct_feed *feed);
 
 /** ct_feed_stream() - by name; made when it is new */

@@ -304,7 +304,7 @@ static bt_component_class_initialize_method_status initialize(
     if (options) {
         sink->options = *options;
         sink->own_feed = true;
-        feed = ct_feed_new(options->consumers);
+        feed = ct_feed_new(options->consumers, &options->span);
     }
     sink->feed = feed;
     sink->carry = ct_carry_new();
@@ -325,6 +325,7 @@ static bool finish(struct sink *sink, GError **error)
 {
     GError *reason = NULL;
     bool good =
+        ct_pass_has_span(sink->feed->pass, &reason) &&
         ct_pass_finish(sink->feed->pass, !sink->feed->all_tails_lost, &reason);
 
     sink->told = true;

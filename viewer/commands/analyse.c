@@ -25,7 +25,7 @@ static int pass(const struct ct_view *view, const struct ct_settings *settings,
     if (!run) {
         return ct_error("%s", error->message);
     }
-    done = ct_passes_run(trace, run->consumers,
+    done = ct_passes_run(trace, &settings->span, run->consumers,
                          !run->streams || !run->out->is_terminal, &error);
     is_gone = run->out->error == EPIPE;
     done = ct_view_close(run, done, done ? &error : NULL) && done;
@@ -136,6 +136,7 @@ static const struct ct_option *chosen(int value)
 static int parse(int argc, char **argv, const struct ct_view *view,
                  struct ct_settings *settings, const char **ret_trace)
 {
+    g_autoptr(GError) error = NULL;
     struct option longs[32];
     char letters[64];
     int value;
@@ -145,7 +146,6 @@ static int parse(int argc, char **argv, const struct ct_view *view,
     optind = 1;
     *ret_trace = NULL;
     while ((value = getopt_long(argc, argv, letters, longs, NULL)) != -1) {
-        g_autoptr(GError) error = NULL;
         const struct ct_option *option;
 
         if (value == 'h') {
@@ -167,6 +167,9 @@ static int parse(int argc, char **argv, const struct ct_view *view,
         if (!ct_settings_set(settings, view, option->name, optarg, &error)) {
             return ct_usage_error(argv[0], "--%s", error->message);
         }
+    }
+    if (!ct_settings_check(settings, &error)) {
+        return ct_usage_error(argv[0], "--%s", error->message);
     }
     if (optind >= argc) {
         return ct_usage_error(argv[0], "no trace given");
@@ -233,8 +236,8 @@ int ct_command_render(int argc, char **argv)
 {
     static const struct ct_view any = {
         .name = "render",
-        .options = CT_OPTION_PATH | CT_OPTION_FORMAT,
-        .arguments = "TRACE -o FILE [--format=chrome]",
+        .options = CT_OPTION_SPAN | CT_OPTION_PATH | CT_OPTION_FORMAT,
+        .arguments = "TRACE -o FILE [--begin=NS] [--end=NS] [--format=chrome]",
         .summary = "the whole trace as a file for another viewer",
         .details = "chrome (.json): a timeline for ui.perfetto.dev, "
                    "speedscope.app and\nchrome://tracing",

@@ -18,6 +18,7 @@
 #include "commands/passes.h"
 #include "cotrace.h"
 #include "ct/diff.h"
+#include "views.h"
 #include "views/diff.h"
 
 struct request {
@@ -26,6 +27,7 @@ struct request {
     const char *save;
     const char *output;
     struct ct_gate gate;
+    struct ct_span span; /* of both traces */
     bool json;
     bool edits;
 };
@@ -42,7 +44,9 @@ struct answers {
 
 static const struct option longs[] = {
     {"against", required_argument, NULL, 'a'},
+    {"begin", required_argument, NULL, 'B'},
     {"edits", no_argument, NULL, 'e'},
+    {"end", required_argument, NULL, 'E'},
     {"fail-on", required_argument, NULL, 'f'},
     {"help", no_argument, NULL, 'h'},
     {"json", no_argument, NULL, 'j'},
@@ -54,7 +58,7 @@ static const struct option longs[] = {
 static int help(void)
 {
     fputs("usage: cotrace diff A B [--fail-on=WHAT,...] [--json [--edits]]\n"
-          "                    [-o FILE]\n"
+          "                    [--begin=NS] [--end=NS] [-o FILE]\n"
           "       cotrace diff --against=BASELINE B [...]\n"
           "       cotrace diff --save-baseline=BASELINE A\n"
           "\n"
@@ -79,6 +83,10 @@ static int help(void)
           "                         stderr: order, missing, findings (a kind "
           "that A has\n"
           "                         not), p50:+N%, p99:+N%, mean:+N%\n"
+          "      --begin=NS         only what comes after it in both runs, in "
+          "ns from the\n"
+          "                         first event of each\n"
+          "      --end=NS           only what comes before it\n"
           "      --json             JSON instead of text\n"
           "      --edits            with --json: both sequences of decisions, "
           "and every\n"
@@ -116,6 +124,10 @@ static int check_options(const struct request *request)
     if (request->edits && !request->json) {
         return ct_usage_error("diff", "--edits needs --json");
     }
+    if (request->span.has_begin && request->span.has_end &&
+        request->span.begin_ns >= request->span.end_ns) {
+        return ct_usage_error("diff", "--begin: not before --end");
+    }
     if (request->save && (request->against || request->json ||
                           request->output || request->gate.is_set)) {
         return ct_usage_error("diff",
@@ -126,16 +138,38 @@ static int check_options(const struct request *request)
 }
 
 /* -1: go on; else the exit status */
+static int set_time(const char *name, const char *value, bool *ret_has,
+                    int64_t *ret_ns)
+{
+    g_autoptr(GError) error = NULL;
+
+    *ret_has = true;
+    return ct_option_ns(ret_ns, value, &error)
+               ? -1
+               : ct_usage_error("diff", "--%s: %s", name, error->message);
+}
+
+/* Likewise. */
 static int parse(int argc, char **argv, struct request *request)
 {
+    int status = -1;
     int value;
 
     opterr = 0;
     optind = 1;
-    while ((value = getopt_long(argc, argv, ":o:h", longs, NULL)) != -1) {
+    while (status < 0 &&
+           (value = getopt_long(argc, argv, ":o:h", longs, NULL)) != -1) {
         switch (value) {
         case 'a':
             request->against = optarg;
+            break;
+        case 'B':
+            status = set_time("begin", optarg, &request->span.has_begin,
+                              &request->span.begin_ns);
+            break;
+        case 'E':
+            status = set_time("end", optarg, &request->span.has_end,
+                              &request->span.end_ns);
             break;
         case 'e':
             request->edits = true;
@@ -168,7 +202,8 @@ static int parse(int argc, char **argv, struct request *request)
                                         argv[optind - 1]);
         }
     }
-    int status = set_traces(argv + optind, argc - optind, request);
+    status =
+        status < 0 ? set_traces(argv + optind, argc - optind, request) : status;
     return status < 0 ? check_options(request) : status;
 }
 
@@ -189,7 +224,8 @@ static bool read_run(struct answers *answers, const struct request *request,
         answers->finders[side] = ct_findings_new(&limits);
         consumers[1] = ct_findings_consumer(answers->finders[side]);
     }
-    if (!ct_passes_run(request->trace[side], consumers, true, error)) {
+    if (!ct_passes_run(request->trace[side], &request->span, consumers, true,
+                       error)) {
         return false;
     }
     if (answers->finders[side]) {
@@ -228,7 +264,8 @@ static bool compare(struct answers *answers, const struct request *request,
     for (unsigned side = 0; side < CT_DIFF_SIDES; side++) {
         struct ct_consumer *consumers[] = {ct_diff_explainer(diff, side), NULL};
         if (ct_diff_wants_pass(diff, side) &&
-            !ct_passes_run(request->trace[side], consumers, true, error)) {
+            !ct_passes_run(request->trace[side], &request->span, consumers,
+                           true, error)) {
             return false;
         }
     }

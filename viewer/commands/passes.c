@@ -82,11 +82,13 @@ static void on_progress(uint64_t bytes, uint64_t total_bytes, void *data)
     ct_progress_tell(data, bytes, total_bytes);
 }
 
-bool ct_passes_run(const char *trace, struct ct_consumer *const wanted[],
-                   bool has_progress, GError **error)
+bool ct_passes_run(const char *trace, const struct ct_span *span,
+                   struct ct_consumer *const wanted[], bool has_progress,
+                   GError **error)
 {
     struct ct_progress progress;
-    struct ct_trace_options options = {on_warning, on_progress, &progress};
+    struct ct_trace_options options = {on_warning, on_progress, &progress,
+                                       *span};
     bool done;
 
     if (ended_by) {

@@ -19,11 +19,13 @@ void ct_passes_begin(void);
 
 /**
  * ct_passes_run() - one pass
+ * @span:         of the trace, that the consumers are told of
  * @has_progress: nothing else writes to the terminal meanwhile
  * Return: false: it failed, or was stopped, as is every later one.
  */
-bool ct_passes_run(const char *trace, struct ct_consumer *const consumers[],
-                   bool has_progress, GError **error);
+bool ct_passes_run(const char *trace, const struct ct_span *span,
+                   struct ct_consumer *const consumers[], bool has_progress,
+                   GError **error);
 
 /**
  * ct_passes_end() - everything that was opened is closed

@@ -106,6 +106,12 @@ struct ct_progress {
 void ct_progress_init(struct ct_progress *progress, bool wanted);
 void ct_progress_tell(struct ct_progress *progress, uint64_t bytes,
                       uint64_t total_bytes);
+
+/** ct_progress_text() - share, rate and time left, in a line
+ * @passed_us: since the begin
+ * Return: to be freed with g_free(). */
+char *ct_progress_text(uint64_t bytes, uint64_t total_bytes, int64_t passed_us);
+
 void ct_progress_clear(struct ct_progress *progress);
 
 #endif

@@ -194,7 +194,7 @@ static void print_json(struct view *view, const struct ct_stat_result *result,
     ct_json_bool(&json, summary->complete);
     ct_json_key(&json, "duration_ns");
     ct_json_known_i64(&json, summary->has_clock,
-                      summary->end_ns - summary->origin_ns);
+                      summary->end_ns - summary->begin_ns);
     json_errors(&json, result);
     json_log(&json, &summary->log);
     json_requests(&json, result);
@@ -245,7 +245,7 @@ static void text_trace(struct ct_text *text, GString *words,
                        const struct ct_summary *summary)
 {
     if (summary->has_clock) {
-        ct_text_ns(text, words, summary->end_ns - summary->origin_ns);
+        ct_text_ns(text, words, summary->end_ns - summary->begin_ns);
         g_string_append(words, ", ");
     }
     ct_text_count(words, summary->events);

@@ -227,10 +227,11 @@ struct ct_summary {
     bool has_clock;
     const char *clock; /* "exact", "program", "reader", "none" */
     int64_t origin_ns; /* first event, since 1970 */
+    int64_t begin_ns;  /* likewise, or where what is shown begins */
     int64_t end_ns;    /* last event, or where the pass was to end */
     int64_t error_ns;  /* the largest bound of an instant */
     bool has_all;      /* the trace's end was reached */
-    uint64_t events;
+    uint64_t events;   /* that lie in what is shown, as are the next three */
     uint64_t unknown_events; /* not in the schema */
     uint64_t discarded;
     bool discarded_known;

@@ -10,7 +10,7 @@
  * Threads:  as the graph: one.
  * Memory:   consumers and options are borrowed until `finished` was called.
  * Errors:   bt statuses, causes appended to the thread's error chain.
- * Depends:  ct/consumer.h, babeltrace2.
+ * Depends:  ct/consumer.h, ct/span.h, babeltrace2.
  */
 #ifndef CT_SINK_H
 #define CT_SINK_H
@@ -18,9 +18,11 @@
 #include <babeltrace2/babeltrace.h>
 
 #include "ct/consumer.h"
+#include "ct/span.h"
 
 struct ct_sink_options {
     struct ct_consumer *const *consumers; /* NULL-terminated */
+    struct ct_span span;                  /* that they are told of */
     /* Every consumer's finish has been called, or (with an error) never will
      * be: called exactly once, at the trace's end or when the component goes.
      * What the consumers answered can be shown now. */

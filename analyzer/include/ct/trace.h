@@ -9,12 +9,13 @@
  * Memory:   consumers are borrowed for the call.
  * Errors:   GError, domain CT_TRACE_ERROR, "FILE: what is wrong"; a damaged
  *           trace is no error: warned, and summary.complete is false.
- * Depends:  ct/consumer.h.
+ * Depends:  ct/consumer.h, ct/span.h.
  */
 #ifndef CT_TRACE_H
 #define CT_TRACE_H
 
 #include "ct/consumer.h"
+#include "ct/span.h"
 
 #define CT_TRACE_ERROR ct_trace_error_quark()
 GQuark ct_trace_error_quark(void);
@@ -30,6 +31,7 @@ struct ct_trace_options {
     void (*warning)(const char *text, void *data); /* one line, no newline */
     void (*progress)(uint64_t bytes, uint64_t total_bytes, void *data);
     void *data;
+    struct ct_span span; /* what is shown; none: all */
 };
 
 /**

@@ -120,6 +120,27 @@ static void test_table(void)
     ct_out_close(out, false, NULL);
 }
 
+static void check_progress(uint64_t mib, uint64_t total_mib, int64_t seconds,
+                           const char *text)
+{
+    g_autofree char *got =
+        ct_progress_text(mib << 20, total_mib << 20, seconds * 1000000);
+
+    g_assert_cmpstr(got, ==, text);
+}
+
+static void test_progress(void)
+{
+    check_progress(10, 40, 5, " 25 %  10 of 40 MiB, 2 MiB/s, 15 s left");
+    check_progress(100, 1000, 10,
+                   " 10 %  100 of 1000 MiB, 10 MiB/s, 1 min 30 s left");
+    check_progress(100, 100000, 10, "  0 %  100 of 100000 MiB, 10 MiB/s");
+    check_progress(3000, 100000, 300,
+                   "  3 %  3000 of 100000 MiB, 10 MiB/s, 2 h 41 min left");
+    check_progress(40, 40, 20, "100 %  40 of 40 MiB, 2 MiB/s");
+    check_progress(7, 0, 7, "7 of 0 MiB, 1 MiB/s");
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -127,5 +148,6 @@ int main(int argc, char **argv)
     g_test_add_func("/terminal/cut", test_cut);
     g_test_add_func("/terminal/quantities", test_quantities);
     g_test_add_func("/terminal/table", test_table);
+    g_test_add_func("/terminal/progress", test_progress);
     return g_test_run();
 }
