@@ -93,6 +93,17 @@ static void index_compare(struct index *index,
     index->at += index->entry;
 }
 
+/* Of how many packets behind the file's end does it tell?  They were there. */
+static uint64_t index_more(const struct index *index, uint64_t size)
+{
+    if (!index->bytes || index->bad || index->n - index->at < index->entry ||
+        (index->n - index->at) % index->entry != 0 ||
+        big_endian(index->bytes + index->at, 8) != size) {
+        return 0;
+    }
+    return (index->n - index->at) / index->entry;
+}
+
 static bool index_close(struct index *index)
 {
     bool bad = index->bytes && (index->bad || index->at != index->n);
@@ -174,6 +185,12 @@ static int walk_file(struct ct_view *view, const struct ct_view_trace *trace,
     if (!file->whole) {
         view->damaged = true;
         tell_damage(view, file, in_middle, &walk.skipped);
+    } else if (index_more(index, file->size) > 0) {
+        view->damaged = file->tail_lost = true;
+        ct_view_warn(view,
+                     "%s: was cut behind a packet; its index tells of "
+                     "%" G_GUINT64_FORMAT " more",
+                     file->path, index_more(index, file->size));
     }
     return 0;
 }
@@ -204,7 +221,7 @@ static bool check_file(struct ct_view *view, struct ct_view_trace *trace,
                     file->path, g_strerror(-ret));
         return false;
     }
-    if (file->whole && file->bad_index) {
+    if (file->whole && file->bad_index && !file->tail_lost) {
         ct_view_warn(view, "%s: its index is damaged; read without it",
                      file->path);
     }

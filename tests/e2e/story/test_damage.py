@@ -115,6 +115,48 @@ def _(tmp):
     tap.equal(stat["events"], whole["events"], "a bad index loses no events")
 
 
+@tap.case("a recording copied while it is made is read as far as it goes")
+def _(tmp):
+    image = story.image(os.path.join(tmp, "disk.qcow2"))
+    trace = os.path.join(tmp, "trace")
+    words = []
+    for number in range(4000):
+        words += ["-c", f"aio_read -q {number * 16384 % (4 << 20)} 16k"]
+        if number % 32 == 31:
+            words += ["-c", "aio_flush"]
+    recording = subprocess.Popen(
+        [story.COTRACE, "record", "-o", trace, "--subbuf-size=16k", "--",
+         story.IO, "-r", "-f", "qcow2", *words, image],
+        stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL)
+    copies = []
+    while recording.poll() is None:
+        copy = os.path.join(tmp, f"copy-{len(copies)}")
+        if os.path.isdir(trace):
+            subprocess.run(["cp", "-r", trace, copy], check=False,
+                           stderr=subprocess.DEVNULL)
+            copies.append(copy)
+    tap.equal(recording.returncode, 0, "record")
+    seen = []
+    for copy in copies[::max(1, len(copies) // 10)]:
+        done = story.run(story.COTRACE, "stat", copy, "--json", status=None)
+        if done.returncode:  # nothing of it was on disk yet
+            tap.equal(len(done.err.splitlines()), 1, done.err)
+            seen.append((copy, 0, done.err.split(": ", 2)[2]))
+            continue
+        stat = story.parse(done.out)
+        files = len(streams(copy)) + 1
+        assert len(done.err.splitlines()) <= files, done.err
+        story.check_sums(story.requests(copy, "--all"))
+        seen.append((copy, stat["events"], done.err))
+    counts = [events for _, events, _ in seen]
+    whole = story.document("stat", trace)["events"]
+    assert max(counts + [0]) <= whole, f"{counts} of {whole}"
+    tap.note(f"{len(seen)} copies of up to {max(counts + [0])} events, of "
+             f"{whole}; refused: {sorted({e for _, n, e in seen if not n})}")
+    assert any(counts), "no copy has an event"
+
+
 @tap.case("tiny buffers: the losses are counted, nothing is invented")
 def _(tmp):
     trace, done = recorded(tmp, options=("--subbuf-size=4k", "--subbufs=2"),

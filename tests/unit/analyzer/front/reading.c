@@ -16,6 +16,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "ct/alive.h"
+#include "ct/stat.h"
+
 static char *base;      /* scratch directory */
 static char *temporary; /* TMPDIR of this process */
 static unsigned n_made;
@@ -126,6 +129,15 @@ static bool finish(struct ct_consumer *consumer,
     return true;
 }
 
+static void take_request(struct ct_consumer *consumer,
+                         const struct ct_request *request)
+{
+    struct collector *collector = (struct collector *)consumer;
+
+    g_assert_true(ct_request_check(request));
+    collector->reading->requests++;
+}
+
 static void take_warning(const char *text, void *data)
 {
     struct collector *collector = data;
@@ -149,12 +161,20 @@ struct reading *reading_run(const char *path,
 {
     struct reading *reading = g_new0(struct reading, 1);
     struct collector collector = {
-        .consumer = {.gap = take_gap, .finish = finish},
+        .consumer = {.gap = take_gap,
+                     .request = take_request,
+                     .finish = finish,
+                     .wants_origins = true,
+                     .wants_blame = true},
         .reading = reading,
         .progress = progress,
         .data = data,
     };
-    struct ct_consumer *consumers[] = {&collector.consumer, NULL};
+    struct ct_stat *stat = ct_stat_new();
+    struct ct_alive_query *alive = ct_alive_new(-1, 0);
+    struct ct_consumer *consumers[] = {&collector.consumer,
+                                       ct_stat_consumer(stat),
+                                       ct_alive_consumer(alive), NULL};
     const struct ct_trace_options options = {
         .warning = take_warning,
         .progress = take_progress,
@@ -165,6 +185,8 @@ struct reading *reading_run(const char *path,
     reading->warnings = g_ptr_array_new_with_free_func(g_free);
     reading->gaps = g_array_new(FALSE, FALSE, sizeof(struct ct_gap));
     reading->good = ct_trace_run(path, &options, consumers, &error);
+    ct_alive_free(alive);
+    ct_stat_free(stat);
     g_assert_true(reading->good == (error == NULL));
     g_assert_cmpuint(reading->finished, ==, reading->good ? 1 : 0);
     if (error) {
@@ -232,6 +254,21 @@ void file_write(const char *dir, const char *name, uint64_t at,
 
     g_assert_cmpint(fd, >=, 0);
     g_assert_cmpint(pwrite(fd, bytes, n, (off_t)at), ==, (ssize_t)n);
+    close(fd);
+    g_free(path);
+}
+
+void file_change(const char *dir, const char *name, uint64_t at,
+                 unsigned char change)
+{
+    char *path = g_build_filename(dir, name, NULL);
+    int fd = open(path, O_RDWR);
+    unsigned char byte;
+
+    g_assert_cmpint(fd, >=, 0);
+    g_assert_cmpint(pread(fd, &byte, 1, (off_t)at), ==, 1);
+    byte ^= change;
+    g_assert_cmpint(pwrite(fd, &byte, 1, (off_t)at), ==, 1);
     close(fd);
     g_free(path);
 }

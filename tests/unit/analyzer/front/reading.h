@@ -16,8 +16,9 @@
 
 struct reading {
     bool good;
-    char *error;               /* NULL if good */
-    GPtrArray *warnings;       /* char * */
+    char *error;         /* NULL if good */
+    GPtrArray *warnings; /* char * */
+    uint64_t requests;
     unsigned finished;         /* how often a consumer's finish was called */
     struct ct_summary summary; /* without stacks and images */
     GArray *gaps;              /* struct ct_gap */
@@ -33,7 +34,8 @@ char *reading_file(const char *name, const char *text);
 /** reading_scratch() - an empty directory */
 char *reading_scratch(void);
 
-/** reading_run() - one pass; @progress: called at each packet, or NULL */
+/** reading_run() - one pass, with all that consumers can want; @progress:
+ * called at each packet, or NULL */
 struct reading *reading_run(const char *path,
                             void (*progress)(uint64_t, uint64_t, void *),
                             void *data);
@@ -49,6 +51,9 @@ uint64_t file_size(const char *dir, const char *name);
 void file_cut(const char *dir, const char *name, uint64_t size);
 void file_write(const char *dir, const char *name, uint64_t at,
                 const void *bytes, size_t n);
+/** file_change() - exclusive or of one byte that is there */
+void file_change(const char *dir, const char *name, uint64_t at,
+                 unsigned char change);
 void file_remove(const char *dir, const char *name);
 
 #endif
