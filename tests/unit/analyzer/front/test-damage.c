@@ -229,6 +229,17 @@ static void check_cuts(const char *trace)
     g_test_message("%s: %u cuts", trace, cuts);
 }
 
+/* Warnings of the trace's own files: a path in it that changed has one, too. */
+static unsigned damage_told(const struct reading *reading, const char *dir)
+{
+    unsigned n = 0;
+
+    for (unsigned i = 0; i < reading->warnings->len; i++) {
+        n += g_str_has_prefix(g_ptr_array_index(reading->warnings, i), dir);
+    }
+    return n;
+}
+
 static void check_byte(GRand *random, const char *trace,
                        const uint64_t own_events[])
 {
@@ -251,9 +262,9 @@ static void check_byte(GRand *random, const char *trace,
 
         g_assert_cmpuint(events, >=, own_events[!which]);
         g_assert_cmpuint(events, <=, all);
-        g_assert_cmpuint(reading->warnings->len, <=, 1);
+        g_assert_cmpuint(damage_told(reading, dir), <=, 1);
         g_assert_true(events == all || !reading->summary.complete);
-        g_assert_true(reading->summary.complete == !reading->warnings->len);
+        g_assert_true(reading->summary.complete == !damage_told(reading, dir));
     }
     reading_free(reading);
 }
