@@ -16,6 +16,7 @@
 #include "base/atomics.h"
 #include "base/clock.h"
 #include "base/list.h"
+#include "base/lockcnt.h"
 #include "ct/aio.h"
 
 /* No deadline. */
@@ -118,23 +119,28 @@ struct AioContext {
     unsigned timer_wanted;
 
     /* --- fd.c --- */
-    pthread_mutex_t fd_lock;      /* protects the fields up to fd_deleted */
+    /*
+     * Who may come upon a handler is counted: turns, GLib's prepare and check,
+     * whoever removes one.  The lock protects the fields up to fd_deleted;
+     * removed handlers are freed by the last who is counted, with it held.
+     */
+    struct lockcnt list_lock;
     struct AioHandler **fd_table; /* by fd */
     int fd_table_room;
     struct list fd_handlers;
-    struct list fd_deleted; /* freed at the end of an outermost turn */
-    /* Changes of fd_handlers; atomic, written with fd_lock held. */
+    struct list fd_deleted; /* to be freed */
+    /* Changes of fd_handlers; atomic, written with list_lock held. */
     unsigned fd_generation;
     unsigned fd_count;    /* length of fd_handlers; likewise */
     unsigned fd_dead;     /* length of fd_deleted; likewise */
     struct list fd_ready; /* home: found ready, not yet run */
 
     /* --- fdmon/fdmon.c --- */
-    /* What watches; home writes with fd_lock held, so home reads without. */
+    /* What watches; home writes with list_lock held, so home reads without. */
     const struct fdmon_ops *fdmon;
     const struct fdmon_ops *fdmon_wanted; /* home; NULL: chosen by itself */
     unsigned fdmon_generation; /* home: fd_generation that fdmon has seen */
-    bool fdmon_failed;         /* protected by fd_lock: not to be used on */
+    bool fdmon_failed;         /* protected by list_lock: not to be used on */
     bool fdmon_no_epoll;       /* home: has failed, don't try it again */
     bool fdmon_no_io_uring;    /* home: refused, failed, or GLib waits */
     /* Each its file's own, NULL: not in use. */
@@ -150,7 +156,7 @@ struct AioContext {
     int64_t poll_max_ns;       /* atomic, parameters: any thread; 0: off */
     int64_t poll_grow;
     int64_t poll_shrink;
-    /* Live handlers without io_poll; atomic, written with fd_lock held. */
+    /* Live handlers without io_poll; atomic, written with list_lock held. */
     unsigned poll_disable_cnt;
 };
 
@@ -214,8 +220,8 @@ bool aio_timers_run(AioContext *ctx);
 
 /*
  * Callbacks never change: another callback for an fd is another handler.
- * Freed by home only, at the end of an outermost turn, so home may keep
- * pointers through a turn.
+ * Freed when nobody is counted in list_lock, so whoever is may keep pointers:
+ * home for an outermost turn.
  */
 typedef struct AioHandler {
     GPollFD pfd;             /* fd, events: immutable; revents: home */
@@ -223,14 +229,14 @@ typedef struct AioHandler {
     AioHandlerFunc *io_write;
     void *opaque;
     uint64_t id;
-    unsigned deleted;           /* atomic: set with fd_lock held */
+    unsigned deleted;           /* atomic: set with list_lock held */
     unsigned revents;           /* home: what a monitor found */
-    struct list node;           /* protected by fd_lock */
+    struct list node;           /* protected by list_lock */
     struct list ready_node;     /* home */
     bool armed;                 /* home: the kernel knows it by its address */
-    struct list submit_node;    /* protected by fd_lock; fdmon/io_uring.c's */
+    struct list submit_node;    /* protected by list_lock; fdmon/io_uring.c's */
     struct list rearm_node;     /* home; fdmon/io_uring.c's */
-    const AioPollOps *poll_ops; /* atomic: set once, with fd_lock held */
+    const AioPollOps *poll_ops; /* atomic: set once, with list_lock held */
     bool poll_ready;            /* home, as all below: io_poll said so */
     struct list poll_node;      /* in poll_handlers */
     int64_t poll_idle_ns;       /* when it leaves that; 0: not yet known */
@@ -246,10 +252,11 @@ bool aio_fd_dispatch(AioContext *ctx);
 /* Not removed; what it points to is still its owner's to be called with. */
 bool aio_fd_is_live(AioHandler *handler);
 /*
- * Home, outside of turns or at the end of an outermost one: frees what was
- * removed and what the kernel no longer knows.
+ * From here on handlers are looked at, until aio_fd_walk_end(): of the last
+ * that ends, what was removed and what the kernel no longer knows is freed.
  */
-void aio_fd_reap(AioContext *ctx);
+void aio_fd_walk_begin(AioContext *ctx);
+void aio_fd_walk_end(AioContext *ctx);
 
 /* --- busy.c: all home ---------------------------------------------------- */
 

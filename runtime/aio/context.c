@@ -77,10 +77,12 @@ static gboolean source_prepare(GSource *source, gint *timeout_ms)
 
     aio_home_claim(ctx);
     aio_run_deferred(ctx);
+    aio_fd_walk_begin(ctx);
     fdmon_use_gsource(ctx);
     aio_busy_stop(ctx); /* GLib sleeps: files have to be signalled */
     aio_notify_sleep_begin(ctx, AIO_NOTIFY_GSOURCE);
     timeout_ns = aio_notify_is_pending(ctx) ? 0 : aio_compute_timeout_ns(ctx);
+    aio_fd_walk_end(ctx);
     if (timeout_ns < 0) {
         *timeout_ms = -1;
     } else {
@@ -103,7 +105,9 @@ static gboolean source_check(GSource *source)
         aio_notify_drain(ctx);
     }
     aio_notify_accept(ctx);
+    aio_fd_walk_begin(ctx);
     has_fds = aio_fd_take_gsource_ready(ctx);
+    aio_fd_walk_end(ctx);
     /* Idle bottom halves run whenever the loop has woken, for whatever reason.
      */
     return has_fds || aio_bh_timeout_ns(ctx) >= 0 ||
@@ -119,8 +123,10 @@ static gboolean source_dispatch(GSource *source, GSourceFunc callback,
     ct_stack_enter(&entry);
     /* When prepare was ready, GLib has not called check. */
     aio_notify_sleep_end(ctx, AIO_NOTIFY_GSOURCE);
+    aio_fd_walk_begin(ctx);
     (void)aio_fd_take_gsource_ready(ctx);
     aio_dispatch(ctx);
+    aio_fd_walk_end(ctx);
     ct_stack_leave(&entry);
     return G_SOURCE_CONTINUE;
 }

@@ -2,17 +2,19 @@
 /*
  * fd.c - handlers of file descriptors: set, found ready, called, removed
  *
- * The list of handlers is changed under fd_lock by any thread and read under
+ * The list of handlers is changed under list_lock by any thread and read under
  * it by the home thread, never while a callback runs.  A turn works on
  * fd_ready, which is home's own: monitors append to it, dispatch pops from it.
  * A nested turn finds there what the outer one has not called yet, and goes on
  * with it.
  *
  * Removing marks a handler deleted and moves it to fd_deleted; the mark is
- * looked at before each callback.  Its memory goes at the end of an outermost
- * turn of the home thread, so pointers that monitors and outer turns hold stay
- * good without counting them; a handler that the kernel still knows by its
- * address (`armed`) stays until the kernel has given it back.
+ * looked at before each callback.  Turns, GLib's prepare and check, and whoever
+ * removes a handler are counted in list_lock; the last of them frees what was
+ * removed, while the lock keeps the next from beginning.  So pointers that
+ * monitors and outer turns hold stay good, and without a turn a removed handler
+ * is gone at once, whichever thread removed it.  One that the kernel still
+ * knows by its address (`armed`) stays until the kernel has given it back.
  */
 #include "aio/aio_int.h"
 
@@ -29,7 +31,6 @@
 
 void aio_fd_init(AioContext *ctx)
 {
-    pthread_mutex_init(&ctx->fd_lock, NULL);
     list_init(&ctx->fd_handlers);
     list_init(&ctx->fd_deleted);
     list_init(&ctx->fd_ready);
@@ -41,9 +42,9 @@ void aio_fd_fini(AioContext *ctx)
 {
     ct_pre("aio-context-free/fd-handler-leaked", ctx->fd_count == 0);
     fdmon_fini(ctx);
-    aio_fd_reap(ctx);
+    aio_fd_walk_begin(ctx);
+    aio_fd_walk_end(ctx);
     g_free(ctx->fd_table);
-    pthread_mutex_destroy(&ctx->fd_lock);
 }
 
 static void table_set_locked(AioContext *ctx, int fd, AioHandler *handler)
@@ -130,7 +131,7 @@ void aio_set_fd_handler(AioContext *ctx, int fd, AioHandlerFunc *io_read,
         handler = handler_new(fd, io_read, io_write, opaque);
         ct_emit_fd_handler_set(handler->id, ctx->id, fd, io_read, io_write);
     }
-    pthread_mutex_lock(&ctx->fd_lock);
+    lockcnt_lock(&ctx->list_lock);
     old = table_get_locked(ctx, fd);
     if (old != NULL) {
         remove_locked(ctx, old);
@@ -142,9 +143,14 @@ void aio_set_fd_handler(AioContext *ctx, int fd, AioHandlerFunc *io_read,
         /* Pairs with the look in fdmon_wait(), and precedes N1. */
         (void)ct_fetch_add(&ctx->fd_generation, 1);
     }
-    pthread_mutex_unlock(&ctx->fd_lock);
-    if (old != NULL && in_aio_context_home_thread(ctx)) {
-        aio_busy_removed(ctx, old);
+    if (old == NULL) {
+        lockcnt_unlock(&ctx->list_lock);
+    } else {
+        lockcnt_inc_and_unlock(&ctx->list_lock);
+        if (in_aio_context_home_thread(ctx)) {
+            aio_busy_removed(ctx, old);
+        }
+        aio_fd_walk_end(ctx);
     }
     /* The turn that waits has to watch something else. */
     aio_notify_work(ctx);
@@ -156,13 +162,13 @@ void aio_set_fd_poll(AioContext *ctx, int fd, const AioPollOps *ops)
 
     ct_pre("aio-fd-poll/ops",
            ops->io_poll != NULL && ops->io_poll_ready != NULL);
-    pthread_mutex_lock(&ctx->fd_lock);
+    lockcnt_lock(&ctx->list_lock);
     handler = table_get_locked(ctx, fd);
     ct_pre("aio-fd-poll/handler", handler != NULL && handler->poll_ops == NULL);
     /* Release: pairs with ops_of() in busy.c. */
     ct_store_release(&handler->poll_ops, ops);
     ct_store(&ctx->poll_disable_cnt, ctx->poll_disable_cnt - 1);
-    pthread_mutex_unlock(&ctx->fd_lock);
+    lockcnt_unlock(&ctx->list_lock);
 }
 
 uint64_t aio_fd_handler_id(AioContext *ctx, int fd)
@@ -171,10 +177,10 @@ uint64_t aio_fd_handler_id(AioContext *ctx, int fd)
     uint64_t id;
 
     ct_pre("aio-fd/fd", fd >= 0);
-    pthread_mutex_lock(&ctx->fd_lock);
+    lockcnt_lock(&ctx->list_lock);
     handler = table_get_locked(ctx, fd);
     id = handler != NULL ? handler->id : 0;
-    pthread_mutex_unlock(&ctx->fd_lock);
+    lockcnt_unlock(&ctx->list_lock);
     return id;
 }
 
@@ -192,7 +198,7 @@ void aio_fd_add_ready(AioContext *ctx, AioHandler *handler, unsigned revents)
 bool aio_fd_take_gsource_ready(AioContext *ctx)
 {
     if (ct_load(&ctx->fd_count) > 0) {
-        pthread_mutex_lock(&ctx->fd_lock);
+        lockcnt_lock(&ctx->list_lock);
         list_for_each (node, &ctx->fd_handlers) {
             AioHandler *handler = list_entry(node, AioHandler, node);
 
@@ -201,7 +207,7 @@ bool aio_fd_take_gsource_ready(AioContext *ctx)
                 handler->pfd.revents = 0;
             }
         }
-        pthread_mutex_unlock(&ctx->fd_lock);
+        lockcnt_unlock(&ctx->list_lock);
     }
     return !list_is_empty(&ctx->fd_ready);
 }
@@ -254,32 +260,36 @@ bool aio_fd_dispatch(AioContext *ctx)
     return progress;
 }
 
-void aio_fd_reap(AioContext *ctx)
+static void reap_locked(AioContext *ctx)
 {
-    struct list dead;
-
-    if (ct_load(&ctx->fd_dead) == 0) {
-        return; /* what another thread removes just now is for a later turn */
-    }
-    list_init(&dead);
-    pthread_mutex_lock(&ctx->fd_lock);
     list_for_each_safe (node, &ctx->fd_deleted) {
         AioHandler *handler = list_entry(node, AioHandler, node);
 
-        if (!handler->armed) {
-            list_del(node);
-            list_del(&handler->submit_node);
-            list_add_tail(&dead, node);
-            ct_store(&ctx->fd_dead, ctx->fd_dead - 1);
+        if (handler->armed) {
+            continue;
         }
-    }
-    pthread_mutex_unlock(&ctx->fd_lock);
-    list_for_each_safe (node, &dead) {
-        AioHandler *handler = list_entry(node, AioHandler, node);
-
+        list_del(node);
+        list_del(&handler->submit_node);
         list_del(&handler->ready_node);
         list_del(&handler->rearm_node);
         list_del(&handler->poll_node);
+        ct_store(&ctx->fd_dead, ctx->fd_dead - 1);
         g_free(handler);
+    }
+}
+
+void aio_fd_walk_begin(AioContext *ctx)
+{
+    lockcnt_inc(&ctx->list_lock);
+}
+
+void aio_fd_walk_end(AioContext *ctx)
+{
+    /* Who removes one is counted: it sees to it itself, or comes later. */
+    if (ct_load(&ctx->fd_dead) == 0) {
+        lockcnt_dec(&ctx->list_lock);
+    } else if (lockcnt_dec_and_lock(&ctx->list_lock)) {
+        reap_locked(ctx);
+        lockcnt_unlock(&ctx->list_lock);
     }
 }

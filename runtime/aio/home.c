@@ -101,6 +101,9 @@ AioContext *aio_turn_begin(AioContext *ctx)
         set_current(contexts, ctx);
     }
     ct_retell_poll();
+    if (ctx->depth == 0) {
+        aio_fd_walk_begin(ctx);
+    }
     ct_store(&ctx->depth, ctx->depth + 1);
     return outer;
 }
@@ -108,8 +111,8 @@ AioContext *aio_turn_begin(AioContext *ctx)
 void aio_turn_end(AioContext *ctx, AioContext *outer)
 {
     ct_store(&ctx->depth, ctx->depth - 1);
-    if (ctx->depth == 0 && ct_load(&ctx->fd_dead) > 0) {
-        aio_fd_reap(ctx);
+    if (ctx->depth == 0) {
+        aio_fd_walk_end(ctx);
     }
     if (outer != ctx) {
         set_current(thread_local_now(), outer);

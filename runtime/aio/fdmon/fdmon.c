@@ -7,7 +7,7 @@
  * what epoll does for a regular file, or the kernel for io_uring in a sandbox.
  *
  * The monitor is changed by the home thread before a wait, never during one.
- * Another thread that sets a handler tells the monitor under fd_lock, raises
+ * Another thread that sets a handler tells the monitor under list_lock, raises
  * fd_generation, and notifies; whatever it could not do itself, the wait that
  * follows does first (settle).
  */
@@ -104,9 +104,9 @@ static void settle_locked(AioContext *ctx)
 
 static void settle(AioContext *ctx)
 {
-    pthread_mutex_lock(&ctx->fd_lock);
+    lockcnt_lock(&ctx->list_lock);
     settle_locked(ctx);
-    pthread_mutex_unlock(&ctx->fd_lock);
+    lockcnt_unlock(&ctx->list_lock);
 }
 
 void fdmon_use_gsource(AioContext *ctx)
@@ -147,10 +147,10 @@ int fdmon_wait(AioContext *ctx, int64_t timeout_ns)
     ret = ctx->fdmon->wait(ctx, timeout_ns);
     if (ret < 0 && ret != -EINTR && ret != -EAGAIN && ret != -ENOMEM) {
         ct_pre("fdmon-wait/poll", ctx->fdmon != &fdmon_poll_ops);
-        pthread_mutex_lock(&ctx->fd_lock);
+        lockcnt_lock(&ctx->list_lock);
         ctx->fdmon_failed = true;
         settle_locked(ctx);
-        pthread_mutex_unlock(&ctx->fd_lock);
+        lockcnt_unlock(&ctx->list_lock);
         /* Early is allowed, and what it has found by now is in fd_ready. */
     }
     return ret;
@@ -171,7 +171,7 @@ int aio_context_set_fdmon(AioContext *ctx, const char *name)
     if (name != NULL && wanted == NULL) {
         return -ENOENT;
     }
-    pthread_mutex_lock(&ctx->fd_lock);
+    lockcnt_lock(&ctx->list_lock);
     if (wanted != NULL && wanted != ctx->fdmon) {
         ret = switch_locked(ctx, wanted);
     }
@@ -181,7 +181,7 @@ int aio_context_set_fdmon(AioContext *ctx, const char *name)
             settle_locked(ctx);
         }
     }
-    pthread_mutex_unlock(&ctx->fd_lock);
+    lockcnt_unlock(&ctx->list_lock);
     return ret;
 }
 

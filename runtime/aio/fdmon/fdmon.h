@@ -17,7 +17,7 @@ struct fdmon_ops {
     const char *name;
 
     /*
-     * Starts to watch all of ctx->fd_handlers.  Home, fd_lock held.
+     * Starts to watch all of ctx->fd_handlers.  Home, list_lock held.
      * Return: 0, or -errno: the kernel does not have it, or not for these.
      */
     int (*open)(AioContext *ctx);
@@ -25,11 +25,11 @@ struct fdmon_ops {
     void (*close)(AioContext *ctx);
 
     /*
-     * A handler was added, or is deleted.  Any thread, fd_lock held.
+     * A handler was added, or is deleted.  Any thread, list_lock held.
      * Return: 0, or -errno: the monitor can't go on.  NULL: refresh is enough.
      */
     int (*update)(AioContext *ctx, AioHandler *handler, bool is_added);
-    /* Handlers have changed since the last wait.  Home, fd_lock held. */
+    /* Handlers have changed since the last wait.  Home, list_lock held. */
     void (*refresh)(AioContext *ctx);
 
     /*

@@ -14,7 +14,7 @@
  *                                   wait; each completion: no longer armed; on
  *                                   `rearm`, and ready
  *
- * `submit` is under fd_lock; the ring, `rearm` and `armed` belong to the home
+ * `submit` is under list_lock; the ring, `rearm` and `armed` belong to the home
  * thread.  A request holds the file open.  So a removal by the home thread,
  * which may close the file next, cancels at once; one by another thread
  * notifies, and the next turn does.
@@ -38,7 +38,7 @@
 
 struct fdmon_io_uring {
     struct io_uring ring; /* home, as all but submit */
-    struct list submit;   /* protected by fd_lock */
+    struct list submit;   /* protected by list_lock */
     struct list rearm;
     bool notify_armed;
     int error; /* of a submission that failed outside of a wait */
