@@ -13,6 +13,7 @@
 #include "block/backend.h"
 
 #include <errno.h>
+#include <string.h>
 
 #include "coroutine/coroutine_int.h"
 #include "ct/emit.h"
@@ -137,6 +138,31 @@ BlockBackend *blk_new(BlockDriverState *root)
     bdrv_attach(&blk->edge, &blk_ops, blk, root);
     bdrv_drain_register(&blk->entry, &blk_ops, blk);
     return blk;
+}
+
+int blk_parse_cache_mode(const char *mode, BlockOptions *options)
+{
+    static const struct {
+        const char *name;
+        bool is_direct, is_writethrough, is_unsafe;
+    } modes[] = {
+        {"writeback", false, false, false},
+        {"none", true, false, false},
+        {"off", true, false, false},
+        {"writethrough", false, true, false},
+        {"directsync", true, true, false},
+        {"unsafe", false, false, true},
+    };
+
+    for (size_t i = 0; i < G_N_ELEMENTS(modes); i++) {
+        if (strcmp(mode, modes[i].name) == 0) {
+            options->is_direct = modes[i].is_direct;
+            options->is_writethrough = modes[i].is_writethrough;
+            options->is_unsafe = modes[i].is_unsafe;
+            return 0;
+        }
+    }
+    return -EINVAL;
 }
 
 BlockBackend *blk_new_open(const char *filename, const BlockOptions *options,

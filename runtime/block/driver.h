@@ -78,6 +78,12 @@ struct BlockDriverState {
      * run alone; set by open.  0: no such unit. */
     int64_t unit_bytes;
 
+    /*
+     * The driver (a protocol's) is asked for whole blocks of so many bytes;
+     * set by open.  0: for any range.
+     */
+    int64_t request_alignment;
+
     int64_t bytes; /* atomic: length; set by open, changed on the home thread */
 
     /* home thread */

@@ -10,8 +10,8 @@
  *   bdrv_aligned_preadv bytes beyond the node's end are zeroes
  *   bdrv_driver_preadv  the driver's own function
  *
- * Each layer is a frame of its own on the stacks that traces show.  Drivers
- * take any byte range (their request alignment is 1), so nothing is padded.
+ * Each layer is a frame of its own on the stacks that traces show.  What a
+ * driver can't do of a range that is no whole blocks, align.c does.
  *
  * `in_flight` counts what bdrv_drain() and drained sections wait for: it goes
  * up before a request can yield, and its fall is followed by aio_wait_kick().
@@ -19,6 +19,7 @@
 #include <errno.h>
 
 #include "base/atomics.h"
+#include "block/align.h"
 #include "block/overlap.h"
 #include "request/tracked.h"
 
@@ -56,10 +57,12 @@ static int coroutine_fn bdrv_aligned_preadv(BlockDriverState *bs,
                                             const IOVector *vector,
                                             size_t offset_in, unsigned flags)
 {
-    int64_t inside = MIN(bytes, MAX(0, bdrv_length(bs) - offset));
+    int64_t inside = MIN(bytes, MAX(0, bdrv_end_of_blocks(bs) - offset));
     int ret = 0;
 
-    if (inside > 0) {
+    if (inside > 0 && !bdrv_is_aligned(bs, offset, inside)) {
+        ret = bdrv_read_widened(bs, offset, inside, vector, offset_in);
+    } else if (inside > 0) {
         ret = bdrv_driver_preadv(bs, offset, inside, vector, offset_in, flags);
     }
     if (ret >= 0 && inside < bytes) {

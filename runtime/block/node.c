@@ -188,6 +188,7 @@ static int bdrv_open_backing_file(BlockDriverState *bs, int depth,
         .format = bs->backing_format,
         .engine = bs->options.engine,
         .cache_bytes = bs->options.cache_bytes,
+        .is_direct = bs->options.is_direct,
     };
     const char *name = local_name(bs->backing_filename);
     g_autofree char *shown = g_strescape(bs->backing_filename, NULL);

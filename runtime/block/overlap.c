@@ -60,8 +60,9 @@ void coroutine_fn node_request_begin(struct node_request *req,
     co_queue_init(&req->waiters);
     if (req->is_serialising) {
         bs->serialising++;
-        if (bs->unit_bytes > 0) {
-            widen(req, bs->unit_bytes);
+        int64_t unit = MAX(bs->unit_bytes, bs->request_alignment);
+        if (unit > 0) {
+            widen(req, unit);
         }
     }
     list_add_tail(&bs->requests, &req->link);

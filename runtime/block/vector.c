@@ -73,6 +73,21 @@ void io_vector_memset(const IOVector *vector, size_t offset, int byte,
 #undef fill
 }
 
+void io_vector_to_buf(const IOVector *vector, size_t offset, void *buf,
+                      size_t bytes)
+{
+    uint8_t *to = buf;
+
+    ct_pre("io-vector/inside", is_inside(vector, offset, bytes));
+#define copy(piece)                                    \
+    do {                                               \
+        memcpy(to, (piece).iov_base, (piece).iov_len); \
+        to += (piece).iov_len;                         \
+    } while (0)
+    for_each_piece(vector, offset, bytes, copy);
+#undef copy
+}
+
 void io_vector_from_buf(const IOVector *vector, size_t offset, const void *buf,
                         size_t bytes)
 {

@@ -11,10 +11,14 @@
  * Zeroes in whole units of a format (clusters) give clusters away that other
  * requests may be using, so they run alone (overlap.h).
  *
+ * A write that is no whole blocks of a node that has them (align.h) runs alone
+ * in those it touches.
+ *
  * No driver keeps a promise of its own for BDRV_REQ_FUA: a flush follows.
  */
 #include <errno.h>
 
+#include "block/align.h"
 #include "block/overlap.h"
 #include "request/tracked.h"
 
@@ -38,6 +42,20 @@ static int coroutine_fn bdrv_driver_pwritev(BlockDriverState *bs,
     return ret;
 }
 
+static int coroutine_fn write_data(BlockDriverState *bs, int64_t offset,
+                                   int64_t bytes, const IOVector *vector,
+                                   size_t offset_in)
+{
+    int ret;
+
+    if (bdrv_is_aligned(bs, offset, bytes)) {
+        ret = bdrv_driver_pwritev(bs, offset, bytes, vector, offset_in, 0);
+    } else {
+        ret = bdrv_write_widened(bs, offset, bytes, vector, offset_in);
+    }
+    return ret;
+}
+
 /* Through the driver's way to write data. */
 static int coroutine_fn write_buffer_of_zeroes(BlockDriverState *bs,
                                                int64_t offset, int64_t bytes)
@@ -50,8 +68,7 @@ static int coroutine_fn write_buffer_of_zeroes(BlockDriverState *bs,
     while (ret >= 0 && bytes > 0) {
         iov.iov_len = (size_t)MIN(bytes, BOUNCE_BYTES_MAX);
         IOVector vector = {.iov = &iov, .niov = 1, .bytes = iov.iov_len};
-        ret = bdrv_driver_pwritev(bs, offset, (int64_t)iov.iov_len, &vector, 0,
-                                  0);
+        ret = write_data(bs, offset, (int64_t)iov.iov_len, &vector, 0);
         offset += (int64_t)iov.iov_len;
         bytes -= (int64_t)iov.iov_len;
     }
@@ -108,7 +125,7 @@ static int coroutine_fn bdrv_aligned_pwritev(BlockDriverState *bs,
             bs, offset, bytes,
             flags & (BDRV_REQ_MAY_UNMAP | BDRV_REQ_NO_FALLBACK));
     } else {
-        ret = bdrv_driver_pwritev(bs, offset, bytes, vector, offset_in, 0);
+        ret = write_data(bs, offset, bytes, vector, offset_in);
     }
     bs->write_gen++; /* a write that failed may have written something */
     if (ret >= 0 && offset + bytes > bs->bytes) {
@@ -140,7 +157,8 @@ int coroutine_fn bdrv_co_pwritev_part(BlockDriverState *bs, int64_t offset,
     bdrv_begin(bs);
     tracked_request_begin_served(&req, "bdrv", block_op_words[BLOCK_OP_WRITE],
                                  bs->node_name, offset, bytes, flags);
-    if ((flags & BDRV_REQ_ZERO_WRITE) && bs->unit_bytes > 0) {
+    if (((flags & BDRV_REQ_ZERO_WRITE) && bs->unit_bytes > 0) ||
+        !bdrv_is_aligned(bs, offset, bytes)) {
         flags |= BDRV_REQ_SERIALISING;
     }
     node_request_begin(&place, bs, offset, bytes, flags);

@@ -12,6 +12,7 @@
 #ifndef CT_ENGINE_H
 #define CT_ENGINE_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/uio.h>
 
@@ -31,7 +32,18 @@ struct engine_io {
     int64_t bytes; /* of all buffers; 0 is allowed, and what a flush has */
     const struct iovec *iov;
     int niov;
+    /*
+     * The file takes whole blocks of so many bytes only: a read that ends
+     * inside one has met the end of the file.  0: it takes anything.
+     */
+    int64_t block_bytes;
 };
+
+/** engine_met_end() - @done bytes of a read have come; is there no more? */
+static inline bool engine_met_end(const struct engine_io *io, int64_t done)
+{
+    return io->block_bytes > 0 && done % io->block_bytes != 0;
+}
 
 struct engine {
     const char *name;

@@ -79,7 +79,8 @@ bool engine_request_result(struct engine_request *request, int64_t result)
         request->ret = -EINVAL; /* a device that takes no more */
         return true;
     }
-    if (result == 0) {
+    if (result == 0 ||
+        (io->op == ENGINE_READ && engine_met_end(io, request->done_bytes))) {
         position_fill_zeroes(&request->at);
         return true;
     }

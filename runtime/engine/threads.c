@@ -60,6 +60,10 @@ static int handle_aiocb_rw(void *opaque)
         }
         done += got;
         position_advance(&at, (size_t)got);
+        if (io->op == ENGINE_READ && engine_met_end(io, done)) {
+            position_fill_zeroes(&at);
+            break;
+        }
     }
     return 0;
 }

@@ -6,11 +6,17 @@
  * (zeroes, holes, length, where data lies) runs on a worker of the context's
  * pool, whatever the engine.
  *
+ * With O_DIRECT the kernel takes whole blocks only, of the file and of memory.
+ * The first is the business of align.h; buffers that are not so go through one
+ * that is, a piece at a time.
+ *
  * A kernel may report a failed write-back once and forget the pages.  After a
  * flush that failed nothing can be promised any more, so all later ones fail.
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -22,6 +28,7 @@ struct raw_state {
     /* immutable once open */
     int fd;
     bool is_device;
+    int64_t memory_alignment; /* of buffers; 0: any */
     const struct engine *engine;
 
     bool has_lost_data; /* home thread: a flush has failed */
@@ -62,6 +69,65 @@ static int64_t file_length(int fd, bool *ret_is_device, GError **error)
     return end;
 }
 
+/* A kernel that has not said otherwise may want so much; what is more is not
+ * known of any. */
+#define ALIGNMENT_MAX 4096
+#define ALIGNMENT_MIN 512
+
+/* Does the kernel take the place and length?  Not if it says EINVAL. */
+static bool takes(int fd, uint8_t *buf, size_t bytes)
+{
+    return pread(fd, buf, bytes, 0) >= 0 || errno != EINVAL;
+}
+
+/*
+ * Asks the kernel what it takes.  Where it takes everything, as some file
+ * systems do that go through their cache after all, the most is as good.
+ */
+static int probe_alignment(BlockDriverState *bs, GError **error)
+{
+    struct raw_state *s = bs->opaque;
+    uint8_t *buf;
+    void *memory;
+    int64_t align = ALIGNMENT_MIN;
+
+    if (posix_memalign(&memory, ALIGNMENT_MAX, 2 * ALIGNMENT_MAX) != 0) {
+        return block_error(error, ENOMEM, "%s", g_strerror(ENOMEM));
+    }
+    buf = memory;
+    if (takes(s->fd, buf, 1)) {
+        align = ALIGNMENT_MAX;
+    }
+    while (align < ALIGNMENT_MAX && !takes(s->fd, buf, (size_t)align)) {
+        align *= 2;
+    }
+    bs->request_alignment = align;
+    align = ALIGNMENT_MIN;
+    while (align < ALIGNMENT_MAX && !takes(s->fd, buf + align, ALIGNMENT_MAX)) {
+        align *= 2;
+    }
+    s->memory_alignment = align;
+    free(memory);
+    return 0;
+}
+
+static int check_engine(const BlockDriverState *bs, GError **error)
+{
+    const struct raw_state *s = bs->opaque;
+
+    if (s->engine == &ct_engine_native && !bs->options.is_direct) {
+        return block_error(error, EINVAL,
+                           "aio=native was specified, but it requires "
+                           "cache.direct=on, which was not specified.");
+    }
+    int probed = s->engine->probe != NULL ? s->engine->probe() : 0;
+    if (probed < 0) {
+        return block_error(error, -probed, "unable to use engine '%s': %s",
+                           bs->options.engine, g_strerror(-probed));
+    }
+    return 0;
+}
+
 static int raw_file_open(BlockDriverState *bs, GError **error)
 {
     struct raw_state *s = bs->opaque;
@@ -72,13 +138,19 @@ static int raw_file_open(BlockDriverState *bs, GError **error)
         return block_error(error, EINVAL, "unknown engine '%s'",
                            bs->options.engine);
     }
-    int probed = s->engine->probe != NULL ? s->engine->probe() : 0;
-    if (probed < 0) {
-        return block_error(error, -probed, "unable to use engine '%s': %s",
-                           bs->options.engine, g_strerror(-probed));
+    int ret = check_engine(bs, error);
+    if (ret < 0) {
+        return ret;
+    }
+    if (bs->options.is_direct) {
+        mode |= O_DIRECT;
     }
     /* A FIFO must not block us before we can refuse it. */
     s->fd = open(bs->filename, mode | O_CLOEXEC | O_NONBLOCK);
+    if (s->fd < 0 && errno == EINVAL && bs->options.is_direct) {
+        return block_error(error, EINVAL,
+                           "filesystem does not support O_DIRECT");
+    }
     if (s->fd < 0) {
         return block_error(error, errno, "%s", g_strerror(errno));
     }
@@ -90,7 +162,11 @@ static int raw_file_open(BlockDriverState *bs, GError **error)
     /* Else io_uring gives up where it would have to wait for the disk. */
     (void)fcntl(s->fd, F_SETFL, fcntl(s->fd, F_GETFL) & ~O_NONBLOCK);
     bs->bytes = length;
-    return 0;
+    ret = bs->options.is_direct ? probe_alignment(bs, error) : 0;
+    if (ret < 0) {
+        close(s->fd);
+    }
+    return ret;
 }
 
 static void raw_close(BlockDriverState *bs)
@@ -103,24 +179,80 @@ static void raw_close(BlockDriverState *bs)
 /* --- data ------------------------------------------------------------------
  */
 
-static int coroutine_fn raw_co_prw(BlockDriverState *bs, enum block_op op,
-                                   int64_t offset, int64_t bytes,
-                                   const IOVector *vector, size_t offset_in)
+/* For the engine as it is */
+static int coroutine_fn raw_co_submit(BlockDriverState *bs, enum block_op op,
+                                      int64_t offset, const IOVector *vector)
 {
     struct raw_state *s = bs->opaque;
-    IOVector part;
-
-    io_vector_init(&part);
-    io_vector_add_part(&part, vector, offset_in, (size_t)bytes);
     struct engine_io io = {
         .fd = s->fd,
         .op = op == BLOCK_OP_WRITE ? ENGINE_WRITE : ENGINE_READ,
         .offset = offset,
-        .bytes = bytes,
-        .iov = part.iov,
-        .niov = part.niov,
+        .bytes = (int64_t)vector->bytes,
+        .iov = vector->iov,
+        .niov = vector->niov,
+        .block_bytes = bs->request_alignment,
     };
     int ret = s->engine->co_submit(&io);
+
+    return ret;
+}
+
+static bool is_memory_aligned(const struct raw_state *s, const IOVector *vector)
+{
+    uintptr_t bits = 0;
+
+    for (int i = 0; i < vector->niov; i++) {
+        bits |= (uintptr_t)vector->iov[i].iov_base | vector->iov[i].iov_len;
+    }
+    return s->memory_alignment == 0 ||
+           bits % (uintptr_t)s->memory_alignment == 0;
+}
+
+#define BOUNCE_BYTES_MAX (1024 * 1024)
+
+/* Through a buffer that the kernel takes. */
+static int coroutine_fn raw_co_bounce(BlockDriverState *bs, enum block_op op,
+                                      int64_t offset, const IOVector *vector)
+{
+    size_t size = MIN(vector->bytes, BOUNCE_BYTES_MAX);
+    void *buf;
+    int ret = 0;
+
+    if (posix_memalign(&buf, ALIGNMENT_MAX, size) != 0) {
+        return -ENOMEM;
+    }
+    for (size_t done = 0; ret >= 0 && done < vector->bytes; done += size) {
+        size = MIN(size, vector->bytes - done);
+        struct iovec iov = {buf, size};
+        IOVector bounce = {.iov = &iov, .niov = 1, .bytes = size};
+
+        if (op == BLOCK_OP_WRITE) {
+            io_vector_to_buf(vector, done, buf, size);
+        }
+        ret = raw_co_submit(bs, op, offset + (int64_t)done, &bounce);
+        if (ret >= 0 && op == BLOCK_OP_READ) {
+            io_vector_from_buf(vector, done, buf, size);
+        }
+    }
+    free(buf);
+    return ret;
+}
+
+static int coroutine_fn raw_co_prw(BlockDriverState *bs, enum block_op op,
+                                   int64_t offset, int64_t bytes,
+                                   const IOVector *vector, size_t offset_in)
+{
+    IOVector part;
+    int ret;
+
+    io_vector_init(&part);
+    io_vector_add_part(&part, vector, offset_in, (size_t)bytes);
+    if (is_memory_aligned(bs->opaque, &part)) {
+        ret = raw_co_submit(bs, op, offset, &part);
+    } else {
+        ret = raw_co_bounce(bs, op, offset, &part);
+    }
     io_vector_fini(&part);
     return ret;
 }

@@ -107,6 +107,10 @@ void io_vector_memset(const IOVector *vector, size_t offset, int byte,
 void io_vector_from_buf(const IOVector *vector, size_t offset, const void *buf,
                         size_t bytes);
 
+/** io_vector_to_buf() - and the other way round */
+void io_vector_to_buf(const IOVector *vector, size_t offset, void *buf,
+                      size_t bytes);
+
 /* --- opening -------------------------------------------------------------- */
 
 typedef struct BlockOptions {
@@ -117,9 +121,20 @@ typedef struct BlockOptions {
     const char *const *faults; /* rules, see drivers/faults.c; NULL: none */
     bool is_writable;
     bool is_writethrough; /* every write is on the disk when it ends */
+    bool is_direct;       /* the host's page cache is passed by (O_DIRECT) */
     bool is_unsafe;   /* flushes write tables, and don't wait for the disk */
     bool has_discard; /* discards reach the file; else they do nothing */
 } BlockOptions;
+
+/**
+ * blk_parse_cache_mode() - a cache mode as QEMU's tools call them
+ * @mode:    "writeback", "none" or "off", "writethrough", "directsync",
+ *           "unsafe"
+ * @options: its three fields are set
+ *
+ * Return: 0; -EINVAL: no such mode, nothing has changed.
+ */
+int blk_parse_cache_mode(const char *mode, BlockOptions *options);
 
 /**
  * blk_new_open() - open an image

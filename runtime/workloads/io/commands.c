@@ -100,12 +100,7 @@ void io_session_close(struct io_session *io)
 
 bool io_parse_cache(const char *mode, BlockOptions *options)
 {
-    static const char *const modes[] = {"writeback", "writethrough", "unsafe",
-                                        NULL};
-
-    options->is_writethrough = strcmp(mode, "writethrough") == 0;
-    options->is_unsafe = strcmp(mode, "unsafe") == 0;
-    return g_strv_contains(modes, mode);
+    return blk_parse_cache_mode(mode, options) == 0;
 }
 
 bool io_parse_discard(const char *mode, BlockOptions *options)
@@ -353,7 +348,8 @@ static const struct command commands[] = {
      "[-rU] [-t cache] [-d discard] path ", "opens a file",
      "\n"
      " -r          for reading only\n"
-     " -t cache    writeback, writethrough or unsafe\n"
+     " -t cache    writeback, none, writethrough, directsync\n"
+     "             or unsafe\n"
      " -d discard  unmap, or ignore: discards do nothing\n"},
     {"quit", "q", io_quit, 0, NO_LIMIT, NO_FILE, "", "ends the program", NULL},
     {"read", "r", io_read, 2, NO_LIMIT, ANY_FILE,

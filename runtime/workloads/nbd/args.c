@@ -128,12 +128,7 @@ static bool take_number(const char *option, const char *text, int min, int max,
 
 static bool take_cache(BlockOptions *block, const char *mode)
 {
-    static const char *const modes[] = {"writeback", "writethrough", "unsafe",
-                                        NULL};
-
-    block->is_writethrough = strcmp(mode, "writethrough") == 0;
-    block->is_unsafe = strcmp(mode, "unsafe") == 0;
-    return g_strv_contains(modes, mode) || refuse("cache", mode);
+    return blk_parse_cache_mode(mode, block) == 0 || refuse("cache", mode);
 }
 
 static bool take_discard(BlockOptions *block, const char *mode)

@@ -8,6 +8,7 @@ import os
 import re
 
 import story
+import tap
 
 IO = os.environ.get("COTRACE_IO") or story.IO
 WAYS = ([], ["--loop=glib"], ["--iothread"], ["--loop=glib", "--iothread"])
@@ -54,6 +55,17 @@ def cotrace_io(*words, **more):
 
 def script(commands):
     return [word for command in commands for word in ("-c", command)]
+
+
+def need_direct(folder):
+    """Skips the case where files can't be opened with O_DIRECT."""
+    path = os.path.join(folder, "direct")
+    with open(path, "wb"):
+        pass
+    try:
+        os.close(os.open(path, os.O_RDWR | os.O_DIRECT))
+    except OSError:
+        tap.skip("no O_DIRECT in the temporary folder")
 
 
 def make(tmp, options, size, writes, name="image.qcow2"):

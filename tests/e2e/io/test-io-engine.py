@@ -22,7 +22,8 @@ def words(script):
 
 
 def is_there(engine, image):
-    done = story.run(story.IO, "-r", "-i", engine, "-c", "quit", image, status=None)
+    done = story.run(story.IO, "-r", "-t", "none", "-i", engine, "-c", "quit",
+                     image, status=None)
     return done.returncode == 0
 
 
@@ -37,7 +38,8 @@ def recorded(tmp, engine, loop):
     if not is_there(engine, path):
         tap.skip(f"the kernel refuses {engine}")
     trace = os.path.join(tmp, "trace")
-    story.record(trace, story.IO, *LOOPS[loop], "-r", "-i", engine, "-f", "qcow2",
+    story.record(trace, story.IO, *LOOPS[loop], "-r", "-t", "none", "-i", engine,
+                 "-f", "qcow2",
                  *words(SCRIPT), path)
     return trace
 

@@ -15,7 +15,8 @@ import sys
 
 import story
 import tap
-from peers import WAYS, cotrace_io, normal, qemu_io, reports, script
+from peers import (WAYS, cotrace_io, need_direct, normal, qemu_io, reports,
+                   script)
 
 SOAK = bool(os.environ.get("COTRACE_SOAK"))
 FAST = ["-t", "unsafe"]  # no waits for the disk
@@ -110,16 +111,16 @@ IMAGES = [
 ]
 
 
-def both(tmp, path, size, cluster, seed, number=60, way=()):
+def both(tmp, path, size, cluster, seed, number=60, way=(), options=FAST):
     a, b = os.path.join(tmp, "a"), os.path.join(tmp, "b")
     shutil.copy(path, a)
     shutil.copy(path, b)
     rng = random.Random(seed)
-    same(a, b, rounds(rng, size, cluster, number), way)
+    same(a, b, rounds(rng, size, cluster, number), way, options)
     check(b)
     compare(a, b)
     # each goes on with the other's
-    same(b, a, rounds(rng, size, cluster, number // 2), way)
+    same(b, a, rounds(rng, size, cluster, number // 2), way, options)
     check(a)
     check(b)
     compare(a, b)
@@ -132,6 +133,20 @@ for _options, _size, _cluster in IMAGES:
         path = create(os.path.join(tmp, "new"), options, size)
         for seed in range(20 if SOAK else 2):
             both(tmp, path, size, cluster, seed, way=WAYS[seed % 4])
+
+
+@tap.case("the same as qemu-io without the host's cache, by each engine")
+def _(tmp):
+    need_direct(tmp)
+    for number, engine in enumerate(("threads", "native", "io_uring")):
+        options = ["-t", "none", "-i", engine]
+        for words, size, cluster in (("", 4 << 20, 65536),
+                                     ("cluster_size=512", 1 << 20, 512)):
+            path = create(os.path.join(tmp, "new"), words, str(size))
+            if cotrace_io(*options, "-c", "quit", path).returncode:
+                tap.note(f"the kernel refuses {engine} here")
+                continue
+            both(tmp, path, size, cluster, number, 40, WAYS[number], options)
 
 
 @tap.case("backing files: raw and qcow2, shorter and longer, two of them")

@@ -10,7 +10,8 @@ import shutil
 import sys
 
 import tap
-from peers import WAYS, cotrace_io, normal, qemu_io, reports, script
+from peers import (WAYS, cotrace_io, need_direct, normal, qemu_io, reports,
+                   script)
 
 SIZE = 1 << 20
 
@@ -190,9 +191,50 @@ def _(tmp):
         commands = ["write -P 3 0 100k", "write -f 5 6", "flush",
                     "discard 0 64k", "read -v 65530 20"]
         same_bytes(both(raw(tmp), commands, ["-f", "raw", "-t", mode]), mode)
+    tap.equal(cotrace_io("-f", "raw", "-i", "native", "-c", "quit",
+                         raw(tmp)()).err,
+              f"cotrace-io: {tmp}/raw: aio=native was specified, but it "
+              "requires cache.direct=on, which was not specified.\n", "native")
     for mode in ("unmap", "on", "ignore", "off"):
         same_bytes(both(raw(tmp), ["discard 0 128k", "read -v 0 16"],
                         ["-f", "raw", "-d", mode]), mode)
+
+
+# Past the page cache: whole blocks only, so parts of them are read before.
+@tap.case("without the host's cache: every command, and random scripts")
+def _(tmp):
+    need_direct(tmp)
+    for mode, engine in (("none", "threads"), ("off", "native"),
+                         ("directsync", "io_uring")):
+        options = ["-f", "raw", "-t", mode, "-i", engine]
+        ours = [*options, "-c", "quit", raw(tmp)()]
+        if cotrace_io(*ours).returncode != qemu_io(*ours).returncode:
+            tap.note(f"the kernel refuses {engine} here")
+            continue
+        for command in COMMANDS[::7]:
+            same_bytes(both(raw(tmp), [command], options), command)
+        for seed in range(2):
+            for size in (SIZE, 70001):
+                sectors = (size + 511) // 512 * 512
+                commands = rounds(random.Random(seed), sectors, 40, 30000)
+                same_bytes(both(raw(tmp, size), commands, options,
+                                ways=WAYS[seed::2]), (mode, seed, size))
+        commands = ["read -v 69990 40", "truncate 1000", "read -v 990 34",
+                    "write -P 8 1001 22", "truncate 5000", "aio_write 4000 1000",
+                    "aio_write -P 1 3000 1000", "aio_flush", "read -v 3990 20",
+                    "length", "map", "discard 100 1000", "write -z 7 4000"]
+        same_bytes(both(raw(tmp, 70001), commands, options), mode)
+
+
+@tap.case("without the host's cache: parts of one block, all at once")
+def _(tmp):
+    need_direct(tmp)
+    commands = [f"aio_write -P {1 + i % 255} {i * 40} 40" for i in range(300)]
+    commands += ["aio_flush"]
+    for engine in ("threads", "native"):
+        after = both(raw(tmp), commands, ["-f", "raw", "-t", "none", "-i", engine],
+                     order=reports)
+        same_bytes(after, engine)
 
 
 @tap.case("abort and sigraise end the program by their signal")

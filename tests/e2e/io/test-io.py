@@ -364,7 +364,7 @@ def _(tmp):
         tap.equal((done.returncode, done.out, done.err), (0, "1 MiB\n", ""),
                   words)
     for words in (["-n"], ["-s"], ["-C"], ["-m"], ["-k"], ["-T", "x"],
-                  ["--object", "x"], ["--image-opts"], ["-t", "none"],
+                  ["--object", "x"], ["--image-opts"], ["-t", "nothing"],
                   ["-i", "uring"], ["--loop=none"]):
         done = cotrace_io(*words, "-c", "length", path)
         tap.equal((done.returncode, done.out), (2, ""), words)

@@ -73,10 +73,11 @@ def driven_by_qemu(format, engine, *options):
 
 for each in ("raw", "qcow2"):
     for one in ENGINES:
-        driven_by_qemu(each, one)
+        driven_by_qemu(each, one,
+                       *(["--cache", "none"] if one == "native" else []))
 driven_by_qemu("qcow2", "threads", "--iothread", "-e", "0")
 driven_by_qemu("raw", "io_uring", "--iothread", "--cache", "writethrough")
-driven_by_qemu("qcow2", "native", "--cache", "unsafe")
+driven_by_qemu("qcow2", "threads", "--cache", "unsafe")
 
 
 @tap.case("what lies where is told as by qemu-nbd")
