@@ -13,6 +13,7 @@
 #include "decode/decode.h"
 #include "model/model.h"
 #include "source/text/log-pieces.h"
+#include "source/text/simple-file.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -76,6 +77,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
                           .account = ct_account_new(true)};
     int fd = memfd_create("log", MFD_CLOEXEC);
     struct ct_log_pieces *pieces;
+    struct ct_simple *simple;
     struct ct_log_kind kind;
     const struct ct_record *record;
     char path[64];
@@ -90,6 +92,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         feed(&chain, record);
     }
     ct_log_pieces_free(pieces);
+    /* Where QEMU's list of events is installed, and the head is right. */
+    if (ct_simple_open(path, &simple) == 0) {
+        while ((record = ct_simple_next(simple))) {
+            feed(&chain, record);
+        }
+        ct_simple_free(simple);
+    }
     finish(&chain);
     close(fd);
     return 0;

@@ -127,14 +127,21 @@ static void look_for_stamps(const char *folder, struct ct_log_kind *kind)
     }
 }
 
+char *ct_log_file(const char *path)
+{
+    return g_file_test(path, G_FILE_TEST_IS_DIR)
+               ? g_build_filename(path, RECORDED_LOG, NULL)
+               : g_strdup(path);
+}
+
 int ct_log_look(const char *path, struct ct_log_kind *ret_kind)
 {
-    if (!g_file_test(path, G_FILE_TEST_IS_DIR)) {
-        return look(path, ret_kind);
-    }
-    g_autofree char *log = g_build_filename(path, RECORDED_LOG, NULL);
+    g_autofree char *log = ct_log_file(path);
     int status = look(log, ret_kind);
-    look_for_stamps(path, ret_kind);
+
+    if (g_file_test(path, G_FILE_TEST_IS_DIR)) {
+        look_for_stamps(path, ret_kind);
+    }
     return status;
 }
 
@@ -268,10 +275,8 @@ int ct_log_pieces_open(const char *path, const struct ct_log_kind *kind,
                        struct ct_log_pieces **ret_pieces)
 {
     struct ct_log_pieces *pieces = g_new0(struct ct_log_pieces, 1);
-    bool is_folder = g_file_test(path, G_FILE_TEST_IS_DIR);
 
-    pieces->path =
-        is_folder ? g_build_filename(path, RECORDED_LOG, NULL) : g_strdup(path);
+    pieces->path = ct_log_file(path);
     int status = ct_log_lines_open(&pieces->lines, pieces->path);
 
     if (status == 0 && kind->by_reader) {

@@ -27,6 +27,9 @@ struct ct_log_kind {
  * A directory is the log that `record --qemu` left in it. */
 int ct_log_look(const char *path, struct ct_log_kind *ret_kind);
 
+/** ct_log_file() - the log that a path is, or has in it (g_free) */
+char *ct_log_file(const char *path);
+
 struct ct_log_pieces;
 
 /** ct_log_pieces_open() - 0 or -errno */

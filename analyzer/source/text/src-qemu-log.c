@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * src-qemu-log.c - source.cotrace.qemu_log: QEMU's trace log as messages
+ * src-qemu-log.c - source.cotrace.qemu_log: QEMU's trace log, or the binary
+ * file of its backend `simple`, as messages
  *
  * One stream in the order of the file, one `log:line` event a line, or a piece
  * of one where two lines ran into each other (log-pieces.c).  A log without
- * times has no clock class.
+ * times has no clock class.  The binary file has events, one stream, too.
  */
 #include "source/text/src-qemu-log.h"
 
@@ -14,11 +15,13 @@
 #include "ct/sink.h"
 #include "source/text/carry-write.h"
 #include "source/text/log-pieces.h"
+#include "source/text/simple-file.h"
 #include "source/text/text-trace.h"
 
 struct log {
     char *path;
     struct ct_log_kind kind;
+    bool is_simple;
     struct ct_text_trace trace;
 };
 
@@ -26,16 +29,59 @@ struct reader {
     struct log *log; /* its component outlives it */
     bt_self_message_iterator *self;
     struct ct_log_pieces *pieces;
+    struct ct_simple *simple;
     struct ct_carry_writer *writer;
     bt_stream *stream;
     enum { READER_NEW, READER_LINES, READER_OVER } state;
 };
 
+static bool is_simple(const char *path)
+{
+    g_autofree char *file = ct_log_file(path);
+
+    return ct_simple_recognise(file);
+}
+
 bool ct_log_recognise(const char *path)
 {
     struct ct_log_kind kind;
 
-    return ct_log_look(path, &kind) == 0 && kind.is_log;
+    return is_simple(path) || (ct_log_look(path, &kind) == 0 && kind.is_log);
+}
+
+/* NULL: it can be read. */
+static const char *why_not(int status)
+{
+    return status == -ENOENT
+               ? "QEMU's list of events, trace-events-all, must lie beside it"
+           : status == -EPROTO ? "a version of the format that is not known"
+           : status < 0        ? g_strerror(-status)
+                               : NULL;
+}
+
+static const char *look(struct log *log)
+{
+    struct ct_simple *simple;
+    int status;
+
+    log->is_simple = is_simple(log->path);
+    if (!log->is_simple) {
+        status = ct_log_look(log->path, &log->kind);
+        return status < 0          ? g_strerror(-status)
+               : !log->kind.is_log ? "no line of QEMU's trace log in it"
+                                   : NULL;
+    }
+    g_autofree char *file = ct_log_file(log->path);
+    status = ct_simple_open(file, &simple);
+    if (status == 0) {
+        log->kind = (struct ct_log_kind){
+            .is_log = true,
+            .has_clock = true,
+            .first_ns = ct_simple_first_ns(simple),
+        };
+        ct_simple_free(simple);
+    }
+    return why_not(status);
 }
 
 /* --- the component -------------------------------------------------------- */
@@ -62,7 +108,7 @@ bt_component_class_initialize_method_status ct_log_initialize(
         bt_self_component_source_as_self_component(self);
     const char *path = ct_text_input(params);
     struct log *log;
-    int status;
+    const char *why;
 
     if (!path) {
         COMPONENT_ERROR(self,
@@ -71,16 +117,15 @@ bt_component_class_initialize_method_status ct_log_initialize(
     }
     log = g_new0(struct log, 1);
     log->path = g_strdup(path);
-    status = ct_log_look(path, &log->kind);
-    if (status < 0 || !log->kind.is_log) {
-        COMPONENT_ERROR(self, "%s",
-                        status < 0 ? g_strerror(-status)
-                                   : "no line of QEMU's trace log in it");
+    why = look(log);
+    if (why) {
+        COMPONENT_ERROR(self, "%s", why);
         log_free(log);
         return BT_COMPONENT_CLASS_INITIALIZE_METHOD_STATUS_ERROR;
     }
     if (!ct_text_trace_init(&log->trace, component,
                             log->kind.by_reader   ? "reader"
+                            : log->is_simple      ? "monotonic"
                             : log->kind.has_clock ? "gettimeofday"
                                                   : NULL) ||
         bt_self_component_source_add_output_port(self, "out", NULL, NULL) !=
@@ -112,6 +157,7 @@ bt_component_class_query_method_status ct_log_query(
 static void reader_free(struct reader *reader)
 {
     ct_log_pieces_free(reader->pieces);
+    ct_simple_free(reader->simple);
     ct_carry_writer_free(reader->writer);
     bt_stream_put_ref(reader->stream);
     g_free(reader);
@@ -125,7 +171,10 @@ bt_message_iterator_class_initialize_method_status ct_log_iterator_initialize(
     struct log *log = bt_self_component_get_data(
         bt_self_message_iterator_borrow_component(self));
     struct reader *reader = g_new0(struct reader, 1);
-    int status = ct_log_pieces_open(log->path, &log->kind, &reader->pieces);
+    g_autofree char *file = ct_log_file(log->path);
+    int status = log->is_simple ? ct_simple_open(file, &reader->simple)
+                                : ct_log_pieces_open(log->path, &log->kind,
+                                                     &reader->pieces);
 
     reader->log = log;
     reader->self = self;
@@ -154,12 +203,32 @@ void ct_log_iterator_finalize(bt_self_message_iterator *self)
 /* --- messages --------------------------------------------------------------
  */
 
+/* Only the binary file tells of them. */
+static const bt_message *hole_message(struct reader *reader,
+                                      const struct ct_record *record)
+{
+    bt_message *message =
+        bt_message_discarded_events_create_with_default_clock_snapshots(
+            reader->self, reader->stream, (uint64_t)record->when_ns,
+            (uint64_t)record->to_ns);
+
+    if (message && record->lost != CT_LOST_UNKNOWN) {
+        bt_message_discarded_events_set_count(message, record->lost);
+    }
+    return message;
+}
+
 static const bt_message *event_message(struct reader *reader,
                                        const struct ct_record *record)
 {
-    const bt_event_class *class = ct_carry_class(reader->writer, record);
+    const bt_event_class *class = record->kind == CT_RECORD_HOLE
+                                      ? NULL
+                                      : ct_carry_class(reader->writer, record);
     bt_message *message = NULL;
 
+    if (record->kind == CT_RECORD_HOLE) {
+        return hole_message(reader, record);
+    }
     if (class && reader->log->kind.has_clock) {
         message = bt_message_event_create_with_default_clock_snapshot(
             reader->self, class, reader->stream, (uint64_t)record->when_ns);
@@ -183,7 +252,8 @@ static const bt_message *next_message(struct reader *reader)
         reader->state = READER_LINES;
         return bt_message_stream_beginning_create(reader->self, reader->stream);
     }
-    record = ct_log_pieces_next(reader->pieces);
+    record = reader->simple ? ct_simple_next(reader->simple)
+                            : ct_log_pieces_next(reader->pieces);
     if (record) {
         return event_message(reader, record);
     }
