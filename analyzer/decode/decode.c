@@ -13,11 +13,13 @@
 
 #include "decode/dialects.h"
 #include "decode/line.h"
+#include "decode/native.h"
 #include "decode/qemu/qemu.h"
 
 enum dialect {
     DIALECT_NONE,
     DIALECT_COTRACE,
+    DIALECT_NATIVE,
     DIALECT_UST,
     DIALECT_QEMU,
     DIALECT_LOG,
@@ -30,6 +32,7 @@ struct ct_decoder {
     /* made when they are first needed */
     struct ct_lines *lines;
     struct ct_qemu *qemu;
+    struct ct_native *native;
     struct ct_record record; /* what a line says */
 };
 
@@ -56,7 +59,8 @@ struct ct_decoder *ct_decoder_new(void)
         count_words(&decoder->words, i);
 
         if (strcmp(provider, "cotrace") == 0) {
-            decoder->dialects[i] = DIALECT_COTRACE;
+            decoder->dialects[i] =
+                i < CT_EV_NATIVE_STACK ? DIALECT_COTRACE : DIALECT_NATIVE;
         } else if (g_str_has_prefix(provider, "lttng_ust_")) {
             decoder->dialects[i] = DIALECT_UST;
         } else if (strcmp(provider, "qemu") == 0) {
@@ -72,6 +76,7 @@ void ct_decoder_free(struct ct_decoder *decoder)
 {
     ct_lines_free(decoder->lines);
     ct_qemu_free(decoder->qemu);
+    ct_native_free(decoder->native);
     g_free(decoder);
 }
 
@@ -90,6 +95,16 @@ static unsigned decode_qemu(struct ct_decoder *decoder,
         decoder->qemu = ct_qemu_new();
     }
     return ct_qemu_decode(decoder->qemu, record, ret_steps);
+}
+
+static unsigned decode_native(struct ct_decoder *decoder,
+                              const struct ct_record *record,
+                              struct ct_step *ret_steps)
+{
+    if (!decoder->native) {
+        decoder->native = ct_native_new();
+    }
+    return ct_native_decode(decoder->native, record, ret_steps);
 }
 
 /* A line is unwrapped here, whoever sent it. */
@@ -137,6 +152,8 @@ unsigned ct_decode(struct ct_decoder *decoder, const struct ct_record *record,
     switch ((enum dialect)decoder->dialects[record->event]) {
     case DIALECT_COTRACE:
         return ct_decode_cotrace(&decoder->words, record, step);
+    case DIALECT_NATIVE:
+        return decode_native(decoder, record, ret_steps);
     case DIALECT_UST:
         return ct_decode_ust(record, step, decoder->build_id);
     case DIALECT_QEMU:

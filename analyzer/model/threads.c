@@ -261,6 +261,12 @@ void ct_thread_step(struct ct_model *model, struct ct_thread *thread,
     case CT_STEP_THREAD_START:
         thread_start(model, thread, step);
         break;
+    case CT_STEP_THREAD_NAME:
+        ct_thread_name(model, thread, step->name);
+        break;
+    case CT_STEP_THREAD_STACK:
+        ct_thread_own_stack(model, thread, step);
+        break;
     default:
         thread_exit(model, thread, step);
     }

@@ -18,6 +18,7 @@ LIMIT = 600
 ARROWS = {
     "tracepoints/events": [],
     "tracepoints/provider": [],
+    "tracepoints/preload": ["tracepoints/provider"],
     "tracepoints/ctf": [],
     "tracepoints/session": ["tracepoints/session/keeper",
                             "tracepoints/session/daemon",

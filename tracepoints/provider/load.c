@@ -73,13 +73,15 @@ static void tell(uint64_t telling)
 void ct_provider_load(void)
 {
     static struct ct_teller teller = {.tell = tell};
-    const char *path = provider_path();
+    static bool is_done;
+    const char *path = is_done ? NULL : provider_path();
     void *provider = path ? dlopen(path, RTLD_NOW | RTLD_LOCAL) : NULL;
 
     if (provider) {
         tell_files = (void (*)(void))dlsym(provider, "ct_provider_tell_files");
     }
-    if (tell_files) {
+    if (tell_files && !is_done) {
         ct_retell_register(&teller);
     }
+    is_done = true;
 }

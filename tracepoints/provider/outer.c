@@ -6,9 +6,11 @@
  * entry come from .eh_frame, which costs microseconds.  They don't change as
  * long as the entry's function runs; and a loop that calls back again and
  * again calls from the same place.  So every thread keeps the last few outer
- * pieces, by entry frame and return address, and trusts one again after it has
- * re-read every return address from where it was found: equal addresses in
- * equal places are the same calls.
+ * pieces, by the entry frame's distance from the end of the stack and its
+ * return address, and trusts one again after it has re-read every return
+ * address from where it was found: equal addresses in equal places are the same
+ * calls.  Places are distances, so one piece serves all stacks that are alike,
+ * those of coroutines that run the same code.
  *
  *     walk.start  .--------------------.
  *                 | capture code       |
@@ -21,40 +23,43 @@
  *                 | __libc_start_main  |
  *                 '--------------------'  walk.limit
  *
- * Everything here belongs to the thread that it runs on.
+ * Everything here belongs to the thread that it runs on.  Its memory is mapped,
+ * not allocated: a stack may be taken in a signal handler that interrupted
+ * malloc(), if ct_outer_prepare() was called before.
  */
 #include "stack_int.h"
 
 #include <dlfcn.h>
 #include <pthread.h>
-#include <stdlib.h>
-#include <string.h>
+#include <sys/mman.h>
 
 #include "intern.h"
 #include "known.h"
 
 enum {
-    WAYS = 16,         /* outer pieces that a thread keeps; power of two */
+    WAYS = 256,        /* outer pieces that a thread keeps; power of two */
     UNWOUND_MAX = 512, /* frames: capture code, our own, and foreign */
     BASE_FRAMES = 3,   /* of libc's start code, at most */
 };
 
 /* An outer piece and how to know it again. */
 struct outer {
-    const uintptr_t *at; /* entry frame; NULL: free */
-    uintptr_t address;   /* its return address */
+    uintptr_t depth;   /* bytes from its entry frame to its stack's end; 0:
+                          free */
+    uintptr_t address; /* the entry frame's return address */
     uint64_t id;
     bool is_base; /* nothing but libc's start code lies outside */
     struct ct_piece piece;
-    const uintptr_t *slots[CT_STACK_MAX]; /* of piece.frames */
+    uint32_t slots[CT_STACK_MAX]; /* of piece.frames: words from the entry
+                                     frame */
 };
 
 struct thread {
     const uintptr_t *low, *high; /* of the stack that it was born with */
     struct ct_stack_entry base;
-    struct outer *outers[WAYS]; /* made when needed, never freed before exit */
     struct ct_unwound unwound[UNWOUND_MAX];
     struct ct_known known[CT_KNOWN_SLOTS];
+    struct outer outers[WAYS]; /* last: a page is used when it is needed */
 };
 
 __thread struct ct_known *ct_known_stacks
@@ -64,6 +69,21 @@ static __thread struct thread *this_thread
     __attribute__((tls_model("initial-exec")));
 static pthread_key_t at_exit;
 static pthread_once_t at_exit_once = PTHREAD_ONCE_INIT;
+
+/* Looked up once: dlsym() may wait for a lock that somebody holds who waits for
+ * this thread. */
+static uintptr_t libc_code(void)
+{
+    static uintptr_t code; /* atomic */
+    uintptr_t known = __atomic_load_n(&code, __ATOMIC_RELAXED);
+
+    if (!known) {
+        known =
+            ct_code_of((uintptr_t)dlsym(RTLD_DEFAULT, "gnu_get_libc_version"));
+        __atomic_store_n(&code, known, __ATOMIC_RELAXED);
+    }
+    return known;
+}
 
 /* --- the thread
  * -------------------------------------------------------------*/
@@ -77,10 +97,7 @@ static void thread_free(void *opaque)
     }
     this_thread = NULL;
     ct_known_stacks = NULL;
-    for (size_t i = 0; i < WAYS; i++) {
-        free(thread->outers[i]);
-    }
-    free(thread);
+    (void)munmap(thread, sizeof(*thread));
 }
 
 static void make_key(void)
@@ -91,12 +108,14 @@ static void make_key(void)
 /* NULL without memory. */
 static struct thread *thread_new(void)
 {
-    struct thread *thread = calloc(1, sizeof(*thread));
+    struct thread *thread =
+        mmap(NULL, sizeof(*thread), PROT_READ | PROT_WRITE,
+             MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     pthread_attr_t attr;
     void *low = NULL;
     size_t size = 0;
 
-    if (!thread) {
+    if (thread == MAP_FAILED) {
         return NULL;
     }
     if (pthread_getattr_np(pthread_self(), &attr) == 0) {
@@ -115,6 +134,12 @@ static struct thread *thread_new(void)
 static struct thread *thread_get(void)
 {
     return this_thread ? this_thread : thread_new();
+}
+
+void ct_outer_prepare(void)
+{
+    (void)thread_get();
+    (void)libc_code();
 }
 
 const uintptr_t *ct_outer_limit(const void *frame)
@@ -190,12 +215,11 @@ static bool agrees(const struct ct_piece *piece,
  */
 static bool is_base(const struct ct_piece *piece)
 {
-    uintptr_t libc;
+    uintptr_t libc = libc_code();
 
     if (piece->limit || piece->n == 0 || piece->n > BASE_FRAMES) {
         return false;
     }
-    libc = ct_code_of((uintptr_t)dlsym(RTLD_DEFAULT, "gnu_get_libc_version"));
     for (uint32_t i = 0; libc && i < piece->n; i++) {
         /* main's outermost frame is the program's own _start */
         bool is_last = i > 0 && i + 1 == piece->n;
@@ -227,23 +251,30 @@ void ct_outer_whole(const struct ct_walk *walk, struct ct_piece *piece)
 /* --- the cache
  * ------------------------------------------------------------------*/
 
-static bool is_same(const struct outer *outer, const struct ct_walk *walk)
+static uintptr_t depth_of(const struct ct_walk *walk)
 {
-    if (outer->at != walk->at || outer->address != walk->at[1]) {
+    return (uintptr_t)walk->limit - (uintptr_t)walk->at;
+}
+
+/* Every place lies below the limit, since it did when the depth was the same.
+ */
+__attribute__((no_sanitize("address", "thread"))) static bool is_same(
+    const struct outer *outer, const struct ct_walk *walk)
+{
+    if (outer->depth != depth_of(walk) || outer->address != walk->at[1]) {
         return false;
     }
     for (uint32_t i = 0; i < outer->piece.n; i++) {
-        if (outer->slots[i] >= walk->limit ||
-            *outer->slots[i] != outer->piece.frames[i]) {
+        if (walk->at[outer->slots[i]] != outer->piece.frames[i]) {
             return false;
         }
     }
     return true;
 }
 
-static struct outer **way_of(struct thread *thread, const struct ct_walk *walk)
+static struct outer *way_of(struct thread *thread, const struct ct_walk *walk)
 {
-    uintptr_t key = ((uintptr_t)walk->at >> 4) ^ walk->at[1];
+    uintptr_t key = (depth_of(walk) >> 4) ^ walk->at[1];
 
     return &thread->outers[(key ^ (key >> 8)) % WAYS];
 }
@@ -263,13 +294,17 @@ static bool fill(struct thread *thread, struct outer *outer,
         return false;
     }
     take(&outer->piece, frames, to, n, whole);
-    outer->at = walk->at;
+    outer->depth = depth_of(walk);
     outer->address = walk->at[1];
     for (uint32_t i = 0; i < outer->piece.n; i++) {
-        outer->slots[i] = frames[to + i].slot;
-        if (!outer->slots[i]) {
-            outer->at = NULL; /* can't be known again */
+        const uintptr_t *slot = frames[to + i].slot;
+
+        if (slot < walk->at || slot >= walk->limit ||
+            slot - walk->at > UINT32_MAX) {
+            outer->depth = 0; /* can't be known again */
+            break;
         }
+        outer->slots[i] = (uint32_t)(slot - walk->at);
     }
     outer->id = ct_intern_hash(outer->piece.frames, outer->piece.n, 0,
                                outer->piece.limit);
@@ -281,7 +316,7 @@ bool ct_outer_piece(const struct ct_walk *walk, struct ct_piece *piece,
                     bool *ret_base)
 {
     struct thread *thread = thread_get();
-    struct outer **way, *outer;
+    struct outer *outer;
 
     *ret_base = false;
     piece->outer = 0;
@@ -289,16 +324,9 @@ bool ct_outer_piece(const struct ct_walk *walk, struct ct_piece *piece,
     if (!thread) {
         return true;
     }
-    way = way_of(thread, walk);
-    if (!*way) {
-        *way = calloc(1, sizeof(**way));
-        if (!*way) {
-            return true;
-        }
-    }
-    outer = *way;
+    outer = way_of(thread, walk);
     if (!is_same(outer, walk) && !fill(thread, outer, walk, piece)) {
-        outer->at = NULL;
+        outer->depth = 0;
         return false;
     }
     if (!ct_intern_is_told(outer->id)) {

@@ -136,6 +136,21 @@ uint64_t ct_stack_name(const uint64_t *frames, uint32_t n)
     return name_piece(&piece);
 }
 
+/* Leaves of the frames up to @at the outermost one, and begins there. */
+static void keep_hook(struct ct_walk *walk, struct ct_piece *piece)
+{
+    const uintptr_t *frame = walk->start;
+
+    for (uint32_t i = 1; i < piece->n; i++) {
+        frame = (const uintptr_t *)frame[0];
+    }
+    if (piece->n > 1) {
+        walk->start = frame;
+        piece->frames[0] = piece->frames[piece->n - 1];
+        piece->n = 1;
+    }
+}
+
 /* Everything but the usual case. */
 __attribute__((noinline)) static uint64_t capture_slow(
     const uintptr_t *start, struct ct_stack_entry *entry)
@@ -161,6 +176,9 @@ __attribute__((noinline)) static uint64_t capture_slow(
     end = walk_frames(&walk.at, entry ? entry->frame : walk.limit, &piece);
     piece.outer = 0;
     piece.limit = false;
+    if (CT_STACK_HOOKS && end == CT_WALK_FOREIGN) {
+        keep_hook(&walk, &piece);
+    }
     if (end == CT_WALK_LONG || end == CT_WALK_BROKEN) {
         piece.limit = true;
         piece.outer = entry ? entry->outer : 0;

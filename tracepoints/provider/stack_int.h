@@ -17,6 +17,15 @@
 
 #pragma GCC visibility push(hidden)
 
+/*
+ * 1 in the library that is preloaded: its own frames lie between the program
+ * and the capture code.  A stack then begins in the function that the program
+ * called, and that is all of our own code that it shows.
+ */
+#ifndef CT_STACK_HOOKS
+#define CT_STACK_HOOKS 0
+#endif
+
 /* One piece of a stack, as `stack_frames` tells it. */
 struct ct_piece {
     uint64_t outer; /* id of the piece outside */
@@ -96,6 +105,13 @@ size_t ct_unwind(struct ct_unwound *frames, size_t max, const void *limit,
 uintptr_t ct_code_of(uintptr_t address);
 
 /* --- outer.c ---------------------------------------------------------------*/
+
+/**
+ * ct_outer_prepare() - whatever this thread needs to have its stack taken
+ *
+ * After that a stack may be taken in a signal handler.
+ */
+void ct_outer_prepare(void);
 
 /**
  * ct_outer_limit() - end of the stack that this thread was born with

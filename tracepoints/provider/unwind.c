@@ -96,7 +96,8 @@ visit(struct _Unwind_Context *context, void *opaque)
     uintptr_t fp = _Unwind_GetGR(context, FRAME_POINTER);
     uintptr_t slot = return_slot(sp, unwinding->inner_fp);
 
-    if (slot >= unwinding->limit || (address == 0 && !unwinding->inner_own)) {
+    if (slot >= unwinding->limit ||
+        (address == 0 && (CT_STACK_HOOKS || !unwinding->inner_own))) {
         unwinding->whole = true;
         return _URC_END_OF_STACK;
     }

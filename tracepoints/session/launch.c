@@ -8,9 +8,10 @@
  * - LTTNG_UST_REGISTER_TIMEOUT: main() waits until the session is known, else
  *   the first events would be missing.
  * - COTRACE_PROVIDER: the provider that belongs to this recorder.
- * Nothing is preloaded: that would bring LTTng, with its threads, into every
- * process below the program.  The provider takes care of forks and of libraries
- * that are loaded later.
+ * - LD_PRELOAD, if it is asked for: the library that sees what a program
+ *   without tracepoints does.  Else nothing is preloaded: it brings LTTng, with
+ *   its threads, into every process below the program.
+ * The provider takes care of forks and of libraries that are loaded later.
  *
  * The program gets SIGTERM if the recorder dies: what it was started for is
  * over, and nobody would pass on a Ctrl-C any more.  A QEMU does not: a guest
@@ -26,6 +27,8 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+#include "session/preload.h"
 
 #define REGISTER_TIMEOUT_MS "10000"
 
@@ -81,7 +84,8 @@ char *ct_launch_find(const char *name, GError **error)
 
 /* --- environment ---------------------------------------------------------- */
 
-char **ct_launch_environment(const char *home, const char *provider)
+char **ct_launch_environment(const char *home, const char *provider,
+                             const char *preload)
 {
     char **environment = g_get_environ();
 
@@ -93,6 +97,11 @@ char **ct_launch_environment(const char *home, const char *provider)
     if (provider) {
         environment =
             g_environ_setenv(environment, "COTRACE_PROVIDER", provider, TRUE);
+    }
+    if (preload) {
+        g_autofree char *list = ct_preload_list(
+            g_environ_getenv(environment, "LD_PRELOAD"), preload);
+        environment = g_environ_setenv(environment, "LD_PRELOAD", list, TRUE);
     }
     return environment;
 }

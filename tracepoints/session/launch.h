@@ -38,9 +38,11 @@ char *ct_launch_find(const char *name, GError **error);
  * ct_launch_environment() - what the program gets to be recorded
  * @home: where it finds the private daemon, NULL: the system-wide one
  * @provider: as in struct ct_session_config
+ * @preload: likewise
  * Return: a string vector (g_strfreev).
  */
-char **ct_launch_environment(const char *home, const char *provider);
+char **ct_launch_environment(const char *home, const char *provider,
+                             const char *preload);
 
 /**
  * ct_launch_fork() - make the process, not yet the program

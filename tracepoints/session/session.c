@@ -37,6 +37,7 @@
 #include "session/launch.h"
 #include "session/output/note.h"
 #include "session/output/place.h"
+#include "session/preload.h"
 #include "session/keeper/wire.h"
 #include "session/signals.h"
 
@@ -206,7 +207,8 @@ static bool start_program(struct recording *recording, GError **error)
     const struct ct_session_config *config = recording->config;
     const char *home =
         recording->mode == CT_KEEPER_SHARED ? NULL : recording->home;
-    g_auto(GStrv) environment = ct_launch_environment(home, config->provider);
+    g_auto(GStrv) environment =
+        ct_launch_environment(home, config->provider, config->preload);
 
     if (!ct_launch_fork(&recording->launch, recording->program, config->argv,
                         environment, &recording->signals.before, error)) {
@@ -306,12 +308,20 @@ static int exit_status(int status)
 static void say_unrecorded(struct recording *recording,
                            struct ct_session_result *result)
 {
+    g_autofree char *refusal = recording->config->preload
+                                   ? ct_preload_refusal(recording->program)
+                                   : NULL;
+
     if (recording->unwritten) {
         result->not_recorded =
             g_strdup_printf("what did not fit: %s: %s",
                             recording->config->output, recording->unwritten);
     } else if (recording->broken) {
         result->not_recorded = g_strdup(recording->broken);
+    } else if (refusal) {
+        result->not_recorded =
+            g_strdup_printf("%s: %s, so nothing can be preloaded into it",
+                            recording->program, refusal);
     } else if (recording->mode == CT_KEEPER_SHARED) {
         result->not_recorded = g_strdup(
             "children of the program (no mount namespace is allowed here, so "

@@ -24,6 +24,7 @@
 #define MAX_SUBBUFS 65536
 #define NAME_TRIES  1000
 #define PROVIDER    "libcotrace-provider.so"
+#define PRELOAD     "libcotrace-preload.so"
 
 static const char usage[] =
     "usage: cotrace record [OPTION...] [--] PROGRAM [ARG...]\n"
@@ -41,6 +42,10 @@ static const char usage[] =
     "                         qemu-storage-daemon: record its own trace "
     "events\n"
     "                         (default: those that cotrace reads)\n"
+    "      --preload          PROGRAM has no tracepoints: record what it does "
+    "with\n"
+    "                         threads, ucontext and siglongjmp coroutines,\n"
+    "                         blocking I/O and waits, with stacks\n"
     "      --subbuf-size=SIZE size of a buffer's parts, a power of two; K and "
     "M\n"
     "                         are understood (default: what /dev/shm has room\n"
@@ -58,6 +63,7 @@ struct options {
     struct ct_session_config config;
     bool qemu;
     char *made; /* output directory that was named and made here */
+    bool preload;
 };
 
 static bool parse_size(const char *text, uint64_t *ret_value)
@@ -101,12 +107,19 @@ static bool are_patterns(const char *text)
     return *patterns != NULL;
 }
 
-enum { OPTION_EVENTS = 256, OPTION_SUBBUF_SIZE, OPTION_SUBBUFS, OPTION_QEMU };
+enum {
+    OPTION_EVENTS = 256,
+    OPTION_PRELOAD,
+    OPTION_QEMU,
+    OPTION_SUBBUF_SIZE,
+    OPTION_SUBBUFS,
+};
 
 static const struct option long_options[] = {
     {"output", required_argument, NULL, 'o'},
     {"events", required_argument, NULL, OPTION_EVENTS},
     {"qemu", optional_argument, NULL, OPTION_QEMU},
+    {"preload", no_argument, NULL, OPTION_PRELOAD},
     {"subbuf-size", required_argument, NULL, OPTION_SUBBUF_SIZE},
     {"subbufs", required_argument, NULL, OPTION_SUBBUFS},
     {"help", no_argument, NULL, 'h'},
@@ -136,6 +149,9 @@ static int parse_one(int option, const char *value, struct options *options)
         }
         options->qemu = true;
         config->qemu = value;
+        break;
+    case OPTION_PRELOAD:
+        options->preload = true;
         break;
     case OPTION_SUBBUF_SIZE:
         if (!parse_size(value, &number) || !is_power_of_two(number) ||
@@ -187,17 +203,14 @@ static int name_output(struct options *options)
 }
 
 /* Beside the command: in the build directory, or where it was installed.  NULL
- * if it is in neither; then the program looks for it by itself. */
-static char *find_provider(void)
+ * if it is in neither. */
+static char *find_library(const char *built, const char *installed,
+                          const char *name)
 {
-    static const char *const places[] = {
-        "../tracepoints/provider/" PROVIDER,
-        "../" CT_LIBDIR "/cotrace/" PROVIDER,
-        PROVIDER,
-    };
+    const char *const places[] = {built, installed, name};
     g_autofree char *self = g_file_read_link("/proc/self/exe", NULL);
 
-    if (!self || getenv("COTRACE_PROVIDER")) {
+    if (!self) {
         return NULL;
     }
     g_autofree char *folder = g_path_get_dirname(self);
@@ -209,6 +222,32 @@ static char *find_provider(void)
         }
     }
     return NULL;
+}
+
+/* NULL: the program looks for it by itself. */
+static char *find_provider(void)
+{
+    return getenv("COTRACE_PROVIDER")
+               ? NULL
+               : find_library("../tracepoints/provider/" PROVIDER,
+                              "../" CT_LIBDIR "/cotrace/" PROVIDER, PROVIDER);
+}
+
+/* What the loader can be told by LD_PRELOAD. */
+static char *find_preload(void)
+{
+    char *path = find_library("../tracepoints/preload/" PRELOAD,
+                              "../" CT_LIBDIR "/cotrace/" PRELOAD, PRELOAD);
+
+    if (!path) {
+        (void)ct_error(PRELOAD " is not there: is it installed?");
+    } else if (strpbrk(path, ": ")) {
+        (void)ct_error("%s: the loader can't preload from a path with a colon "
+                       "or a blank",
+                       path);
+        g_clear_pointer(&path, free);
+    }
+    return path;
 }
 
 /* One line on stderr; file names in it can't play with the terminal. */
@@ -266,6 +305,8 @@ static void tell(const struct options *options,
         ct_warning(options->qemu
                        ? "%s told nothing: is it built with the trace backend "
                          "log or ust?"
+                   : config->preload
+                       ? "%s recorded nothing"
                        : "%s recorded nothing: is it built with cotrace's "
                          "tracepoints?",
                    config->argv[0]);
@@ -281,11 +322,16 @@ static int run(struct options *options)
     struct ct_session_result result;
     g_autoptr(GError) error = NULL;
 
+    g_autofree char *provider = find_provider();
+    options->config.provider = provider;
+    g_autofree char *preload = options->preload ? find_preload() : NULL;
+    options->config.preload = preload;
+    if (options->preload && !preload) {
+        return CT_EXIT_ERROR;
+    }
     if (!options->config.output && name_output(options)) {
         return CT_EXIT_ERROR;
     }
-    g_autofree char *provider = find_provider();
-    options->config.provider = provider;
     bool done = options->qemu
                     ? ct_session_record_qemu(&options->config, &result, &error)
                     : ct_session_record(&options->config, &result, &error);

@@ -90,6 +90,8 @@ enum ct_step_kind {
     /* threads and pool */
     CT_STEP_THREAD_CREATE, /* thread | - | - | name, stack */
     CT_STEP_THREAD_START,  /* thread | - | - | name */
+    CT_STEP_THREAD_NAME,   /* - | - | - | name */
+    CT_STEP_THREAD_STACK,  /* - | - | - | stack: it is here now */
     CT_STEP_THREAD_EXIT,   /* thread */
     CT_STEP_WORK_SUBMIT,   /* req | co | pool | fn, stack */
     CT_STEP_WORK_BEGIN,    /* req | worker | pool | fn, stack */

@@ -79,7 +79,8 @@ static void test_environment(void)
 {
     g_setenv("LD_PRELOAD", "mine.so", TRUE);
     g_setenv("LTTNG_HOME", "elsewhere", TRUE);
-    g_auto(GStrv) environment = ct_launch_environment("/home", "/provider.so");
+    g_auto(GStrv) environment =
+        ct_launch_environment("/home", "/provider.so", NULL);
 
     tap_check(
         !g_strcmp0(g_environ_getenv(environment, "LD_PRELOAD"), "mine.so"));
@@ -87,9 +88,15 @@ static void test_environment(void)
     tap_check(!g_strcmp0(g_environ_getenv(environment, "COTRACE_PROVIDER"),
                          "/provider.so"));
     /* The system-wide daemon is found without. */
-    g_auto(GStrv) shared = ct_launch_environment(NULL, NULL);
+    g_auto(GStrv) shared = ct_launch_environment(NULL, NULL, "/ours.so");
     tap_check(!g_strcmp0(g_environ_getenv(shared, "LTTNG_HOME"), "elsewhere"));
+    /* What was there before comes first. */
+    tap_check(!g_strcmp0(g_environ_getenv(shared, "LD_PRELOAD"),
+                         "mine.so:/ours.so"));
     g_unsetenv("LD_PRELOAD");
+    g_auto(GStrv) alone = ct_launch_environment(NULL, NULL, "/ours.so");
+    tap_check(
+        !g_strcmp0(g_environ_getenv(alone, "LD_PRELOAD"), "/ours.so"));
     g_unsetenv("LTTNG_HOME");
 }
 

@@ -43,6 +43,8 @@ struct ct_session_config {
     const char *qemu;      /* ct_session_record_qemu(): comma-separated patterns
                               of QEMU's events; NULL: what is analysed */
     bool outlives;         /* the program goes on if this process is killed */
+    const char *preload;   /* path of libcotrace-preload.so, for a program
+                              without tracepoints; NULL: nothing is preloaded */
 };
 
 struct ct_session_result {

@@ -1,0 +1,233 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * guard.c - the beginning of the library in a program, and who may record
+ *
+ * Whatever happens, the program must run as it would without us:
+ *
+ * - Early calls.  Constructors of other libraries may run before ours; until
+ *   then every call goes straight to the real one.
+ * - Re-entrance.  What LTTng and the unwinder call comes back to our functions;
+ *   `busy` sends it on.  The same holds for a signal handler that interrupts
+ *   them; one that interrupts anything else records like other code, and for
+ *   that recording calls neither malloc() nor anything else that may not be
+ *   interrupted: a thread's memory is made when it begins.
+ * - Threads.  Only those are recorded whose beginning we saw while we were not
+ *   busy; so LTTng's own are not.
+ * - Forks.  LTTng makes its threads anew in a child, between our two handlers.
+ * - errno is kept, cancellation is put off while we record.
+ */
+#include "guard.h"
+
+#include <dlfcn.h>
+#include <errno.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "ct/retell.h"
+
+#include "provider/kept.h"
+#include "provider/load.h"
+#include "provider/stack_int.h"
+#include "stacks.h"
+
+__thread struct ct_self ct_self __attribute__((tls_model("initial-exec")));
+
+extern struct ct_real __start_ct_real_functions[],
+    __stop_ct_real_functions[] __attribute__((visibility("hidden")));
+
+/* --- the real ones -------------------------------------------------------- */
+
+static _Noreturn void no_such_function(const char *name)
+{
+    static const char text[] = "cotrace: the C library has no function ";
+
+    (void)!write(STDERR_FILENO, text, sizeof(text) - 1);
+    (void)!write(STDERR_FILENO, name, strlen(name));
+    (void)!write(STDERR_FILENO, "\n", 1);
+    abort();
+}
+
+static void *look(const char *name)
+{
+#ifdef __x86_64__
+    /* Two of these have an older version, of other objects. */
+    void *function = strncmp(name, "pthread_cond_", 13) == 0
+                         ? dlvsym(RTLD_NEXT, name, "GLIBC_2.3.2")
+                         : NULL;
+
+    if (function) {
+        return function;
+    }
+#endif
+    return dlsym(RTLD_NEXT, name);
+}
+
+/* A program that calls one that nobody has would not have been started. */
+void *ct_real_find(struct ct_real *real)
+{
+    void *function;
+
+    ct_self.busy++;
+    function = look(real->name);
+    ct_self.busy--;
+    if (!function) {
+        no_such_function(real->name);
+    }
+    __atomic_store_n(&real->function, function, __ATOMIC_RELAXED);
+    return function;
+}
+
+/* --- the thread ----------------------------------------------------------- */
+
+void ct_guard_begin_thread(uint64_t id)
+{
+    ct_self.busy++;
+    ct_outer_prepare();
+    ct_self.busy--;
+    ct_self.id = id;
+    ct_self.is_ours = true;
+}
+
+void ct_guard_end_thread(void)
+{
+    ct_self.is_ours = false;
+}
+
+/* --- may I? --------------------------------------------------------------- */
+
+bool ct_guard_enter(struct ct_guard *guard)
+{
+    struct ct_stack_place place;
+
+    if (!ct_guard_may()) {
+        return false;
+    }
+    ct_self.busy++;
+    guard->error = errno;
+    (void)pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &guard->cancel);
+    place = ct_stacks_place(__builtin_frame_address(0));
+    guard->has_entry = place.base != CT_STACKS_OWN;
+    if (guard->has_entry) {
+        guard->entry = (struct ct_stack_entry){
+            .frame = place.end,
+            .limit = place.end,
+        };
+        /* Of an unknown stack only .eh_frame knows the end. */
+        guard->before = ct_stack_switch(
+            place.base == CT_STACKS_UNKNOWN ? NULL : &guard->entry);
+    }
+    return true;
+}
+
+void ct_guard_leave(struct ct_guard *guard)
+{
+    if (guard->has_entry) {
+        (void)ct_stack_switch(guard->before);
+    }
+    (void)pthread_setcancelstate(guard->cancel, NULL);
+    errno = guard->error;
+    ct_self.busy--;
+}
+
+/* --- what a thread holds -------------------------------------------------- */
+
+enum {
+    HELD_WORDS = 512, /* of a stack that are looked at */
+    REGISTERS = 8,    /* at most that are kept over calls */
+    BELOW_BYTES = 65536,
+    OBJECT_ALIGN = 16,
+};
+
+static bool is_object(uintptr_t word, uintptr_t low, uintptr_t high)
+{
+    return word % OBJECT_ALIGN == 0 && word >= 65536 &&
+           word < UINT64_C(1) << 47 && (word < low || word >= high);
+}
+
+__attribute__((noinline, no_sanitize("address", "thread"))) uint32_t ct_held(
+    uint64_t *ret_words)
+{
+    struct ct_stack_place place;
+    const uintptr_t *at = __builtin_frame_address(0);
+    const uintptr_t *end;
+    uintptr_t low;
+    uint32_t n = 0;
+
+    __builtin_unwind_init(); /* every register that is kept over calls */
+    place = ct_stacks_place(at);
+    end = place.end;
+    if (!end) {
+        return 0;
+    }
+    /* Registers lie below the frame's address; what lies on the stack itself is
+     * no object. */
+    low = (uintptr_t)at - BELOW_BYTES;
+    at -= REGISTERS;
+    for (unsigned i = 0; i < HELD_WORDS && at < end; i++, at++) {
+        bool is_new = is_object(*at, low, (uintptr_t)end);
+
+        for (uint32_t k = 0; is_new && k < n; k++) {
+            is_new = ret_words[k] != *at;
+        }
+        if (is_new) {
+            ret_words[n++] = *at;
+        }
+        if (n == CT_HELD_MAX) {
+            break;
+        }
+    }
+    return n;
+}
+
+/* Nothing here is told again: no stack need be kept, and none is allocated. */
+void ct_kept_add(uint64_t id, const struct ct_piece *piece)
+{
+}
+
+/* --- beginning ------------------------------------------------------------ */
+
+static void busy_begins(void)
+{
+    ct_self.busy++;
+}
+
+static void busy_ends(void)
+{
+    ct_self.busy--;
+}
+
+/*
+ * Before LTTng's threads: dlsym() takes the loader's lock, which this thread
+ * holds while it loads LTTng and waits for those.
+ *
+ * LTTng's threads are made by the provider's handlers, which stand between
+ * ours: handlers of the child run in the order in which they were given.
+ */
+__attribute__((constructor(102))) static void begin_first(void)
+{
+    ct_self.busy++;
+    for (struct ct_real *real = __start_ct_real_functions;
+         real < __stop_ct_real_functions; real++) {
+        void *function = look(real->name);
+
+        __atomic_store_n(&real->function, function, __ATOMIC_RELAXED);
+    }
+    (void)pthread_atfork(NULL, NULL, busy_begins);
+    ct_self.busy--;
+}
+
+/* Behind the constructors that join our events to LTTng (see meson.build). */
+__attribute__((constructor)) static void begin(void)
+{
+    ct_self.busy++;
+    ct_outer_prepare();
+    ct_provider_load();
+    (void)pthread_atfork(NULL, NULL, busy_ends);
+    ct_retell_poll(); /* who it is, and that nothing lives yet */
+    ct_self.busy--;
+    ct_self.is_first = true;
+    ct_self.is_ours = true;
+}

@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * preload/guard.h - may this thread record something now?
+ *
+ * Model:    the library stands between a program that is not ours and libc.
+ *           Every call that it takes over does what the real one does; before
+ *           or after that it asks the guard, and if it may, records.
+ *           It may not: in threads that nobody told us of (LTTng's own), and
+ *           while this thread records already (what LTTng and the unwinder
+ *           call, and signal handlers that interrupt them).
+ * Threads:  everything here concerns the calling thread only.
+ * Memory:   a struct ct_guard lies in the frame of who asks.
+ * Errors:   none: what can't be recorded is not.
+ * Depends:  provider/stack_int.h; libc only.
+ */
+#ifndef CT_PRELOAD_GUARD_H
+#define CT_PRELOAD_GUARD_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "ct/emit.h"
+#include "ct/stack.h"
+
+#pragma GCC visibility push(hidden)
+
+/* A function of this library that the program finds instead of libc's. */
+#define CT_HOOK __attribute__((visibility("default")))
+
+/* What a hook calls to record: never part of it, so that the hook's frame is
+ * where the stack begins. */
+#define CT_TOLD __attribute__((noinline))
+
+/* --- the real ones -------------------------------------------------------- */
+
+struct ct_real {
+    const char *name;
+    void *function; /* atomic; NULL: not yet looked for */
+};
+
+/*
+ * Declares CT_REAL(name): the function that the program would have found
+ * without us.  All are looked for when the library starts; a call that comes
+ * earlier looks by itself.
+ */
+#define CT_REAL_OF(function_name)                                              \
+    static struct ct_real real_of_##function_name                              \
+        __attribute__((used, section("ct_real_functions"))) = {#function_name, \
+                                                               NULL}
+#define CT_REAL(function_name) \
+    ((__typeof__(&function_name))(uintptr_t)ct_real(&real_of_##function_name))
+
+void *ct_real_find(struct ct_real *real);
+
+static inline void *ct_real(struct ct_real *real)
+{
+    void *function = __atomic_load_n(&real->function, __ATOMIC_RELAXED);
+
+    return __builtin_expect(function != NULL, 1) ? function
+                                                 : ct_real_find(real);
+}
+
+/* --- the thread ----------------------------------------------------------- */
+
+struct ct_self {
+    bool is_ours;  /* its beginning was seen, its end was not */
+    bool is_first; /* the process's first thread */
+    unsigned busy; /* it records: nothing of what it calls is the program's */
+    uint64_t id;   /* 0: the first thread */
+    uintptr_t now; /* base of the stack that it is known to be on, 0: its own */
+};
+
+extern __thread struct ct_self ct_self
+    __attribute__((tls_model("initial-exec")));
+
+/** ct_guard_begin_thread() - this thread is one of the program's */
+void ct_guard_begin_thread(uint64_t id);
+
+/** ct_guard_end_thread() - nothing of this thread is recorded any more */
+void ct_guard_end_thread(void);
+
+/* --- may I? --------------------------------------------------------------- */
+
+struct ct_guard {
+    int error;  /* errno of the program */
+    int cancel; /* its cancellation state */
+    bool has_entry;
+    struct ct_stack_entry entry; /* of a coroutine's stack */
+    struct ct_stack_entry *before;
+};
+
+/** ct_guard_may() - worth asking: the answer of ct_guard_enter(), cheaply */
+static inline bool ct_guard_may(void)
+{
+    return ct_self.is_ours && !ct_self.busy;
+}
+
+/**
+ * ct_guard_enter() - may I?
+ *
+ * If so, what this thread calls until ct_guard_leave() is ours, and nothing of
+ * it can be cancelled; stacks that are taken end where the one that it runs on
+ * ends.
+ */
+bool ct_guard_enter(struct ct_guard *guard);
+void ct_guard_leave(struct ct_guard *guard);
+
+/* What a call records, if it may. */
+#define CT_GUARDED(...)                                  \
+    do {                                                 \
+        struct ct_guard guard_;                          \
+                                                         \
+        if (ct_guard_may() && ct_guard_enter(&guard_)) { \
+            __VA_ARGS__;                                 \
+            ct_guard_leave(&guard_);                     \
+        }                                                \
+    } while (0)
+
+/* --- what a thread holds -------------------------------------------------- */
+
+#define CT_HELD_MAX 32
+
+/**
+ * ct_held() - words in registers and innermost frames that may be addresses of
+ * objects: of which work item a thread calls the system, for whom a thread is
+ * made, stands nowhere else
+ * @ret_words: room for CT_HELD_MAX
+ *
+ * Reads this thread's stack from the caller outward, up to its end.
+ * Return: how many, each once.
+ */
+uint32_t ct_held(uint64_t *ret_words);
+
+#pragma GCC visibility pop
+
+#endif
