@@ -110,6 +110,9 @@ static void begin_stack(struct event *event)
     struct ct_generation *life = ct_lives_find(lives, U(NATIVE_STACK_BASE));
     struct ct_step *step;
 
+    if (!U(NATIVE_STACK_BASE)) {
+        return; /* which one is not told */
+    }
     if (life) {
         step = new_step(event, CT_STEP_CO_TERMINATE);
         step->certainty = CT_UNKNOWN;

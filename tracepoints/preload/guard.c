@@ -35,6 +35,8 @@
 
 __thread struct ct_self ct_self __attribute__((tls_model("initial-exec")));
 
+bool ct_guard_has_lines;
+
 extern struct ct_real __start_ct_real_functions[],
     __stop_ct_real_functions[] __attribute__((visibility("hidden")));
 

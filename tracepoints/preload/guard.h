@@ -73,6 +73,10 @@ struct ct_self {
 extern __thread struct ct_self ct_self
     __attribute__((tls_model("initial-exec")));
 
+/* The program's own lines tell which coroutine runs: jumps don't.  Immutable
+ * after the start. */
+extern bool ct_guard_has_lines;
+
 /** ct_guard_begin_thread() - this thread is one of the program's */
 void ct_guard_begin_thread(uint64_t id);
 

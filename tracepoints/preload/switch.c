@@ -97,7 +97,7 @@ CT_TOLD static void told_switch(uintptr_t sp, enum ct_native_switch how)
 {
     struct ct_stack_place from, to;
 
-    if (!ct_emit_on_native_switch() || !ct_guard_may()) {
+    if (ct_guard_has_lines || !ct_emit_on_native_switch() || !ct_guard_may()) {
         return;
     }
     from = ct_stacks_place(__builtin_frame_address(0));
@@ -187,7 +187,9 @@ const void *ct_switch_prepare(ucontext_t *context, const void *entry, int n)
         !ct_stacks_add(base, bytes)) {
         return entry;
     }
-    CT_GUARDED(ct_emit_native_stack(base, bytes, entry));
+    if (!ct_guard_has_lines) {
+        CT_GUARDED(ct_emit_native_stack(base, bytes, entry));
+    }
     if (n > ARGUMENTS_IN_REGISTERS) {
         return entry;
     }
@@ -200,7 +202,9 @@ void ct_switch_ended(void)
 {
     struct ct_stack_place here = ct_stacks_place(__builtin_frame_address(0));
 
-    CT_GUARDED(ct_emit_native_stack_end(here.base));
+    if (!ct_guard_has_lines) {
+        CT_GUARDED(ct_emit_native_stack_end(here.base));
+    }
 }
 
 /*

@@ -91,12 +91,11 @@ static void test_environment(void)
     g_auto(GStrv) shared = ct_launch_environment(NULL, NULL, "/ours.so");
     tap_check(!g_strcmp0(g_environ_getenv(shared, "LTTNG_HOME"), "elsewhere"));
     /* What was there before comes first. */
-    tap_check(!g_strcmp0(g_environ_getenv(shared, "LD_PRELOAD"),
-                         "mine.so:/ours.so"));
+    tap_check(
+        !g_strcmp0(g_environ_getenv(shared, "LD_PRELOAD"), "mine.so:/ours.so"));
     g_unsetenv("LD_PRELOAD");
     g_auto(GStrv) alone = ct_launch_environment(NULL, NULL, "/ours.so");
-    tap_check(
-        !g_strcmp0(g_environ_getenv(alone, "LD_PRELOAD"), "/ours.so"));
+    tap_check(!g_strcmp0(g_environ_getenv(alone, "LD_PRELOAD"), "/ours.so"));
     g_unsetenv("LTTNG_HOME");
 }
 
