@@ -164,7 +164,9 @@ static void on_life(struct ct_consumer *consumer, const struct ct_life *life)
 
     switch (life->kind) {
     case CT_ENTITY_CONTEXT:
-        set_name(context_of(stat, life->pid, life->id), life->name);
+        if (life->name) { /* else nothing is known but that it is there */
+            set_name(context_of(stat, life->pid, life->id), life->name);
+        }
         break;
     case CT_ENTITY_COROUTINE:
         stat->result.coroutines_created += life->begin_known;

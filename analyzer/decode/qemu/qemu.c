@@ -127,6 +127,9 @@ unsigned ct_qemu_decode(struct ct_qemu *qemu, const struct ct_record *record,
         event.co = ct_qemu_co(ct_lives_only(event.process->lives));
         event.lane = event.co ? event.co->life.lane : event.lane;
     }
+    if (ct_qemu_polling(&event)) {
+        return event.n;
+    }
     if (event.co && event.co->last != CT_LAST_SCHEDULE) {
         event.co->last = CT_LAST_OTHER;
     }

@@ -67,6 +67,7 @@ struct ct_qemu_co {
     bool is_front;       /* serves a front end's request */
     struct ct_qemu_request requests[CT_QEMU_DEPTH];
     unsigned n_requests;
+    unsigned n_unlocks; /* since the innermost of them began */
 };
 
 struct ct_qemu_process {
@@ -113,6 +114,11 @@ bool ct_qemu_sched(struct ct_qemu_event *event);
 void ct_qemu_sched_ended(struct ct_qemu_process *process,
                          struct ct_qemu_co *co);
 
+/* polling.c: how loops wait */
+
+/** ct_qemu_polling() - false: the event is about something else */
+bool ct_qemu_polling(struct ct_qemu_event *event);
+
 /* requests.c: blk, bdrv and what lies below, names of nodes, jobs */
 
 void ct_qemu_requests(struct ct_qemu_event *event);
@@ -124,6 +130,11 @@ struct ct_qemu_request *ct_qemu_begin(struct ct_qemu_event *event,
                                       const char *op, uint64_t bs,
                                       uint64_t offset, uint64_t bytes,
                                       uint64_t flags);
+
+/** ct_qemu_is_native() - is its innermost request at a file that is opened for
+ * Linux AIO, and has it only been noted there? */
+bool ct_qemu_is_native(const struct ct_qemu_process *process,
+                       const struct ct_qemu_co *co);
 
 /** ct_qemu_worked() - the innermost request's node does its work itself */
 void ct_qemu_worked(struct ct_qemu_event *event, const struct ct_qemu_co *co);

@@ -22,12 +22,14 @@
 
 #define KEY(number) GSIZE_TO_POINTER((gsize)(number))
 
-#define NODES_MAX      4096 /* names that are kept */
-#define REQ_ZERO_WRITE 0x2  /* flag of a write without data */
+#define NODES_MAX       4096 /* names that are kept */
+#define OPEN_NATIVE_AIO 0x80 /* flag of opening */
+#define REQ_ZERO_WRITE  0x2  /* flag of a write without data */
 
 struct node {
     enum { NODE_ANY, NODE_LAST, NODE_INNER } place;
-    char name[]; /* "": not told */
+    bool is_native; /* a file opened with aio=native */
+    char name[];    /* "": not told */
 };
 
 /* --- nodes ---------------------------------------------------------------- */
@@ -61,9 +63,26 @@ static void name_node(struct ct_qemu_event *event)
     if (format &&
         (strcmp(format, "file") == 0 || g_str_has_prefix(format, "host_"))) {
         node->place = NODE_LAST;
+        node->is_native = U(BDRV_OPEN_COMMON_FLAGS) & OPEN_NATIVE_AIO;
     }
     g_hash_table_replace(event->process->nodes, KEY(U(BDRV_OPEN_COMMON_BS)),
                          node);
+}
+
+/* Before it starts the I/O a node notes the request, under a lock; then it may
+ * take that a second time and wait for requests that must run alone. */
+bool ct_qemu_is_native(const struct ct_qemu_process *process,
+                       const struct ct_qemu_co *co)
+{
+    const struct ct_qemu_request *request =
+        co->n_requests ? &co->requests[co->n_requests - 1] : NULL;
+    const struct node *node =
+        request && request->bs
+            ? g_hash_table_lookup(process->nodes, KEY(request->bs))
+            : NULL;
+
+    return node && node->is_native && request->kind == CT_REQ_INNER &&
+           co->n_unlocks <= 1;
 }
 
 void ct_qemu_worked(struct ct_qemu_event *event, const struct ct_qemu_co *co)
@@ -122,6 +141,7 @@ struct ct_qemu_request *ct_qemu_begin(struct ct_qemu_event *event,
         parent = co->outer;
     }
     request = &co->requests[co->n_requests++];
+    co->n_unlocks = 0;
     *request = (struct ct_qemu_request){.id = ct_lives_new_id(process->lives),
                                         .bs = bs,
                                         .outer_stack = co->stack,

@@ -10,6 +10,8 @@
  *   scheduled itself      -> nothing, it gave way
  *   began a request       -> a queue in front of it: throttling, draining
  *   talked to a device    -> I/O
+ *   came to a file that is opened for Linux AIO, of which nothing is traced
+ *                         -> I/O
  *   none of these, and coroutines that it started are alive -> them
  *
  * and if nothing fits, what it waits for is not known.
@@ -136,8 +138,15 @@ static void enter(struct ct_qemu_event *event)
     }
 }
 
-static void set_reason(const struct ct_qemu_co *co, struct ct_step *step)
+static void set_reason(const struct ct_qemu_process *process,
+                       const struct ct_qemu_co *co, struct ct_step *step)
 {
+    if ((co->last == CT_LAST_UNLOCK || co->last == CT_LAST_REQUEST ||
+         co->last == CT_LAST_OTHER) &&
+        ct_qemu_is_native(process, co)) {
+        step->reason = CT_YIELD_REASON_IO;
+        return;
+    }
     switch (co->last) {
     case CT_LAST_SUBMIT:
         step->reason = CT_YIELD_REASON_WORK;
@@ -181,7 +190,7 @@ static void yield(struct ct_qemu_event *event)
     step->subject = co->life.id;
     step->object = back ? back->id : 0;
     step->stack = co->stack;
-    set_reason(co, step);
+    set_reason(event->process, co, step);
     co->last = CT_LAST_NOTHING;
 }
 
@@ -373,6 +382,14 @@ static void lock_taken(struct ct_qemu_event *event)
     lock_step(event, CT_STEP_LOCK_TAKEN, co);
 }
 
+static void unlock(struct ct_qemu_event *event)
+{
+    struct ct_qemu_co *co = lock_event(event, CT_LAST_UNLOCK);
+
+    co->n_unlocks++;
+    lock_step(event, CT_STEP_LOCK_RELEASE, co);
+}
+
 static void hand_over(struct ct_qemu_event *event)
 {
     struct ct_qemu_co *co = lock_event(event, CT_LAST_OTHER);
@@ -457,8 +474,7 @@ bool ct_qemu_sched(struct ct_qemu_event *event)
         lock_taken(event);
         return true;
     case CT_EV_QEMU_QEMU_CO_MUTEX_UNLOCK_ENTRY:
-        lock_step(event, CT_STEP_LOCK_RELEASE,
-                  lock_event(event, CT_LAST_UNLOCK));
+        unlock(event);
         return true;
     case CT_EV_QEMU_QEMU_CO_MUTEX_UNLOCK_RETURN:
         hand_over(event);

@@ -32,6 +32,10 @@ VIEWS = {
         "findings": ["findings"],
         "coroutines": ["coroutines", "--at=350000000"],
     },
+    "aio": {
+        "stat": ["stat"],
+        "requests": ["requests"],
+    },
     "nbd": {
         "stat": ["stat"],
         "requests": ["requests", "--limit=20"],
@@ -48,6 +52,7 @@ VIEWS = {
 }
 # Whose longest wait is shown: the slowest of each.
 BACKTRACES = {"guest": ("virtio-blk", "nvme"), "nbd": ("nbd",),
+              "aio": ("virtio-blk",),
               "io-a": ("blk",)}
 
 

@@ -31,6 +31,12 @@ static void tell(GString *out, const struct ct_step *step)
         [CT_STEP_REQUEST_BEGIN] = "request",
         [CT_STEP_REQUEST_COROUTINE] = "serve",
         [CT_STEP_REQUEST_END] = "request-end",
+        [CT_STEP_BUSY_BEGIN] = "busy",
+        [CT_STEP_BUSY_END] = "busy-end",
+        [CT_STEP_POLL_GROW] = "grow",
+        [CT_STEP_POLL_SHRINK] = "shrink",
+        [CT_STEP_POLL_ADD] = "poll",
+        [CT_STEP_POLL_REMOVE] = "no-poll",
     };
     static const char *const reasons[] = {
         [CT_YIELD_REASON_OTHER] = "?",
@@ -241,6 +247,131 @@ static void test_no_threads(void)
          "request 6 blk read in 0");
     says(0, "qemu_coroutine_terminate self 0x200", "request-end 6; end 3");
     end();
+}
+
+/* Linux AIO, of which nothing is traced, io_uring, and a loop that polls. */
+static void test_files(void)
+{
+    begin();
+    says(7,
+         "bdrv_open_common bs 0x4 filename \"a\" flags 0x2a0a2 format_name "
+         "\"file\"",
+         "");
+    enters(7, "0xf", "0x100", "0x1", "create 1; enter 1 from 0");
+    says(7, "bdrv_co_preadv_part bs 0x4 offset 0 bytes 512 flags 0x0",
+         "request 2 bdrv read in 0");
+    says(7, "qemu_co_mutex_lock_uncontended mutex 0x8 self 0x100", "take 8");
+    says(7, "qemu_co_mutex_unlock_entry mutex 0x8 self 0x100", "release 8");
+    says(7, "qemu_coroutine_yield from 0x100 to 0xf", "yield 1 io 0");
+    enters(7, "0xf", "0x100", "0x1", "enter 1 from 0");
+    /* the lock a second time: it may wait for another request as well */
+    says(7, "qemu_co_mutex_lock_uncontended mutex 0x8 self 0x100", "take 8");
+    says(7, "qemu_co_mutex_unlock_entry mutex 0x8 self 0x100", "release 8");
+    says(7, "qemu_coroutine_yield from 0x100 to 0xf", "yield 1 queue 0");
+    enters(7, "0xf", "0x100", "0x1", "enter 1 from 0");
+    /* a file that is opened otherwise */
+    says(7, "bdrv_co_preadv_part bs 0x5 offset 0 bytes 512 flags 0x0",
+         "request-end 2 bound; request 3 bdrv read in 0");
+    says(7, "qemu_co_mutex_unlock_entry mutex 0x8 self 0x100", "release 8");
+    says(7, "qemu_coroutine_yield from 0x100 to 0xf", "yield 1 queue 0");
+    enters(7, "0xf", "0x100", "0x1", "enter 1 from 0");
+    /* what is handed to the kernel meanwhile changes nothing */
+    says(7,
+         "luring_co_submit bs 0x5 s 0x6 luringcb 0x7000000 fd 3 offset 0 "
+         "nbytes 512 type 1",
+         "");
+    says(7, "luring_do_submit LuringState 0x6 blocked 0 queued 1 inflight 0",
+         "");
+    says(7,
+         "luring_do_submit LuringState 0x6 blocked 0 plugged 1 queued 1 "
+         "inflight 0",
+         "");
+    says(7, "qemu_coroutine_yield from 0x100 to 0xf", "yield 1 io 0");
+    says(7, "run_poll_handlers_begin ctx 0xc max_ns 4000 timeout -1",
+         "busy 12");
+    says(7, "run_poll_handlers_end ctx 0xc progress 1 new timeout 0",
+         "busy-end 12");
+    says(7, "poll_grow ctx 0xc old 0 new 4000", "grow 12");
+    says(7, "poll_shrink ctx 0xc old 4000 new 0", "shrink 12");
+    says(7, "poll_add ctx 0xc node 0x9 fd 8 revents 0x1", "poll 9");
+    says(7, "poll_remove ctx 0xc node 0x9 fd 8", "no-poll 9");
+    end();
+}
+
+/* --- versions ------------------------------------------------------------- */
+
+/* What the same things are called; NULL: as in the version before. */
+static const struct {
+    const char *version;
+    const char *submit, *complete, *read, *received, *answered, *nvme;
+} words[] = {
+    {"5.0", "thread_pool_submit pool 0x4 req 0x5 opaque 0x7000000",
+     "thread_pool_complete pool 0x4 req 0x5 opaque 0x7000000 ret 0",
+     "bdrv_co_preadv_part bs 0x3 offset 512 bytes 512 flags 0x0",
+     "nbd_receive_request Got request: { magic = 0x25609513, .flags = 0x0, "
+     ".type = 0x0, from = 512, len = 512 }",
+     "nbd_co_send_structured_read Send structured read data reply: handle = 9, "
+     "offset = 512, data = 0x7f0000001000, len = 512",
+     NULL},
+    {"5.2", NULL, NULL, NULL, NULL, NULL,
+     "pci_nvme_rw cid 6 opname 'read' nsid 1 nlb 1 count 512 lba 1"},
+    {"6.0", NULL, NULL, NULL, NULL, NULL,
+     "pci_nvme_read cid 6 nsid 1 nlb 1 count 512 lba 1"},
+    {"7.2", NULL, NULL, NULL, NULL, NULL, NULL},
+    {"8.1", NULL, NULL, NULL, NULL,
+     "nbd_co_send_structured_read Send structured read data reply: cookie = 9, "
+     "offset = 512, data = 0x7f0000001000, len = 512",
+     NULL},
+    {"8.2", NULL, NULL, NULL, NULL,
+     "nbd_co_send_chunk_read Send structured read data reply: cookie = 9, "
+     "offset = 512, data = 0x7f0000001000, len = 512",
+     NULL},
+    {"10.0", "thread_pool_submit_aio pool 0x4 req 0x5 opaque 0x7000000",
+     "thread_pool_complete_aio pool 0x4 req 0x5 opaque 0x7000000 ret 0", NULL,
+     NULL, NULL, NULL},
+};
+
+#define LATEST(var, i, field) \
+    ((var)->field = words[i].field ? words[i].field : (var)->field)
+
+/* The same story in the words of each version: the same steps. */
+static void test_versions(void)
+{
+    struct {
+        const char *submit, *complete, *read, *received, *answered, *nvme;
+    } now = {0};
+
+    for (unsigned i = 0; i < G_N_ELEMENTS(words); i++) {
+        LATEST(&now, i, submit);
+        LATEST(&now, i, complete);
+        LATEST(&now, i, read);
+        LATEST(&now, i, received);
+        LATEST(&now, i, answered);
+        LATEST(&now, i, nvme);
+        g_test_message("QEMU %s", words[i].version);
+        begin();
+        enters(7, "0xf", "0x100", "0x1", "create 1; enter 1 from 0");
+        says(7, now.received, "request 2 nbd read in 0");
+        says(7, "blk_co_preadv blk 0x2 bs 0x3 offset 512 bytes 512 flags 0x0",
+             "request 3 blk read in 2");
+        says(7, now.read, "request 4 bdrv read in 3");
+        says(7, now.submit, "submit 5 by 1");
+        says(7, "qemu_coroutine_yield from 0x100 to 0xf", "yield 1 work 5");
+        says(7, now.complete, "complete 5");
+        enters(7, "0xf", "0x100", "0x1", "enter 1 from 0");
+        says(7, now.answered,
+             "request-end 4 bound; request-end 3; request-end 2 ret 0");
+        if (now.nvme) {
+            says(8,
+                 "pci_nvme_io_cmd cid 6 nsid 1 sqid 1 opc 0x2 opname "
+                 "'NVME_NVM_CMD_READ'",
+                 "");
+            says(8, now.nvme, "request 6 nvme read in 0");
+            says(8, "pci_nvme_enqueue_req_completion cid 6 cqid 1 status 0x0",
+                 "request-end 6 ret 0");
+        }
+        end();
+    }
 }
 
 static void test_layers(void)
@@ -457,6 +588,8 @@ int main(int argc, char **argv)
     g_test_add_func("/qemu/losses", test_losses);
     g_test_add_func("/qemu/waits", test_waits);
     g_test_add_func("/qemu/no-threads", test_no_threads);
+    g_test_add_func("/qemu/files", test_files);
+    g_test_add_func("/qemu/versions", test_versions);
     g_test_add_func("/qemu/layers", test_layers);
     g_test_add_func("/qemu/deep", test_deep);
     g_test_add_func("/qemu/stacks", test_stacks);
