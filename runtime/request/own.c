@@ -5,6 +5,8 @@
  * The block layer's requests live in frames of its own; a program's outlive
  * whatever it calls, so they are objects.
  */
+#include <string.h>
+
 #include <glib.h>
 
 #include "ct/pre.h"
@@ -13,16 +15,17 @@
 
 struct CtRequest {
     struct tracked_request req;
-    char *object;
     bool is_served; /* serving coroutine only, once there is one */
+    char object[];  /* immutable; its name, for `req` */
 };
 
 CtRequest *ct_request_begin(const char *layer, const char *op,
                             const char *object, uint64_t offset, uint64_t bytes)
 {
-    CtRequest *request = g_new(CtRequest, 1);
+    size_t bytes_of_object = strlen(object != NULL ? object : "") + 1;
+    CtRequest *request = g_malloc(sizeof(*request) + bytes_of_object);
 
-    request->object = g_strdup(object != NULL ? object : "");
+    memcpy(request->object, object != NULL ? object : "", bytes_of_object);
     request->is_served = in_coroutine();
     if (request->is_served) {
         tracked_request_begin_served(&request->req, layer, op, request->object,
@@ -59,7 +62,6 @@ void ct_request_end(CtRequest *request, int ret)
         tracked_request_leave(&request->req);
     }
     tracked_request_end(&request->req, ret);
-    g_free(request->object);
     g_free(request);
 }
 

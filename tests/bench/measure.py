@@ -19,7 +19,7 @@ class Goal:
     """ours <= factor x peer (>= where more is better), or ours <= limit."""
 
     def __init__(self, peer=None, factor=None, limit=None):
-        self.peer = peer      # a label; "best": the best of the peers
+        self.peer = peer      # a label; several; "best": the best of them all
         self.factor = factor
         self.limit = limit
 
@@ -27,7 +27,9 @@ class Goal:
         sign = ">=" if more else "<="
         if self.limit is not None:
             return f"{sign} {self.limit:g}"
-        return f"{sign} {self.factor:g} x {self.peer}"
+        peer = self.peer if isinstance(self.peer, str) else \
+            "best of " + ", ".join(self.peer)
+        return f"{sign} {self.factor:g} x {peer}"
 
     def judge(self, ours, peers, more):
         """(ratio or None, reached or None: the peer is missing)"""
@@ -35,7 +37,9 @@ class Goal:
             reached = ours >= self.limit if more else ours <= self.limit
             return None, reached
         known = {k: v for k, v in peers.items() if v is not None}
-        if self.peer == "best":
+        if not isinstance(self.peer, str):
+            known = {k: v for k, v in known.items() if k in self.peer}
+        if self.peer == "best" or not isinstance(self.peer, str):
             peer = (max if more else min)(known.values(), default=None)
         else:
             peer = known.get(self.peer)

@@ -98,14 +98,15 @@ class Server:
         return self.start()
 
     def __exit__(self, kind, value, trace):
-        if self.process.poll() is None:
-            if kind is None:
-                self.stop()
-            else:
-                self.process.kill()
-                print("# the server said: " +
-                      self.process.communicate()[1].decode()[-3000:])
-        elif kind is None and self.err is None:
+        if kind is not None:
+            self.process.kill()
+            if self.err is None:
+                self.err = self.process.communicate()[1].decode()
+            print("# the server said: " +
+                  self.err[-3000:].replace("\n", "\n# "))
+        elif self.err is None and self.process.poll() is None:
+            self.stop()
+        elif self.err is None:
             self.wait()
 
     def fds(self):

@@ -99,6 +99,7 @@ struct nbd_client {
     size_t out_done;
     bool is_blocked; /* the socket takes nothing just now */
     AioBH *send_bh;
+    bool is_send_scheduled; /* said once, since each time is an event */
 };
 
 /* --- client.c --------------------------------------------------------------

@@ -63,8 +63,10 @@ static void take_write(struct nbd_client *client, struct nbd_request *request)
 {
     size_t have = MIN(client->in_to - client->in_from, request->data_bytes);
 
-    memcpy(request->data, client->in + client->in_from, have);
-    client->in_from += have;
+    if (have > 0) {
+        memcpy(request->data, client->in + client->in_from, have);
+        client->in_from += have;
+    }
     if (have < request->data_bytes) {
         client->incomplete = request;
         client->incomplete_have = have;

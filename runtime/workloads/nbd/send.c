@@ -145,7 +145,10 @@ void nbd_client_send_ready(void *opaque)
 
 void nbd_client_send_bh(void *opaque)
 {
-    nbd_client_send(opaque);
+    struct nbd_client *client = opaque;
+
+    client->is_send_scheduled = false;
+    nbd_client_send(client);
 }
 
 void nbd_client_send_soon(struct nbd_client *client)
@@ -155,7 +158,8 @@ void nbd_client_send_soon(struct nbd_client *client)
     }
     if (client->out_count == client->in_flight) {
         nbd_client_send(client);
-    } else {
+    } else if (!client->is_send_scheduled) {
+        client->is_send_scheduled = true;
         aio_bh_schedule(client->send_bh);
     }
 }
