@@ -3,9 +3,11 @@
 """Clients that make mistakes, mean harm, or just go: cotrace-nbd answers with
 the right error or closes the connection, serves the others, and has no more
 memory and file descriptors afterwards than before."""
+import contextlib
 import os
 import random
 import struct
+import subprocess
 import sys
 
 import tap
@@ -13,8 +15,8 @@ from nbd import (ABORT, ACK, Client, Closed, DF,
                  EINVAL, EIO, ENOSPC, ENOTSUP, EPERM, EXPORT_NAME, FAST_ZERO,
                  FLUSH, FUA, GO, INFO, INVALID, LIST, LIST_META, NO_HOLE,
                  READ, REQ_ONE, SET_META, STARTTLS, STATUS, STRUCTURED, Server,
-                 TOO_BIG, TRIM, UNKNOWN, UNSUP, WRITE, ZEROES)
-from story import run
+                 NBD, TOO_BIG, TRIM, UNKNOWN, UNSUP, WRITE, ZEROES)
+from story import BUILD, run
 
 SOAK = bool(os.environ.get("COTRACE_SOAK"))
 SIZE = 1 << 20
@@ -402,6 +404,61 @@ def _(tmp):
         tap.equal(client.call(READ, 65536, 512), (0, b"\x5a" * 512), "whole")
         err = server.stop(2)
         tap.equal(err.startswith(f"cotrace-nbd: {image}: "), True, err)
+
+
+REFUSED = os.path.join(BUILD, "tests", "programs", "refused")
+
+
+@tap.case("a kernel that refuses io_uring or linux-aio: told, or others do it")
+def _(tmp):
+    image = disk(tmp)
+    good = (0, b"\x5a" * 4096)
+    for engine, call in (("io_uring", "io_uring_setup"), ("native", "io_setup")):
+        done = run(REFUSED, call, NBD, "-k", os.path.join(tmp, "s"), "--aio",
+                   engine, image, status=2)
+        tap.equal(done.err, f"cotrace-nbd: {image}: unable to use engine "
+                  f"'{engine}': Operation not permitted\n", call)
+    for engine, call in (("io_uring", "io_uring_enter"), ("native", "io_submit"),
+                         ("threads", "epoll_create1")):
+        with Server(tmp, image, "-f", "raw", "-t", "-e", "0", "--aio", engine,
+                    wrapper=(REFUSED, call)) as server:
+            with contextlib.ExitStack() as stack:
+                for _ in range(12):  # more than poll() is used for
+                    client = stack.enter_context(Client(server).go())
+                    tap.equal(client.call(READ, 0, 4096), good, call)
+                    tap.equal(client.call(WRITE, 0, 0, b"\x5a" * 512, FUA)[0],
+                              0, call)
+
+
+@tap.case("no thread to be had: requests wait until there is one")
+def _(tmp):
+    nobody = 65534
+    image = disk(tmp)
+    # The tracer's own threads can't be had either: it would wait for them.
+    os.environ["LTTNG_UST_REGISTER_TIMEOUT"] = "0"
+    become = []
+    if os.geteuid() == 0:  # whom no such limit holds
+        become = ["setpriv", f"--reuid={nobody}", f"--regid={nobody}",
+                  "--clear-groups"]
+        for path in (tmp, image):
+            os.chown(path, nobody, nobody)
+    wrapper = [*become, "prlimit", "--nproc=0:"]
+    can = subprocess.run([*wrapper, NBD, "--version"], check=False,
+                         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    if can.returncode != 0:
+        tap.skip("another user can't run the program")
+    err = run(*wrapper, NBD, "-k", os.path.join(tmp, "s"), "--iothread", image,
+              status=2).err
+    tap.equal(err.startswith("cotrace-nbd: no thread for iothread"), True, err)
+    with Server(tmp, image, "-f", "raw", "-t", "-e", "2",
+                wrapper=wrapper) as server:
+        with Client(server).go() as client, Client(server).go() as other:
+            for one in (client, other):
+                one.request(READ, 0, 4096)
+            tap.equal(other.call(READ, SIZE, 1)[0], EINVAL, "no thread needed")
+            run(*become, "prlimit", f"--pid={server.pid}", "--nproc=9999:")
+            for one in (client, other):
+                tap.equal(one.answer(4096), (1, 0, b"\x5a" * 4096), "read")
 
 
 if __name__ == "__main__":
