@@ -66,6 +66,9 @@ class Load:
         self.bench, self.images = bench, images
         self.format, self.rw = format, rw
         self.depth, self.engine = depth, engine
+        # linux-aio is for files that pass the page cache by.
+        self.is_direct = engine == "native"
+        self.cache = "none" if self.is_direct else "writeback"
         self.bytes = (1 << 20) if bench.quick else \
             (64 << 20) if depth == 1 else (256 << 20)
 
@@ -113,7 +116,7 @@ class Load:
         program = self.bench.program("runtime", "workloads", "cotrace-nbd")
         return self.measure(lambda path: [
             program, "-k", path, "-t", "-f", self.format, "--aio", self.engine,
-            image])
+            "--cache", self.cache, image])
 
     def traced(self):
         image = self.images.get(self.format)
@@ -130,7 +133,8 @@ class Load:
         try:
             return self.measure(lambda path: [
                 cotrace, "record", "-o", trace, "--", program, "-k", path,
-                "-t", "-f", self.format, "--aio", self.engine, image],
+                "-t", "-f", self.format, "--aio", self.engine, "--cache",
+                self.cache, image],
                 server_pid=pid_of)
         finally:
             shutil.rmtree(trace, ignore_errors=True)
@@ -141,7 +145,7 @@ class Load:
         image = self.images.get(self.format)
         return self.measure(lambda path: [
             QEMU_NBD, "-k", path, "-t", "-f", self.format, "--aio", self.engine,
-            "--cache", "writeback", image])
+            "--cache", self.cache, image])
 
     def nbdkit(self):
         if not shutil.which("nbdkit"):
@@ -157,7 +161,7 @@ class Load:
         return self.measure(lambda path: [
             QSD, "--blockdev",
             f"driver=file,node-name=file,filename={image},aio={self.engine},"
-            "cache.direct=off", "--blockdev",
+            f"cache.direct={'on' if self.is_direct else 'off'}", "--blockdev",
             f"driver={self.format},node-name=disk,file=file", "--nbd-server",
             f"addr.type=unix,addr.path={path}", "--export",
             "type=nbd,id=e,node-name=disk,name=,writable=on"])
@@ -189,6 +193,7 @@ def rows(bench):
              ("raw", "write", 32, "threads"),
              ("raw", "read", 32, "io_uring"),
              ("raw", "write", 32, "io_uring"),
+             ("raw", "read", 32, "native"),
              ("qcow2", "read", 32, "threads"),
              ("qcow2", "write", 32, "threads")]
     if bench.quick:  # each costs the start of several servers

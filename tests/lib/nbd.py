@@ -34,6 +34,12 @@ FUA, NO_HOLE, DF, REQ_ONE, FAST_ZERO = 1, 2, 4, 8, 16
 EPERM, EIO, EINVAL, ENOSPC, ENOTSUP = 1, 5, 22, 28, 95
 
 
+def aio(engine):
+    """Options for an engine; linux-aio needs O_DIRECT."""
+    return ("--aio", engine) + (("--cache", "none") if engine == "native"
+                                else ())
+
+
 class Closed(Exception):
     """The server has closed the connection."""
 

@@ -28,9 +28,11 @@ static const char usage_text[] =
     "  -t, --persistent        stay when the last client has gone\n"
     "  -r, --read-only\n"
     "  -f, --format FORMAT     raw or qcow2; default: by the file's beginning\n"
-    "      --cache MODE        writeback (the default), writethrough or "
-    "unsafe\n"
-    "      --aio MODE          threads (the default), native or io_uring\n"
+    "      --cache MODE        writeback (the default), none, writethrough,\n"
+    "                          directsync or unsafe\n"
+    "  -n, --nocache           --cache none\n"
+    "      --aio MODE          threads (the default), io_uring, or (with\n"
+    "                          --cache none or directsync) native\n"
     "      --discard MODE      unmap, or ignore (the default): trims do "
     "nothing\n"
     "      --iothread          serve in a thread of its own\n"
@@ -59,6 +61,7 @@ static const struct option long_options[] = {
     {"persistent", no_argument, NULL, 't'},
     {"read-only", no_argument, NULL, 'r'},
     {"format", required_argument, NULL, 'f'},
+    {"nocache", no_argument, NULL, 'n'},
     {"cache", required_argument, NULL, OPTION_CACHE},
     {"aio", required_argument, NULL, OPTION_AIO},
     {"discard", required_argument, NULL, OPTION_DISCARD},
@@ -68,7 +71,6 @@ static const struct option long_options[] = {
     {"help", no_argument, NULL, 'h'},
     {"version", no_argument, NULL, 'V'},
     {"offset", required_argument, NULL, OPTION_REFUSED},
-    {"nocache", no_argument, NULL, OPTION_REFUSED},
     {"snapshot", no_argument, NULL, OPTION_REFUSED},
     {"load-snapshot", required_argument, NULL, OPTION_REFUSED},
     {"connect", required_argument, NULL, OPTION_REFUSED},
@@ -94,11 +96,9 @@ static const struct {
     char letter;
     const char *name;
 } refused_letters[] = {
-    {'o', "offset"},   {'n', "nocache"},
-    {'s', "snapshot"}, {'l', "load-snapshot"},
-    {'c', "connect"},  {'d', "disconnect"},
-    {'L', "list"},     {'v', "verbose"},
-    {'B', "bitmap"},   {'A', "allocation-depth"},
+    {'o', "offset"},  {'s', "snapshot"},   {'l', "load-snapshot"},
+    {'c', "connect"}, {'d', "disconnect"}, {'L', "list"},
+    {'v', "verbose"}, {'B', "bitmap"},     {'A', "allocation-depth"},
     {'T', "trace"},
 };
 
@@ -158,6 +158,8 @@ static bool take_image_option(struct nbd_args *args, int letter)
     case 'f':
         block->format = optarg;
         return true;
+    case 'n':
+        return take_cache(block, "none");
     case OPTION_CACHE:
         return take_cache(block, optarg);
     case OPTION_AIO:

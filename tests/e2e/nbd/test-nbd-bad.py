@@ -15,7 +15,7 @@ from nbd import (ABORT, ACK, Client, Closed, DF,
                  EINVAL, EIO, ENOSPC, ENOTSUP, EPERM, EXPORT_NAME, FAST_ZERO,
                  FLUSH, FUA, GO, INFO, INVALID, LIST, LIST_META, NO_HOLE,
                  READ, REQ_ONE, SET_META, STARTTLS, STATUS, STRUCTURED, Server,
-                 NBD, TOO_BIG, TRIM, UNKNOWN, UNSUP, WRITE, ZEROES)
+                 NBD, TOO_BIG, TRIM, UNKNOWN, UNSUP, WRITE, ZEROES, aio)
 from story import BUILD, run
 
 SOAK = bool(os.environ.get("COTRACE_SOAK"))
@@ -414,13 +414,13 @@ def _(tmp):
     image = disk(tmp)
     good = (0, b"\x5a" * 4096)
     for engine, call in (("io_uring", "io_uring_setup"), ("native", "io_setup")):
-        done = run(REFUSED, call, NBD, "-k", os.path.join(tmp, "s"), "--aio",
-                   engine, image, status=2)
+        done = run(REFUSED, call, NBD, "-k", os.path.join(tmp, "s"),
+                   *aio(engine), image, status=2)
         tap.equal(done.err, f"cotrace-nbd: {image}: unable to use engine "
                   f"'{engine}': Operation not permitted\n", call)
     for engine, call in (("io_uring", "io_uring_enter"), ("native", "io_submit"),
                          ("threads", "epoll_create1")):
-        with Server(tmp, image, "-f", "raw", "-t", "-e", "0", "--aio", engine,
+        with Server(tmp, image, "-f", "raw", "-t", "-e", "0", *aio(engine),
                     wrapper=(REFUSED, call)) as server:
             with contextlib.ExitStack() as stack:
                 for _ in range(12):  # more than poll() is used for

@@ -11,7 +11,7 @@ import shutil
 import sys
 
 import tap
-from nbd import Server
+from nbd import Server, aio
 from story import run
 
 SOAK = bool(os.environ.get("COTRACE_SOAK"))
@@ -19,9 +19,10 @@ FORMATS = ("raw", "qcow2")
 ENGINES = ("threads", "native", "io_uring")
 BLOCKS = ("--bs=512", "--bs=4k", "--bs=64k", "--bsrange=512-128k")
 DEPTHS = (1, 8, 32, 64)
-WAYS = ((), ("--iothread",), ("--cache", "writethrough"))
+WAYS = ((), ("--iothread",), ("--cache", "writethrough"),
+        ("--iothread", "--cache", "directsync"))
 
-MATRIX = [(*which, WAYS[n % len(WAYS)]) for n, which in
+MATRIX = [(*which, WAYS[n % 7 % len(WAYS)]) for n, which in
           enumerate(itertools.product(FORMATS, ENGINES, BLOCKS, DEPTHS))]
 # A diagonal through it
 SAMPLE = [("raw", "threads", BLOCKS[1], 64, ()),
@@ -34,15 +35,19 @@ SAMPLE = [("raw", "threads", BLOCKS[1], 64, ()),
 
 def fio(uri, *options):
     run("fio", "--name=job", "--ioengine=nbd", f"--uri={uri}", "--size=6M",
-        "--randrepeat=1", *options, timeout=600)
+        "--randrepeat=1", "--verify_state_save=0", *options, timeout=600)
 
 
 def verified(format, engine, block, depth, way):
+    if engine == "native":  # not without O_DIRECT
+        way = tuple("directsync" if word == "writethrough" else word
+                    for word in way)
+
     @tap.case(f"{format}, {engine}, {block}, depth {depth} {' '.join(way)}")
     def _(tmp):
         image = os.path.join(tmp, "disk")
         run("qemu-img", "create", "-q", "-f", format, image, "8M")
-        with Server(tmp, image, "-f", format, "-t", "-e", "0", "--aio", engine,
+        with Server(tmp, image, "-f", format, "-t", "-e", "0", *aio(engine),
                     "--discard", "unmap", *way) as server:
             fio(server.uri, "--rw=randrw", block, f"--iodepth={depth}",
                 "--verify=crc32c", "--verify_fatal=1", "--do_verify=1",

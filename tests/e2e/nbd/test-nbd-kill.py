@@ -19,7 +19,7 @@ import sys
 
 import story
 import tap
-from nbd import Client, Closed, FLUSH, FUA, NO_HOLE, Server, WRITE, ZEROES
+from nbd import Client, Closed, FLUSH, FUA, NO_HOLE, Server, WRITE, ZEROES, aio
 
 SOAK = bool(os.environ.get("COTRACE_SOAK"))
 KILLS = 50 if SOAK else 4
@@ -29,7 +29,7 @@ DEPTH = 16
 IMAGES = [("defaults", []), ("cluster_size=4k", ["-o", "cluster_size=4k"]),
           ("lazy refcounts", ["-o", "lazy_refcounts=on,cluster_size=4k"]),
           ("raw", None)]
-WAYS = [[], ["--iothread"], ["--aio", "io_uring"], ["--aio", "native"],
+WAYS = [[], ["--iothread"], ["--aio", "io_uring"], [*aio("native")],
         ["--cache", "writethrough"]]
 
 

@@ -8,7 +8,8 @@ import subprocess
 import sys
 
 import tap
-from nbd import Client, EIO, FLUSH, FUA, READ, STATUS, Server, TRIM, WRITE, ZEROES
+from nbd import (Client, EIO, FLUSH, FUA, READ, STATUS, Server, TRIM, WRITE,
+                 ZEROES, aio)
 from story import COTRACE, check_sums, document, image, requests, run
 
 KIB = 1024
@@ -47,8 +48,8 @@ def recorded(engine, *options):
     @tap.case(f"requests of two clients, {' '.join((engine, *options))}")
     def _(tmp):
         disk = image(os.path.join(tmp, "disk.qcow2"))
-        with Recorded(tmp, disk, "-f", "qcow2", "-t", "-e", "0", "--aio",
-                      engine, "--discard", "unmap", *options) as server:
+        with Recorded(tmp, disk, "-f", "qcow2", "-t", "-e", "0",
+                      *aio(engine), "--discard", "unmap", *options) as server:
             with Client(server).go(allocation=True) as one, \
                  Client(server).go() as two:
                 for step in SCRIPT:

@@ -10,7 +10,7 @@ import struct
 import sys
 
 import tap
-from nbd import NBD, Client, Closed, Server
+from nbd import NBD, Client, Closed, Server, aio
 from story import run
 
 ENGINES = ("threads", "native", "io_uring")
@@ -58,8 +58,8 @@ def driven_by_qemu(format, engine, *options):
     @tap.case(f"qemu-io and qemu-img: {' '.join((format, engine, *options))}")
     def _(tmp):
         image, plain = disk(tmp, format)
-        with Server(tmp, image, "-f", format, "--aio", engine, "-t",
-                    "--discard", "unmap", *options) as server:
+        with Server(tmp, image, "-f", format, *aio(engine), "-t", "--discard",
+                    "unmap", *options) as server:
             run("qemu-img", "compare", "-q", "-f", "raw", "-F", "raw",
                 server.uri, plain)
             got = qemu_io(server.uri, WRITES + READS)
@@ -73,11 +73,12 @@ def driven_by_qemu(format, engine, *options):
 
 for each in ("raw", "qcow2"):
     for one in ENGINES:
-        driven_by_qemu(each, one,
-                       *(["--cache", "none"] if one == "native" else []))
+        driven_by_qemu(each, one)
 driven_by_qemu("qcow2", "threads", "--iothread", "-e", "0")
 driven_by_qemu("raw", "io_uring", "--iothread", "--cache", "writethrough")
 driven_by_qemu("qcow2", "threads", "--cache", "unsafe")
+driven_by_qemu("qcow2", "native", "--cache", "directsync")
+driven_by_qemu("raw", "io_uring", "-n")
 
 
 @tap.case("what lies where is told as by qemu-nbd")
@@ -148,15 +149,15 @@ def refused(words, text, status=2):
 def _(tmp):
     image, _ = disk(tmp, "raw")
     path = os.path.join(tmp, "s")
-    for option in ("nocache", "snapshot", "fork", "list", "image-opts",
+    for option in ("snapshot", "fork", "list", "image-opts",
                    "allocation-depth", "verbose", "disconnect"):
         refused([f"--{option}", image], f"--{option} is not supported")
     for option in ("tls-creds", "bitmap", "offset", "object", "connect",
                    "detect-zeroes", "load-snapshot"):
         refused([f"--{option}", "x", image], f"--{option} is not supported")
-    for letter, option in (("-n", "nocache"), ("-L", "list"), ("-v", "verbose")):
+    for letter, option in (("-s", "snapshot"), ("-L", "list"), ("-v", "verbose")):
         refused([letter, image], f"--{option} is not supported")
-    refused(["--cache", "none", image], "--cache none is not supported")
+    refused(["--cache", "x", image], "--cache x is not supported")
     refused(["--aio", "x", image], "--aio x is not supported")
     refused(["--discard", "x", image], "--discard x is not supported")
     refused(["-p", "0", image], "--port 0: not a number from 1 to 65535")
