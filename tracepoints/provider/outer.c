@@ -37,7 +37,9 @@
 #include "known.h"
 
 enum {
-    WAYS = 256,        /* outer pieces that a thread keeps; power of two */
+    SETS = 512,        /* of outer pieces that a thread keeps; power of two */
+    WAYS = 2,          /* pieces of a set */
+    HINTS = 64,        /* power of two */
     UNWOUND_MAX = 512, /* frames: capture code, our own, and foreign */
     BASE_FRAMES = 3,   /* of libc's start code, at most */
 };
@@ -54,12 +56,23 @@ struct outer {
                                      frame */
 };
 
+/*
+ * Where the next two return addresses lay when a piece with this first one was
+ * unwound last.  One function may call ours from everywhere: pieces are told
+ * apart by who called it.  If it does not hold, the piece is not found.
+ */
+struct hint {
+    uintptr_t address;
+    uint32_t slots[2];
+};
+
 struct thread {
     const uintptr_t *low, *high; /* of the stack that it was born with */
     struct ct_stack_entry base;
     struct ct_unwound unwound[UNWOUND_MAX];
     struct ct_known known[CT_KNOWN_SLOTS];
-    struct outer outers[WAYS]; /* last: a page is used when it is needed */
+    struct hint hints[HINTS];
+    struct outer outers[SETS][WAYS]; /* last: a page is used when needed */
 };
 
 __thread struct ct_known *ct_known_stacks
@@ -272,11 +285,40 @@ __attribute__((no_sanitize("address", "thread"))) static bool is_same(
     return true;
 }
 
-static struct outer *way_of(struct thread *thread, const struct ct_walk *walk)
+static uint64_t mix(uint64_t hash, uint64_t word)
 {
-    uintptr_t key = (depth_of(walk) >> 4) ^ walk->at[1];
+    hash = (hash ^ word) * 0x9e3779b97f4a7c15u;
+    return hash ^ (hash >> 32);
+}
 
-    return &thread->outers[(key ^ (key >> 8)) % WAYS];
+static struct hint *hint_of(struct thread *thread, uintptr_t address)
+{
+    return &thread->hints[mix(0, address) % HINTS];
+}
+
+__attribute__((no_sanitize("address", "thread"))) static struct outer *set_of(
+    struct thread *thread, const struct ct_walk *walk)
+{
+    const struct hint *hint = hint_of(thread, walk->at[1]);
+    uint64_t hash = mix(depth_of(walk), walk->at[1]);
+
+    for (unsigned i = 0; hint->address == walk->at[1] && i < 2; i++) {
+        if (hint->slots[i] < depth_of(walk) / sizeof(uintptr_t)) {
+            hash = mix(hash, walk->at[hint->slots[i]]);
+        }
+    }
+    return thread->outers[hash % SETS];
+}
+
+/* For the next time that it is looked for. */
+static void take_hint(struct thread *thread, const struct outer *outer)
+{
+    struct hint *hint = hint_of(thread, outer->address);
+
+    if (outer->depth && outer->piece.n > 2) {
+        *hint =
+            (struct hint){outer->address, {outer->slots[1], outer->slots[2]}};
+    }
 }
 
 /* Unwinds into @outer; false if .eh_frame does not go through walk->at. */
@@ -324,10 +366,23 @@ bool ct_outer_piece(const struct ct_walk *walk, struct ct_piece *piece,
     if (!thread) {
         return true;
     }
-    outer = way_of(thread, walk);
-    if (!is_same(outer, walk) && !fill(thread, outer, walk, piece)) {
-        outer->depth = 0;
-        return false;
+    outer = set_of(thread, walk);
+    if (!is_same(outer, walk)) {
+        outer++;
+        if (!is_same(outer, walk)) {
+            /* The older one goes, unless the newer has just been freed. */
+            struct outer *newer = outer - 1;
+
+            if (newer->depth) {
+                *outer = *newer;
+            }
+            outer = newer;
+            if (!fill(thread, outer, walk, piece)) {
+                outer->depth = 0;
+                return false;
+            }
+            take_hint(thread, outer);
+        }
     }
     if (!ct_intern_is_told(outer->id)) {
         ct_intern_tell(outer->id, &outer->piece);
