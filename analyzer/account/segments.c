@@ -162,12 +162,26 @@ void ct_segments_begin(struct ct_segments *segments, int64_t when_ns)
     open_next(segments, when_ns, unknown_segment());
 }
 
+/* The item's begin is told after all: until now it was queued. */
+static void was_queued(struct ct_segment *before)
+{
+    if (before->state == CT_STATE_WORK) {
+        before->state = CT_STATE_WORK_QUEUED;
+        before->certainty = CT_KNOWN;
+        before->cause =
+            (struct ct_cause){.kind = CT_CAUSE_UNKNOWN, .id = before->cause.id};
+    }
+}
+
 void ct_segments_change(struct ct_segments *segments, int64_t when_ns,
                         const struct ct_situation *situation)
 {
     struct ct_segment next = ct_segments_rule(situation);
 
     ct_pre("segments-change/in-order", when_ns >= last(segments)->begin_ns);
+    if (next.state == CT_STATE_WORK_RUNNING) {
+        was_queued(last(segments));
+    }
     if (!is_same(last(segments), &next)) {
         open_next(segments, when_ns, next);
     }

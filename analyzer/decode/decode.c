@@ -101,6 +101,12 @@ static unsigned decode_native(struct ct_decoder *decoder,
                               const struct ct_record *record,
                               struct ct_step *ret_steps)
 {
+    unsigned n;
+
+    if (decoder->qemu &&
+        ct_qemu_decode_native(decoder->qemu, record, ret_steps, &n)) {
+        return n;
+    }
     if (!decoder->native) {
         decoder->native = ct_native_new();
     }
@@ -121,6 +127,31 @@ static unsigned decode_line(struct ct_decoder *decoder,
     return decode_qemu(decoder, &decoder->record, ret_steps);
 }
 
+/* The same line, if something that is preloaded has taken it. */
+static unsigned decode_native_line(struct ct_decoder *decoder,
+                                   const struct ct_record *record,
+                                   struct ct_step *ret_steps)
+{
+    struct ct_value text = record->values[CT_FLD_NATIVE_LINE_TEXT];
+    struct ct_record line = *record;
+
+    memset(line.values, 0, sizeof(line.values));
+    text.len = text.present ? (uint32_t)strlen(text.s) : 0;
+    line.values[CT_FLD_LOG_LINE_TEXT] = text;
+    if (!decoder->lines) {
+        decoder->lines = ct_lines_new();
+    }
+    if (!ct_lines_read(decoder->lines, &line, &decoder->record)) {
+        return 0;
+    }
+    if (!decoder->qemu) {
+        decoder->qemu = ct_qemu_new();
+    }
+    return ct_qemu_decode_line(decoder->qemu, &decoder->record,
+                               record->values[CT_FLD_NATIVE_LINE_STACK].u,
+                               ret_steps);
+}
+
 static bool decode_hole(const struct ct_record *record, struct ct_step *step)
 {
     step->kind = CT_STEP_GAP;
@@ -129,6 +160,13 @@ static bool decode_hole(const struct ct_record *record, struct ct_step *step)
     step->from_ns = record->when_ns;
     step->ns = record->to_ns;
     return true;
+}
+
+/* Of ours, but a QEMU's worker may be meant. */
+static bool is_thread(int event)
+{
+    return event == CT_EV_THREAD_CREATE || event == CT_EV_THREAD_START ||
+           event == CT_EV_THREAD_EXIT;
 }
 
 unsigned ct_decode(struct ct_decoder *decoder, const struct ct_record *record,
@@ -151,8 +189,18 @@ unsigned ct_decode(struct ct_decoder *decoder, const struct ct_record *record,
     }
     switch ((enum dialect)decoder->dialects[record->event]) {
     case DIALECT_COTRACE:
+        if (decoder->qemu && is_thread(record->event)) {
+            unsigned n;
+
+            if (ct_qemu_decode_native(decoder->qemu, record, ret_steps, &n)) {
+                return n;
+            }
+        }
         return ct_decode_cotrace(&decoder->words, record, step);
     case DIALECT_NATIVE:
+        if (record->event == CT_EV_NATIVE_LINE) {
+            return decode_native_line(decoder, record, ret_steps);
+        }
         return decode_native(decoder, record, ret_steps);
     case DIALECT_UST:
         return ct_decode_ust(record, step, decoder->build_id);

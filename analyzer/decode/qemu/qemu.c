@@ -49,6 +49,7 @@ static void free_process(gpointer data)
 {
     struct ct_qemu_process *process = data;
 
+    ct_qemu_workers_free(process->workers);
     ct_lives_free(process->lives);
     g_hash_table_unref(process->works);
     g_hash_table_unref(process->mutexes);
@@ -108,12 +109,13 @@ struct ct_step *ct_qemu_step(struct ct_qemu_event *event,
     return step;
 }
 
-unsigned ct_qemu_decode(struct ct_qemu *qemu, const struct ct_record *record,
-                        struct ct_step *ret_steps)
+static unsigned decode(struct ct_qemu *qemu, const struct ct_record *record,
+                       uint64_t stack, struct ct_step *ret_steps)
 {
     struct ct_qemu_event event = {
         .process = process_of(qemu, record->pid),
         .record = record,
+        .stack = stack,
         .steps = ret_steps,
     };
 
@@ -136,4 +138,63 @@ unsigned ct_qemu_decode(struct ct_qemu *qemu, const struct ct_record *record,
     ct_qemu_requests(&event);
     ct_qemu_devices(&event);
     return event.n;
+}
+
+unsigned ct_qemu_decode(struct ct_qemu *qemu, const struct ct_record *record,
+                        struct ct_step *ret_steps)
+{
+    return decode(qemu, record, 0, ret_steps);
+}
+
+/* The kinds of which a stack belongs to the step's own thread. */
+static bool has_stack(enum ct_step_kind kind)
+{
+    return kind == CT_STEP_CO_CREATE || kind == CT_STEP_CO_ENTER ||
+           kind == CT_STEP_CO_YIELD || kind == CT_STEP_CO_SCHEDULE ||
+           kind == CT_STEP_CO_WAKE || kind == CT_STEP_WORK_SUBMIT ||
+           kind == CT_STEP_REQUEST_BEGIN;
+}
+
+/* Real stacks instead of layers. */
+unsigned ct_qemu_decode_line(struct ct_qemu *qemu,
+                             const struct ct_record *record, uint64_t stack,
+                             struct ct_step *ret_steps)
+{
+    struct ct_qemu_process *process = process_of(qemu, record->pid);
+    unsigned n, kept = 0;
+
+    if (!process->workers) {
+        process->workers = ct_qemu_workers_new();
+    }
+    n = decode(qemu, record, stack, ret_steps);
+    for (unsigned i = 0; i < n; i++) {
+        struct ct_step *step = &ret_steps[i];
+
+        if (step->kind == CT_STEP_STACK || step->kind == CT_STEP_FRAME_NAME) {
+            continue;
+        }
+        if (has_stack(step->kind)) {
+            step->stack = stack;
+        }
+        ret_steps[kept++] = *step;
+    }
+    return kept;
+}
+
+bool ct_qemu_decode_native(struct ct_qemu *qemu, const struct ct_record *record,
+                           struct ct_step *ret_steps, unsigned *ret_n)
+{
+    struct ct_qemu_process *process =
+        g_hash_table_lookup(qemu->processes, GINT_TO_POINTER(record->pid));
+    struct ct_qemu_event event = {
+        .process = process,
+        .record = record,
+        .steps = ret_steps,
+    };
+
+    if (!process || !process->workers || !ct_qemu_workers_see(&event)) {
+        return false;
+    }
+    *ret_n = event.n;
+    return true;
 }

@@ -24,4 +24,20 @@ void ct_qemu_free(struct ct_qemu *qemu);
 unsigned ct_qemu_decode(struct ct_qemu *qemu, const struct ct_record *record,
                         struct ct_step *ret_steps);
 
+/**
+ * ct_qemu_decode_line() - the same, of a line that a preloaded library took
+ * @stack: where it was printed, instead of what the layers say
+ */
+unsigned ct_qemu_decode_line(struct ct_qemu *qemu,
+                             const struct ct_record *record, uint64_t stack,
+                             struct ct_step *ret_steps);
+
+/**
+ * ct_qemu_decode_native() - what a preloaded library saw of a QEMU's workers
+ * @ret_n: how many steps were set
+ * Return: false: it says nothing of them, and no step was set.
+ */
+bool ct_qemu_decode_native(struct ct_qemu *qemu, const struct ct_record *record,
+                           struct ct_step *ret_steps, unsigned *ret_n);
+
 #endif

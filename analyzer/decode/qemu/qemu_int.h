@@ -70,10 +70,22 @@ struct ct_qemu_co {
     unsigned n_unlocks; /* since the innermost of them began */
 };
 
+struct ct_qemu_work {
+    uint64_t id;
+    uint64_t co_address;
+    uint64_t co_id;
+    uint64_t pool, req; /* addresses */
+    uint64_t number;    /* in the order of submission */
+    uint64_t begun_by;  /* worker; 0: not yet, or not told */
+};
+
 struct ct_qemu_process {
     int32_t pid;
+    struct ct_qemu_workers *workers; /* NULL: nothing was preloaded */
+    uint64_t ctx;                    /* of the last coroutine entered */
     struct ct_lives *lives;
-    GHashTable *works;   /* request's address ^ pool's -> struct work (owner) */
+    GHashTable *works;   /* request's address ^ pool's -> struct ct_qemu_work
+                            (owner) */
     GHashTable *mutexes; /* address -> GQueue of struct ct_qemu_co (owner) */
     GHashTable *nodes;   /* bs -> name (owner) */
     GHashTable *open;    /* ids of requests that are open */
@@ -91,6 +103,7 @@ struct ct_qemu_event {
     const struct ct_record *record;
     struct ct_lane *lane;
     struct ct_qemu_co *co; /* that runs there; NULL: none is known */
+    uint64_t stack;        /* where it was told; 0: not known */
     struct ct_step *steps;
     unsigned n;
 };
@@ -150,6 +163,24 @@ void ct_qemu_end(struct ct_qemu_event *event, struct ct_qemu_co *co,
  * it if it is new */
 uint64_t ct_qemu_layer(struct ct_qemu_event *event, uint64_t outer,
                        const char *node);
+
+/* workers.c: threads of pools, where something is preloaded */
+
+struct ct_qemu_workers *ct_qemu_workers_new(void);
+void ct_qemu_workers_free(struct ct_qemu_workers *workers);
+
+/** ct_qemu_workers_submitted() - an item is queued: does that ask for a worker?
+ */
+void ct_qemu_workers_submitted(struct ct_qemu_event *event,
+                               struct ct_qemu_work *work);
+
+/** ct_qemu_workers_forget() - the item is over */
+void ct_qemu_workers_forget(struct ct_qemu_process *process,
+                            const struct ct_qemu_work *work);
+
+/** ct_qemu_workers_see() - what a preloaded library saw
+ * Return: false: it says nothing of workers. */
+bool ct_qemu_workers_see(struct ct_qemu_event *event);
 
 /* devices.c: NBD, virtio-blk, NVMe */
 

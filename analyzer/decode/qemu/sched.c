@@ -22,12 +22,6 @@
 #include "ct/schema.h"
 #include "decode/qemu/qemu_int.h"
 
-struct work {
-    uint64_t id;
-    uint64_t co_address;
-    uint64_t co_id;
-};
-
 #define KEY(number) GSIZE_TO_POINTER((gsize)(number))
 
 /* --- lives ---------------------------------------------------------------- */
@@ -107,6 +101,7 @@ static void enter(struct ct_qemu_event *event)
                        U(QEMU_AIO_COROUTINE_ENTER_TO),
                        U(QEMU_AIO_COROUTINE_ENTER_OPAQUE), &lost, &from));
     event->lane = co->life.lane;
+    event->process->ctx = U(QEMU_AIO_COROUTINE_ENTER_CTX);
     if (lost) {
         tell_lost(event, ct_qemu_co(lost));
         is_new = true;
@@ -257,6 +252,17 @@ static gpointer work_key(uint64_t pool, uint64_t req)
     return KEY(req ^ (pool << 17 | pool >> 47));
 }
 
+static void forget_work(struct ct_qemu_event *event, gpointer key)
+{
+    const struct ct_qemu_work *work =
+        g_hash_table_lookup(event->process->works, key);
+
+    if (work) {
+        ct_qemu_workers_forget(event->process, work);
+        g_hash_table_remove(event->process->works, key);
+    }
+}
+
 /* Whose frame an item's argument lies in. */
 static struct ct_qemu_co *submitter(struct ct_qemu_event *event,
                                     uint64_t opaque)
@@ -276,7 +282,7 @@ static void submit(struct ct_qemu_event *event)
 {
     const struct ct_record *record = event->record;
     uint64_t pool = U(THREAD_POOL_SUBMIT_AIO_POOL);
-    struct work *work = g_new0(struct work, 1);
+    struct ct_qemu_work *work = g_new0(struct ct_qemu_work, 1);
     struct ct_qemu_co *co;
     struct ct_step *step;
 
@@ -299,8 +305,14 @@ static void submit(struct ct_qemu_event *event)
         co->object = work->id;
         ct_qemu_worked(event, co);
     }
-    g_hash_table_replace(event->process->works,
-                         work_key(pool, U(THREAD_POOL_SUBMIT_AIO_REQ)), work);
+    work->pool = pool;
+    work->req = U(THREAD_POOL_SUBMIT_AIO_REQ);
+    forget_work(event, work_key(pool, work->req));
+    g_hash_table_replace(event->process->works, work_key(pool, work->req),
+                         work);
+    if (event->process->workers) {
+        ct_qemu_workers_submitted(event, work);
+    }
 }
 
 static void complete(struct ct_qemu_event *event)
@@ -308,7 +320,7 @@ static void complete(struct ct_qemu_event *event)
     const struct ct_record *record = event->record;
     uint64_t pool = U(THREAD_POOL_COMPLETE_AIO_POOL);
     gpointer key = work_key(pool, U(THREAD_POOL_COMPLETE_AIO_REQ));
-    struct work *work = g_hash_table_lookup(event->process->works, key);
+    struct ct_qemu_work *work = g_hash_table_lookup(event->process->works, key);
     struct ct_generation *life;
     struct ct_step *step;
 
@@ -326,7 +338,7 @@ static void complete(struct ct_qemu_event *event)
     step->subject = work->id;
     step->context = pool;
     step->ret = (int32_t)I(THREAD_POOL_COMPLETE_AIO_RET);
-    g_hash_table_remove(event->process->works, key);
+    forget_work(event, key);
 }
 
 /* --- locks ---------------------------------------------------------------- */

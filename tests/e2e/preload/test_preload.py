@@ -3,6 +3,7 @@
 """cotrace record --preload: programs without tracepoints, and that they run as
 they do without it."""
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -164,6 +165,84 @@ def _(place):
                       ["siglongjmp", "qemu_coroutine_switch"], "its own")
             whole += len(pieces) > 1 and "main" in names(pieces[-1][1])
     tap.equal(whole > 0, True, "back to main")
+
+
+def numbers(text):
+    return [int(word, 16) for word in re.findall(r"\] = (0x[0-9A-F]+)", text)]
+
+
+def items(trace):
+    """What the events themselves say: [(submitted, begin, end, completed)] of
+    each call of a worker, by the request that it holds, as places in the order;
+    and the workers."""
+    waiting, calls, found, workers = {}, {}, [], set()
+    done = subprocess.run(["babeltrace2", "--no-delta", trace], check=True,
+                          text=True, stdout=subprocess.PIPE).stdout
+    for at, line in enumerate(done.splitlines()):
+        tid = re.search(r"vtid = (\d+)", line)[1]
+        told = re.search(r'text = "thread_pool_(submit|complete)(?:_aio)? '
+                         r'pool \S+ req (\S+)', line)
+        if told and told[1] == "submit":
+            waiting[int(told[2], 16)] = [at, None, None, None]
+        elif told:
+            item = waiting.pop(int(told[2], 16))
+            item[3] = at
+            found.append(item)
+        elif "native_io_begin:" in line:
+            held = [n for n in numbers(line) if n in waiting]
+            if held:
+                fresh = [n for n in held if waiting[n][1] is None]
+                item = waiting[min(fresh or held,
+                                   key=lambda n: waiting[n][0])]
+                item[1] = item[1] or at
+                calls[tid] = item
+                workers.add(int(tid))
+        elif "native_io_end:" in line and tid in calls:
+            calls.pop(tid)[2] = at
+    return found, workers
+
+
+@tap.case("QEMU as packaged, with its log: one worker back to main; items")
+def _(place):
+    if not shutil.which("qemu-io"):
+        tap.skip("no qemu-io here")
+    disk = story.image(os.path.join(place, "disk.qcow2"))
+    trace = os.path.join(place, "trace")
+    words = ["qemu-io", "-f", "qcow2", *story.reads(), "-c",
+             "aio_write -q 24M 256k", "-c", "aio_flush", disk]
+    done = story.record(trace, *words, options=("--qemu", "--preload"))
+    tap.equal((done.out, "0 lost" in done.err), ("", True), done.err)
+
+    found, workers = items(trace)
+    tap.equal(all(begin and submitted < begin < end < completed
+                  for submitted, begin, end, completed in found), True,
+              f"every item has a begin and an end within: {found}")
+    requests = story.requests(trace, "--all")
+    story.check_sums(requests)
+    states = {s["state"] for r in requests for s in r["segments"]}
+    tap.equal(("work" in states, "unknown" in states,
+               {"work-running", "work-done"} <= states),
+              (False, False, True), f"states: {states}")
+    tap.equal({tid for r in requests for tid in r["workers"]}, workers,
+              "workers of requests")
+    for tid in workers:
+        told = story.document("backtrace", trace, f"--worker={tid}")
+        tap.equal(told["complete"], True, "complete")
+        cut = story.pieces(told["frames"])
+        tap.equal([boundary["boundary"] for boundary, _ in cut[1:3]],
+                  ["worker-spawn", "bottom-half"], "boundaries")
+        made, asked = names(cut[1][1]), names(cut[2][1])
+        tap.equal(made[:2], ["pthread_create", "qemu_thread_create"], "made")
+        tap.equal(made.index("aio_bh_poll") + 1, made.index("aio_poll"),
+                  "by a bottom half")
+        tap.equal("main" in made, True, "in main's loop")
+        for name in ("thread_pool_submit_aio", "thread_pool_submit_co"):
+            tap.equal(name in asked, True, f"{name} in {asked}")
+        tap.equal(asked[-1], "ct_switch_begin", "in a coroutine")
+        tap.equal((cut[3][0]["boundary"], "main" in names(cut[-1][1])),
+                  ("coroutine", True), "whom main entered")
+    tap.note(f"{len(found)} items, {len(workers)} workers, "
+             f"{len(requests)} requests")
 
 
 if __name__ == "__main__":

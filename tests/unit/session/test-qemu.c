@@ -140,7 +140,26 @@ static bool plan(enum ct_qemu_kind kind, bool has_ust, const char *line,
                                             .has_ust = has_ust};
     g_auto(GStrv) argv = g_strsplit(line, " ", -1);
 
-    return ct_qemu_plan_make(&program, argv, patterns, "/o,p", ret_plan, error);
+    return ct_qemu_plan_make(&program, argv, patterns, "/o,p", false, ret_plan,
+                             error);
+}
+
+/* Something takes the lines: no file, and a pattern a word. */
+static void test_preloads(void)
+{
+    const struct ct_qemu_program program = {.kind = CT_QEMU_IO,
+                                            .version = (char *)"9.0",
+                                            .events = (char **)events};
+    char *argv[] = {(char *)"qemu-io", (char *)"disk", NULL};
+    struct ct_qemu_plan made;
+
+    tap_check(ct_qemu_plan_make(&program, argv, "blk_*,vm_stop", "/o", true,
+                                &made, NULL));
+    g_autofree char *line = g_strjoinv(" ", made.argv);
+    tap_check(made.way == CT_QEMU_WAY_PRELOAD && !made.needs_stamps);
+    tap_check(!strcmp(line, "qemu-io --trace enable=blk_* --trace "
+                            "enable=vm_stop disk"));
+    ct_qemu_plan_fini(&made);
 }
 
 static void test_plans(void)
@@ -384,6 +403,7 @@ int main(void)
     tap_run("what is no QEMU", test_not_qemu);
     tap_run("a program is asked", test_ask);
     tap_run("plans", test_plans);
+    tap_run("lines that something takes", test_preloads);
     tap_run("patterns", test_patterns);
     tap_run("what can't be recorded", test_refusals);
     tap_run("looks at a log", test_reader);

@@ -265,12 +265,35 @@ static char **log_argv(const struct ct_qemu_program *program, char *const *argv,
     return (char **)g_ptr_array_free(words, FALSE);
 }
 
+/* Without a file the log is standard error, where no line arrives. */
+static char **preload_argv(const struct ct_qemu_program *program,
+                           char *const *argv, const char *patterns)
+{
+    GPtrArray *words = g_ptr_array_new();
+    bool is_system = program->kind == CT_QEMU_SYSTEM;
+    g_auto(GStrv) list = g_strsplit(patterns, ",", -1);
+
+    g_ptr_array_add(words, g_strdup(argv[0]));
+    for (char **pattern = list; *pattern; pattern++) {
+        g_ptr_array_add(words, g_strdup(is_system ? "-trace" : "--trace"));
+        g_ptr_array_add(
+            words, g_strdup_printf("enable=%s", *pattern + strlen("qemu:")));
+    }
+    for (unsigned i = 1; argv[i]; i++) {
+        g_ptr_array_add(words, g_strdup(argv[i]));
+    }
+    g_ptr_array_add(words, NULL);
+    return (char **)g_ptr_array_free(words, FALSE);
+}
+
 bool ct_qemu_plan_make(const struct ct_qemu_program *program, char *const *argv,
-                       const char *patterns, const char *output,
+                       const char *patterns, const char *output, bool preloads,
                        struct ct_qemu_plan *ret_plan, GError **error)
 {
     struct ct_qemu_plan plan = {
-        .way = program->has_ust ? CT_QEMU_WAY_UST : CT_QEMU_WAY_LOG,
+        .way = program->has_ust ? CT_QEMU_WAY_UST
+               : preloads       ? CT_QEMU_WAY_PRELOAD
+                                : CT_QEMU_WAY_LOG,
     };
 
     if (!judge(program, argv, plan.way, error) ||
@@ -280,6 +303,8 @@ bool ct_qemu_plan_make(const struct ct_qemu_program *program, char *const *argv,
     if (plan.way == CT_QEMU_WAY_LOG) {
         plan.needs_stamps = program->kind != CT_QEMU_SYSTEM;
         plan.argv = log_argv(program, argv, output);
+    } else if (plan.way == CT_QEMU_WAY_PRELOAD) {
+        plan.argv = preload_argv(program, argv, plan.patterns);
     } else {
         plan.argv = g_strdupv((char **)argv);
     }

@@ -27,8 +27,9 @@
                    */
 
 enum ct_qemu_way {
-    CT_QEMU_WAY_UST, /* LTTng-UST; the program is run as it was given */
-    CT_QEMU_WAY_LOG, /* QEMU writes its log to a file of ours */
+    CT_QEMU_WAY_UST,     /* LTTng-UST; the program is run as it was given */
+    CT_QEMU_WAY_LOG,     /* QEMU writes its log to a file of ours */
+    CT_QEMU_WAY_PRELOAD, /* what is preloaded takes the lines of its log */
 };
 
 struct ct_qemu_plan {
@@ -44,9 +45,10 @@ struct ct_qemu_plan {
  * @argv: as the user gave it
  * @patterns: of event names, comma-separated; NULL: what the analysis reads
  * @output: the directory of the recording, absolute
+ * @preloads: the lines can be taken by something that is preloaded
  */
 bool ct_qemu_plan_make(const struct ct_qemu_program *program, char *const *argv,
-                       const char *patterns, const char *output,
+                       const char *patterns, const char *output, bool preloads,
                        struct ct_qemu_plan *ret_plan, GError **error);
 
 void ct_qemu_plan_fini(struct ct_qemu_plan *plan);

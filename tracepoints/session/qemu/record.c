@@ -23,6 +23,7 @@
 #include "session/launch.h"
 #include "session/output/note.h"
 #include "session/output/place.h"
+#include "session/preload.h"
 #include "session/qemu/plan.h"
 #include "session/qemu/program.h"
 #include "session/qemu/reader.h"
@@ -98,7 +99,7 @@ static bool prepare_output(struct recording *recording, GError **error)
         ct_place_output(config->output, &recording->made, error);
     if (!recording->output ||
         !ct_qemu_plan_make(&recording->qemu, config->argv, config->qemu,
-                           recording->output, &recording->plan, error)) {
+                           recording->output, false, &recording->plan, error)) {
         return false;
     }
     recording->log = g_build_filename(recording->output, CT_QEMU_LOG, NULL);
@@ -267,17 +268,23 @@ static bool record_log(struct recording *recording,
     return done;
 }
 
-static bool record_ust(const struct recording *recording,
+/* By LTTng: QEMU's own events, or the lines of its log, with stacks. */
+static bool record_ust(const struct recording *recording, bool preloads,
                        struct ct_session_result *ret_result, GError **error)
 {
     struct ct_session_config config = *recording->config;
     struct ct_qemu_plan plan;
 
     if (!ct_qemu_plan_make(&recording->qemu, config.argv, config.qemu, "",
-                           &plan, error)) {
+                           preloads, &plan, error)) {
         return false;
     }
-    config.events = plan.patterns;
+    if (plan.way == CT_QEMU_WAY_PRELOAD) {
+        config.argv = plan.argv;
+        (void)g_setenv("COTRACE_LINES", "only", TRUE);
+    } else {
+        config.events = plan.patterns;
+    }
     config.outlives = true;
     bool done = ct_session_record(&config, ret_result, error);
     ct_qemu_plan_fini(&plan);
@@ -297,8 +304,11 @@ bool ct_session_record_qemu(const struct ct_session_config *config,
                 ct_qemu_program_ask(recording.program, config->argv[0],
                                     &recording.qemu, error);
     if (done) {
-        done = recording.qemu.has_ust
-                   ? record_ust(&recording, ret_result, error)
+        g_autofree char *refusal =
+            config->preload ? ct_preload_refusal(recording.program) : NULL;
+        bool preloads = config->preload && !refusal;
+        done = recording.qemu.has_ust || preloads
+                   ? record_ust(&recording, preloads, ret_result, error)
                    : record_log(&recording, ret_result, error);
     }
     ct_qemu_plan_fini(&recording.plan);

@@ -36,6 +36,54 @@ static void tell(GString *out, const struct ct_step *step)
     case CT_STEP_THREAD_STACK:
         g_string_append(out, "here");
         break;
+    case CT_STEP_WORK_SUBMIT:
+        g_string_append_printf(out, "submit %d by %d", (int)step->subject,
+                               (int)step->object);
+        break;
+    case CT_STEP_SPAWN_REQUEST:
+        g_string_append_printf(out, "ask %d", (int)step->value);
+        break;
+    case CT_STEP_BH_SCHEDULE:
+        g_string_append_printf(out, "bh %d", (int)step->subject);
+        break;
+    case CT_STEP_BH_RUN_BEGIN:
+        g_string_append_printf(out, "bh %d begins", (int)step->subject);
+        break;
+    case CT_STEP_BH_RUN_END:
+        g_string_append_printf(out, "bh %d ends", (int)step->subject);
+        break;
+    case CT_STEP_THREAD_CREATE:
+        g_string_append_printf(out, "thread %d", (int)step->subject);
+        break;
+    case CT_STEP_THREAD_START:
+        g_string_append_printf(out, "thread %d starts", (int)step->subject);
+        break;
+    case CT_STEP_THREAD_EXIT:
+        g_string_append_printf(out, "thread %d exits", (int)step->subject);
+        break;
+    case CT_STEP_WORKER_CREATE:
+        g_string_append_printf(out, "worker %d is the %d.", (int)step->subject,
+                               (int)step->value);
+        break;
+    case CT_STEP_WORKER_START:
+        g_string_append_printf(out, "worker %d starts", (int)step->subject);
+        break;
+    case CT_STEP_WORKER_EXIT:
+        g_string_append_printf(out, "worker %d %s", (int)step->subject,
+                               step->reason == CT_EXIT_REASON_FAILED ? "failed"
+                                                                     : "exits");
+        break;
+    case CT_STEP_WORK_BEGIN:
+        g_string_append_printf(out, "begin %d in %d", (int)step->subject,
+                               (int)step->object);
+        break;
+    case CT_STEP_WORK_END:
+        g_string_append_printf(out, "finish %d ret %d", (int)step->subject,
+                               step->ret);
+        break;
+    case CT_STEP_WORK_COMPLETE:
+        g_string_append_printf(out, "complete %d", (int)step->subject);
+        break;
     default:
         g_assert_not_reached();
     }
@@ -196,6 +244,147 @@ static void test_threads(void)
     end();
 }
 
+/* --- QEMU's workers ------------------------------------------------------- */
+
+static void prints(const char *text, uint64_t stack, const char *want)
+{
+    struct ct_record record = {.event = CT_EV_NATIVE_LINE, .tid = 7};
+
+    record.values[CT_FLD_NATIVE_LINE_TEXT] =
+        (struct ct_value){.s = text, .present = true};
+    set(&record, CT_FLD_NATIVE_LINE_STACK, stack);
+    decodes(&record, want);
+}
+
+static void set_held(struct ct_record *record, unsigned field,
+                     const uint64_t held[2])
+{
+    record->values[field] =
+        (struct ct_value){.v = held, .len = 2, .present = true};
+}
+
+/* A thread is made by somebody who holds that. */
+static void makes_thread(int32_t tid, uint64_t id, uint64_t holds,
+                         const char *want)
+{
+    const uint64_t held[] = {0xdead0, holds};
+    struct ct_record native = {.event = CT_EV_NATIVE_THREAD, .tid = tid};
+    struct ct_record create = {.event = CT_EV_THREAD_CREATE, .tid = tid};
+
+    set(&native, CT_FLD_NATIVE_THREAD_THREAD, id);
+    set_held(&native, CT_FLD_NATIVE_THREAD_HELD, held);
+    decodes(&native, "");
+    set(&create, CT_FLD_THREAD_CREATE_THREAD, id);
+    decodes(&create, want);
+}
+
+static void thread_does(int event, int32_t tid, uint64_t id, const char *want)
+{
+    struct ct_record record = {.event = event, .tid = tid};
+
+    set(&record, 0, id);
+    decodes(&record, want);
+}
+
+static void reads(int32_t tid, uint64_t holds, uint64_t also, const char *want)
+{
+    const uint64_t held[] = {holds, also};
+    struct ct_record record = {.event = CT_EV_NATIVE_IO_BEGIN, .tid = tid};
+
+    set_held(&record, CT_FLD_NATIVE_IO_BEGIN_HELD, held);
+    decodes(&record, want);
+}
+
+static void has_read(int32_t tid, int64_t ret, const char *want)
+{
+    struct ct_record record = {.event = CT_EV_NATIVE_IO_END, .tid = tid};
+
+    set(&record, CT_FLD_NATIVE_IO_END_RET, (uint64_t)ret);
+    decodes(&record, want);
+}
+
+static void waits(int32_t tid, bool is_begin)
+{
+    struct ct_record record = {
+        .event = is_begin ? CT_EV_NATIVE_WAIT_BEGIN : CT_EV_NATIVE_WAIT_END,
+        .tid = tid,
+    };
+    struct ct_step steps[CT_DECODE_MAX];
+
+    set(&record, CT_FLD_NATIVE_WAIT_BEGIN_KIND, CT_NATIVE_WAIT_CONDITION);
+    (void)ct_decode(decoder, &record, steps);
+}
+
+#define ENTER  "qemu_aio_coroutine_enter ctx 0xc from 0xf to 0x100 opaque 0x1"
+#define YIELD  "qemu_coroutine_yield from 0x100 to 0xf"
+#define SUBMIT "thread_pool_submit pool 0x4000 req "
+#define DONE   "thread_pool_complete pool 0x4000 req "
+
+static void test_workers(void)
+{
+    begin();
+    makes_thread(7, 90, 0x4000, "thread 90"); /* nobody knows of a pool yet */
+    prints(ENTER, 11, "create 1 of 0 at 11; enter 1 from 0 at 11");
+    prints(SUBMIT "0x5000 opaque 0x7", 12,
+           "submit 2 by 1 at 12; ask 1 at 12; bh 3 at 12");
+    /* another one before the bottom half: it is pending already */
+    prints(SUBMIT "0x6000 opaque 0x7", 13, "submit 4 by 1 at 13; ask 2 at 13");
+    prints(YIELD, 14, "yield 1 to 0 at 14");
+    makes_thread(7, 91, 0x4000, "bh 3 begins; worker 91 is the 1.; bh 3 ends");
+    thread_does(CT_EV_THREAD_START, 8, 91, "worker 91 starts on 8");
+    /* a worker makes the next one */
+    makes_thread(8, 92, 0x4000, "worker 92 is the 2. on 8");
+    thread_does(CT_EV_THREAD_START, 9, 92, "worker 92 starts on 9");
+    makes_thread(7, 93, 0x1230, "thread 93"); /* somebody else's */
+    thread_does(CT_EV_THREAD_START, 10, 93, "thread 93 starts on 10");
+
+    reads(8, 0x123, 0x5000, "begin 2 in 91 on 8");
+    reads(9, 0x6000, 0x5000, "begin 4 in 92 on 9"); /* that one is taken */
+    has_read(8, 4096, "finish 2 ret 0 on 8");
+    has_read(9, -5, "finish 4 ret -5 on 9");
+    prints(DONE "0x5000 opaque 0x8 ret 0", 15, "complete 2");
+    prints(DONE "0x6000 opaque 0x8 ret -5", 16, "complete 4");
+
+    /* one is idle: it will do it; its address is one that it held before */
+    waits(9, true);
+    prints(SUBMIT "0x6000 opaque 0x7", 17, "submit 5 by 1 at 17");
+    waits(9, false);
+    reads(9, 0x6000, 0x5000, "begin 5 in 92 on 9");
+    has_read(9, 0, "finish 5 ret 0 on 9");
+    /* a second call for the same */
+    reads(9, 0x6000, 0x5000, "begin 5 in 92 on 9");
+    has_read(9, 0, "finish 5 ret 0 on 9");
+    prints(DONE "0x6000 opaque 0x8 ret 0", 18, "complete 5");
+    /* a call for nobody, and of somebody who is no worker */
+    reads(9, 0x6000, 0x5000, "here on 9");
+    has_read(9, 0, "");
+    reads(10, 0x6000, 0x5000, "here on 10");
+
+    thread_does(CT_EV_THREAD_EXIT, 9, 92, "worker 92 exits on 9");
+    thread_does(CT_EV_THREAD_EXIT, 10, 93, "thread 93 exits on 10");
+    /* none is idle any more; the thread can't be had */
+    prints(SUBMIT "0x5000 opaque 0x7", 19,
+           "submit 6 by 1 at 19; ask 3 at 19; bh 3 at 19");
+    makes_thread(7, 94, 0x4000, "bh 3 begins; worker 94 is the 3.; bh 3 ends");
+    thread_does(CT_EV_THREAD_EXIT, 7, 94, "worker 94 failed");
+    end();
+}
+
+/* Of several that it holds, the one that was submitted first. */
+static void test_first(void)
+{
+    begin();
+    prints(SUBMIT "0x5000 opaque 0x7", 0, "submit 1 by 0; ask 1; bh 2");
+    prints(SUBMIT "0x6000 opaque 0x7", 0, "submit 3 by 0; ask 2");
+    makes_thread(7, 91, 0x4000, "bh 2 begins; worker 91 is the 1.; bh 2 ends");
+    thread_does(CT_EV_THREAD_START, 8, 91, "worker 91 starts on 8");
+    reads(8, 0x6000, 0x5000, "begin 1 in 91 on 8");
+    has_read(8, 0, "finish 1 ret 0 on 8");
+    /* the first is not yet complete, but it has begun before */
+    reads(8, 0x6000, 0x5000, "begin 3 in 91 on 8");
+    end();
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -204,5 +393,7 @@ int main(int argc, char **argv)
     g_test_add_func("/native/losses", test_losses);
     g_test_add_func("/native/deep", test_deep);
     g_test_add_func("/native/threads", test_threads);
+    g_test_add_func("/native/workers", test_workers);
+    g_test_add_func("/native/first", test_first);
     return g_test_run();
 }
