@@ -28,6 +28,8 @@ BLESS = "--bless" in sys.argv
 CASES = os.path.join(HERE, "cases")
 EXPECTED = os.path.join(HERE, "expected")
 COMMANDS = {"stat": ["stat", "--json"],
+            "coroutines": ["coroutines", "--json"],
+            "findings": ["findings", "--block=100", "--stuck=100", "--json"],
             "requests": ["requests", "--all", "--json"],
             "blame": ["requests", "--all", "--blame", "--json"],
             "path": ["requests", "--all", "--critical-path", "--json"]}

@@ -164,22 +164,105 @@ def coroutines(value):
             frame(each)
 
 
+def _times(what, value):
+    fields(what, value, p50=(INT,), p90=(INT,), p99=(INT,), p999=(INT,),
+           max=(INT,))
+    points = [value[key] for key in ("p50", "p90", "p99", "p999", "max")]
+    if None not in points and points != sorted(points):
+        raise AssertionError(f"{what}: out of order: {value}")
+
+
+def _histogram(what, value, count):
+    froms = [each["from_ns"] for each in value]
+    if froms != sorted(set(froms)):
+        raise AssertionError(f"{what}: {value}")
+    for each in value:
+        fields(what, each, from_ns=INT, count=INT)
+    if value and sum(each["count"] for each in value) != count:
+        raise AssertionError(f"{what}: not {count} in all: {value}")
+
+
+def _over_time(what, value, width, n):
+    """An amount in each bucket; width: what it may be at most, None: any."""
+    if len(value) != (n or 0):
+        raise AssertionError(f"{what}: {len(value)} buckets, not {n}")
+    for each in value:
+        if not _is(each, INT) or each < 0 or \
+                (width is not None and each > width):
+            raise AssertionError(f"{what}: {each} in a bucket of {width}")
+
+
 def stat(value):
     fields("stat", value, origin_ns=(TEXT,), clock=CLOCKS, events=INT,
            discarded=(INT,), complete=BOOL, duration_ns=(INT,), requests=dict,
-           states=dict, contexts=list, workers=dict, coroutines=dict)
+           states=dict, certain=dict, classes=list, over_time=dict,
+           contexts=list, pools=list, workers=dict, coroutines=dict)
     if value["origin_ns"] is not None and \
             not re.fullmatch("[0-9]+", value["origin_ns"]):
         raise AssertionError(f"stat: origin_ns is {value['origin_ns']!r}")
-    fields("requests", value["requests"], count=INT, complete=INT,
-           latency_ns=dict)
-    fields("latency_ns", value["requests"]["latency_ns"], p50=(INT,),
-           p90=(INT,), p99=(INT,), p999=(INT,), max=(INT,))
+    requests = value["requests"]
+    fields("requests", requests, count=INT, complete=INT, latency_ns=dict,
+           histogram=list)
+    _times("latency_ns", requests["latency_ns"])
+    _histogram("requests", requests["histogram"], requests["complete"])
     if set(value["states"]) != STATES:
         raise AssertionError(f"stat: states are {sorted(value['states'])}")
     fields("states", value["states"], **{state: (INT,) for state in STATES})
+    fields("certain", value["certain"], ns=(INT,), of_ns=(INT,))
+    if value["certain"]["ns"] is not None and \
+            value["certain"]["ns"] > value["certain"]["of_ns"]:
+        raise AssertionError(f"certain: {value['certain']}")
+    _classes(value)
+    over = value["over_time"]
+    fields("over_time", over, bucket_ns=(INT,), buckets=(INT,), lost_ns=list)
+    width, n = over["bucket_ns"], over["buckets"]
+    if width is not None and not (n - 1) * width < \
+            max(value["duration_ns"], 1) <= n * width:
+        raise AssertionError(f"over_time: {over} of {value['duration_ns']} ns")
+    _over_time("lost_ns", over["lost_ns"], None, n)
     for context in value["contexts"]:
         fields("context", context, name=(TEXT,), polls=INT, max_poll_depth=INT,
-               bh_runs=INT, busy_ns=(INT,), longest_callback_ns=(INT,))
+               bh_runs=INT, busy_ns=(INT,), longest_callback_ns=(INT,),
+               busy_over_ns=list)
+        _over_time("context", context["busy_over_ns"], width, n)
+    for pool in value["pools"]:
+        fields("pool", pool, pid=INT, id=(INT,), items=INT, queued_peak=INT,
+               busy_peak=INT, queued_ns=(INT,), busy_ns=(INT,), idle_ns=(INT,),
+               longest_item_ns=(INT,), longest_item=(TEXT,),
+               queued_over_ns=list, busy_over_ns=list)
+        for key in ("queued", "busy"):
+            _over_time(f"pool, {key}", pool[f"{key}_over_ns"],
+                       width and width * pool[f"{key}_peak"], n)
+            if width is not None and \
+                    sum(pool[f"{key}_over_ns"]) != pool[f"{key}_ns"]:
+                raise AssertionError(f"pool: over time is not all: {pool}")
     fields("workers", value["workers"], spawned=INT, exited=INT, peak=INT)
     fields("coroutines", value["coroutines"], created=INT, peak=INT)
+
+
+def _classes(value):
+    """Each request is in one class, its time in the states of that."""
+    requests = value["requests"]
+    for each in value["classes"]:
+        fields("class", each, layer=(TEXT,), op=(TEXT,), node=(TEXT,),
+               count=INT, complete=INT, latency_ns=dict, histogram=list,
+               states=list)
+        _times("class", each["latency_ns"])
+        _histogram("class", each["histogram"], each["complete"])
+        for state in each["states"]:
+            fields("state", state, state=STATES, count=INT, sum_ns=(INT,),
+                   ns=dict, histogram=list)
+            _times("state", state["ns"])
+            _histogram("state", state["histogram"], state["count"])
+            if state["count"] > each["complete"]:
+                raise AssertionError(f"class: {each}")
+    for key in ("count", "complete"):
+        if sum(each[key] for each in value["classes"]) != requests[key]:
+            raise AssertionError(f"classes: {key} is not that of all")
+    if requests["count"] == requests["complete"] and \
+            value["certain"]["ns"] is not None:
+        for name, ns in value["states"].items():
+            part = sum(state["sum_ns"] for each in value["classes"]
+                       for state in each["states"] if state["state"] == name)
+            if part != ns:
+                raise AssertionError(f"classes: {name} is {part}, not {ns}")

@@ -6,14 +6,14 @@
  * it, prints; there the loaded files are still known, for the name of the
  * longest callback.
  */
-#include "views/make.h"
+#include "views/stat.h"
 
 #include <inttypes.h>
+#include <math.h>
 
-#include "ct/stat.h"
 #include "out/inert.h"
-#include "out/json.h"
 #include "out/terminal.h"
+#include "views/make.h"
 
 struct view {
     struct ct_view_run run;
@@ -23,203 +23,24 @@ struct view {
     struct ct_stat *stat;
 };
 
-/* --- JSON -------------------------------------------------------------------
- */
-
-static void json_requests(struct ct_json *json,
-                          const struct ct_stat_result *result)
-{
-    bool known = result->has_latency;
-
-    ct_json_key(json, "requests");
-    ct_json_object(json);
-    ct_json_key(json, "count");
-    ct_json_u64(json, result->requests);
-    ct_json_key(json, "complete");
-    ct_json_u64(json, result->requests_complete);
-    ct_json_key(json, "latency_ns");
-    ct_json_object(json);
-    ct_json_key(json, "p50");
-    ct_json_known_i64(json, known, result->p50_ns);
-    ct_json_key(json, "p90");
-    ct_json_known_i64(json, known, result->p90_ns);
-    ct_json_key(json, "p99");
-    ct_json_known_i64(json, known, result->p99_ns);
-    ct_json_key(json, "p999");
-    ct_json_known_i64(json, known, result->p999_ns);
-    ct_json_key(json, "max");
-    ct_json_known_i64(json, known, result->max_ns);
-    ct_json_object_end(json);
-    ct_json_object_end(json);
-}
-
-static void json_states(struct ct_json *json,
-                        const struct ct_stat_result *result)
-{
-    ct_json_key(json, "states");
-    ct_json_object(json);
-    for (unsigned i = 0; i < CT_STATES; i++) {
-        char quoted[64];
-        int n = g_snprintf(quoted, sizeof(quoted),
-                           "\"%s\":", ct_state_word((enum ct_state)i));
-
-        ct_json_key_text(json, quoted, (size_t)n);
-        ct_json_known_i64(json, result->summary.has_clock,
-                          result->states_ns[i]);
-    }
-    ct_json_object_end(json);
-}
-
-/* Where the clock is that of a reader: how far off durations may be. */
-static void json_errors(struct ct_json *json,
-                        const struct ct_stat_result *result)
-{
-    if (!result->has_errors) {
-        return;
-    }
-    ct_json_key(json, "clock_error_ns");
-    ct_json_object(json);
-    ct_json_key(json, "p50");
-    ct_json_known_i64(json, result->has_latency, result->error_p50_ns);
-    ct_json_key(json, "p99");
-    ct_json_known_i64(json, result->has_latency, result->error_p99_ns);
-    ct_json_key(json, "max");
-    ct_json_i64(json, result->summary.error_ns);
-    ct_json_object_end(json);
-}
-
-/* What became of a log's lines. */
-static void json_log(struct ct_json *json, const struct ct_log_counts *log)
-{
-    if (!log->lines && !log->pieces) {
-        return;
-    }
-    ct_json_key(json, "log");
-    ct_json_object(json);
-    ct_json_key(json, "lines");
-    ct_json_u64(json, log->lines);
-    ct_json_key(json, "pieces");
-    ct_json_u64(json, log->pieces);
-    ct_json_key(json, "foreign");
-    ct_json_u64(json, log->foreign);
-    ct_json_key(json, "malformed");
-    ct_json_u64(json, log->malformed);
-    ct_json_key(json, "stepped_back");
-    ct_json_u64(json, log->stepped_back);
-    ct_json_key(json, "clock_set");
-    ct_json_u64(json, log->clock_set);
-    ct_json_object_end(json);
-}
-
-static void json_contexts(struct ct_json *json,
-                          const struct ct_stat_result *result,
-                          struct ct_symbols *symbols)
-{
-    bool has_clock = result->summary.has_clock;
-
-    ct_json_key(json, "contexts");
-    ct_json_array(json);
-    for (unsigned i = 0; i < result->n_contexts; i++) {
-        const struct ct_stat_context *context = &result->contexts[i];
-
-        ct_json_object(json);
-        ct_json_key(json, "pid");
-        ct_json_i64(json, context->pid);
-        ct_json_key(json, "id");
-        ct_json_id(json, context->id);
-        ct_json_key(json, "name");
-        ct_json_string(json, context->name);
-        ct_json_key(json, "polls");
-        ct_json_u64(json, context->polls);
-        ct_json_key(json, "max_poll_depth");
-        ct_json_u64(json, context->max_poll_depth);
-        ct_json_key(json, "bh_runs");
-        ct_json_u64(json, context->bh_runs);
-        ct_json_key(json, "busy_ns");
-        ct_json_known_i64(json, has_clock, context->busy_ns);
-        ct_json_key(json, "longest_callback_ns");
-        ct_json_known_i64(json, has_clock && context->longest_callback_fn,
-                          context->longest_callback_ns);
-        ct_json_key(json, "longest_callback");
-        ct_json_string(
-            json, context->longest_callback_fn
-                      ? ct_symbols_function(symbols, context->pid,
-                                            context->longest_callback_fn, false)
-                      : NULL);
-        ct_json_object_end(json);
-    }
-    ct_json_array_end(json);
-}
-
-/* Events are missing: counts are of what was seen. */
-static bool is_bound(const struct ct_summary *summary)
+bool ct_stat_is_bound(const struct ct_summary *summary)
 {
     return summary->discarded > 0 || !summary->discarded_known ||
            !summary->complete;
 }
 
-static void json_bound(struct ct_json *json, const struct ct_summary *summary)
+struct ct_stat_certain ct_stat_certain(const struct ct_stat_result *result)
 {
-    if (is_bound(summary)) {
-        ct_json_key(json, "bound");
-        ct_json_bool(json, true);
-    }
-}
+    struct ct_stat_certain certain = {0};
 
-static void print_json(struct view *view, const struct ct_stat_result *result,
-                       struct ct_symbols *symbols)
-{
-    const struct ct_summary *summary = &result->summary;
-    char origin[24];
-    struct ct_json json;
-
-    origin[ct_digits(origin, (uint64_t)summary->origin_ns)] = '\0';
-    ct_json_init(&json, view->out);
-    ct_json_object(&json);
-    ct_json_key(&json, "origin_ns");
-    ct_json_string(&json, summary->has_clock ? origin : NULL);
-    ct_json_key(&json, "clock");
-    ct_json_string(&json, summary->clock);
-    ct_json_key(&json, "events");
-    ct_json_u64(&json, summary->events);
-    ct_json_key(&json, "unknown_events");
-    ct_json_u64(&json, summary->unknown_events);
-    ct_json_key(&json, "discarded");
-    if (summary->discarded_known) {
-        ct_json_u64(&json, summary->discarded);
-    } else {
-        ct_json_null(&json);
+    for (unsigned i = 0; i < CT_STATES; i++) {
+        if (__builtin_add_overflow(certain.of_ns, result->states_ns[i],
+                                   &certain.of_ns)) {
+            certain.of_ns = INT64_MAX;
+        }
     }
-    ct_json_key(&json, "complete");
-    ct_json_bool(&json, summary->complete);
-    ct_json_key(&json, "duration_ns");
-    ct_json_known_i64(&json, summary->has_clock,
-                      summary->end_ns - summary->begin_ns);
-    json_errors(&json, result);
-    json_log(&json, &summary->log);
-    json_requests(&json, result);
-    json_states(&json, result);
-    json_contexts(&json, result, symbols);
-    ct_json_key(&json, "workers");
-    ct_json_object(&json);
-    ct_json_key(&json, "spawned");
-    ct_json_u64(&json, result->workers_spawned);
-    ct_json_key(&json, "exited");
-    ct_json_u64(&json, result->workers_exited);
-    ct_json_key(&json, "peak");
-    ct_json_u64(&json, result->workers_peak);
-    json_bound(&json, summary);
-    ct_json_object_end(&json);
-    ct_json_key(&json, "coroutines");
-    ct_json_object(&json);
-    ct_json_key(&json, "created");
-    ct_json_u64(&json, result->coroutines_created);
-    ct_json_key(&json, "peak");
-    ct_json_u64(&json, result->coroutines_peak);
-    json_bound(&json, summary);
-    ct_json_object_end(&json);
-    ct_json_object_end(&json);
-    ct_json_line(&json);
+    certain.ns = MAX(certain.of_ns - result->states_ns[CT_STATE_UNKNOWN], 0);
+    return certain;
 }
 
 /* --- text -------------------------------------------------------------------
@@ -323,20 +144,28 @@ static void text_errors(struct ct_text *text, GString *words,
 static void text_requests(struct ct_text *text, GString *words,
                           const struct ct_stat_result *result)
 {
+    const struct ct_stat_times *latency = &result->latency;
     const struct {
         const char *name;
         int64_t ns;
     } points[] = {
-        {"p50", result->p50_ns}, {"p90", result->p90_ns},
-        {"p99", result->p99_ns}, {"p99.9", result->p999_ns},
-        {"max", result->max_ns},
+        {"p50", latency->p50_ns}, {"p90", latency->p90_ns},
+        {"p99", latency->p99_ns}, {"p99.9", latency->p999_ns},
+        {"max", latency->max_ns},
     };
+    struct ct_stat_certain certain = ct_stat_certain(result);
 
     ct_text_count(words, result->requests);
     if (result->requests_complete < result->requests) {
         g_string_append(words, ", ");
         ct_text_count(words, result->requests - result->requests_complete);
         g_string_append(words, " of them not seen whole");
+    }
+    if (ct_stat_is_bound(&result->summary) && result->summary.has_clock &&
+        certain.of_ns > 0) {
+        g_string_append_printf(
+            words, ", %.1f %% of their time certain",
+            floor((double)certain.ns * 1000 / (double)certain.of_ns) / 10);
     }
     put(text, "Requests", words);
     if (!result->has_latency) {
@@ -419,57 +248,43 @@ static void text_states(struct ct_text *text, GString *words,
     }
 }
 
-static void text_contexts(struct ct_text *text,
-                          const struct ct_stat_result *result,
-                          struct ct_symbols *symbols)
+/* "32.77 us    12  ####", an octave of the latencies a line */
+static void text_histogram(struct ct_text *text, GString *words,
+                           const struct ct_stat_times *times)
 {
-    struct ct_table table = {
-        .text = *text,
-        .n_columns = 6,
-        .columns = {{.title = "Context", .width = 10},
-                    {.title = "turns", .right = true, .width = 6},
-                    {.title = "depth", .right = true},
-                    {.title = "BHs", .right = true, .width = 6},
-                    {.title = "busy", .right = true, .width = 9},
-                    {.title = "longest callback"}},
-    };
+    GString *cell = g_string_new(NULL);
+    const char *title = "Latencies";
+    unsigned first = 0, last = 0;
+    uint64_t most = 0;
 
-    ct_table_titles(&table);
-    for (unsigned i = 0; i < result->n_contexts; i++) {
-        const struct ct_stat_context *context = &result->contexts[i];
-        GString *cells[6];
-        const char *texts[6];
-        const char *name;
-
-        for (unsigned k = 0; k < 6; k++) {
-            cells[k] = g_string_new(NULL);
-        }
-        if (context->name && *context->name) {
-            ct_inert_append(cells[0], context->name);
-        } else {
-            g_string_append_printf(cells[0], "%" PRIu64, context->id);
-        }
-        ct_text_count(cells[1], context->polls);
-        g_string_append_printf(cells[2], "%u", context->max_poll_depth);
-        ct_text_count(cells[3], context->bh_runs);
-        if (result->summary.has_clock) {
-            ct_text_ns(text, cells[4], context->busy_ns);
-        }
-        if (context->longest_callback_fn && result->summary.has_clock) {
-            ct_text_ns(text, cells[5], context->longest_callback_ns);
-            name = ct_symbols_function(symbols, context->pid,
-                                       context->longest_callback_fn, false);
-            g_string_append(cells[5], "  ");
-            ct_inert_append(cells[5], name ? name : "?");
-        }
-        for (unsigned k = 0; k < 6; k++) {
-            texts[k] = cells[k]->str;
-        }
-        ct_table_row(&table, texts);
-        for (unsigned k = 0; k < 6; k++) {
-            g_string_free(cells[k], TRUE);
+    for (unsigned i = 0; i < CT_STAT_OCTAVES; i++) {
+        if (times->octaves[i]) {
+            first = most ? first : i;
+            last = i;
+            most = MAX(most, times->octaves[i]);
         }
     }
+    for (unsigned i = first; i <= last; i++) {
+        g_string_truncate(cell, 0);
+        g_string_append(cell, i ? "from " : "below ");
+        ct_text_ns(text, cell, INT64_C(1) << MAX(i, 1));
+        for (unsigned n = ct_text_width(cell->str); n < 14; n++) {
+            g_string_insert_c(cell, -1, ' ');
+        }
+        g_string_append_len(words, cell->str, (gssize)cell->len);
+        g_string_truncate(cell, 0);
+        ct_text_count(cell, times->octaves[i]);
+        for (unsigned n = ct_text_width(cell->str); n < 9; n++) {
+            g_string_append_c(words, ' ');
+        }
+        g_string_append_printf(words, "%s  ", cell->str);
+        if (times->octaves[i]) {
+            bar(text, words, (int64_t)times->octaves[i], (int64_t)most, 24);
+        }
+        put(text, title, words);
+        title = "";
+    }
+    g_string_free(cell, TRUE);
 }
 
 static void print_text(struct view *view, const struct ct_stat_result *result,
@@ -484,10 +299,13 @@ static void print_text(struct view *view, const struct ct_stat_result *result,
     text_errors(&text, words, result);
     text_requests(&text, words, result);
     if (result->summary.has_clock) {
+        if (result->latency.n) {
+            text_histogram(&text, words, &result->latency);
+        }
         text_states(&text, words, result);
     }
     const char *seen =
-        is_bound(&result->summary) ? ", of what was recorded" : "";
+        ct_stat_is_bound(&result->summary) ? ", of what was recorded" : "";
     ct_text_count(words, result->workers_spawned);
     g_string_append(words, " spawned, ");
     ct_text_count(words, result->workers_exited);
@@ -502,7 +320,20 @@ static void print_text(struct view *view, const struct ct_stat_result *result,
     put(&text, "Coroutines", words);
     if (result->n_contexts) {
         ct_out_line(text.out);
-        text_contexts(&text, result, symbols);
+        ct_stat_contexts(&text, result, symbols);
+    }
+    if (result->n_pools) {
+        ct_out_line(text.out);
+        ct_stat_pools(&text, result);
+    }
+    if (result->summary.has_clock && result->n_classes) {
+        ct_out_line(text.out);
+        ct_stat_classes(&text, result);
+    }
+    if (result->summary.has_clock && (result->n_contexts || result->n_pools) &&
+        result->n_buckets > 1) {
+        ct_out_line(text.out);
+        ct_stat_over_time(&text, result);
     }
     g_string_free(words, TRUE);
 }
@@ -523,7 +354,7 @@ static bool on_finish(struct ct_consumer *consumer,
     }
     symbols = ct_symbols_new(summary->images);
     if (view->json) {
-        print_json(view, result, symbols);
+        ct_stat_json(view->out, result, symbols);
     } else {
         print_text(view, result, symbols);
     }

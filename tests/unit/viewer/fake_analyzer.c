@@ -17,6 +17,79 @@ struct ct_backtrace fake_backtrace;
 struct ct_alive_result fake_alive;
 struct ct_findings_result fake_findings;
 
+void fake_stat_make(const struct ct_summary *summary, uint64_t n_requests,
+                    int32_t pid, uint64_t callback, const char *name)
+{
+    static uint64_t octaves[CT_STAT_OCTAVES];
+    static int64_t over_ns[4];
+    static struct ct_stat_context contexts[2];
+    static struct ct_stat_pool pool;
+    static struct ct_stat_class class;
+    int64_t duration_ns = summary->end_ns - summary->origin_ns;
+    struct ct_stat_times latency = {.n = n_requests - 1,
+                                    .sum_ns = 2000,
+                                    .p50_ns = 184203,
+                                    .p90_ns = 1000000,
+                                    .p99_ns = 2000001,
+                                    .p999_ns = 3000000,
+                                    .max_ns = 12345678901,
+                                    .octaves = octaves};
+
+    octaves[17] = n_requests - 1;
+    over_ns[0] = 1;
+    contexts[0] = (struct ct_stat_context){.pid = pid,
+                                           .id = 1,
+                                           .name = name,
+                                           .polls = 42,
+                                           .max_poll_depth = 3,
+                                           .bh_runs = 40,
+                                           .busy_ns = 1234567,
+                                           .longest_callback_ns = 65432,
+                                           .longest_callback_fn = callback,
+                                           .busy_over_ns = over_ns};
+    contexts[1] =
+        (struct ct_stat_context){.pid = pid, .id = 2, .busy_over_ns = over_ns};
+    pool = (struct ct_stat_pool){.pid = pid,
+                                 .id = 3,
+                                 .items = 5,
+                                 .longest_item_ns = 9,
+                                 .longest_item_fn = callback,
+                                 .queued_peak = 1,
+                                 .busy_peak = 1,
+                                 .queued_ns = 1,
+                                 .busy_ns = 1,
+                                 .queued_over_ns = over_ns,
+                                 .busy_over_ns = over_ns};
+    class = (struct ct_stat_class){.layer = name,
+                                   .op = "read",
+                                   .node = name,
+                                   .requests = n_requests,
+                                   .latency = latency,
+                                   .states = {[CT_STATE_LOCK] = latency}};
+    fake_stat = (struct ct_stat_result){
+        .summary = *summary,
+        .requests = n_requests,
+        .requests_complete = n_requests - 1,
+        .has_latency = true,
+        .latency = latency,
+        .states_ns = {[CT_STATE_RUNNING] = 500, [CT_STATE_LOCK] = 1500},
+        .n_classes = 1,
+        .classes = &class,
+        .bucket_ns = MAX((duration_ns + 3) / 4, 1),
+        .n_buckets = (unsigned)CLAMP(duration_ns, 1, 4),
+        .lost_over_ns = over_ns,
+        .n_contexts = 2,
+        .contexts = contexts,
+        .n_pools = 1,
+        .pools = &pool,
+        .workers_spawned = 4,
+        .workers_exited = 1,
+        .workers_peak = 3,
+        .coroutines_created = 1234567,
+        .coroutines_peak = 12,
+    };
+}
+
 struct ct_symbols {
     GHashTable *names;
 };

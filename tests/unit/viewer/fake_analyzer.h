@@ -22,6 +22,10 @@ extern struct ct_backtrace fake_backtrace;
 extern struct ct_alive_result fake_alive;
 extern struct ct_findings_result fake_findings;
 
+/** fake_stat_make() - two contexts, a pool, a class; the first has @name */
+void fake_stat_make(const struct ct_summary *summary, uint64_t n_requests,
+                    int32_t pid, uint64_t callback, const char *name);
+
 /** fake_findings_make() - two of them; the first with the frames */
 void fake_findings_make(const struct ct_frame *frames, unsigned n_frames,
                         int64_t origin_ns, const char *function);

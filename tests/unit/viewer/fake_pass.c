@@ -393,11 +393,6 @@ static void finish_results(struct ct_summary *summary)
          .inlined = true,
          .limit = true},
     };
-    static struct ct_stat_context contexts[2];
-
-    contexts[0] = (struct ct_stat_context){
-        PID, 1, word("main", "\033]0;x\007"), 42, 3, 40, 1234567, 65432, fn(3)};
-    contexts[1] = (struct ct_stat_context){PID, 2, NULL, 0, 0, 0, 0, 0, 0};
     fake_backtrace = (struct ct_backtrace){.pid = PID,
                                            .has_stack_ns = true,
                                            .stack_ns = ORIGIN_NS + 7,
@@ -406,24 +401,8 @@ static void finish_results(struct ct_summary *summary)
     fake_findings_make(frames, G_N_ELEMENTS(frames), ORIGIN_NS,
                        word("slow", "s\033[1mw\xff"));
     make_alive(frames, G_N_ELEMENTS(frames));
-    fake_stat = (struct ct_stat_result){
-        .summary = *summary,
-        .requests = n_requests,
-        .requests_complete = n_requests - 1,
-        .has_latency = true,
-        .p50_ns = 184203,
-        .p90_ns = 1000000,
-        .p99_ns = 2000001,
-        .p999_ns = 3000000,
-        .max_ns = 12345678901,
-        .states_ns = {[CT_STATE_RUNNING] = 500, [CT_STATE_LOCK] = 1500},
-        .n_contexts = 2,
-        .contexts = contexts,
-        .workers_spawned = 4,
-        .workers_exited = 1,
-        .workers_peak = 3,
-        .coroutines_created = 1234567,
-        .coroutines_peak = 12};
+    fake_stat_make(summary, n_requests, PID, fn(3),
+                   word("main", "\033]0;x\007"));
 }
 
 static bool pass(GError **error)

@@ -26,7 +26,8 @@ static int compare(const void *a, const void *b)
 
 static void check_histogram(unsigned n, unsigned bits)
 {
-    struct ct_histogram *histogram = ct_histogram_new();
+    struct ct_histogram *histogram =
+        ct_histogram_new(CT_HISTOGRAM_EXACT_MAX, CT_HISTOGRAM_PRECISION);
     GRand *rand = g_rand_new_with_seed(n);
     g_autofree int64_t *values = g_new(int64_t, n);
 
@@ -58,7 +59,8 @@ static void test_histogram(void)
     check_histogram(CT_HISTOGRAM_EXACT_MAX + 1, 40);
     check_histogram(100000, 63);
 
-    struct ct_histogram *histogram = ct_histogram_new();
+    struct ct_histogram *histogram =
+        ct_histogram_new(CT_HISTOGRAM_EXACT_MAX, CT_HISTOGRAM_PRECISION);
     g_assert_cmpint(ct_histogram_quantile(histogram, 1, 2), ==, 0);
     for (unsigned i = 0; i <= CT_HISTOGRAM_EXACT_MAX; i++) {
         ct_histogram_add(histogram, i % 2 ? INT64_MAX : -1);
@@ -213,8 +215,8 @@ static void test_stat(void)
     g_assert_cmpuint(result->requests, ==, 2);
     g_assert_cmpuint(result->requests_complete, ==, 1);
     g_assert_true(result->has_latency);
-    g_assert_cmpint(result->p50_ns, ==, 5);
-    g_assert_cmpint(result->max_ns, ==, 5);
+    g_assert_cmpint(result->latency.p50_ns, ==, 5);
+    g_assert_cmpint(result->latency.max_ns, ==, 5);
     g_assert_cmpint(result->states_ns[CT_STATE_RUNNING], ==, 2 + 2 + 1);
     g_assert_cmpint(result->states_ns[CT_STATE_IO], ==, 1);
     g_assert_cmpint(result->states_ns[CT_STATE_COMPLETING], ==, 10);

@@ -4,7 +4,8 @@
  *
  * A context is busy while a turn of it is open, less what it waits in the
  * kernel meanwhile; a turn inside another of the same context is no more time.
- * Peaks are over all processes of the trace together.
+ * Peaks are over all processes of the trace together.  Over time all of them
+ * use the same buckets, those of the trace as a whole.
  */
 #include "ct/stat.h"
 
@@ -13,6 +14,9 @@
 #include <glib.h>
 
 #include "answer/histogram.h"
+#include "answer/stat/classes.h"
+#include "answer/stat/pools.h"
+#include "answer/stat/series.h"
 
 struct key {
     int32_t pid;
@@ -23,12 +27,13 @@ struct context {
     struct key key; /* first: the table's key */
     struct ct_stat_context totals;
     int64_t waited_ns; /* in the kernel, in the turn that is open */
+    struct ct_series busy;
 };
 
-/* What a counter of one process or pool says now. */
+/* How many coroutines a process has now. */
 struct level {
     struct key key;
-    int64_t busy, idle, coroutines;
+    int64_t coroutines;
 };
 
 struct ct_stat {
@@ -36,11 +41,14 @@ struct ct_stat {
     struct ct_stat_result result;
     struct ct_histogram *latency;
     struct ct_histogram *error; /* of those latencies */
-    GHashTable *contexts;       /* struct key -> struct context (owner) */
-    GHashTable *levels;         /* struct key -> struct level (owner) */
-    struct context *last;       /* found, as are the next two */
-    struct level *last_process, *last_pool;
-    int64_t workers, coroutines;
+    struct ct_classes *classes;
+    struct ct_pools *pools;
+    struct ct_series lost;
+    GHashTable *contexts; /* struct key -> struct context (owner) */
+    GHashTable *levels;   /* struct key -> struct level (owner) */
+    struct context *last; /* found, as is the next */
+    struct level *last_process;
+    int64_t coroutines;
 };
 
 static guint hash_key(gconstpointer key)
@@ -96,6 +104,7 @@ static void on_request(struct ct_consumer *consumer,
                        const struct ct_request *request)
 {
     struct ct_stat *stat = stat_of(consumer);
+    int64_t states_ns[CT_STATES] = {0};
 
     if (request->parent_id) {
         return;
@@ -110,12 +119,23 @@ static void on_request(struct ct_consumer *consumer,
     }
     for (unsigned i = 0; i < request->n_segments; i++) {
         const struct ct_segment *segment = &request->segments[i];
-        int64_t *sum_ns = &stat->result.states_ns[segment->state];
-        if (__builtin_add_overflow(*sum_ns, segment->end_ns - segment->begin_ns,
-                                   sum_ns)) {
+        states_ns[segment->state] += segment->end_ns - segment->begin_ns;
+    }
+    for (unsigned i = 0; i < CT_STATES; i++) {
+        int64_t *sum_ns = &stat->result.states_ns[i];
+        if (__builtin_add_overflow(*sum_ns, states_ns[i], sum_ns)) {
             *sum_ns = INT64_MAX;
         }
     }
+    ct_classes_add(stat->classes, request, states_ns);
+}
+
+/* A context's time was busy, or was not after all. */
+static void add_busy(struct ct_stat *stat, struct context *context,
+                     const struct ct_slice *slice, int sign)
+{
+    ct_series_add(&context->busy, slice->begin_ns - stat->consumer.origin_ns,
+                  slice->end_ns - stat->consumer.origin_ns, sign);
 }
 
 static void on_slice(struct ct_consumer *consumer, const struct ct_slice *slice)
@@ -134,12 +154,15 @@ static void on_slice(struct ct_consumer *consumer, const struct ct_slice *slice)
         if (slice->poll_depth <= 1) {
             context->totals.busy_ns += ns - MIN(context->waited_ns, ns);
             context->waited_ns = 0;
+            add_busy(stat, context, slice, 1);
         }
         break;
     case CT_SLICE_FDMON:
     case CT_SLICE_BUSY: /* burns the CPU, but does nothing for anybody */
         if (slice->depth > 1) { /* else its turn was not seen to begin */
-            context_of(stat, slice->pid, slice->context)->waited_ns += ns;
+            context = context_of(stat, slice->pid, slice->context);
+            context->waited_ns += ns;
+            add_busy(stat, context, slice, -1);
         }
         break;
     case CT_SLICE_BH:
@@ -153,9 +176,23 @@ static void on_slice(struct ct_consumer *consumer, const struct ct_slice *slice)
             context->totals.longest_callback_fn = slice->fn;
         }
         break;
+    case CT_SLICE_WORK:
+        ct_pools_worked(stat->pools, slice);
+        break;
     default:
         break;
     }
+}
+
+static void on_gap(struct ct_consumer *consumer, const struct ct_gap *gap)
+{
+    struct ct_stat *stat = stat_of(consumer);
+    int64_t from_ns = MAX(gap->from_ns, consumer->origin_ns);
+
+    ct_pools_gap(stat->pools, from_ns - consumer->origin_ns,
+                 gap->to_ns - consumer->origin_ns);
+    ct_series_add(&stat->lost, from_ns - consumer->origin_ns,
+                  gap->to_ns - consumer->origin_ns, 1);
 }
 
 static void on_life(struct ct_consumer *consumer, const struct ct_life *life)
@@ -180,53 +217,37 @@ static void on_life(struct ct_consumer *consumer, const struct ct_life *life)
     }
 }
 
-static struct level *level_of(struct ct_stat *stat,
-                              const struct ct_counter *counter)
-{
-    struct key key = {counter->pid, counter->id};
-    struct level **last = counter->kind == CT_COUNTER_COROUTINES
-                              ? &stat->last_process
-                              : &stat->last_pool;
-
-    if (!*last || !equal_key(&(*last)->key, &key)) {
-        *last = g_hash_table_lookup(stat->levels, &key);
-    }
-    if (!*last) {
-        *last = g_new0(struct level, 1);
-        (*last)->key = key;
-        g_hash_table_add(stat->levels, *last);
-    }
-    return *last;
-}
-
 static void on_counter(struct ct_consumer *consumer,
                        const struct ct_counter *counter)
 {
     struct ct_stat *stat = stat_of(consumer);
+    struct key key = {counter->pid, 0};
+    struct level *level = stat->last_process;
 
-    if (counter->kind != CT_COUNTER_WORKERS_BUSY &&
-        counter->kind != CT_COUNTER_WORKERS_IDLE &&
-        counter->kind != CT_COUNTER_COROUTINES) {
+    switch (counter->kind) {
+    case CT_COUNTER_WORK_QUEUED:
+    case CT_COUNTER_WORKERS_BUSY:
+    case CT_COUNTER_WORKERS_IDLE:
+        ct_pools_count(stat->pools, counter, consumer->origin_ns);
+        return;
+    case CT_COUNTER_COROUTINES:
+        break;
+    default:
         return;
     }
-    struct level *level = level_of(stat, counter);
-    switch (counter->kind) {
-    case CT_COUNTER_COROUTINES:
-        stat->coroutines += counter->value - level->coroutines;
-        level->coroutines = counter->value;
-        stat->result.coroutines_peak = MAX(stat->result.coroutines_peak,
-                                           (uint64_t)MAX(stat->coroutines, 0));
-        break;
-    case CT_COUNTER_WORKERS_BUSY:
-        stat->workers += counter->value - level->busy;
-        level->busy = counter->value;
-        break;
-    default: /* comes last of the two; only then do they agree */
-        stat->workers += counter->value - level->idle;
-        level->idle = counter->value;
-        stat->result.workers_peak =
-            MAX(stat->result.workers_peak, (uint64_t)MAX(stat->workers, 0));
+    if (!level || !equal_key(&level->key, &key)) {
+        level = g_hash_table_lookup(stat->levels, &key);
     }
+    if (!level) {
+        level = g_new0(struct level, 1);
+        level->key = key;
+        g_hash_table_add(stat->levels, level);
+    }
+    stat->last_process = level;
+    stat->coroutines += counter->value - level->coroutines;
+    level->coroutines = counter->value;
+    stat->result.coroutines_peak =
+        MAX(stat->result.coroutines_peak, (uint64_t)MAX(stat->coroutines, 0));
 }
 
 static int compare_contexts(const void *a, const void *b)
@@ -247,26 +268,29 @@ static bool on_finish(struct ct_consumer *consumer,
     unsigned n = g_hash_table_size(stat->contexts);
     struct ct_stat_context *contexts = g_new0(struct ct_stat_context, n);
     GHashTableIter iter;
-    gpointer context;
+    struct context *context;
+    int64_t end_ns = summary->end_ns - summary->origin_ns;
 
     result->summary = *summary;
     result->has_latency =
         summary->has_clock && ct_histogram_count(stat->latency) > 0;
-    if (result->has_latency) {
-        result->p50_ns = ct_histogram_quantile(stat->latency, 50, 100);
-        result->p90_ns = ct_histogram_quantile(stat->latency, 90, 100);
-        result->p99_ns = ct_histogram_quantile(stat->latency, 99, 100);
-        result->p999_ns = ct_histogram_quantile(stat->latency, 999, 1000);
-        result->max_ns = ct_histogram_max(stat->latency);
-    }
+    result->latency = ct_stat_sum_up(stat->latency);
+    result->classes = ct_classes_result(stat->classes, &result->n_classes);
+    result->n_buckets = ct_series_reach(&stat->lost, end_ns);
+    result->bucket_ns = INT64_C(1) << stat->lost.shift;
+    result->lost_over_ns = stat->lost.v;
+    result->pools = ct_pools_result(stat->pools, end_ns, &result->n_pools);
+    result->workers_peak = ct_pools_workers_peak(stat->pools);
     result->has_errors = consumer->has_errors;
     if (ct_histogram_count(stat->error) > 0) {
         result->error_p50_ns = ct_histogram_quantile(stat->error, 50, 100);
         result->error_p99_ns = ct_histogram_quantile(stat->error, 99, 100);
     }
     g_hash_table_iter_init(&iter, stat->contexts);
-    while (g_hash_table_iter_next(&iter, &context, NULL)) {
-        contexts[result->n_contexts++] = ((struct context *)context)->totals;
+    while (g_hash_table_iter_next(&iter, (void **)&context, NULL)) {
+        ct_series_reach(&context->busy, end_ns);
+        context->totals.busy_over_ns = context->busy.v;
+        contexts[result->n_contexts++] = context->totals;
     }
     if (n) {
         qsort(contexts, n, sizeof(*contexts), compare_contexts);
@@ -292,10 +316,15 @@ struct ct_stat *ct_stat_new(void)
         .slice = on_slice,
         .life = on_life,
         .counter = on_counter,
+        .gap = on_gap,
         .finish = on_finish,
     };
-    stat->latency = ct_histogram_new();
-    stat->error = ct_histogram_new();
+    stat->latency =
+        ct_histogram_new(CT_HISTOGRAM_EXACT_MAX, CT_HISTOGRAM_PRECISION);
+    stat->error =
+        ct_histogram_new(CT_HISTOGRAM_EXACT_MAX, CT_HISTOGRAM_PRECISION);
+    stat->classes = ct_classes_new();
+    stat->pools = ct_pools_new();
     stat->contexts =
         g_hash_table_new_full(hash_key, equal_key, free_context, NULL);
     stat->levels = g_hash_table_new_full(hash_key, equal_key, g_free, NULL);
@@ -320,6 +349,8 @@ void ct_stat_free(struct ct_stat *stat)
     g_free((void *)stat->result.contexts);
     ct_histogram_free(stat->latency);
     ct_histogram_free(stat->error);
+    ct_classes_free(stat->classes);
+    ct_pools_free(stat->pools);
     g_hash_table_unref(stat->contexts);
     g_hash_table_unref(stat->levels);
     g_free(stat);
