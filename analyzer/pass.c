@@ -433,6 +433,12 @@ uint64_t ct_pass_events(const struct ct_pass *pass, uint64_t *ret_ours)
     return pass->summary.events;
 }
 
+bool ct_pass_lost(const struct ct_pass *pass, uint64_t *ret_lost)
+{
+    *ret_lost = pass->summary.discarded;
+    return pass->summary.discarded_known;
+}
+
 /* Lines that are no events were counted as such. */
 static void count_lines(struct ct_summary *summary,
                         const struct ct_log_counts *log,

@@ -49,6 +49,10 @@ bool ct_pass_has_span(const struct ct_pass *pass, GError **error);
 /** ct_pass_events() - events so far, and how many of them were cotrace's */
 uint64_t ct_pass_events(const struct ct_pass *pass, uint64_t *ret_ours);
 
+/** ct_pass_lost() - how many events are known to be missing so far
+ * Return: false: there may be more, nobody counted them */
+bool ct_pass_lost(const struct ct_pass *pass, uint64_t *ret_lost);
+
 /**
  * ct_pass_finish() - tell what is open, then call every consumer's finish
  * @complete: nothing of the trace was damaged or missing at its end

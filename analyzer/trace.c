@@ -214,6 +214,26 @@ static bool run_log(struct run *run, GError **error)
 /* --- the pass --------------------------------------------------------------
  */
 
+/* What is damaged was warned of already. */
+static void warn_of_loss(const struct run *run)
+{
+    uint64_t lost;
+    bool known = ct_pass_lost(run->feed->pass, &lost);
+
+    if (lost > 0) {
+        warn(run,
+             "%s: %s%" G_GUINT64_FORMAT " event%s lost; what may have changed "
+             "meanwhile is unknown",
+             run->path, known ? "" : "at least ", lost,
+             known && lost == 1 ? " was" : "s were");
+    } else if (!known && !run->damaged) {
+        warn(run,
+             "%s: events were lost; what may have changed meanwhile is "
+             "unknown",
+             run->path);
+    }
+}
+
 static bool run_pass(struct run *run, const struct ct_found *found,
                      GError **error)
 {
@@ -247,6 +267,9 @@ static bool run_pass(struct run *run, const struct ct_found *found,
         !ct_pass_is_over(run->feed->pass)) {
         return fail(run, error, CT_TRACE_ERROR_INPUT,
                     "holds no cotrace events");
+    }
+    if (!found->cut_off) {
+        warn_of_loss(run);
     }
     return ct_pass_finish(run->feed->pass, !run->damaged && !found->cut_off,
                           error);

@@ -23,6 +23,7 @@ struct group {
 struct ct_alive_query {
     struct ct_consumer consumer;
     int32_t pid;        /* 0: any */
+    bool has_pid;       /* it is in the trace */
     GHashTable *by_key; /* GBytes -> struct group, in `groups` */
     GPtrArray *groups;  /* in the order of their first members */
     GArray *results;    /* struct ct_alive_group */
@@ -190,6 +191,11 @@ static bool on_finish(struct ct_consumer *consumer,
                     "the trace is over at %" PRId64 " ns", end_ns);
         return false;
     }
+    if (query->pid && !query->has_pid) {
+        g_set_error(error, CT_TRACE_ERROR, CT_TRACE_ERROR_QUERY,
+                    "there is no process %" PRId32 " in it", query->pid);
+        return false;
+    }
     query->frames = ct_frames_new(summary);
     struct ct_symbols *symbols = ct_symbols_new(summary->images);
     for (unsigned i = 0; i < query->groups->len; i++) {
@@ -209,6 +215,14 @@ static bool on_finish(struct ct_consumer *consumer,
     return true;
 }
 
+/* Every process has a thread, which ends or is open at the end. */
+static void on_life(struct ct_consumer *consumer, const struct ct_life *life)
+{
+    struct ct_alive_query *query = query_of(consumer);
+
+    query->has_pid = query->has_pid || life->pid == query->pid;
+}
+
 /* --- the query -------------------------------------------------------- */
 
 struct ct_alive_query *ct_alive_new(int64_t at_ns, int32_t pid)
@@ -217,6 +231,7 @@ struct ct_alive_query *ct_alive_new(int64_t at_ns, int32_t pid)
 
     query->consumer = (struct ct_consumer){
         .alive = on_alive,
+        .life = pid ? on_life : NULL,
         .finish = on_finish,
         .wants_origins = true,
         .has_until = at_ns >= 0,

@@ -60,6 +60,7 @@ ARROWS = {
     "analyzer/answer": ["analyzer/symbols"],
     "analyzer/answer/diff": ["analyzer/answer"],
     "analyzer/answer/findings": ["analyzer/answer"],
+    "analyzer/answer/stat": ["analyzer/answer"],
     "viewer/in": [],
     "viewer/out": [],
     "viewer/views": ["viewer", "viewer/out"],

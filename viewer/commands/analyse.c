@@ -15,15 +15,17 @@
 /* --- one pass ---------------------------------------------------------------
  */
 
-static int pass(const struct ct_view *view, const struct ct_settings *settings,
-                const char *trace)
+static int pass(const char *command, const struct ct_view *view,
+                const struct ct_settings *settings, const char *trace)
 {
     g_autoptr(GError) error = NULL;
     struct ct_view_run *run = ct_view_open(view, settings, &error);
     bool done, is_gone;
 
     if (!run) {
-        return ct_error("%s", error->message);
+        return g_error_matches(error, CT_VIEW_ERROR, 0)
+                   ? ct_usage_error(command, "%s", error->message)
+                   : ct_error("%s", error->message);
     }
     done = ct_passes_run(trace, &settings->span, run->consumers,
                          !run->streams || !run->out->is_terminal, &error);
@@ -193,7 +195,7 @@ int ct_command_view(int argc, char **argv)
     status = parse(argc, argv, view, &settings, &trace);
     if (trace) {
         ct_passes_begin();
-        status = pass(view, &settings, trace);
+        status = pass(argv[0], view, &settings, trace);
     }
     ct_settings_fini(&settings);
     return status;
@@ -229,7 +231,7 @@ static int render(const char *command, const struct ct_settings *settings,
                               settings->path);
     }
     ct_passes_begin();
-    return pass(view, settings, trace);
+    return pass(command, view, settings, trace);
 }
 
 int ct_command_render(int argc, char **argv)

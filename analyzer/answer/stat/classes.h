@@ -6,7 +6,8 @@
  * Model:    a class is interface, operation and node.  Beyond a number of them
  *           the later ones are one class without names.
  * Threads:  none.
- * Memory:   classes x states x a histogram of low precision.
+ * Memory:   classes x states x a histogram of low precision.  Requests' names
+ *           live as long as the classes.
  * Errors:   none.
  * Depends:  ct/stat.h.
  */

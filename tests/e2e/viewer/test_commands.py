@@ -143,6 +143,27 @@ def _(tmp):
                                    b"on device\n")
 
 
+@tap.case("what nobody has is refused by name: a process, nothing to unwind")
+def _(tmp):
+    refused("coroutines", trace(), "--pid=1", names=[trace(), "process 1"])
+    refused("backtrace", trace(),
+            names=["--coroutine", "(see 'cotrace backtrace --help')"])
+
+
+@tap.case("lost events are warned of, whatever is asked")
+def _(tmp):
+    lossy = os.path.join(tmp, "lossy")
+    with open(lossy, "w", encoding="utf-8") as file:
+        file.write("cotrace-text 1\n"
+                   "@100 7/7 context_create ctx=1 name=\"main\"\n"
+                   "! stream=0 from=150 to=160 lost=3\n"
+                   "@200 7/7 poll_begin ctx=1 blocking=0 depth=1 mode=poll\n")
+    for command in ("stat", "requests", "coroutines", "findings"):
+        done = cotrace(command, lossy, "--json")
+        tap.equal(done.err, f"cotrace: warning: {lossy}: 3 events were lost; "
+                            "what may have changed meanwhile is unknown\n")
+
+
 @tap.case("a reader that goes away ends it quietly")
 def _(tmp):
     for words in (["requests", trace(), "--all", "--json"],
