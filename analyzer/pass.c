@@ -36,6 +36,7 @@ struct ct_pass {
     struct ct_stacks *stacks;
     struct ct_images *images;
     struct ct_summary summary;
+    bool tells_events;   /* somebody wants them */
     bool blames;         /* account is told of slices and gaps, too */
     uint64_t ours;       /* events of provider cotrace */
     bool begun;          /* the origin is known */
@@ -69,6 +70,7 @@ struct ct_pass *ct_pass_new(struct ct_consumer *const consumers[],
     }
     for (unsigned i = 0; pass->consumers[i]; i++) {
         wants |= ct_model_wants(pass->consumers[i]);
+        pass->tells_events |= pass->consumers[i]->event != NULL;
     }
     pass->decoder = ct_decoder_new();
     pass->model = ct_model_new(wants);
@@ -288,6 +290,9 @@ static void take_record(struct ct_pass *pass, const struct ct_record *record)
 
         pass->summary.error_ns = MAX(pass->summary.error_ns, error_ns);
         ct_account_error(pass->account, error_ns);
+    }
+    if (pass->tells_events && record->kind == CT_RECORD_EVENT) {
+        TELL(pass, event, record);
     }
     n = ct_decode(pass->decoder, record, steps);
     for (unsigned i = 0; i < n; i++) {

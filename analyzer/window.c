@@ -370,6 +370,15 @@ static void gap(struct ct_consumer *consumer, const struct ct_gap *gap)
     }
 }
 
+static void event(struct ct_consumer *consumer, const struct ct_record *record)
+{
+    struct ct_window *window = ct_window_of(consumer);
+
+    if (window->is_open) {
+        CT_WINDOW_TELL(window, event, record);
+    }
+}
+
 static void alive(struct ct_consumer *consumer, const struct ct_alive *alive)
 {
     struct ct_window *window = ct_window_of(consumer);
@@ -426,6 +435,7 @@ static void ask(struct ct_window *window)
             inner->thread_name ? thread_name : asks->thread_name;
         asks->life = inner->life ? life : asks->life;
         asks->gap = inner->gap ? gap : asks->gap;
+        asks->event = inner->event ? event : asks->event;
         asks->alive = inner->alive ? alive : asks->alive;
         asks->wants_origins |= inner->wants_origins;
         asks->wants_blame |= inner->wants_blame;

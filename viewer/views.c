@@ -186,6 +186,24 @@ static bool set_end(struct ct_settings *settings, const char *value,
     return ct_option_ns(&settings->span.end_ns, value, error);
 }
 
+static bool set_spawns(struct ct_settings *settings, const char *value,
+                       GError **error)
+{
+    return ct_option_ns(&settings->spawns, value, error);
+}
+
+static bool set_idles(struct ct_settings *settings, const char *value,
+                      GError **error)
+{
+    return ct_option_ns(&settings->idles, value, error);
+}
+
+static bool set_tracing(struct ct_settings *settings, const char *value,
+                        GError **error)
+{
+    return ct_option_ns(&settings->tracing, value, error);
+}
+
 static bool set_pid(struct ct_settings *settings, const char *value,
                     GError **error)
 {
@@ -238,6 +256,12 @@ const struct ct_option ct_options[] = {
      "point at nothing that held something up for less (10000000)", set_block},
     {CT_OPTION_LIMITS, "stuck", NULL, 0, "NS",
      "nor at a wait at the trace's end that is shorter (100000000)", set_stuck},
+    {CT_OPTION_LIMITS, "spawns", NULL, 0, "N",
+     "nor at fewer workers that were made again at once (16)", set_spawns},
+    {CT_OPTION_LIMITS, "idles", NULL, 0, "N",
+     "nor at fewer wake-ups for nothing (100)", set_idles},
+    {CT_OPTION_LIMITS, "tracing", NULL, 0, "PERCENT",
+     "nor at tracing that took a smaller part of the time (25)", set_tracing},
     {CT_OPTION_PID, "pid", NULL, 0, "PID",
      "in this process, where several have such an id", set_pid},
     {CT_OPTION_ALL, "all", NULL, 0, NULL, "requests inside of others too",
@@ -300,7 +324,8 @@ const struct ct_view ct_views[] = {
      ct_view_coroutines},
     {"findings", NULL,
      CT_OPTION_LIMITS | CT_OPTION_SPAN | CT_OPTION_JSON | CT_OPTION_PATH,
-     "TRACE [--block=NS] [--stuck=NS] [--begin=NS] [--end=NS] [--json]",
+     "TRACE [--block=NS] [--stuck=NS] [--spawns=N] [--idles=N] "
+     "[--tracing=PERCENT] [--begin=NS] [--end=NS] [--json]",
      "what held requests up, worst first", NULL, ct_view_findings},
     {"chrome", ".json", CT_OPTION_SPAN | CT_OPTION_PATH, "TRACE -o FILE.json",
      "a timeline for Perfetto, speedscope or chrome://tracing", NULL,
@@ -320,8 +345,12 @@ const struct ct_view *ct_view_find(const char *name)
 
 void ct_settings_init(struct ct_settings *settings)
 {
-    *settings =
-        (struct ct_settings){.at_ns = -1, .block_ns = -1, .stuck_ns = -1};
+    *settings = (struct ct_settings){.at_ns = -1,
+                                     .block_ns = -1,
+                                     .stuck_ns = -1,
+                                     .spawns = -1,
+                                     .idles = -1,
+                                     .tracing = -1};
 }
 
 void ct_settings_fini(struct ct_settings *settings)

@@ -44,10 +44,11 @@ struct ct_settings {
     uint64_t id;
     int64_t at_ns;              /* from the trace's origin; -1: not given */
     int32_t pid;                /* 0: not given */
-    int64_t block_ns, stuck_ns; /* -1: not given */
-    struct ct_span span;        /* of the trace: what is shown */
-    char *path;                 /* where to; NULL: standard output */
-    char *format;               /* NULL: from the path's suffix */
+    int64_t block_ns, stuck_ns; /* -1: not given, as are the next */
+    int64_t spawns, idles, tracing;
+    struct ct_span span; /* of the trace: what is shown */
+    char *path;          /* where to; NULL: standard output */
+    char *format;        /* NULL: from the path's suffix */
 };
 
 /* An option has a bit; a view says which ones it takes. */

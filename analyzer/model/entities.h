@@ -42,6 +42,7 @@ struct ct_entity {
 struct ct_open {
     uint8_t kind; /* enum ct_slice_kind; never CT_SLICE_THREAD */
     bool begin_known;
+    bool may_sleep; /* a turn: it may wait for events */
     uint16_t inner; /* position + 1 of the innermost run of an entity
                        (bh, timer, fd, coroutine, work) up to here */
     unsigned poll_depth;
@@ -54,6 +55,7 @@ struct ct_open {
     uint64_t request; /* number of the last that it served */
     const char *name;
     uint64_t n_children;
+    uint64_t n_sleeps; /* of these: looks for events, in the kernel or busy */
     int64_t children_ns;
     struct ct_origin *origin; /* bh, timer, fd: of this run; one reference */
     struct ct_co *co;         /* CT_SLICE_COROUTINE: it is alive, co->thread

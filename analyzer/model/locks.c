@@ -3,14 +3,14 @@
  * Who holds each CoMutex, and who waits for it.
  *
  * A lock is remembered while it is held or waited for.  A new holder is told to
- * those who wait longest, at most TOLD_MAX of them: they are the ones that get
- * it next, and a convoy of a thousand does not cost a million changes.
+ * all that wait, up to a number that bounds what a convoy costs: a thousand
+ * make half a million segments before the last of them has the lock.
  */
 #include "model/model_int.h"
 
 #include <glib.h>
 
-enum { TOLD_MAX = 16 };
+enum { TOLD_MAX = 1024 };
 
 static struct ct_lock *lock_get(struct ct_model *model,
                                 struct ct_process *process,

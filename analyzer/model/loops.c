@@ -289,6 +289,7 @@ static void turn_begin(struct ct_model *model, struct ct_thread *thread,
             .id = step->subject,
             .context = step->subject,
             .name = context->name,
+            .may_sleep = kind == CT_SLICE_POLL && step->flag,
             .poll_depth = kind == CT_SLICE_POLL ? (unsigned)step->value : 0,
         });
 }

@@ -357,9 +357,25 @@ static void set_run(struct ct_model *model, const struct ct_thread *thread,
     unsigned inner = thread->open[at].inner;
     const struct ct_open *run = inner ? &thread->open[inner - 1] : NULL;
 
-    if (!run || !ct_model_wants_any(model, CT_WANT_ORIGINS)) {
+    if (!ct_model_wants_any(model, CT_WANT_ORIGINS)) {
         return;
     }
+    if (slice->kind == CT_SLICE_POLL || slice->kind == CT_SLICE_WAIT) {
+        for (unsigned i = 0; i < at; i++) {
+            slice->turns_below += thread->open[i].kind == CT_SLICE_POLL;
+        }
+        slice->in_wait = at && thread->open[at - 1].kind == CT_SLICE_WAIT;
+    }
+    if (!run) {
+        slice->run_kind = CT_SLICE_THREAD;
+        if (thread->base_known) {
+            slice->run_origin = ct_model_hold(model, thread->origin);
+            slice->run_stack = thread->stack;
+            slice->run_stack_ns = thread->stack_ns;
+        }
+        return;
+    }
+    slice->run_kind = (enum ct_slice_kind)run->kind;
     slice->run_fn = run->fn;
     slice->run_name = run->name;
     if (run->co) {
@@ -385,8 +401,10 @@ static struct ct_open close_top(struct ct_model *model,
     struct ct_slice slice = open_slice(thread, thread->n_open - 1);
 
     slice.n_children = open.n_children;
+    slice.n_sleeps = open.n_sleeps;
     slice.children_ns = open.children_ns;
     slice.flag = flag;
+    slice.may_sleep = open.may_sleep;
     set_run(model, thread, thread->n_open - 1, &slice);
     tell_end(model, &slice, end_known);
 
@@ -396,6 +414,8 @@ static struct ct_open close_top(struct ct_model *model,
     struct ct_open *outer = ct_thread_top(thread);
     if (outer) {
         outer->n_children++;
+        outer->n_sleeps +=
+            open.kind == CT_SLICE_FDMON || open.kind == CT_SLICE_BUSY;
         outer->children_ns += ns;
     } else {
         thread->n_children++;

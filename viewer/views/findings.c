@@ -20,6 +20,54 @@ struct view {
     bool json;
 };
 
+/* Those of which it says more how often they came than how long one took. */
+static void append_counted(const struct ct_text *text, GString *line,
+                           const struct ct_finding *finding)
+{
+    switch (finding->kind) {
+    case CT_FINDING_SPAWN_STORM:
+        g_string_append_printf(line,
+                               "%" PRIu64 " of %" PRIu64
+                               " workers of pool %" PRIu64
+                               " were made when others had just ended",
+                               finding->count, finding->of, finding->object);
+        if (finding->cost_ns > 0) {
+            g_string_append(line, "; requests waited for them for ");
+            ct_text_ns(text, line, finding->cost_ns);
+        }
+        break;
+    case CT_FINDING_IDLE_WAKEUP:
+        if (finding->context) {
+            g_string_append_printf(line, "context %" PRIu64, finding->context);
+        } else {
+            g_string_append_printf(line, "those in queue %" PRIu64,
+                                   finding->object);
+        }
+        g_string_append_printf(line,
+                               " woke up for nothing %" PRIu64 " of %" PRIu64
+                               " times, awake for ",
+                               finding->count, finding->of);
+        ct_text_ns(text, line, finding->cost_ns);
+        break;
+    default:
+        g_string_append_printf(line, "tracing took about %.0f %% of the time: ",
+                               (double)finding->cost_ns * 100 /
+                                   (double)MAX(finding->of, 1));
+        ct_text_count(line, finding->count);
+        g_string_append(line, " events");
+        if (finding->n_requests) {
+            g_string_append_printf(line, ", %.1f a request",
+                                   (double)finding->count /
+                                       (double)finding->n_requests);
+        }
+        g_string_append(line, ", of about ");
+        ct_text_ns(text, line,
+                   finding->cost_ns / (int64_t)MAX(finding->count, 1));
+        g_string_append(line, " (as short as it gets between two on a thread)");
+        break;
+    }
+}
+
 /* "fn() kept the loop for 30.1 ms at once, 3 times: 45.2 ms in all" */
 static void append_text(const struct ct_text *text, GString *line,
                         const struct ct_finding *finding)
@@ -55,11 +103,25 @@ static void append_text(const struct ct_text *text, GString *line,
                                "coroutine %" PRIu64 " of %s never ran again",
                                finding->object, who->str);
         break;
-    default:
+    case CT_FINDING_STARVED_CONTEXT:
         g_string_append_printf(
             line, "context %" PRIu64 " was not turned while it had work",
             finding->context);
         break;
+    case CT_FINDING_SERIALISED:
+        g_string_append_printf(line, "%" PRIu64 " requests of ",
+                               finding->n_requests);
+        if (finding->node) {
+            ct_inert_append(line, finding->node);
+        } else {
+            g_string_append(line, "a node without a name");
+        }
+        g_string_append(line, " waited for one another to end");
+        break;
+    default:
+        append_counted(text, line, finding);
+        g_string_free(who, TRUE);
+        return;
     }
     g_string_append(line, ", for ");
     ct_text_ns(text, line, worst_ns);
@@ -88,8 +150,16 @@ static void json_finding(const struct view *view, struct ct_json *json,
     ct_json_i64(json, finding->cost_ns);
     ct_json_key(json, "count");
     ct_json_u64(json, finding->count);
+    if (finding->of) {
+        ct_json_key(json, "of");
+        ct_json_u64(json, finding->of);
+    }
     ct_json_key(json, "function");
     ct_json_string(json, finding->function);
+    if (finding->kind == CT_FINDING_SERIALISED) {
+        ct_json_key(json, "node");
+        ct_json_string(json, finding->node);
+    }
     ct_json_key(json, "context");
     ct_json_id(json, finding->context);
     ct_json_key(json, "object");
@@ -224,6 +294,12 @@ struct ct_view_run *ct_view_findings(const struct ct_settings *settings,
 {
     struct view *view = g_new0(struct view, 1);
     struct ct_findings_limits limits = {
+        .spawns = settings->spawns < 0 ? CT_FINDINGS_SPAWNS
+                                       : (uint64_t)settings->spawns,
+        .idles =
+            settings->idles < 0 ? CT_FINDINGS_IDLES : (uint64_t)settings->idles,
+        .tracing_percent = settings->tracing < 0 ? CT_FINDINGS_TRACING
+                                                 : (uint64_t)settings->tracing,
         .block_ns =
             settings->block_ns < 0 ? CT_FINDINGS_BLOCK_NS : settings->block_ns,
         .stuck_ns =

@@ -31,6 +31,8 @@ struct cause {
 struct ct_findings {
     struct ct_consumer consumer;
     struct ct_findings_limits limits;
+    struct ct_spawns *spawns;
+    struct ct_overhead *overhead;
     GHashTable *causes; /* struct cause (owned), itself */
     struct ct_frames *frames;
     GArray *results; /* struct ct_finding */
@@ -45,6 +47,10 @@ static const char *const words[CT_FINDING_KINDS] = {
     [CT_FINDING_LOCK_CONVOY] = "lock-convoy",
     [CT_FINDING_STUCK_COROUTINE] = "stuck-coroutine",
     [CT_FINDING_STARVED_CONTEXT] = "starved-context",
+    [CT_FINDING_SPAWN_STORM] = "spawn-storm",
+    [CT_FINDING_SERIALISED] = "serialised",
+    [CT_FINDING_IDLE_WAKEUP] = "idle-wakeup",
+    [CT_FINDING_TRACING_OVERHEAD] = "tracing-overhead",
 };
 
 const char *ct_finding_word(enum ct_finding_kind kind)
@@ -122,15 +128,64 @@ static void hurt(struct cause *cause, uint64_t request)
     finding->n_requests++;
 }
 
+/* NULL: there are too many already. */
+static struct cause *get(struct ct_findings *findings,
+                         enum ct_finding_kind kind, int32_t pid, uint64_t id,
+                         const char *name)
+{
+    struct cause *cause = find(findings, kind, pid, id, name);
+
+    if (!cause && g_hash_table_size(findings->causes) < CAUSES_MAX) {
+        cause = g_new0(struct cause, 1);
+        cause->finding.kind = kind;
+        cause->finding.pid = pid;
+        cause->cause = id;
+        cause->name = g_strdup(name);
+        cause->worst_ns = -1;
+        g_hash_table_add(findings->causes, cause);
+    }
+    return cause;
+}
+
 void ct_findings_hurt(struct ct_findings *findings, enum ct_finding_kind kind,
                       int32_t pid, uint64_t id, const char *name,
                       uint64_t request)
 {
-    struct cause *cause = find(findings, kind, pid, id, name);
+    struct cause *cause = get(findings, kind, pid, id, name);
 
     if (cause) {
         hurt(cause, request);
     }
+}
+
+void ct_findings_of(struct ct_findings *findings, enum ct_finding_kind kind,
+                    int32_t pid, uint64_t id, bool is_first)
+{
+    struct cause *cause = is_first ? get(findings, kind, pid, id, NULL)
+                                   : find(findings, kind, pid, id, NULL);
+
+    if (cause) {
+        cause->finding.of++;
+    }
+}
+
+struct ct_seen ct_seen_in_request(enum ct_finding_kind kind,
+                                  const struct ct_request *request,
+                                  const struct ct_segment *segment)
+{
+    return (struct ct_seen){
+        .kind = kind,
+        .pid = request->pid,
+        .times = 1,
+        .cost_ns = segment->end_ns - segment->begin_ns,
+        .begin_ns = segment->begin_ns,
+        .end_ns = segment->end_ns,
+        .request = request->number,
+        .stack = request->stack,
+        .has_stack_ns = request->stack != 0,
+        .stack_ns = request->begin_ns,
+        .origin = request->origin,
+    };
 }
 
 const struct ct_findings_limits *ct_findings_limits(
@@ -142,27 +197,19 @@ const struct ct_findings_limits *ct_findings_limits(
 void ct_findings_see(struct ct_findings *findings, const struct ct_seen *seen)
 {
     struct cause *cause =
-        find(findings, seen->kind, seen->pid, seen->cause, seen->name);
+        get(findings, seen->kind, seen->pid, seen->cause, seen->name);
 
     if (!cause) {
-        if (g_hash_table_size(findings->causes) >= CAUSES_MAX) {
-            return;
-        }
-        cause = g_new0(struct cause, 1);
-        cause->finding.kind = seen->kind;
-        cause->finding.pid = seen->pid;
-        cause->cause = seen->cause;
-        cause->name = g_strdup(seen->name);
-        cause->fn = seen->fn;
-        cause->worst_ns = -1;
-        g_hash_table_add(findings->causes, cause);
+        return;
     }
     struct ct_finding *finding = &cause->finding;
     if (__builtin_add_overflow(finding->cost_ns, seen->cost_ns,
                                &finding->cost_ns)) {
         finding->cost_ns = INT64_MAX;
     }
-    finding->count++;
+    finding->count += seen->times;
+    finding->of += seen->of;
+    cause->fn = cause->fn ? cause->fn : seen->fn;
     finding->depth = MAX(finding->depth, seen->depth);
     hurt(cause, seen->request);
     if (seen->cost_ns > cause->worst_ns) {
@@ -184,7 +231,29 @@ void ct_findings_see(struct ct_findings *findings, const struct ct_seen *seen)
 
 static void on_slice(struct ct_consumer *consumer, const struct ct_slice *slice)
 {
-    ct_findings_loop_slice(from_consumer(consumer), slice);
+    struct ct_findings *findings = from_consumer(consumer);
+
+    ct_findings_loop_slice(findings, slice);
+    ct_findings_idle_slice(findings, slice);
+    ct_overhead_slice(findings->overhead, slice);
+}
+
+static void on_event(struct ct_consumer *consumer,
+                     const struct ct_record *record)
+{
+    ct_overhead_event(from_consumer(consumer)->overhead, record);
+}
+
+static void on_gap(struct ct_consumer *consumer, const struct ct_gap *gap)
+{
+    ct_overhead_gap(from_consumer(consumer)->overhead);
+}
+
+static void on_life(struct ct_consumer *consumer, const struct ct_life *life)
+{
+    struct ct_findings *findings = from_consumer(consumer);
+
+    ct_findings_spawn_life(findings, findings->spawns, life);
 }
 
 static void on_request(struct ct_consumer *consumer,
@@ -194,8 +263,12 @@ static void on_request(struct ct_consumer *consumer,
 
     if (!request->parent_id) { /* a nested one waits with its outer one */
         ct_findings_loop_request(findings, request);
+        ct_findings_idle_request(findings, request);
         ct_findings_pool_request(findings, request);
+        ct_findings_spawn_request(findings, findings->spawns, request);
         ct_findings_locks_request(findings, request);
+        ct_findings_hurt(findings, CT_FINDING_TRACING_OVERHEAD, request->pid, 0,
+                         NULL, request->number);
     }
 }
 
@@ -207,14 +280,27 @@ static void on_alive(struct ct_consumer *consumer, const struct ct_alive *alive)
 static bool is_told(const struct ct_findings *findings,
                     const struct cause *cause)
 {
-    switch (cause->finding.kind) {
+    const struct ct_finding *finding = &cause->finding;
+    const struct ct_findings_limits *limits = &findings->limits;
+
+    if (cause->worst_ns < 0) {
+        return false; /* somebody was hurt, and it was nothing */
+    }
+    switch (finding->kind) {
     case CT_FINDING_LOCK_CONVOY:
-        return cause->finding.n_requests >= CONVOY_MIN &&
-               cause->finding.cost_ns >= findings->limits.block_ns;
+    case CT_FINDING_SERIALISED:
+        return finding->n_requests >= CONVOY_MIN &&
+               finding->cost_ns >= limits->block_ns;
+    case CT_FINDING_NESTED_POLL:
     case CT_FINDING_POOL_SATURATED:
-        return cause->finding.cost_ns >= findings->limits.block_ns;
+        return finding->cost_ns >= limits->block_ns;
     case CT_FINDING_STUCK_COROUTINE:
-        return cause->finding.cost_ns >= findings->limits.stuck_ns;
+        return finding->cost_ns >= limits->stuck_ns;
+    case CT_FINDING_SPAWN_STORM:
+        return finding->count >= limits->spawns;
+    case CT_FINDING_IDLE_WAKEUP: /* most of them */
+        return finding->count >= limits->idles &&
+               finding->count > finding->of / 2;
     default:
         return true;
     }
@@ -243,7 +329,11 @@ static void make(struct ct_findings *findings, const struct cause *cause,
     if (!name && cause->fn) {
         name = ct_symbols_function(symbols, finding.pid, cause->fn, false);
     }
-    finding.function = ct_frames_keep(findings->frames, name);
+    if (finding.kind == CT_FINDING_SERIALISED) {
+        finding.node = ct_frames_keep(findings->frames, name);
+    } else {
+        finding.function = ct_frames_keep(findings->frames, name);
+    }
     ct_frames_begin(findings->frames);
     if (cause->stack) {
         ct_frames_add_stack(findings->frames, finding.pid, cause->stack);
@@ -264,6 +354,7 @@ static bool on_finish(struct ct_consumer *consumer,
     struct cause *cause;
 
     findings->frames = ct_frames_new(summary);
+    ct_overhead_finish(findings, findings->overhead);
     g_hash_table_iter_init(&iter, findings->causes);
     while (g_hash_table_iter_next(&iter, (void **)&cause, NULL)) {
         if (cause->finding.kind == CT_FINDING_STUCK_COROUTINE) {
@@ -292,8 +383,13 @@ struct ct_findings *ct_findings_new(const struct ct_findings_limits *limits)
     struct ct_findings *findings = g_new0(struct ct_findings, 1);
 
     findings->limits = *limits;
+    findings->spawns = ct_spawns_new();
+    findings->overhead = ct_overhead_new();
     findings->consumer = (struct ct_consumer){
         .slice = on_slice,
+        .event = on_event,
+        .gap = on_gap,
+        .life = on_life,
         .request = on_request,
         .alive = on_alive,
         .finish = on_finish,
@@ -323,6 +419,8 @@ void ct_findings_free(struct ct_findings *findings)
         g_hash_table_unref(findings->causes);
         g_array_unref(findings->results);
         ct_frames_free(findings->frames);
+        ct_spawns_free(findings->spawns);
+        ct_overhead_free(findings->overhead);
         g_free(findings);
     }
 }

@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A convoy: several requests wait for one CoMutex, one after the other.
+ * Requests behind one another.
+ *
+ * A convoy: several wait for one CoMutex, one after the other.  Serialised:
+ * they wait in a CoQueue until another coroutine lets them go on, as requests
+ * do that must not overlap.  A wait that a timer ends (throttling) is neither.
  */
 #include <glib.h>
 
@@ -11,24 +15,21 @@ void ct_findings_locks_request(struct ct_findings *findings,
 {
     for (unsigned i = 0; i < request->n_segments; i++) {
         const struct ct_segment *segment = &request->segments[i];
+        struct ct_seen seen;
 
-        if (segment->state != CT_STATE_LOCK) {
+        if (segment->state == CT_STATE_LOCK) {
+            seen = ct_seen_in_request(CT_FINDING_LOCK_CONVOY, request, segment);
+            seen.cause = segment->cause.id;
+        } else if (segment->state == CT_STATE_QUEUE &&
+                   segment->cause.kind == CT_CAUSE_WAKER &&
+                   segment->cause.coroutine) {
+            /* Each of them may have a queue of its own. */
+            seen = ct_seen_in_request(CT_FINDING_SERIALISED, request, segment);
+            seen.name = request->node;
+        } else {
             continue;
         }
-        ct_findings_see(findings,
-                        &(struct ct_seen){
-                            .kind = CT_FINDING_LOCK_CONVOY,
-                            .pid = request->pid,
-                            .cause = segment->cause.id,
-                            .object = segment->cause.id,
-                            .cost_ns = segment->end_ns - segment->begin_ns,
-                            .begin_ns = segment->begin_ns,
-                            .end_ns = segment->end_ns,
-                            .request = request->number,
-                            .stack = request->stack,
-                            .has_stack_ns = request->stack != 0,
-                            .stack_ns = request->begin_ns,
-                            .origin = request->origin,
-                        });
+        seen.object = segment->cause.id;
+        ct_findings_see(findings, &seen);
     }
 }

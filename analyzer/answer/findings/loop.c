@@ -24,6 +24,7 @@ static void blocked(struct ct_findings *findings, const struct ct_slice *slice)
                                   .pid = slice->pid,
                                   .cause = slice->fn,
                                   .name = is_bh ? slice->name : NULL,
+                                  .times = 1,
                                   .fn = slice->fn,
                                   .cost_ns = own_ns,
                                   .begin_ns = slice->begin_ns,
@@ -37,11 +38,42 @@ static void blocked(struct ct_findings *findings, const struct ct_slice *slice)
                               });
 }
 
+/* A turn, or all turns of an AIO_WAIT_WHILE, inside another: of the same
+ * context, or of another one that a callback or coroutine turns by itself. */
+static bool is_nested(const struct ct_slice *slice)
+{
+    bool in_callback =
+        slice->run_kind == CT_SLICE_BH || slice->run_kind == CT_SLICE_TIMER ||
+        slice->run_kind == CT_SLICE_FD || slice->run_kind == CT_SLICE_COROUTINE;
+
+    return slice->poll_depth > 1 || (in_callback && slice->turns_below > 0);
+}
+
+static void nested(struct ct_findings *findings, const struct ct_slice *slice)
+{
+    ct_findings_see(findings,
+                    &(struct ct_seen){
+                        .kind = CT_FINDING_NESTED_POLL,
+                        .pid = slice->pid,
+                        .cause = slice->run_fn,
+                        .name = slice->run_name,
+                        .times = 1,
+                        .fn = slice->run_fn,
+                        .cost_ns = slice->end_ns - slice->begin_ns,
+                        .begin_ns = slice->begin_ns,
+                        .end_ns = slice->end_ns,
+                        .context = slice->context,
+                        .depth = MAX(slice->poll_depth, slice->turns_below + 1),
+                        .stack = slice->run_stack,
+                        .has_stack_ns = slice->run_stack != 0,
+                        .stack_ns = slice->run_stack_ns,
+                        .origin = slice->run_origin,
+                    });
+}
+
 void ct_findings_loop_slice(struct ct_findings *findings,
                             const struct ct_slice *slice)
 {
-    int64_t ns = slice->end_ns - slice->begin_ns;
-
     switch (slice->kind) {
     case CT_SLICE_BH:
     case CT_SLICE_TIMER:
@@ -50,24 +82,9 @@ void ct_findings_loop_slice(struct ct_findings *findings,
         blocked(findings, slice);
         break;
     case CT_SLICE_POLL:
-        if (slice->poll_depth > 1 &&
-            ns >= ct_findings_limits(findings)->block_ns) {
-            ct_findings_see(findings, &(struct ct_seen){
-                                          .kind = CT_FINDING_NESTED_POLL,
-                                          .pid = slice->pid,
-                                          .cause = slice->run_fn,
-                                          .name = slice->run_name,
-                                          .fn = slice->run_fn,
-                                          .cost_ns = ns,
-                                          .begin_ns = slice->begin_ns,
-                                          .end_ns = slice->end_ns,
-                                          .context = slice->context,
-                                          .depth = slice->poll_depth,
-                                          .stack = slice->run_stack,
-                                          .has_stack_ns = slice->run_stack != 0,
-                                          .stack_ns = slice->run_stack_ns,
-                                          .origin = slice->run_origin,
-                                      });
+    case CT_SLICE_WAIT: /* its turns are a part of it */
+        if (is_nested(slice) && !slice->in_wait) {
+            nested(findings, slice);
         }
         break;
     default:
@@ -82,20 +99,18 @@ static void starved(struct ct_findings *findings,
     if (ran->ns < ct_findings_limits(findings)->block_ns) {
         return;
     }
-    ct_findings_see(findings, &(struct ct_seen){
-                                  .kind = CT_FINDING_STARVED_CONTEXT,
-                                  .pid = request->pid,
-                                  .cause = segment->cause.id,
-                                  .cost_ns = ran->ns,
-                                  .begin_ns = segment->begin_ns,
-                                  .end_ns = segment->end_ns,
-                                  .context = segment->cause.id,
-                                  .request = request->number,
-                                  .stack = request->stack,
-                                  .has_stack_ns = request->stack != 0,
-                                  .stack_ns = request->begin_ns,
-                                  .origin = request->origin,
-                              });
+    struct ct_seen seen =
+        ct_seen_in_request(CT_FINDING_STARVED_CONTEXT, request, segment);
+    seen.cause = seen.context = segment->cause.id;
+    seen.cost_ns = ran->ns;
+    ct_findings_see(findings, &seen);
+}
+
+/* Who waited for a moment behind what blocked at another time was not hurt. */
+static bool is_hurt(const struct ct_findings *findings,
+                    const struct ct_ran *ran)
+{
+    return ran->ns >= ct_findings_limits(findings)->block_ns / 10;
 }
 
 void ct_findings_loop_request(struct ct_findings *findings,
@@ -115,16 +130,21 @@ void ct_findings_loop_request(struct ct_findings *findings,
                 starved(findings, request, segment, ran);
                 break;
             case CT_RAN_NESTED_POLL:
-                ct_findings_hurt(findings, CT_FINDING_NESTED_POLL, request->pid,
-                                 ran->fn, ran->name, request->number);
+                if (is_hurt(findings, ran)) {
+                    ct_findings_hurt(findings, CT_FINDING_NESTED_POLL,
+                                     request->pid, ran->fn, ran->name,
+                                     request->number);
+                }
                 break;
             case CT_RAN_BOTTOM_HALF:
             case CT_RAN_TIMER:
             case CT_RAN_FD_HANDLER:
             case CT_RAN_COROUTINE:
-                ct_findings_hurt(findings, CT_FINDING_BLOCKED_LOOP,
-                                 request->pid, ran->fn, ran->name,
-                                 request->number);
+                if (is_hurt(findings, ran)) {
+                    ct_findings_hurt(findings, CT_FINDING_BLOCKED_LOOP,
+                                     request->pid, ran->fn, ran->name,
+                                     request->number);
+                }
                 break;
             default:
                 break;

@@ -31,19 +31,9 @@ void ct_findings_pool_request(struct ct_findings *findings,
             !ahead(request, cause)) {
             continue;
         }
-        ct_findings_see(findings, &(struct ct_seen){
-                                      .kind = CT_FINDING_POOL_SATURATED,
-                                      .pid = request->pid,
-                                      .cause = cause->pool,
-                                      .object = cause->pool,
-                                      .cost_ns = ns,
-                                      .begin_ns = segment->begin_ns,
-                                      .end_ns = segment->end_ns,
-                                      .request = request->number,
-                                      .stack = request->stack,
-                                      .has_stack_ns = request->stack != 0,
-                                      .stack_ns = request->begin_ns,
-                                      .origin = request->origin,
-                                  });
+        struct ct_seen seen =
+            ct_seen_in_request(CT_FINDING_POOL_SATURATED, request, segment);
+        seen.cause = seen.object = cause->pool;
+        ct_findings_see(findings, &seen);
     }
 }

@@ -19,7 +19,7 @@
  *           returns; origins may be kept with ct_origin_ref().
  * Errors:   a consumer that fails (its output can't be written) remembers why,
  *           sets `failed` so that the pass stops early, and tells it in finish.
- * Depends:  ct/entity.h, ct/request.h, glib.h.
+ * Depends:  ct/entity.h, ct/record.h, ct/request.h, glib.h.
  */
 #ifndef CT_CONSUMER_H
 #define CT_CONSUMER_H
@@ -27,6 +27,7 @@
 #include <glib.h>
 
 #include "ct/entity.h"
+#include "ct/record.h"
 #include "ct/request.h"
 
 struct ct_stacks; /* stack id -> addresses, by process; see ct/backtrace.h */
@@ -65,8 +66,10 @@ struct ct_slice {
     uint64_t fn;      /* callback or function; 0: not known */
     const char *name; /* bh, context or thread name; NULL: none */
     uint64_t n_children; /* slices directly inside */
+    uint64_t n_sleeps;   /* ... of kinds FDMON and BUSY */
     int64_t children_ns;
     bool flag;           /* poll: progress */
+    bool may_sleep;      /* poll: it may wait for events */
     unsigned poll_depth; /* poll: nested turns of the context */
     /* slice_began of a run (bh, timer, fd, coroutine, work), if anybody wants
        origins: what brought it into being, NULL: not known */
@@ -74,12 +77,16 @@ struct ct_slice {
     uint64_t stack;   /* ... coroutine: its last own one; 0: none */
     int64_t stack_ns; /* ... when that was taken */
     /* at its end, if a consumer wants origins: what brought the innermost run
-       that it is, or lies in, into being; that run's callback and last stack */
+       that it is, or lies in, into being; that run's callback and last stack.
+       In no run: of the thread, if it is known to be in none */
+    enum ct_slice_kind run_kind; /* CT_SLICE_THREAD: in none */
     const struct ct_origin *run_origin;
     uint64_t run_fn; /* 0: in no run */
     const char *run_name;
     uint64_t run_stack;
     int64_t run_stack_ns;
+    unsigned turns_below; /* likewise; poll, wait: turns open around it */
+    bool in_wait;         /* ... and directly inside of a wait */
 };
 
 enum ct_edge_kind {
@@ -256,6 +263,8 @@ struct ct_consumer {
     void (*life)(struct ct_consumer *, const struct ct_life *);
     void (*own_stack)(struct ct_consumer *, const struct ct_own_stack *);
     void (*gap)(struct ct_consumer *, const struct ct_gap *);
+    /* each event, before what it does */
+    void (*event)(struct ct_consumer *, const struct ct_record *);
     /* when the pass ends and before anything is told as open: by process and
        id */
     void (*alive)(struct ct_consumer *, const struct ct_alive *);

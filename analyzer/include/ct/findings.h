@@ -21,6 +21,10 @@ enum ct_finding_kind {
     CT_FINDING_LOCK_CONVOY,
     CT_FINDING_STUCK_COROUTINE,
     CT_FINDING_STARVED_CONTEXT,
+    CT_FINDING_SPAWN_STORM,
+    CT_FINDING_SERIALISED,
+    CT_FINDING_IDLE_WAKEUP,
+    CT_FINDING_TRACING_OVERHEAD,
     CT_FINDING_KINDS,
 };
 
@@ -33,13 +37,17 @@ struct ct_finding {
     enum ct_finding_kind kind;
     int32_t pid;
     int64_t cost_ns;  /* all of them together */
-    uint64_t count;   /* how often */
+    uint64_t count;   /* how often; overhead: events */
+    uint64_t of;      /* spawn storm: workers; idle wake-ups: wake-ups of that
+                         loop or queue; overhead: ns that threads did
+                         something; else 0 */
     uint64_t context; /* 0: none, or not known */
     uint64_t object;  /* mutex, pool, coroutine; 0: none */
     /* the worst one, since 1970 */
     int64_t begin_ns, end_ns;
     unsigned depth;       /* nested poll: the deepest */
     const char *function; /* NULL: not known, or none */
+    const char *node;     /* serialised: of the requests; NULL: not known */
     uint64_t n_requests;  /* that it hurt; the first of them: */
     uint64_t requests[CT_FINDING_REQUESTS];
     unsigned n_frames;
@@ -50,10 +58,16 @@ struct ct_finding {
 struct ct_findings_limits {
     int64_t block_ns; /* what takes less at once is nothing to point at */
     int64_t stuck_ns; /* nor is a wait at the trace's end that is shorter */
+    uint64_t spawns;  /* workers made again */
+    uint64_t idles;   /* wake-ups for nothing, of one loop or queue */
+    uint64_t tracing_percent; /* tracing's share of the time */
 };
 
 #define CT_FINDINGS_BLOCK_NS INT64_C(10000000)
 #define CT_FINDINGS_STUCK_NS INT64_C(100000000)
+#define CT_FINDINGS_SPAWNS   16
+#define CT_FINDINGS_IDLES    100
+#define CT_FINDINGS_TRACING  25
 
 struct ct_findings_result {
     bool complete; /* nothing of the trace is missing */

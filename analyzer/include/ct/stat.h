@@ -63,9 +63,9 @@ struct ct_stat_result {
     uint64_t requests_complete;
     bool has_latency;             /* false: no complete request, or no clock */
     struct ct_stat_times latency; /* of complete ones */
-    bool has_errors;                    /* the clock is a reader's: */
+    bool has_errors;              /* the clock is a reader's: */
     int64_t error_p50_ns, error_p99_ns; /* bounds of those latencies */
-    int64_t states_ns[CT_STATES]; /* summed over outermost requests */
+    int64_t states_ns[CT_STATES];       /* summed over outermost requests */
     unsigned n_classes;
     const struct ct_stat_class *classes; /* those with most time first */
     /* time in buckets of one width, from the first event on */

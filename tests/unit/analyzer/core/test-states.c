@@ -356,7 +356,7 @@ static void test_lock(void)
     pass_free(pass);
 }
 
-/* A new holder is told to the first of a long line only. */
+/* Each holder is told to those that wait; of a very long line, to the first. */
 static void test_convoy(void)
 {
     enum { N = 2000 };
@@ -383,8 +383,18 @@ static void test_convoy(void)
     }
     struct pass *pass = say_end(&t);
     const struct ct_request *last = pass_request(pass, 10000 + 100 + N - 1);
-    g_assert_cmpuint(last->n_segments, >, 10);
-    g_assert_cmpuint(last->n_segments, <, 30);
+    g_assert_cmpuint(last->n_segments, >, 1024);
+    g_assert_cmpuint(last->n_segments, <, 1034);
+    const struct ct_request *middle = pass_request(pass, 10000 + 100 + 900);
+    uint64_t holder = 5;
+    unsigned n = 0;
+    for (unsigned i = 0; i < middle->n_segments; i++) {
+        if (middle->segments[i].state == CT_STATE_LOCK) {
+            g_assert_cmpuint(middle->segments[i].cause.coroutine, ==, holder);
+            holder = 100 + n++;
+        }
+    }
+    g_assert_cmpuint(n, ==, 901);
     pass_free(pass);
 }
 
