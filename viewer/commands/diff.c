@@ -210,8 +210,7 @@ static int parse(int argc, char **argv, struct request *request)
 /* --- the work ---------------------------------------------------------------
  */
 
-static const struct ct_findings_limits limits = {CT_FINDINGS_BLOCK_NS,
-                                                 CT_FINDINGS_STUCK_NS};
+static const struct ct_findings_limits limits = CT_FINDINGS_DEFAULTS;
 
 /* The first pass over a trace; findings, if they are asked for, come of it. */
 static bool read_run(struct answers *answers, const struct request *request,

@@ -69,6 +69,13 @@ struct ct_findings_limits {
 #define CT_FINDINGS_IDLES    100
 #define CT_FINDINGS_TRACING  25
 
+#define CT_FINDINGS_DEFAULTS                                                \
+    {                                                                       \
+        .block_ns = CT_FINDINGS_BLOCK_NS, .stuck_ns = CT_FINDINGS_STUCK_NS, \
+        .spawns = CT_FINDINGS_SPAWNS, .idles = CT_FINDINGS_IDLES,           \
+        .tracing_percent = CT_FINDINGS_TRACING,                             \
+    }
+
 struct ct_findings_result {
     bool complete; /* nothing of the trace is missing */
     unsigned n;
