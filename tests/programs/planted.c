@@ -31,7 +31,7 @@
 #define PLANTED_NS INT64_C(60000000)
 #define REQUESTS   4
 #define MANY       200   /* more than any default threshold */
-#define TINY       50000 /* requests in each, of two events that do nothing */
+#define TINY       20000 /* requests in each, of two events that do nothing */
 
 static AioContext *ctx;
 static AioContext *other; /* home: main's thread, as well */

@@ -35,7 +35,7 @@ CAUSES = {
     "spawn-storm": (None, None, MANY // 2, 1, MANY - 1),
     "idle-wakeup": (None, None, None, 1, MANY // 2),
     "idle-queue": ("idle-wakeup", None, REQUESTS, 1, REQUESTS * (MANY - 1)),
-    "tracing-overhead": (None, None, REQUESTS, PLANTED_NS // 6, 400_000),
+    "tracing-overhead": (None, None, REQUESTS, PLANTED_NS // 6, 160_000),
 }
 
 
