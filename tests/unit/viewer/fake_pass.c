@@ -410,6 +410,7 @@ static bool pass(GError **error)
     struct ct_summary summary = {.has_clock = true,
                                  .clock = "exact",
                                  .origin_ns = ORIGIN_NS,
+                                 .begin_ns = ORIGIN_NS,
                                  .discarded_known = !options.lost,
                                  .complete = !options.lost};
     uint64_t n_threads = options.loops + options.workers;
