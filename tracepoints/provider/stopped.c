@@ -13,7 +13,24 @@
  */
 #include "ct/stopped.h"
 
+#ifdef HAVE_VALGRIND_H
+#include <valgrind/memcheck.h>
+#else
+#define VALGRIND_MAKE_MEM_DEFINED(address, bytes) ((void)0)
+#endif
+
 #include "stack_int.h"
+
+/* A word of a stack that may be in use again: whatever it is, it is one. */
+__attribute__((always_inline,
+               no_sanitize("address", "thread"))) static inline uintptr_t
+word_of(const uintptr_t *at)
+{
+    uintptr_t word = *at;
+
+    (void)VALGRIND_MAKE_MEM_DEFINED(&word, sizeof(word));
+    return word;
+}
 
 __attribute__((no_sanitize("address", "thread"))) uint32_t
 ct_stack_read_stopped(const void *pc, const void *frame, const void *outermost,
@@ -30,8 +47,8 @@ ct_stack_read_stopped(const void *pc, const void *frame, const void *outermost,
         if (at > end || (uintptr_t)at % 8 != 0 || n == CT_STACK_MAX) {
             return 0;
         }
-        next = (const uintptr_t *)at[0];
-        ret_frames[n++] = ct_plain_address(at[1]);
+        next = (const uintptr_t *)word_of(&at[0]);
+        ret_frames[n++] = ct_plain_address(word_of(&at[1]));
         if (next <= at) {
             return 0;
         }
