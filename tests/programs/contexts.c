@@ -19,7 +19,11 @@
 
 enum { GENERATORS = 3, STACK_BYTES = 65536, TIMES = 4 };
 
+#ifdef __clang__
+#define KEEP __attribute__((noinline))
+#else
 #define KEEP __attribute__((noinline, noclone))
+#endif
 
 struct generator {
     ucontext_t context, caller;
