@@ -7,6 +7,7 @@
 Whatever is wrong with a log: cotrace ends as always, what it passes over is
 counted, and what it still says of a request was so in the whole log.
 """
+import heapq
 import json
 import lzma
 import os
@@ -297,6 +298,42 @@ def _(tmp):
                           stderr=subprocess.PIPE)
     tap.equal(done.returncode, 2, "status")
     assert b"--at" in done.stderr, done.stderr
+
+
+def shifted(lines, by_us):
+    """Stamps moved, as if the other process had run at the same time."""
+    for line in lines:
+        tid, _, rest = line.partition(b"@")
+        stamp, _, text = rest.partition(b":")
+        second, _, micro = stamp.partition(b".")
+        at = int(second) * 10**6 + int(micro) + by_us
+        yield b"%s@%d.%06d:%s" % (tid, at // 10**6, at % 10**6, text)
+
+
+def stamp_us(line):
+    second, micro = line.split(b"@")[1].split(b":")[0].split(b".")
+    return int(second) * 10**6 + int(micro)
+
+
+def in_order(log, which):
+    """(when it was written, which, number, line)"""
+    at = 0
+    for number, line in enumerate(log):
+        at = max(at, stamp_us(line))
+        yield at, which, number, line
+
+
+@tap.case("two processes at once in one log, with threads: all of both")
+def _(tmp):
+    logs = [log_lines(name) for name in ("nbd_qd16", "blkdebug_break")]
+    logs[1] = list(shifted(logs[1],
+                           stamp_us(logs[0][0]) - stamp_us(logs[1][0])))
+    both = [line for *_, line in heapq.merge(*map(in_order, logs, (0, 1)))]
+    want = sorted(identity(row) for log in logs
+                  for row in requests(write(tmp, log, name="one.log")))
+    path = write(tmp, both)
+    tap.equal(sorted(identity(row) for row in requests(path)), want)
+    sums_up(stat(path), len(both))
 
 
 tap.main([])
