@@ -323,6 +323,26 @@ def _(tmp):
              f"{sum(queued) / 1e6:.1f} ms")
 
 
+# --- LTTng-UST ----------------------------------------------------------------
+
+@tap.case("a QEMU with LTTng-UST is recorded by that, as it was given")
+def _(tmp):
+    fake = os.path.join(story.BUILD, "tests", "e2e", "record", "fake-qemu")
+    trace = os.path.join(tmp, "trace")
+    done = story.run(*command(trace, fake, "30"), status=7)
+    tap.equal(done.out, "read\n", done.err)
+    tap.equal(story.document("stat", trace)["clock"], "exact")
+    tap.equal([(r["layer"], r["op"], r["offset"], r["bytes"])
+               for r in story.requests(trace)],
+              [("blk", "read", 512 * i, 512) for i in range(30)])
+    assert not os.path.exists(os.path.join(trace, "qemu.log"))
+    # events that were not asked for are not recorded
+    part = os.path.join(tmp, "part")
+    story.run(story.COTRACE, "record", "--qemu=blk_*", "-o", part, "--", fake,
+              "5", status=7)
+    tap.equal(note(part)["own_events"], 5)
+
+
 # --- what must not happen -----------------------------------------------------
 
 def idle_server(tmp, trace):
