@@ -202,6 +202,27 @@ def items(trace):
     return found, workers
 
 
+def check_worker(trace, tid):
+    """From its thread over the bottom half, the submission, the coroutine's
+    start and who entered it, to main."""
+    told = story.document("backtrace", trace, f"--worker={tid}")
+    tap.equal(told["complete"], True, "complete")
+    cut = story.pieces(told["frames"])
+    tap.equal([boundary["boundary"] for boundary, _ in cut[1:3]],
+              ["worker-spawn", "bottom-half"], "boundaries")
+    made, asked = names(cut[1][1]), names(cut[2][1])
+    tap.equal(made[:2], ["pthread_create", "qemu_thread_create"], "made")
+    tap.equal(made[made.index("aio_bh_poll") + 1] in ("aio_poll",
+                                                      "aio_dispatch"),
+              True, "by a bottom half")
+    tap.equal("main" in made, True, "in main's loop")
+    for name in ("thread_pool_submit_aio", "thread_pool_submit_co"):
+        tap.equal(name in asked, True, f"{name} in {asked}")
+    tap.equal(asked[-1], "ct_switch_begin", "in a coroutine")
+    tap.equal((cut[3][0]["boundary"], "main" in names(cut[-1][1])),
+              ("coroutine", True), "whom main entered")
+
+
 @tap.case("QEMU as packaged, with its log: one worker back to main; items")
 def _(place):
     if not shutil.which("qemu-io"):
@@ -226,23 +247,44 @@ def _(place):
     tap.equal({tid for r in requests for tid in r["workers"]}, workers,
               "workers of requests")
     for tid in workers:
-        told = story.document("backtrace", trace, f"--worker={tid}")
-        tap.equal(told["complete"], True, "complete")
-        cut = story.pieces(told["frames"])
-        tap.equal([boundary["boundary"] for boundary, _ in cut[1:3]],
-                  ["worker-spawn", "bottom-half"], "boundaries")
-        made, asked = names(cut[1][1]), names(cut[2][1])
-        tap.equal(made[:2], ["pthread_create", "qemu_thread_create"], "made")
-        tap.equal(made.index("aio_bh_poll") + 1, made.index("aio_poll"),
-                  "by a bottom half")
-        tap.equal("main" in made, True, "in main's loop")
-        for name in ("thread_pool_submit_aio", "thread_pool_submit_co"):
-            tap.equal(name in asked, True, f"{name} in {asked}")
-        tap.equal(asked[-1], "ct_switch_begin", "in a coroutine")
-        tap.equal((cut[3][0]["boundary"], "main" in names(cut[-1][1])),
-                  ("coroutine", True), "whom main entered")
+        check_worker(trace, tid)
     tap.note(f"{len(found)} items, {len(workers)} workers, "
              f"{len(requests)} requests")
+
+
+@tap.case("the others of QEMU's programs: one worker back to main")
+def _(place):
+    disk = story.image(os.path.join(place, "disk.qcow2"))
+    qmp = os.path.join(place, "qmp")
+    with open(qmp, "w", encoding="utf-8") as file:
+        file.write('{"execute":"qmp_capabilities"}\n{"execute":"quit"}\n')
+    nodes = [f"driver=file,node-name=f,filename={disk}",
+             "driver=qcow2,node-name=q,file=f"]
+    commands = [
+        ["qemu-storage-daemon", "--blockdev", nodes[0], "--blockdev", nodes[1],
+         "--chardev", "stdio,id=c", "--monitor", "chardev=c"],
+        ["qemu-system-x86_64", "-M", "none", "-display", "none", "-serial",
+         "none", "-sandbox", "on", "-qmp", "stdio", "-blockdev", nodes[0],
+         "-blockdev", nodes[1]],
+    ]
+    told = 0
+    for command in commands:
+        if not shutil.which(command[0]):
+            tap.note(f"no {command[0]} here")
+            continue
+        trace = os.path.join(place, command[0])
+        with open(qmp, "rb") as stdin:
+            done = story.record(trace, *command, stdin=stdin,
+                                options=("--qemu", "--preload"))
+        tap.equal("0 lost" in done.err, True, done.err)
+        story.check_sums(story.requests(trace, "--all"))
+        workers = items(trace)[1]
+        tap.equal(len(workers) > 0, True, f"workers of {command[0]}")
+        for tid in workers:
+            check_worker(trace, tid)
+        told += 1
+    if not told:
+        tap.skip("neither qemu-storage-daemon nor qemu-system-x86_64 here")
 
 
 if __name__ == "__main__":
