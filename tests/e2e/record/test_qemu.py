@@ -398,6 +398,41 @@ def _(tmp):
     tap.equal(len(reads), 4)
 
 
+@tap.case("a reader that is stopped holds up nobody for long")
+def _(tmp):
+    trace = os.path.join(tmp, "trace")
+    process, uri = idle_server(tmp, trace)
+    try:
+        os.kill(child_of(process.pid, "cotrace-reader"), signal.SIGSTOP)
+        uses(uri)
+        process.send_signal(signal.SIGTERM)
+        _, err = end(process)
+    finally:
+        process.kill()
+    assert "the reader was killed" in err, err
+    tap.equal(note(trace)["complete"], False)
+
+
+@tap.case("a QEMU with the backend simple alone leaves its binary file")
+def _(tmp):
+    """A stand-in that writes the head of one where it is told to."""
+    fake = os.path.join(tmp, "fake-qemu")
+    with open(fake, "w", encoding="utf-8") as file:
+        file.write("#!/bin/sh\n"
+                   "case \"$*\" in\n"
+                   "--version) echo qemu-img version 6.1.0 ;;\n"
+                   "'--trace help') echo blk_co_preadv ;;\n"
+                   "*) printf '\\377\\377\\377\\377\\377\\377\\377\\377"
+                   "\\n\\n\\n' >\"${2##*file=}\" ;;\n"
+                   "esac\n")
+    os.chmod(fake, 0o755)
+    trace = os.path.join(tmp, "trace")
+    done = story.run(*command(trace, fake, "info"))
+    assert "unknown number of events" in done.err, done.err
+    tap.equal((note(trace)["complete"], note(trace)["qemu"]["clock"],
+               note(trace)["events"]), (True, "exact", None))
+
+
 @tap.case("a recorder that dies neither stops nor ends QEMU")
 def _(tmp):
     trace = os.path.join(tmp, "trace")

@@ -35,7 +35,9 @@
 #define SPIN_NS      20000
 #define SLEEP_MIN_NS 20000
 #define SLEEP_MAX_NS 100000000
-#define PART         64      /* of a pause, for the sleeps in it */
+#define PART         64 /* of a pause, for the sleeps in it */
+#define PATIENCE_NS  2000000000
+#define TICK_MS      2
 #define TIDY_NS      1000000 /* sleeps from here on: write down what there is */
 
 struct watch {
@@ -242,13 +244,20 @@ int ct_qemu_reader_start(struct ct_qemu_reader *ret_reader, const char *log,
 
 int ct_qemu_reader_stop(struct ct_qemu_reader *reader)
 {
+    int64_t until_ns = now_ns(CLOCK_MONOTONIC) + PATIENCE_NS;
     int status = 0;
+    pid_t ended;
 
     (void)close(reader->life);
-    while (waitpid(reader->pid, &status, 0) < 0) {
-        if (errno != EINTR) {
+    /* One that somebody stopped would be waited for for ever. */
+    while ((ended = waitpid(reader->pid, &status, WNOHANG)) <= 0) {
+        if (ended < 0 && errno != EINTR) {
             return -errno;
         }
+        if (now_ns(CLOCK_MONOTONIC) > until_ns) {
+            (void)kill(reader->pid, SIGKILL);
+        }
+        (void)poll(NULL, 0, TICK_MS);
     }
     return WIFEXITED(status) ? -WEXITSTATUS(status) : -EOWNERDEAD;
 }
