@@ -19,6 +19,9 @@ GQuark ct_view_error_quark(void)
     return g_quark_from_static_string("ct-view-error");
 }
 
+/* Names alone take some of a file. */
+#define SPLIT_LEAST (UINT64_C(1) << 20)
+
 /* --- options ----------------------------------------------------------------
  */
 
@@ -216,6 +219,28 @@ static bool set_pid(struct ct_settings *settings, const char *value,
     return true;
 }
 
+/* "100M": a number, with a unit of 1024 */
+static bool set_split(struct ct_settings *settings, const char *value,
+                      GError **error)
+{
+    static const char units[] = "KMG";
+    size_t length = strlen(value);
+    const char *unit = length ? strchr(units, value[length - 1]) : NULL;
+    unsigned shift = unit ? 10 * (unsigned)(unit - units + 1) : 0;
+    g_autofree char *number = g_strndup(value, unit ? length - 1 : length);
+
+    if (!parse_number(number, UINT64_MAX >> shift, &settings->split_bytes,
+                      error)) {
+        return false;
+    }
+    settings->split_bytes <<= shift;
+    if (settings->split_bytes < SPLIT_LEAST) {
+        g_set_error(error, CT_VIEW_ERROR, 0, "%s is less than 1M", value);
+        return false;
+    }
+    return true;
+}
+
 static bool set_path(struct ct_settings *settings, const char *value,
                      GError **error)
 {
@@ -275,6 +300,8 @@ const struct ct_option ct_options[] = {
     {CT_OPTION_SORT, "sort", NULL, 0, "ORDER",
      "start (default), or latency: the slowest first", set_sort},
     {CT_OPTION_LIMIT, "limit", NULL, 0, "N", "at most so many", set_limit},
+    {CT_OPTION_SPLIT, "split", NULL, 0, "SIZE",
+     "several files, FILE-1 ..., none larger than SIZE (100M)", set_split},
     {CT_OPTION_PATH, "output", "path", 'o', "FILE",
      "file to write, as a whole; '-' is standard output", set_path},
     {CT_OPTION_FORMAT, "format", NULL, 0, "FORMAT",
@@ -327,7 +354,8 @@ const struct ct_view ct_views[] = {
      "TRACE [--block=NS] [--stuck=NS] [--spawns=N] [--idles=N] "
      "[--tracing=PERCENT] [--begin=NS] [--end=NS] [--json]",
      "what held requests up, worst first", NULL, ct_view_findings},
-    {"chrome", ".json", CT_OPTION_SPAN | CT_OPTION_PATH, "TRACE -o FILE.json",
+    {"chrome", ".json", CT_OPTION_SPAN | CT_OPTION_SPLIT | CT_OPTION_PATH,
+     "TRACE -o FILE.json",
      "a timeline for Perfetto, speedscope or chrome://tracing", NULL,
      ct_view_chrome},
     {NULL, NULL, 0, NULL, NULL, NULL, NULL},

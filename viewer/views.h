@@ -46,9 +46,10 @@ struct ct_settings {
     int32_t pid;                /* 0: not given */
     int64_t block_ns, stuck_ns; /* -1: not given, as are the next */
     int64_t spawns, idles, tracing;
-    struct ct_span span; /* of the trace: what is shown */
-    char *path;          /* where to; NULL: standard output */
-    char *format;        /* NULL: from the path's suffix */
+    struct ct_span span;  /* of the trace: what is shown */
+    uint64_t split_bytes; /* 0: not given */
+    char *path;           /* where to; NULL: standard output */
+    char *format;         /* NULL: from the path's suffix */
 };
 
 /* An option has a bit; a view says which ones it takes. */
@@ -69,6 +70,7 @@ enum ct_option_bits {
     CT_OPTION_CRITICAL = 1 << 13,
     CT_OPTION_BLAME = 1 << 14,
     CT_OPTION_LIMITS = 1 << 15,
+    CT_OPTION_SPLIT = 1 << 17,
     CT_OPTION_SPAN = 1 << 16, /* every view takes it */
 };
 

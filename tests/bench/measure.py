@@ -106,12 +106,16 @@ class Row:
         return out
 
 
+EVENTS = 10_000_000 if os.environ.get("COTRACE_SOAK") == "1" else 2_000_000
+
+
 class Bench:
     """Where programs are, on which CPU they run, how much they do."""
 
     def __init__(self, build, quick):
         self.build = os.path.abspath(build)
         self.quick = quick
+        self.events = EVENTS  # of the recordings that show how size matters
         self.cpu = max(os.sched_getaffinity(0))
         self.tmp = None  # a directory for what is recorded
 

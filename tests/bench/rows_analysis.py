@@ -5,8 +5,10 @@ import os
 import re
 import shutil
 import subprocess
+import time
 
 from measure import Goal, Missing, Row
+from rows_tracing import Load
 from rows_tracing import Load
 
 
@@ -18,7 +20,6 @@ class Reader:
         self.load = load
         self.command = command
         self.statuses = statuses
-        self.peak_mib = None
 
     def speed(self):
         """Millions of events a second of CPU time."""
@@ -34,13 +35,23 @@ class Reader:
         if child.returncode not in self.statuses:
             raise RuntimeError(f"{' '.join(command)}: status "
                                f"{child.returncode}\n{errors}")
-        self.peak_mib = usage.ru_maxrss / 1024
         return events / (usage.ru_utime + usage.ru_stime) / 1e6
 
     def peak(self):
-        if self.peak_mib is None:
-            self.speed()
-        return self.peak_mib
+        """MiB; not of getrusage(), which counts what forked it, too."""
+        self.load.events()
+        child = subprocess.Popen(self.command(self.load.trace),
+                                 preexec_fn=self.bench.pin,
+                                 stdin=subprocess.DEVNULL,
+                                 stdout=subprocess.DEVNULL,
+                                 stderr=subprocess.DEVNULL)
+        peak_kib = 0
+        while child.poll() is None:
+            with open(f"/proc/{child.pid}/status", encoding="ascii") as status:
+                found = re.search(r"VmHWM:\s*(\d+)", status.read())
+            peak_kib = max(peak_kib, int(found[1]) if found else 0)
+            time.sleep(0.005)
+        return peak_kib / 1024
 
 
 class Two:
@@ -56,6 +67,63 @@ class Two:
     @property
     def trace(self):
         return self.one.trace, self.other.trace
+
+
+class Renderer(Reader):
+    """The same, counted in objects of the timeline; each is a line."""
+
+    def __init__(self, bench, load, command):
+        super().__init__(bench, load, command)
+        self.objects = None
+
+    def speed(self):
+        """Millions of objects a second, reading the trace included."""
+        events_speed = super().speed()
+        if self.objects is None:
+            command = self.command(self.load.trace)
+            command[command.index("/dev/null")] = "-"
+            with subprocess.Popen(command, stdout=subprocess.PIPE) as child:
+                self.objects = sum(chunk.count(b"\n") for chunk in iter(
+                    lambda: child.stdout.read(1 << 20), b""))
+        return events_speed * self.objects / self.load.events()
+
+
+EVENTS_A_READ = 20  # of the load, about
+
+
+def size_rows(bench, commands):
+    """One trace and a tenth of it: the same speed and the same memory."""
+    large = Load(bench, "large", reads=bench.events // EVENTS_A_READ)
+    tenth = Load(bench, "tenth", reads=bench.events // EVENTS_A_READ // 10)
+    rows = []
+    readers = []
+
+    def peak(reader):
+        def figure():
+            value = reader.peak()
+            if reader is readers[-1]:  # hundreds of MB that nobody needs now
+                large.remove()
+                tenth.remove()
+            return value
+        return figure
+
+    for name in ("stat", "requests", "chrome"):
+        readers += [Reader(bench, large, commands[name]),
+                    Reader(bench, tenth, commands[name])]
+    dummy = Reader(bench, large, commands["dummy"])
+    few = (3, True)
+    for i, name in enumerate(("stat", "requests")):
+        rows.append(Row(f"size-{name}",
+                        f"cotrace {name}, {bench.events / 1e6:g} M events",
+                        "M events/s", [("ours", readers[2 * i].speed),
+                                       ("dummy", dummy.speed)],
+                        Goal("dummy", 0.7), more=True, turns=few))
+    for i, name in enumerate(("stat", "requests", "render")):
+        rows.append(Row(f"size-{name}-peak", f"cotrace {name}, peak memory",
+                        "MiB", [("ours", peak(readers[2 * i])),
+                                ("of a tenth", peak(readers[2 * i + 1]))],
+                        Goal(limit=64), turns=(1, False)))
+    return rows
 
 
 class Log:
@@ -114,6 +182,7 @@ def rows(bench, load):
     requests = Reader(bench, load, cotrace("requests", "--json"))
     chrome = Reader(bench, load, cotrace("render", "-o", "/dev/null",
                                          "--format=chrome"))
+    objects = Renderer(bench, load, chrome.command)
     peer = Reader(bench, load, dummy)
     log = Log(bench)
     log_stat = Reader(bench, log, cotrace("stat", "--json"))
@@ -129,6 +198,8 @@ def rows(bench, load):
         Row("read-render", "cotrace render, Chrome JSON", "M events/s",
             [("ours", chrome.speed), ("dummy", peer.speed)], more=True,
             turns=few),
+        Row("render-objects", "cotrace render, with reading", "M objects/s",
+            [("ours", objects.speed)], Goal(limit=2.0), more=True, turns=few),
         Row("read-peak", "cotrace stat, peak memory", "MiB",
             [("ours", stat.peak), ("dummy", peer.peak)], Goal(limit=64),
             turns=(1, False)),
@@ -147,4 +218,6 @@ def rows(bench, load):
             [("ours", log_stat.speed)], more=True, turns=few),
         Row("read-log-peak", "cotrace stat, QEMU's log, peak memory", "MiB",
             [("ours", log_stat.peak)], Goal(limit=64), turns=(1, False)),
-    ]
+    ] + size_rows(bench, {
+        "stat": stat.command, "requests": requests.command,
+        "chrome": chrome.command, "dummy": dummy})

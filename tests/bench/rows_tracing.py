@@ -55,12 +55,13 @@ class Load:
     """A recording of cotrace-io at work; the analysis rows read it too.
 
     `stride` is the way through the image: with another one the same requests
-    come in another order."""
+    come in another order; `reads` says how much there is of it."""
 
-    def __init__(self, bench, name="load", stride=7919):
+    def __init__(self, bench, name="load", stride=7919, reads=60000):
         self.bench = bench
         self.name = name
         self.stride = stride
+        self.reads = 200 if bench.quick else reads
         self.trace = None
         self.note = None
 
@@ -84,6 +85,11 @@ class Load:
             self.note = json.load(note)
         self.trace = trace
 
+    def remove(self):
+        if self.trace is not None:
+            shutil.rmtree(self.trace)
+            self.trace = None
+
     def make_image(self):
         raw = os.path.join(self.bench.tmp, "load.raw")
         image = os.path.join(self.bench.tmp, "load.qcow2")
@@ -101,7 +107,7 @@ class Load:
         """Reads all over the image, 32 in flight."""
         script = open(os.path.join(self.bench.tmp, "script"), "w+",
                       encoding="utf-8")
-        for i in range(200 if self.bench.quick else 60000):
+        for i in range(self.reads):
             at = i * self.stride * 4096 % (IMAGE_MIB << 20)
             script.write(f"aio_read -q {at} 4k\n")
             if i % 32 == 31:

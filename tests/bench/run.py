@@ -105,10 +105,14 @@ def main():
     parser.add_argument("--only", metavar="WORD", action="append", default=[],
                         help="rows whose name contains WORD")
     parser.add_argument("--turns", type=int, default=7)
+    parser.add_argument("--events", type=int, metavar="N",
+                        help="length of the trace in the rows size-*: 2 "
+                        "million, with COTRACE_SOAK=1 ten")
     parser.add_argument("--quick", action="store_true")
     args = parser.parse_args()
 
     bench = Bench(args.build, args.quick)
+    bench.events = args.events or bench.events
     bench.tmp = tempfile.mkdtemp(prefix="cotrace-bench-")
     try:
         return run(bench, args)

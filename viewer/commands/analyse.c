@@ -238,8 +238,10 @@ int ct_command_render(int argc, char **argv)
 {
     static const struct ct_view any = {
         .name = "render",
-        .options = CT_OPTION_SPAN | CT_OPTION_PATH | CT_OPTION_FORMAT,
-        .arguments = "TRACE -o FILE [--begin=NS] [--end=NS] [--format=chrome]",
+        .options = CT_OPTION_SPAN | CT_OPTION_SPLIT | CT_OPTION_PATH |
+                   CT_OPTION_FORMAT,
+        .arguments = "TRACE -o FILE [--begin=NS] [--end=NS] [--split=SIZE] "
+                     "[--format=chrome]",
         .summary = "the whole trace as a file for another viewer",
         .details = "chrome (.json): a timeline for ui.perfetto.dev, "
                    "speedscope.app and\nchrome://tracing",

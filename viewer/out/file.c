@@ -165,6 +165,7 @@ bool ct_out_flush(struct ct_out *out)
             out->error = EINTR;
         }
     }
+    out->written_bytes += out->used_bytes;
     out->used_bytes = 0;
     return !out->error;
 }

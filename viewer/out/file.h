@@ -39,8 +39,9 @@ struct ct_out {
     char *buffer;
     size_t used_bytes;
     size_t size_bytes;
-    int fd;    /* -1: memory, the buffer grows */
-    int error; /* errno of the first failure; 0: none */
+    uint64_t written_bytes; /* that have left the buffer */
+    int fd;                 /* -1: memory, the buffer grows */
+    int error;              /* errno of the first failure; 0: none */
     bool is_terminal;
     char *name;      /* as the user gave it, for messages */
     char *path;      /* the file to become; NULL: written directly */
@@ -53,6 +54,12 @@ struct ct_out {
  *        written as they are; anything else is replaced when it is whole
  */
 struct ct_out *ct_out_open(const char *path, GError **error);
+
+/** ct_out_length() - how much was written to it so far */
+static inline uint64_t ct_out_length(const struct ct_out *out)
+{
+    return out->written_bytes + out->used_bytes;
+}
 
 /** ct_out_memory() - an output that only gathers: its text is the first
  * `used_bytes` of `buffer`; never fails, and close() forgets it */

@@ -11,6 +11,9 @@
 
 #include "render/render.h"
 
+/* A file may end every so many bytes of the tape. */
+#define MARK_BYTES ((uint64_t)2048 * sizeof(struct ct_tape_record))
+
 /* Two series of one counter: viewers want both in each event. */
 struct pair {
     int64_t busy;
@@ -26,6 +29,8 @@ struct view {
     /* The last counter, as long as it could be told anew at its instant. */
     struct ct_tape_record counter;
     bool has_counter;
+    int64_t last_ns;    /* the latest that has come */
+    uint64_t marked_at; /* where the tape has its last mark */
 };
 
 static struct view *from_consumer(struct ct_consumer *consumer)
@@ -53,12 +58,42 @@ static struct ct_tape_record slice_record(struct view *view,
     };
 }
 
+static void flush_counter(struct view *view);
+
+/* Where a file may end and the next begin: all that happened up to here is on
+ * the tape, and what is open has a length. */
+static void mark(struct view *view, int64_t at_ns)
+{
+    struct ct_tape_record record = {.kind = CT_TAPE_MARK, .at_ns = at_ns};
+
+    if (ct_spool_length(view->chrome.tape) - view->marked_at >= MARK_BYTES) {
+        flush_counter(view);
+        ct_tracks_flush(&view->chrome.tracks);
+        ct_spool_append(view->chrome.tape, &record, sizeof(record));
+        view->marked_at = ct_spool_length(view->chrome.tape);
+    }
+}
+
+/* Before anything of this instant is put on the tape. */
+static void reach(struct view *view, int64_t at_ns)
+{
+    if (at_ns > view->last_ns) {
+        /* A file's end lies between two instants: what is open there has a
+         * length in both. */
+        if (view->chrome.split_bytes && at_ns > view->last_ns + 1) {
+            mark(view, at_ns - 1);
+        }
+        view->last_ns = at_ns;
+    }
+}
+
 static void on_slice_began(struct ct_consumer *consumer,
                            const struct ct_slice *slice)
 {
     struct view *view = from_consumer(consumer);
     struct ct_tape_record record = slice_record(view, slice);
 
+    reach(view, slice->begin_ns - consumer->origin_ns);
     record.kind = CT_TAPE_BEGIN;
     record.label = ct_labels_slice(view->chrome.labels, slice);
     record.at_ns = slice->begin_ns - consumer->origin_ns;
@@ -70,6 +105,7 @@ static void on_slice(struct ct_consumer *consumer, const struct ct_slice *slice)
     struct view *view = from_consumer(consumer);
     struct ct_tape_record record = slice_record(view, slice);
 
+    reach(view, slice->end_ns - consumer->origin_ns);
     record.kind = CT_TAPE_END;
     record.at_ns = slice->end_ns - consumer->origin_ns;
     if (slice->open) {
@@ -300,6 +336,7 @@ struct ct_view_run *ct_view_chrome(const struct ct_settings *settings,
         directory = g_path_get_dirname(out->path);
     }
     view->out = out;
+    view->chrome.split_bytes = settings->split_bytes;
     view->chrome.tape = ct_spool_new(directory);
     view->chrome.labels = ct_labels_new();
     view->chrome.lanes = ct_lanes_new();

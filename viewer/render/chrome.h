@@ -21,9 +21,12 @@ struct ct_chrome {
     struct ct_tracks tracks;
     struct ct_labels *labels;
     struct ct_lanes *lanes;
+    uint64_t split_bytes; /* a file has about so many at most; 0: one file */
 };
 
-/** ct_chrome_write() - the whole file
+/** ct_chrome_write() - the whole file, or all files
+ * @out: the file; to be split: the one that none is written to, its name with a
+ *       number is theirs
  * Return: false with @error: the tape can't be read or @out not be written. */
 bool ct_chrome_write(struct ct_chrome *chrome, struct ct_out *out,
                      const struct ct_summary *summary, GError **error);

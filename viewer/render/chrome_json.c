@@ -101,11 +101,16 @@ static void slice_args(struct ct_chrome_writer *writer,
         ct_json_key(json, "request");
         ct_json_u64(json, record->more);
     }
-    if (record->flags & CT_TAPE_BEGAN_EARLIER) {
+    if (record->flags & (CT_TAPE_BEGAN_EARLIER | CT_TAPE_CUT_BEGIN)) {
         ct_json_key(json, "begin");
-        ct_json_string(json, "not seen");
+        ct_json_string(json, record->flags & CT_TAPE_CUT_BEGIN
+                                 ? "in the file before"
+                                 : "not seen");
     }
-    if (record->flags & (CT_TAPE_OPEN | CT_TAPE_END_LOST)) {
+    if (record->flags & CT_TAPE_CUT_END) {
+        ct_json_key(json, "end");
+        ct_json_string(json, "in the next file");
+    } else if (record->flags & (CT_TAPE_OPEN | CT_TAPE_END_LOST)) {
         ct_json_key(json, "end");
         ct_json_string(json, record->flags & CT_TAPE_OPEN ? "after the trace"
                                                           : "not seen");
@@ -264,9 +269,11 @@ static void gap(struct ct_chrome_writer *writer,
 /* --- requests
  * ----------------------------------------------------------------- */
 
-static bool next(struct ct_chrome_writer *writer, struct ct_tape_record *record)
+bool ct_chrome_next(struct ct_chrome_writer *writer,
+                    struct ct_tape_record *record)
 {
-    bool is_read = ct_spool_read(writer->chrome->tape, writer->position, record,
+    bool is_read = writer->position < ct_spool_length(writer->chrome->tape) &&
+                   ct_spool_read(writer->chrome->tape, writer->position, record,
                                  sizeof(*record));
 
     writer->position += sizeof(*record);
@@ -364,7 +371,7 @@ static void request(struct ct_chrome_writer *writer,
     struct ct_tape_record more = {0};
     GString *name;
 
-    if (!next(writer, &more)) {
+    if (!ct_chrome_next(writer, &more)) {
         return;
     }
     name = g_string_new(text(writer, more.label));
@@ -391,7 +398,7 @@ static void request(struct ct_chrome_writer *writer,
     for (uint32_t i = 0; i < record->count; i++) {
         struct ct_tape_record part = {0};
 
-        if (next(writer, &part)) {
+        if (ct_chrome_next(writer, &part)) {
             segment(writer, &part);
         }
     }
@@ -454,52 +461,75 @@ static void resolve(struct ct_chrome_writer *writer,
     ct_labels_resolve(labels, images);
 }
 
+void ct_chrome_head(struct ct_chrome_writer *writer, struct ct_out *out,
+                    const struct ct_summary *summary)
+{
+    ct_json_init(&writer->json, out);
+    ct_json_object(&writer->json);
+    about(writer, summary);
+    ct_json_key(&writer->json, "traceEvents");
+    ct_json_array(&writer->json);
+    writer->json.lines_depth = writer->json.depth;
+    ct_chrome_names(writer);
+}
+
+void ct_chrome_tail(struct ct_chrome_writer *writer)
+{
+    ct_json_array_end(&writer->json);
+    ct_json_object_end(&writer->json);
+    ct_json_line(&writer->json);
+}
+
+void ct_chrome_record(struct ct_chrome_writer *writer,
+                      const struct ct_tape_record *record)
+{
+    switch ((enum ct_tape_kind)record->kind) {
+    case CT_TAPE_BEGIN:
+    case CT_TAPE_END:
+    case CT_TAPE_POINT:
+        slice(writer, record);
+        break;
+    case CT_TAPE_FLOW:
+        flow(writer, record);
+        break;
+    case CT_TAPE_COUNTER:
+        counter(writer, record);
+        break;
+    case CT_TAPE_GAP:
+        gap(writer, record);
+        break;
+    case CT_TAPE_REQUEST:
+        request(writer, record);
+        break;
+    case CT_TAPE_MORE:
+    case CT_TAPE_SEGMENT:
+    case CT_TAPE_MARK:
+        break;
+    }
+}
+
+static void write_one(struct ct_chrome_writer *writer, struct ct_out *out,
+                      const struct ct_summary *summary)
+{
+    struct ct_tape_record record;
+
+    ct_chrome_head(writer, out, summary);
+    while (!out->error && ct_chrome_next(writer, &record)) {
+        ct_chrome_record(writer, &record);
+    }
+    ct_chrome_tail(writer);
+}
+
 bool ct_chrome_write(struct ct_chrome *chrome, struct ct_out *out,
                      const struct ct_summary *summary, GError **error)
 {
     struct ct_chrome_writer writer = {.chrome = chrome};
-    uint64_t end = ct_spool_length(chrome->tape);
 
     resolve(&writer, summary->images);
-    ct_json_init(&writer.json, out);
-    ct_json_object(&writer.json);
-    about(&writer, summary);
-    ct_json_key(&writer.json, "traceEvents");
-    ct_json_array(&writer.json);
-    writer.json.lines_depth = writer.json.depth;
-    ct_chrome_names(&writer);
-    while (writer.position < end && !out->error) {
-        struct ct_tape_record record;
-
-        if (!next(&writer, &record)) {
-            break;
-        }
-        switch ((enum ct_tape_kind)record.kind) {
-        case CT_TAPE_BEGIN:
-        case CT_TAPE_END:
-        case CT_TAPE_POINT:
-            slice(&writer, &record);
-            break;
-        case CT_TAPE_FLOW:
-            flow(&writer, &record);
-            break;
-        case CT_TAPE_COUNTER:
-            counter(&writer, &record);
-            break;
-        case CT_TAPE_GAP:
-            gap(&writer, &record);
-            break;
-        case CT_TAPE_REQUEST:
-            request(&writer, &record);
-            break;
-        case CT_TAPE_MORE:
-        case CT_TAPE_SEGMENT:
-            break;
-        }
+    if (chrome->split_bytes) {
+        return ct_chrome_write_parts(&writer, out, summary, error);
     }
-    ct_json_array_end(&writer.json);
-    ct_json_object_end(&writer.json);
-    ct_json_line(&writer.json);
+    write_one(&writer, out, summary);
     if (ct_spool_error(chrome->tape, error)) {
         return false;
     }

@@ -50,6 +50,23 @@ static inline void end_args(struct ct_chrome_writer *writer)
     ct_json_object_end(&writer->json);
 }
 
+/* chrome_json.c */
+
+/** ct_chrome_next() - the tape's next record; false: its end, or an error */
+bool ct_chrome_next(struct ct_chrome_writer *writer,
+                    struct ct_tape_record *record);
+/** ct_chrome_record() - write it, a request with all that follows it */
+void ct_chrome_record(struct ct_chrome_writer *writer,
+                      const struct ct_tape_record *record);
+/** ct_chrome_head(), ct_chrome_tail() - what stands around a file's events */
+void ct_chrome_head(struct ct_chrome_writer *writer, struct ct_out *out,
+                    const struct ct_summary *summary);
+void ct_chrome_tail(struct ct_chrome_writer *writer);
+
+/** ct_chrome_write_parts() - chrome_parts.c: as ct_chrome_write() */
+bool ct_chrome_write_parts(struct ct_chrome_writer *writer, struct ct_out *out,
+                           const struct ct_summary *summary, GError **error);
+
 /** ct_chrome_names() - processes, threads and lanes: names and order */
 void ct_chrome_names(struct ct_chrome_writer *writer);
 

@@ -23,6 +23,7 @@ enum ct_tape_kind {
     CT_TAPE_REQUEST, /* followed by one CT_TAPE_MORE and `count` segments */
     CT_TAPE_MORE,
     CT_TAPE_SEGMENT,
+    CT_TAPE_MARK, /* all that happened before this instant stands before it */
 };
 
 enum ct_tape_flags {
@@ -31,7 +32,9 @@ enum ct_tape_flags {
     CT_TAPE_HAS_RET = 1 << 2,
     CT_TAPE_COMPLETE = 1 << 3,
     CT_TAPE_END_LOST = 1 << 4,
-    CT_TAPE_NO_RANGE = 1 << 5, /* offset and bytes are not known */
+    CT_TAPE_NO_RANGE = 1 << 5,  /* offset and bytes are not known */
+    CT_TAPE_CUT_BEGIN = 1 << 6, /* goes on from the file before */
+    CT_TAPE_CUT_END = 1 << 7,   /* goes on in the next file */
 };
 
 /*
@@ -45,6 +48,7 @@ enum ct_tape_flags {
  * REQUEST                  op     lane   ret     ns  ns     number  parent
  * MORE                     layer  node (a label)            offset  bytes
  * SEGMENT    state         cause  lane   thread  ns  ns     co      request
+ * MARK                                           ns
  */
 struct ct_tape_record {
     uint8_t kind;

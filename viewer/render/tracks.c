@@ -140,6 +140,13 @@ void ct_tracks_flow(struct ct_tracks *tracks,
     }
 }
 
+void ct_tracks_flush(struct ct_tracks *tracks)
+{
+    for (guint i = 0; i < tracks->all->len; i++) {
+        flush(tracks, tracks->all->pdata[i]);
+    }
+}
+
 void ct_tracks_finish(struct ct_tracks *tracks, int64_t end_ns)
 {
     for (guint i = 0; i < tracks->all->len; i++) {

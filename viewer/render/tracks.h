@@ -49,6 +49,9 @@ void ct_tracks_end(struct ct_tracks *tracks, struct ct_tape_record *record);
 void ct_tracks_flow(struct ct_tracks *tracks,
                     const struct ct_tape_record *record);
 
+/** ct_tracks_flush() - what waits leaves: nothing more comes of its instants */
+void ct_tracks_flush(struct ct_tracks *tracks);
+
 /** ct_tracks_finish() - what waits leaves; what is still open ends at @end_ns
  */
 void ct_tracks_finish(struct ct_tracks *tracks, int64_t end_ns);
