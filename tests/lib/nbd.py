@@ -145,8 +145,9 @@ class Client:
 
     def __init__(self, server, flags=FIXED | NO_ZEROES):
         self.socket = socket.socket(socket.AF_UNIX)
-        self.socket.settimeout(PATIENCE)
+        # Without a time limit: with one, a full backlog is an error.
         self.socket.connect(server if isinstance(server, str) else server.path)
+        self.socket.settimeout(PATIENCE)
         self.is_structured = False
         self.size = self.flags = None
         if flags is not None:
