@@ -72,6 +72,9 @@ static void count(struct ct_histogram *histogram, int64_t value)
     unsigned shift =
         octave > histogram->precision ? octave - histogram->precision : 0;
 
+    /* Always so; said for compilers that work with every value of a shift. */
+    shift = MIN(shift, G_N_ELEMENTS(histogram->groups) - 1);
+
     if (!histogram->groups[shift]) {
         histogram->groups[shift] =
             g_new0(uint64_t, length_of(histogram, shift));
