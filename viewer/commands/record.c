@@ -41,7 +41,10 @@ static const char usage[] =
     "                         PROGRAM is QEMU, qemu-io, qemu-img, qemu-nbd or\n"
     "                         qemu-storage-daemon: record its own trace "
     "events\n"
-    "                         (default: those that cotrace reads)\n"
+    "                         (default: those that cotrace reads), with "
+    "stacks\n"
+    "      --no-preload       with --qemu: its log alone, nothing is "
+    "preloaded\n"
     "      --preload          PROGRAM has no tracepoints: record what it does "
     "with\n"
     "                         threads, ucontext and siglongjmp coroutines,\n"
@@ -63,7 +66,7 @@ struct options {
     struct ct_session_config config;
     bool qemu;
     char *made; /* output directory that was named and made here */
-    bool preload;
+    bool preload, no_preload;
 };
 
 static bool parse_size(const char *text, uint64_t *ret_value)
@@ -109,6 +112,7 @@ static bool are_patterns(const char *text)
 
 enum {
     OPTION_EVENTS = 256,
+    OPTION_NO_PRELOAD,
     OPTION_PRELOAD,
     OPTION_QEMU,
     OPTION_SUBBUF_SIZE,
@@ -119,6 +123,7 @@ static const struct option long_options[] = {
     {"output", required_argument, NULL, 'o'},
     {"events", required_argument, NULL, OPTION_EVENTS},
     {"qemu", optional_argument, NULL, OPTION_QEMU},
+    {"no-preload", no_argument, NULL, OPTION_NO_PRELOAD},
     {"preload", no_argument, NULL, OPTION_PRELOAD},
     {"subbuf-size", required_argument, NULL, OPTION_SUBBUF_SIZE},
     {"subbufs", required_argument, NULL, OPTION_SUBBUFS},
@@ -150,8 +155,13 @@ static int parse_one(int option, const char *value, struct options *options)
         options->qemu = true;
         config->qemu = value;
         break;
+    case OPTION_NO_PRELOAD:
+        options->no_preload = true;
+        options->preload = false;
+        break;
     case OPTION_PRELOAD:
         options->preload = true;
+        options->no_preload = false;
         break;
     case OPTION_SUBBUF_SIZE:
         if (!parse_size(value, &number) || !is_power_of_two(number) ||
@@ -233,13 +243,17 @@ static char *find_provider(void)
                               "../" CT_LIBDIR "/cotrace/" PROVIDER, PROVIDER);
 }
 
-/* What the loader can be told by LD_PRELOAD. */
-static char *find_preload(void)
+/* What the loader can be told by LD_PRELOAD; NULL, and why if it @is_needed. */
+static char *find_preload(bool is_needed)
 {
     char *path = find_library("../tracepoints/preload/" PRELOAD,
                               "../" CT_LIBDIR "/cotrace/" PRELOAD, PRELOAD);
 
-    if (!path) {
+    if (!is_needed) {
+        if (path && strpbrk(path, ": ")) {
+            g_clear_pointer(&path, free);
+        }
+    } else if (!path) {
         (void)ct_error(PRELOAD " is not there: is it installed?");
     } else if (strpbrk(path, ": ")) {
         (void)ct_error("%s: the loader can't preload from a path with a colon "
@@ -324,7 +338,11 @@ static int run(struct options *options)
 
     g_autofree char *provider = find_provider();
     options->config.provider = provider;
-    g_autofree char *preload = options->preload ? find_preload() : NULL;
+    /* A QEMU's log can be had without. */
+    g_autofree char *preload = options->preload ? find_preload(true)
+                               : options->qemu && !options->no_preload
+                                   ? find_preload(false)
+                                   : NULL;
     options->config.preload = preload;
     if (options->preload && !preload) {
         return CT_EXIT_ERROR;

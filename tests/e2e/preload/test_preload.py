@@ -231,7 +231,7 @@ def _(place):
     trace = os.path.join(place, "trace")
     words = ["qemu-io", "-f", "qcow2", *story.reads(), "-c",
              "aio_write -q 24M 256k", "-c", "aio_flush", disk]
-    done = story.record(trace, *words, options=("--qemu", "--preload"))
+    done = story.record(trace, *words, options=("--qemu",))
     tap.equal((done.out, "0 lost" in done.err), ("", True), done.err)
 
     found, workers = items(trace)
@@ -275,7 +275,7 @@ def _(place):
         trace = os.path.join(place, command[0])
         with open(qmp, "rb") as stdin:
             done = story.record(trace, *command, stdin=stdin,
-                                options=("--qemu", "--preload"))
+                                options=("--qemu",))
         tap.equal("0 lost" in done.err, True, done.err)
         story.check_sums(story.requests(trace, "--all"))
         workers = items(trace)[1]

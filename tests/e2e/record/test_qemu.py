@@ -31,7 +31,8 @@ def raw(path, size="4M"):
 
 
 def command(trace, *program):
-    return [story.COTRACE, "record", "--qemu", "-o", trace, "--", *program]
+    return [story.COTRACE, "record", "--qemu", "--no-preload", "-o", trace,
+            "--", *program]
 
 
 def start(trace, *program, **more):

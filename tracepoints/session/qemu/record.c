@@ -303,11 +303,19 @@ static bool record_ust(const struct recording *recording, bool preloads,
         (void)g_setenv("COTRACE_LINES", "only", TRUE);
     } else {
         config.events = plan.patterns;
+        config.preload = NULL; /* it tells all by itself */
     }
     config.outlives = true;
     bool done = ct_session_record(&config, ret_result, error);
     ct_qemu_plan_fini(&plan);
     return done;
+}
+
+/* The program was not started, and its log needs no LTTng. */
+static bool is_without_lttng(const GError *reason)
+{
+    return g_error_matches(reason, CT_SESSION_ERROR, CT_SESSION_ERROR_DAEMON) ||
+           g_error_matches(reason, CT_SESSION_ERROR, CT_SESSION_ERROR_LTTNG);
 }
 
 bool ct_session_record_qemu(const struct ct_session_config *config,
@@ -325,10 +333,19 @@ bool ct_session_record_qemu(const struct ct_session_config *config,
     if (done) {
         g_autofree char *refusal =
             config->preload ? ct_preload_refusal(recording.program) : NULL;
-        bool preloads = config->preload && !refusal;
-        done = recording.qemu.has_ust || preloads
-                   ? record_ust(&recording, preloads, ret_result, error)
-                   : record_log(&recording, ret_result, error);
+        bool preloads = config->preload && !refusal && !recording.qemu.has_ust;
+        g_autoptr(GError) reason = NULL;
+        if (recording.qemu.has_ust) {
+            done = record_ust(&recording, false, ret_result, error);
+        } else if (preloads &&
+                   record_ust(&recording, true, ret_result, &reason)) {
+            done = true;
+        } else if (!reason || is_without_lttng(reason)) {
+            done = record_log(&recording, ret_result, error);
+        } else {
+            g_propagate_error(error, g_steal_pointer(&reason));
+            done = false;
+        }
     }
     ct_qemu_plan_fini(&recording.plan);
     ct_qemu_program_fini(&recording.qemu);
