@@ -193,6 +193,16 @@ void blk_unref(BlockBackend *blk)
     g_free(blk);
 }
 
+BlockOptions blk_get_options(const BlockBackend *blk)
+{
+    return blk->root->options;
+}
+
+int blk_reopen(BlockBackend *blk, const BlockOptions *options, GError **error)
+{
+    return bdrv_reopen(blk->root, options, error);
+}
+
 bool blk_is_writable(const BlockBackend *blk)
 {
     return blk->root->options.is_writable;

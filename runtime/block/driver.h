@@ -127,6 +127,19 @@ struct BlockDriver {
      */
     int (*open)(BlockDriverState *bs, GError **error);
 
+    /*
+     * Protocol: opens the file again, with other options; on failure nothing
+     * has changed.  Nothing is in flight.
+     */
+    int (*file_reopen)(BlockDriverState *bs, const BlockOptions *options,
+                       GError **error);
+
+    /*
+     * Format: is going to be read only (writes what it holds), or is written
+     * from now on (bs->file can be).  Waits as open does; nothing is in flight.
+     */
+    int (*reopen)(BlockDriverState *bs, bool is_writable, GError **error);
+
     /* Frees what open made; nothing is in flight */
     void (*close)(BlockDriverState *bs);
 

@@ -110,6 +110,10 @@ void bdrv_drain_all_begin_nopoll(void);
 int bdrv_try_change_aio_context(BlockDriverState *bs, AioContext *ctx,
                                 const void *asker, GError **error);
 
+/** bdrv_reopen() - see blk_reopen() */
+int bdrv_reopen(BlockDriverState *bs, const BlockOptions *options,
+                GError **error);
+
 /* The backend's part, in the list of all; drained if all are. */
 void bdrv_drain_register(struct bdrv_root *root,
                          const struct bdrv_parent_ops *ops, void *parent);

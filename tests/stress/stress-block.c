@@ -265,12 +265,26 @@ static void beside(BlockBackend *blk)
     blk_unref(other);
 }
 
+/* Past the host's cache, or not any more; native stays as it is. */
+static void reopen(BlockBackend *blk)
+{
+    BlockOptions options = blk_get_options(blk);
+    g_autoptr(GError) error = NULL;
+
+    options.is_direct = !options.is_direct;
+    options.is_unsafe = !options.is_unsafe;
+    if (blk_reopen(blk, &options, &error) < 0) {
+        g_assert_error(error, BLOCK_ERROR, EINVAL);
+        g_assert_true(blk_get_options(blk).is_direct != options.is_direct);
+    }
+}
+
 static void disturb(GRand *rand)
 {
     BlockBackend *blk = world.blks[g_rand_int_range(rand, 0, IMAGES)];
     AioContext *ctx = world.ctxs[g_rand_int_range(rand, 0, IOTHREADS + 1)];
 
-    switch (g_rand_int_range(rand, 0, 11)) {
+    switch (g_rand_int_range(rand, 0, 12)) {
     case 0:
     case 1:
     case 2:
@@ -306,6 +320,9 @@ static void disturb(GRand *rand)
         break;
     case 9:
         beside(blk);
+        break;
+    case 10:
+        reopen(blk);
         break;
     default:
         aio_context_set_thread_pool_params(ctx, 0,

@@ -84,7 +84,7 @@ static bool takes(int fd, uint8_t *buf, size_t bytes)
  * Asks the kernel what it takes.  Where it takes everything, as some file
  * systems do that go through their cache after all, the most is as good.
  */
-static int probe_alignment(BlockDriverState *bs, GError **error)
+static int probe_alignment(BlockDriverState *bs, int fd, GError **error)
 {
     struct raw_state *s = bs->opaque;
     uint8_t *buf;
@@ -95,15 +95,15 @@ static int probe_alignment(BlockDriverState *bs, GError **error)
         return block_error(error, ENOMEM, "%s", g_strerror(ENOMEM));
     }
     buf = memory;
-    if (takes(s->fd, buf, 1)) {
+    if (takes(fd, buf, 1)) {
         align = ALIGNMENT_MAX;
     }
-    while (align < ALIGNMENT_MAX && !takes(s->fd, buf, (size_t)align)) {
+    while (align < ALIGNMENT_MAX && !takes(fd, buf, (size_t)align)) {
         align *= 2;
     }
     bs->request_alignment = align;
     align = ALIGNMENT_MIN;
-    while (align < ALIGNMENT_MAX && !takes(s->fd, buf + align, ALIGNMENT_MAX)) {
+    while (align < ALIGNMENT_MAX && !takes(fd, buf + align, ALIGNMENT_MAX)) {
         align *= 2;
     }
     s->memory_alignment = align;
@@ -111,11 +111,12 @@ static int probe_alignment(BlockDriverState *bs, GError **error)
     return 0;
 }
 
-static int check_engine(const BlockDriverState *bs, GError **error)
+static int check_engine(const BlockDriverState *bs, const BlockOptions *options,
+                        GError **error)
 {
     const struct raw_state *s = bs->opaque;
 
-    if (s->engine == &ct_engine_native && !bs->options.is_direct) {
+    if (s->engine == &ct_engine_native && !options->is_direct) {
         return block_error(error, EINVAL,
                            "aio=native was specified, but it requires "
                            "cache.direct=on, which was not specified.");
@@ -123,48 +124,80 @@ static int check_engine(const BlockDriverState *bs, GError **error)
     int probed = s->engine->probe != NULL ? s->engine->probe() : 0;
     if (probed < 0) {
         return block_error(error, -probed, "unable to use engine '%s': %s",
-                           bs->options.engine, g_strerror(-probed));
+                           s->engine->name, g_strerror(-probed));
     }
+    return 0;
+}
+
+/* Return: the file, or -errno with @error set */
+static int open_file(BlockDriverState *bs, const BlockOptions *options,
+                     GError **error)
+{
+    int mode = options->is_writable ? O_RDWR : O_RDONLY;
+    int ret = check_engine(bs, options, error);
+
+    if (ret < 0) {
+        return ret;
+    }
+    if (options->is_direct) {
+        mode |= O_DIRECT;
+    }
+    /* A FIFO must not block us before we can refuse it. */
+    int fd = open(bs->filename, mode | O_CLOEXEC | O_NONBLOCK);
+    if (fd < 0 && errno == EINVAL && options->is_direct) {
+        return block_error(error, EINVAL,
+                           "filesystem does not support O_DIRECT");
+    }
+    return fd < 0 ? block_error(error, errno, "%s", g_strerror(errno)) : fd;
+}
+
+/* What is told of a file that is open; Return: 0, or -errno: it is closed */
+static int take_file(BlockDriverState *bs, int fd, const BlockOptions *options,
+                     GError **error)
+{
+    struct raw_state *s = bs->opaque;
+    int64_t length = file_length(fd, &s->is_device, error);
+    int ret = (int)MIN(length, 0);
+
+    bs->request_alignment = 0;
+    s->memory_alignment = 0;
+    if (ret >= 0 && options->is_direct) {
+        ret = probe_alignment(bs, fd, error);
+    }
+    if (ret < 0) {
+        close(fd);
+        return ret;
+    }
+    /* Else io_uring gives up where it would have to wait for the disk. */
+    (void)fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) & ~O_NONBLOCK);
+    bdrv_set_length(bs, length);
+    s->fd = fd;
     return 0;
 }
 
 static int raw_file_open(BlockDriverState *bs, GError **error)
 {
     struct raw_state *s = bs->opaque;
-    int mode = bs->options.is_writable ? O_RDWR : O_RDONLY;
 
     s->engine = ct_engine_find(bs->options.engine);
     if (s->engine == NULL) {
         return block_error(error, EINVAL, "unknown engine '%s'",
                            bs->options.engine);
     }
-    int ret = check_engine(bs, error);
-    if (ret < 0) {
-        return ret;
-    }
-    if (bs->options.is_direct) {
-        mode |= O_DIRECT;
-    }
-    /* A FIFO must not block us before we can refuse it. */
-    s->fd = open(bs->filename, mode | O_CLOEXEC | O_NONBLOCK);
-    if (s->fd < 0 && errno == EINVAL && bs->options.is_direct) {
-        return block_error(error, EINVAL,
-                           "filesystem does not support O_DIRECT");
-    }
-    if (s->fd < 0) {
-        return block_error(error, errno, "%s", g_strerror(errno));
-    }
-    int64_t length = file_length(s->fd, &s->is_device, error);
-    if (length < 0) {
-        close(s->fd);
-        return (int)length;
-    }
-    /* Else io_uring gives up where it would have to wait for the disk. */
-    (void)fcntl(s->fd, F_SETFL, fcntl(s->fd, F_GETFL) & ~O_NONBLOCK);
-    bs->bytes = length;
-    ret = bs->options.is_direct ? probe_alignment(bs, error) : 0;
-    if (ret < 0) {
-        close(s->fd);
+    int fd = open_file(bs, &bs->options, error);
+    return fd < 0 ? fd : take_file(bs, fd, &bs->options, error);
+}
+
+static int raw_file_reopen(BlockDriverState *bs, const BlockOptions *options,
+                           GError **error)
+{
+    struct raw_state *s = bs->opaque;
+    int old = s->fd;
+    int fd = open_file(bs, options, error);
+    int ret = fd < 0 ? fd : take_file(bs, fd, options, error);
+
+    if (ret >= 0) {
+        close(old);
     }
     return ret;
 }
@@ -427,6 +460,7 @@ const BlockDriver bdrv_file = {
     .format_name = "file",
     .instance_bytes = sizeof(struct raw_state),
     .file_open = raw_file_open,
+    .file_reopen = raw_file_reopen,
     .close = raw_close,
     .co_prw = raw_co_prw,
     .co_flush_to_disk = raw_co_flush_to_disk,

@@ -153,6 +153,21 @@ BlockBackend *blk_new_open(const char *filename, const BlockOptions *options,
                            AioContext *ctx, GError **error);
 
 /**
+ * blk_get_options() - how the image is open; its strings are NULL
+ */
+BlockOptions blk_get_options(const BlockBackend *blk);
+
+/**
+ * blk_reopen() - change how the image is open: is_writable, has_discard, and
+ * the cache mode
+ *
+ * Drains the image; what is asked meanwhile begins afterwards.
+ * Context: as blk_drained_begin().
+ * Return: 0; -errno with @error set, and the image is open as it was.
+ */
+int blk_reopen(BlockBackend *blk, const BlockOptions *options, GError **error);
+
+/**
  * blk_new_beside() - another handle on the root of @blk, for another user
  *
  * Each has requests of its own; a drained section at one holds the other as

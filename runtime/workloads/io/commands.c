@@ -119,10 +119,13 @@ static bool io_open(struct io_session *io, int argc, char **argv)
     /* Of the program's options the format and the engine stay. */
     io->options.is_writable = true;
     optind = 0;
-    while ((letter = getopt(argc, argv, "rUt:d:")) != -1) {
+    while ((letter = getopt(argc, argv, "rUnt:d:")) != -1) {
         if (letter == '?') {
             io_usage(argv[0]);
             return false;
+        }
+        if (letter == 'n') {
+            (void)io_parse_cache("none", &io->options);
         }
         if (letter == 'r') {
             io->options.is_writable = false;
@@ -145,6 +148,94 @@ static bool io_open(struct io_session *io, int argc, char **argv)
         return false;
     }
     return io_session_open(io, argv[optind]);
+}
+
+/* "key=value,.."; false: told */
+static bool take_option_list(const char *text, const char *format,
+                             BlockOptions *options, bool has_mode,
+                             bool has_cache)
+{
+    g_auto(GStrv) words = g_strsplit(text, ",", -1);
+
+    for (int i = 0; words[i] != NULL; i++) {
+        char *value = strchr(words[i], '=');
+        bool is_on = value != NULL && strcmp(value, "=on") == 0;
+        if (value != NULL) {
+            *value = '\0';
+        }
+        if (strcmp(words[i], "read-only") == 0 && has_mode) {
+            fprintf(stderr,
+                    "cotrace-io: Cannot set both -r/-w and 'read-only'\n");
+            return false;
+        }
+        if (g_str_has_prefix(words[i], "cache.") && has_cache) {
+            fprintf(stderr,
+                    "cotrace-io: Cannot set both -c and the cache options\n");
+            return false;
+        }
+        if (strcmp(words[i], "read-only") == 0) {
+            options->is_writable = !is_on;
+        } else if (strcmp(words[i], "cache.direct") == 0) {
+            options->is_direct = is_on;
+        } else if (strcmp(words[i], "cache.no-flush") == 0) {
+            options->is_unsafe = is_on;
+        } else if (strcmp(words[i], "driver") == 0 && value != NULL &&
+                   strcmp(value + 1, format) == 0) {
+            continue; /* as it is */
+        } else if (strcmp(words[i], "discard") != 0 || value == NULL ||
+                   !io_parse_discard(value + 1, options)) {
+            fprintf(stderr, "cotrace-io: Cannot change the option '%s'\n",
+                    words[i]);
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool io_reopen(struct io_session *io, int argc, char **argv)
+{
+    BlockOptions options = blk_get_options(io->blk);
+    bool has_mode = false, has_cache = false;
+    char *list = NULL;
+    g_autoptr(GError) error = NULL;
+    int letter;
+
+    optind = 0;
+    while ((letter = getopt(argc, argv, "c:o:rw")) != -1) {
+        if (letter == '?') {
+            io_usage(argv[0]);
+            return false;
+        }
+        if (letter == 'c') {
+            has_cache = true;
+            if (!io_parse_cache(optarg, &options)) {
+                fprintf(stderr, "cotrace-io: Invalid cache option: %s\n",
+                        optarg);
+                return false;
+            }
+        } else if (letter == 'o') {
+            list = optarg;
+        } else if (has_mode) {
+            fprintf(stderr, "cotrace-io: Only one -r/-w option may be given\n");
+            return false;
+        } else {
+            has_mode = true;
+            options.is_writable = letter == 'w';
+        }
+    }
+    if (optind != argc) {
+        io_usage(argv[0]);
+        return false;
+    }
+    if (list != NULL && !take_option_list(list, blk_format(io->blk), &options,
+                                          has_mode, has_cache)) {
+        return false;
+    }
+    if (blk_reopen(io->blk, &options, &error) < 0) {
+        fprintf(stderr, "cotrace-io: %s\n", error->message);
+        return false;
+    }
+    return true;
 }
 
 static bool io_close(struct io_session *io, int argc, char **argv)
@@ -345,8 +436,9 @@ static const struct command commands[] = {
     {"map", NULL, io_map, 0, 0, ANY_FILE, "",
      "lists what lies in this image and what does not", NULL},
     {"open", "o", io_open, 1, NO_LIMIT, NO_FILE,
-     "[-rU] [-t cache] [-d discard] path ", "opens a file",
+     "[-nrU] [-t cache] [-d discard] path ", "opens a file",
      "\n"
+     " -n          as -t none\n"
      " -r          for reading only\n"
      " -t cache    writeback, none, writethrough, directsync\n"
      "             or unsafe\n"
@@ -361,6 +453,14 @@ static const struct command commands[] = {
     {"readv", NULL, io_readv, 2, NO_LIMIT, ANY_FILE,
      "[-Cqv] [-P pattern] off len [len..] ",
      "reads a range into one buffer for each length", READ_OPTIONS},
+    {"reopen", NULL, io_reopen, 0, NO_LIMIT, ANY_FILE,
+     "[(-r|-w)] [-c cache] [-o options] ", "changes how the file is open",
+     "\n"
+     " -r          for reading only\n"
+     " -w          for writing, too\n"
+     " -c cache    as for open -t\n"
+     " -o options  key=value,..: read-only, cache.direct, cache.no-flush, "
+     "discard\n"},
     {"sigraise", NULL, io_sigraise, 1, 1, NO_FILE, "signal ", "raises a signal",
      NULL},
     {"sleep", NULL, io_sleep, 1, 1, NO_FILE, "ms ",

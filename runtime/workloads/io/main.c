@@ -61,6 +61,8 @@ static const char usage_text[] =
     "                       second on, read@1=short:512 comes in two parts;\n"
     "                       read, write, flush, discard, truncate; may be "
     "repeated\n"
+    "  -n, --nocache        as -t none\n"
+    "  -k, --native-aio     as -i native\n"
     "  -U, --force-share    always the case\n"
     "  -h, --help           this text\n"
     "  -V, --version\n";
@@ -147,13 +149,14 @@ static bool take_option(struct options *o, int letter)
     case 's':
         return unsupported("--snapshot", NULL);
     case 'n':
-        return unsupported("--nocache", NULL);
+        return io_parse_cache("none", &o->block);
     case 'C':
         return unsupported("--copy-on-read", NULL);
     case 'm':
         return unsupported("--misalign", NULL);
     case 'k':
-        return unsupported("--native-aio", NULL);
+        o->block.engine = "native";
+        return true;
     case 'T':
         return unsupported("--trace", NULL);
     case OPTION_OBJECT:

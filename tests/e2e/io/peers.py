@@ -17,7 +17,7 @@ WAYS = ([], ["--loop=glib"], ["--iothread"], ["--loop=glib", "--iothread"])
 REPORT = re.compile(r"; \S+( sec)? \(\S+ \S+ and \S+ ops/sec\)$")
 MACHINE = re.compile(r"^(\d+,\d+),\S+$")
 USAGE = re.compile(r"^(read|readv|aio_read|write|writev|aio_write|discard|"
-                   r"truncate|open) .*-- .*$")
+                   r"truncate|open|reopen) .*-- .*$")
 
 
 def normal(text, name):

@@ -7,10 +7,11 @@ Each command runs on a fresh copy of the same image, once by each program.
 import os
 import random
 import shutil
+import subprocess
 import sys
 
 import tap
-from peers import (WAYS, cotrace_io, need_direct, normal, qemu_io, reports,
+from peers import (WAYS, cotrace_io, make, need_direct, normal, qemu_io, reports,
                    script)
 
 SIZE = 1 << 20
@@ -235,6 +236,40 @@ def _(tmp):
         after = both(raw(tmp), commands, ["-f", "raw", "-t", "none", "-i", engine],
                      order=reports)
         same_bytes(after, engine)
+
+
+REOPEN = [
+    ["reopen", "write 0 512"],
+    ["reopen -r", "write 0 512", "reopen -w", "write -P 1 0 1k", "read -v 0 16"],
+    ["reopen -r", "read -v 0 16", "flush", "close", "write 0 1"],
+    ["write -P 5 100k 70k", "reopen -r", "read -P 5 100k 70k", "map",
+     "reopen -w", "write -P 6 150k 70k", "discard 0 64k", "read -P 5 100k 50k"],
+    ["reopen -c none", "write -P 3 5 1000", "reopen -c unsafe", "flush",
+     "write -P 4 7 10", "reopen -c writethrough", "write 9 9", "read -v 0 32"],
+    ["aio_write -P 9 0 64k", "aio_write -P 8 64k 64k", "reopen -c none",
+     "aio_flush", "read -P 9 0 64k"],
+    ["reopen -c xx", "reopen -r -w", "reopen -r -r", "reopen x", "reopen -x",
+     "reopen -o foo=bar", "reopen -o driver=raw", "reopen -r -o read-only=on",
+     "reopen -c none -o cache.direct=off", "reopen -o cache.writeback=off"],
+    ["reopen -o cache.direct=on", "write 1 1", "reopen -o cache.no-flush=on"],
+    ["close", "reopen", "reopen -r"],
+]
+
+
+@tap.case("reopen: for reading, for writing, another cache mode")
+def _(tmp):
+    need_direct(tmp)
+    image = os.path.join(tmp, "image.qcow2")
+
+    def fresh():
+        return make(tmp, "", "1M", [])
+    for commands in REOPEN:
+        same_bytes(both(raw(tmp), commands, ways=WAYS, order=reports), commands)
+        both(fresh, commands, ["-f", "qcow2"], ways=WAYS[::3], order=reports)
+        qemu_io("-r", "-f", "qcow2", "-c", "map", image)
+        tap.equal(subprocess.run(["qemu-img", "check", "-q", image],
+                                 check=False).returncode, 0, commands)
+        both(fresh, commands, ["-r", "-f", "qcow2"])
 
 
 @tap.case("abort and sigraise end the program by their signal")

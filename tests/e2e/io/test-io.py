@@ -363,7 +363,7 @@ def _(tmp):
         done = cotrace_io(*words, "-c", "length", path)
         tap.equal((done.returncode, done.out, done.err), (0, "1 MiB\n", ""),
                   words)
-    for words in (["-n"], ["-s"], ["-C"], ["-m"], ["-k"], ["-T", "x"],
+    for words in (["-s"], ["-C"], ["-m"], ["-T", "x"],
                   ["--object", "x"], ["--image-opts"], ["-t", "nothing"],
                   ["-i", "uring"], ["--loop=none"]):
         done = cotrace_io(*words, "-c", "length", path)

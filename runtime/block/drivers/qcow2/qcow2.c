@@ -357,6 +357,50 @@ static void qcow2_close(BlockDriverState *bs)
     free_state(s);
 }
 
+/* In the frame of qcow2_reopen(). */
+struct reopen_wait {
+    BlockDriverState *bs;
+    bool is_writable;
+    GError **error;
+    int ret;   /* written before `done` */
+    bool done; /* atomic: release in the entry, acquire in qcow2_reopen() */
+};
+
+static void coroutine_fn qcow2_reopen_entry(void *opaque)
+{
+    struct reopen_wait *wait = opaque;
+    struct qcow2_state *s = wait->bs->opaque;
+
+    if (wait->is_writable) {
+        wait->ret = open_for_writing(wait->bs, wait->error);
+    } else {
+        wait->ret = s->is_corrupt ? 0 : qcow2_inactivate(wait->bs);
+        if (wait->ret >= 0) {
+            wait->ret = bdrv_co_flush(wait->bs->file);
+        }
+        if (wait->ret < 0) {
+            block_error(wait->error, -wait->ret, "%s", g_strerror(-wait->ret));
+        }
+    }
+    /* Else what writing needs is not needed any more, or not complete. */
+    if (wait->is_writable == (wait->ret < 0)) {
+        qcow2_refcount_close(s);
+        g_clear_pointer(&s->metadata, g_hash_table_destroy);
+    }
+    ct_store_release(&wait->done, true);
+    aio_wait_kick();
+}
+
+static int qcow2_reopen(BlockDriverState *bs, bool is_writable, GError **error)
+{
+    struct reopen_wait wait = {
+        .bs = bs, .is_writable = is_writable, .error = error};
+
+    bdrv_coroutine_enter(bs, coroutine_create(qcow2_reopen_entry, &wait));
+    BDRV_POLL_WHILE(bs, !ct_load_acquire(&wait.done));
+    return wait.ret;
+}
+
 static const char *truth(bool value)
 {
     return value ? "true" : "false";
@@ -397,6 +441,7 @@ const BlockDriver bdrv_qcow2 = {
     .probe = qcow2_probe,
     .open = qcow2_open,
     .close = qcow2_close,
+    .reopen = qcow2_reopen,
     .co_preadv_part = qcow2_co_preadv_part,
     .co_pwritev_part = qcow2_co_pwritev_part,
     .co_pwrite_zeroes = qcow2_co_pwrite_zeroes,

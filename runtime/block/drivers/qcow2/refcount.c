@@ -148,9 +148,9 @@ int coroutine_fn qcow2_refcount_open(BlockDriverState *bs, GError **error)
 
 void qcow2_refcount_close(struct qcow2_state *s)
 {
-    qcow2_cache_free(s->refcounts);
+    g_clear_pointer(&s->refcounts, qcow2_cache_free);
     g_clear_pointer(&s->freed, g_hash_table_destroy);
-    g_free(s->refcount_table);
+    g_clear_pointer(&s->refcount_table, g_free);
 }
 
 /* --- one refcount ----------------------------------------------------------

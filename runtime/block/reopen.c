@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * reopen.c - other options for an image that is open
+ *
+ * The image is drained, and the graph's writer changes what requests rely on.
+ * Before, on the way to reading only, the format writes what it holds; then
+ * each file is opened anew, from the bottom of the chain; and on the way to
+ * writing the format reads what writing needs.  What fails leaves the image as
+ * it was: files that were opened anew are opened as before.
+ */
+#include <errno.h>
+
+#include "block/graph.h"
+
+struct reopen {
+    BlockDriverState *bs;
+    const BlockOptions *options;
+    GError **error;
+    int ret;
+};
+
+static void set_options(BlockDriverState *bs, const BlockOptions *options,
+                        bool is_writable)
+{
+    bs->options.is_writable = is_writable;
+    bs->options.is_direct = options->is_direct;
+    bs->options.is_writethrough = options->is_writethrough;
+    bs->options.is_unsafe = options->is_unsafe;
+    bs->options.has_discard = options->has_discard;
+}
+
+/* A node and all below it; backing files stay for reading only. */
+static int reopen_files(BlockDriverState *bs, const BlockOptions *options,
+                        bool is_writable, GError **error)
+{
+    const BlockOptions old = bs->options;
+    BlockOptions new = *options;
+    int ret = 0;
+
+    if (bs->file != NULL) {
+        ret = reopen_files(bs->file, options, is_writable, error);
+    }
+    if (ret >= 0 && bs->backing != NULL) {
+        ret = reopen_files(bs->backing, options, false, error);
+    }
+    new.is_writable = is_writable;
+    if (ret >= 0 && bs->drv->file_reopen != NULL) {
+        ret = bs->drv->file_reopen(bs, &new, error);
+    }
+    if (ret < 0) {
+        if (bs->file != NULL) {
+            (void)reopen_files(bs->file, &old, old.is_writable, NULL);
+        }
+        return ret;
+    }
+    set_options(bs, options, is_writable);
+    return 0;
+}
+
+static int reopen_format(BlockDriverState *bs, bool is_writable, GError **error)
+{
+    return bs->drv->reopen != NULL ? bs->drv->reopen(bs, is_writable, error)
+                                   : 0;
+}
+
+static int reopen_drained(BlockDriverState *bs, const BlockOptions *options,
+                          GError **error)
+{
+    const BlockOptions old = bs->options;
+    bool is_writable = options->is_writable;
+    int ret = 0;
+
+    if (old.is_writable && !is_writable) {
+        ret = reopen_format(bs, false, error);
+    }
+    if (ret >= 0) {
+        bdrv_graph_wrlock();
+        ret = reopen_files(bs, options, is_writable, error);
+        bdrv_graph_wrunlock();
+    }
+    if (ret >= 0 && is_writable && !old.is_writable) {
+        ret = reopen_format(bs, true, error);
+        if (ret < 0) {
+            (void)reopen_files(bs, &old, false, NULL);
+        }
+    }
+    return ret;
+}
+
+static void reopen_outside(void *opaque)
+{
+    struct reopen *reopen = opaque;
+
+    bdrv_drained_begin(reopen->bs);
+    reopen->ret = reopen_drained(reopen->bs, reopen->options, reopen->error);
+    bdrv_drained_end(reopen->bs);
+}
+
+int bdrv_reopen(BlockDriverState *bs, const BlockOptions *options,
+                GError **error)
+{
+    struct reopen reopen = {.bs = bs, .options = options, .error = error};
+
+    if (in_coroutine()) {
+        bdrv_co_outside(reopen_outside, &reopen);
+    } else {
+        reopen_outside(&reopen);
+    }
+    return reopen.ret;
+}
