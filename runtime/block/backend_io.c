@@ -119,7 +119,8 @@ static int coroutine_fn blk_co_do_flush(const struct ask *ask)
 
 static int coroutine_fn blk_co_do_truncate(const struct ask *ask)
 {
-    int ret = bdrv_co_truncate(ask->blk->root, ask->offset);
+    int ret = bdrv_co_truncate_prealloc(ask->blk->root, ask->offset,
+                                        (PreallocMode)ask->flags);
 
     return ret;
 }
@@ -315,6 +316,11 @@ int blk_flush(BlockBackend *blk)
 int blk_truncate(BlockBackend *blk, int64_t bytes)
 {
     return blk_ask(ask_range(blk, BLOCK_OP_TRUNCATE, bytes, 0, 0));
+}
+
+int blk_truncate_prealloc(BlockBackend *blk, int64_t bytes, PreallocMode mode)
+{
+    return blk_ask(ask_range(blk, BLOCK_OP_TRUNCATE, bytes, 0, mode));
 }
 
 /* --- in a coroutine --------------------------------------------------------

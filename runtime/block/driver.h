@@ -178,6 +178,13 @@ struct BlockDriver {
     /* What was written is on the disk; a protocol's */
     int coroutine_fn (*co_flush_to_disk)(BlockDriverState *bs);
 
+    /*
+     * The range, which reads as zeroes and nobody else uses, gets space of its
+     * own; a protocol is not asked for PREALLOC_MODE_METADATA, nor _FULL
+     */
+    int coroutine_fn (*co_preallocate)(BlockDriverState *bs, int64_t offset,
+                                       int64_t bytes, PreallocMode mode);
+
     /* Sets the node's length, which may be rounded up */
     int coroutine_fn (*co_truncate)(BlockDriverState *bs, int64_t bytes);
 
@@ -297,6 +304,10 @@ int coroutine_fn bdrv_co_pwrite_zeroes(BlockDriverState *bs, int64_t offset,
 int coroutine_fn bdrv_co_pwrite(BlockDriverState *bs, int64_t offset,
                                 int64_t bytes, const void *buf);
 
+/** bdrv_co_write_zero_data() - zeroes by the driver's way to write data */
+int coroutine_fn bdrv_co_write_zero_data(BlockDriverState *bs, int64_t offset,
+                                         int64_t bytes);
+
 /* --- manage.c --------------------------------------------------------------
  */
 
@@ -305,6 +316,12 @@ int coroutine_fn bdrv_co_flush(BlockDriverState *bs);
 int coroutine_fn bdrv_co_pdiscard(BlockDriverState *bs, int64_t offset,
                                   int64_t bytes);
 int coroutine_fn bdrv_co_truncate(BlockDriverState *bs, int64_t bytes);
+/** bdrv_co_truncate_prealloc() - see blk_truncate_prealloc() */
+int coroutine_fn bdrv_co_truncate_prealloc(BlockDriverState *bs, int64_t bytes,
+                                           PreallocMode mode);
+/** bdrv_co_preallocate() - a part of it: space for what is new */
+int coroutine_fn bdrv_co_preallocate(BlockDriverState *bs, int64_t offset,
+                                     int64_t bytes, PreallocMode mode);
 int coroutine_fn bdrv_co_load_vmstate(BlockDriverState *bs, int64_t offset,
                                       const IOVector *vector);
 int coroutine_fn bdrv_co_save_vmstate(BlockDriverState *bs, int64_t offset,

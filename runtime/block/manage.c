@@ -120,17 +120,50 @@ int coroutine_fn bdrv_co_pdiscard(BlockDriverState *bs, int64_t offset,
 /* --- length ----------------------------------------------------------------
  */
 
-int coroutine_fn bdrv_co_truncate(BlockDriverState *bs, int64_t bytes)
+int coroutine_fn bdrv_co_preallocate(BlockDriverState *bs, int64_t offset,
+                                     int64_t bytes, PreallocMode mode)
+{
+    int ret = -ENOTSUP;
+
+    if (bytes <= 0) {
+        return 0;
+    }
+    bdrv_begin(bs);
+    if (bs->drv->co_prw != NULL && mode == PREALLOC_MODE_FULL) {
+        ret = bdrv_co_write_zero_data(bs, offset, bytes);
+    } else if (bs->drv->co_preallocate != NULL) {
+        ret = bs->drv->co_preallocate(bs, offset, bytes, mode);
+    }
+    bs->write_gen++;
+    bdrv_end(bs);
+    return MIN(ret, 0);
+}
+
+/* What is new, if anything, gets its space; else the node is as it was. */
+static int coroutine_fn preallocate_new(BlockDriverState *bs, int64_t old,
+                                        PreallocMode mode)
+{
+    int ret = bdrv_co_preallocate(bs, old, bdrv_length(bs) - old, mode);
+
+    if (ret < 0) {
+        (void)bs->drv->co_truncate(bs, old);
+    }
+    return ret;
+}
+
+int coroutine_fn bdrv_co_truncate_prealloc(BlockDriverState *bs, int64_t bytes,
+                                           PreallocMode mode)
 {
     struct tracked_request req;
     struct node_request place;
-    int64_t from = MIN(bytes, bdrv_length(bs));
+    int64_t old = bdrv_length(bs);
+    int64_t from = MIN(bytes, old);
     int ret = -ENOTSUP;
 
     if (!bs->options.is_writable) {
         return -EACCES;
     }
-    if (bytes < 0) {
+    if (bytes < 0 || (bytes < old && mode != PREALLOC_MODE_OFF)) {
         return -EINVAL;
     }
     bdrv_begin(bs);
@@ -143,11 +176,19 @@ int coroutine_fn bdrv_co_truncate(BlockDriverState *bs, int64_t bytes)
         ret = bs->drv->co_truncate(bs, bytes);
         bs->write_gen++;
     }
+    if (ret >= 0 && mode != PREALLOC_MODE_OFF) {
+        ret = preallocate_new(bs, old, mode);
+    }
     node_request_end(&place, bs);
     tracked_request_leave(&req);
     tracked_request_end(&req, ret);
     bdrv_end(bs);
     return MIN(ret, 0);
+}
+
+int coroutine_fn bdrv_co_truncate(BlockDriverState *bs, int64_t bytes)
+{
+    return bdrv_co_truncate_prealloc(bs, bytes, PREALLOC_MODE_OFF);
 }
 
 /* --- status ----------------------------------------------------------------

@@ -57,8 +57,8 @@ static int coroutine_fn write_data(BlockDriverState *bs, int64_t offset,
 }
 
 /* Through the driver's way to write data. */
-static int coroutine_fn write_buffer_of_zeroes(BlockDriverState *bs,
-                                               int64_t offset, int64_t bytes)
+int coroutine_fn bdrv_co_write_zero_data(BlockDriverState *bs, int64_t offset,
+                                         int64_t bytes)
 {
     size_t n = (size_t)MIN(bytes, BOUNCE_BYTES_MAX);
     g_autofree uint8_t *zeroes = g_try_malloc0(n);
@@ -105,7 +105,7 @@ static int coroutine_fn bdrv_co_do_pwrite_zeroes(BlockDriverState *bs,
             ret = bs->drv->co_pwrite_zeroes(bs, offset, n, flags);
         }
         if (ret == -ENOTSUP && !(flags & BDRV_REQ_NO_FALLBACK)) {
-            ret = write_buffer_of_zeroes(bs, offset, n);
+            ret = bdrv_co_write_zero_data(bs, offset, n);
         }
         offset += n;
         bytes -= n;

@@ -225,6 +225,15 @@ static int coroutine_fn faults_co_truncate(BlockDriverState *bs, int64_t bytes)
     return ret;
 }
 
+static int coroutine_fn faults_co_preallocate(BlockDriverState *bs,
+                                              int64_t offset, int64_t bytes,
+                                              PreallocMode mode)
+{
+    int ret = next_error(bs, BLOCK_OP_WRITE);
+
+    return ret == 0 ? bdrv_co_preallocate(bs->file, offset, bytes, mode) : ret;
+}
+
 static int coroutine_fn faults_co_block_status(BlockDriverState *bs,
                                                int64_t offset, int64_t bytes,
                                                int64_t *ret_bytes)
@@ -242,6 +251,7 @@ const BlockDriver bdrv_faults = {
     .co_pwrite_zeroes = faults_co_pwrite_zeroes,
     .co_pdiscard = faults_co_pdiscard,
     .co_flush_to_disk = faults_co_flush_to_disk,
+    .co_preallocate = faults_co_preallocate,
     .co_truncate = faults_co_truncate,
     .co_block_status = faults_co_block_status,
 };

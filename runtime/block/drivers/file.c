@@ -424,6 +424,25 @@ static int coroutine_fn raw_co_truncate(BlockDriverState *bs, int64_t bytes)
     return ret;
 }
 
+static int handle_aiocb_preallocate(void *opaque)
+{
+    const struct raw_task *task = opaque;
+
+    return do_fallocate(task->s->fd, 0, task->offset, task->bytes);
+}
+
+static int coroutine_fn raw_co_preallocate(BlockDriverState *bs, int64_t offset,
+                                           int64_t bytes, PreallocMode mode)
+{
+    struct raw_task task = {.s = bs->opaque, .offset = offset, .bytes = bytes};
+
+    if (bytes <= 0) {
+        return 0;
+    }
+    int ret = raw_thread_pool_submit(handle_aiocb_preallocate, &task);
+    return ret;
+}
+
 /* From a hole or data on, how far it goes; who can't tell has data. */
 static int handle_aiocb_block_status(void *opaque)
 {
@@ -466,6 +485,7 @@ const BlockDriver bdrv_file = {
     .co_flush_to_disk = raw_co_flush_to_disk,
     .co_pwrite_zeroes = raw_co_pwrite_zeroes,
     .co_pdiscard = raw_co_pdiscard,
+    .co_preallocate = raw_co_preallocate,
     .co_truncate = raw_co_truncate,
     .co_block_status = raw_co_block_status,
 };

@@ -74,6 +74,19 @@ static int coroutine_fn raw_co_truncate(BlockDriverState *bs, int64_t bytes)
     return ret;
 }
 
+static int coroutine_fn raw_co_preallocate(BlockDriverState *bs, int64_t offset,
+                                           int64_t bytes, PreallocMode mode)
+{
+    if (mode == PREALLOC_MODE_METADATA) {
+        return -ENOTSUP; /* it has none */
+    }
+    /* The disk is whole sectors, the file need not be. */
+    int64_t inside = MIN(bytes, bdrv_length(bs->file) - offset);
+    int ret = bdrv_co_preallocate(bs->file, offset, inside, mode);
+
+    return ret;
+}
+
 static int coroutine_fn raw_co_block_status(BlockDriverState *bs,
                                             int64_t offset, int64_t bytes,
                                             int64_t *ret_bytes)
@@ -95,6 +108,7 @@ const BlockDriver bdrv_raw = {
     .co_pwritev_part = raw_co_pwritev,
     .co_pwrite_zeroes = raw_co_pwrite_zeroes,
     .co_pdiscard = raw_co_pdiscard,
+    .co_preallocate = raw_co_preallocate,
     .co_truncate = raw_co_truncate,
     .co_block_status = raw_co_block_status,
 };

@@ -338,6 +338,22 @@ int blk_flush(BlockBackend *blk);
 int coroutine_fn blk_co_flush(BlockBackend *blk);
 void blk_aio_flush(BlockBackend *blk, BlockCompletionFunc *cb, void *opaque);
 
+/* What a disk that grows has of its own for what is new. */
+typedef enum PreallocMode {
+    PREALLOC_MODE_OFF,      /* nothing */
+    PREALLOC_MODE_METADATA, /* places in the file, and entries in the tables */
+    PREALLOC_MODE_FALLOC,   /* and space, unwritten */
+    PREALLOC_MODE_FULL,     /* and zeroes in it */
+} PreallocMode;
+
+/**
+ * blk_truncate_prealloc() - as blk_truncate(), and take space for what is new
+ *
+ * Return: 0; -EINVAL: it does not grow, and @mode is not off; -ENOTSUP: not
+ * this format, not this file; -errno: the disk is as long as it was.
+ */
+int blk_truncate_prealloc(BlockBackend *blk, int64_t bytes, PreallocMode mode);
+
 /** blk_truncate() - change the disk's length; what is new reads as zeroes */
 int blk_truncate(BlockBackend *blk, int64_t bytes);
 int coroutine_fn blk_co_truncate(BlockBackend *blk, int64_t bytes);

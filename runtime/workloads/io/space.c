@@ -42,21 +42,38 @@ bool io_discard(struct io_session *io, int argc, char **argv)
     return true;
 }
 
-/* Space is never taken ahead of data here. */
-static bool check_preallocation(const char *mode)
+/* Return: a PreallocMode; -1: told */
+static int parse_preallocation(const char *word)
 {
-    static const char *const modes[] = {"metadata", "falloc", "full", NULL};
+    static const char *const words[] = {"off", "metadata", "falloc", "full"};
 
-    if (strcmp(mode, "off") == 0) {
-        return true;
+    for (int mode = PREALLOC_MODE_OFF; mode <= PREALLOC_MODE_FULL; mode++) {
+        if (strcmp(word, words[mode]) == 0) {
+            return mode;
+        }
     }
-    if (g_strv_contains(modes, mode)) {
+    fprintf(stderr, "cotrace-io: Invalid preallocation mode '%s'\n", word);
+    return -1;
+}
+
+/* In the words of the formats; false: told */
+static bool check_preallocation(BlockBackend *blk, int64_t bytes, int mode)
+{
+    bool is_raw = strcmp(blk_format(blk), "raw") == 0;
+
+    if (mode == PREALLOC_MODE_METADATA && is_raw) {
         fprintf(stderr, "cotrace-io: Unsupported preallocation mode: %s\n",
-                mode);
-    } else {
-        fprintf(stderr, "cotrace-io: Invalid preallocation mode '%s'\n", mode);
+                "metadata");
+        return false;
     }
-    return false;
+    if (mode != PREALLOC_MODE_OFF && bytes < blk_length(blk) &&
+        (is_raw || bytes % SECTOR_BYTES == 0)) {
+        fprintf(stderr, "cotrace-io: %s\n",
+                is_raw ? "Cannot use preallocation for shrinking files"
+                       : "Preallocation can't be used for shrinking an image");
+        return false;
+    }
+    return true;
 }
 
 /* What a format found wrong has its own words; the rest is the file's. */
@@ -77,7 +94,7 @@ static void print_truncate_error(const char *format, int err)
 bool io_truncate(struct io_session *io, int argc, char **argv)
 {
     int64_t bytes;
-    int letter;
+    int letter, mode = PREALLOC_MODE_OFF;
 
     optind = 0;
     while ((letter = getopt(argc, argv, "m:")) != -1) {
@@ -85,14 +102,16 @@ bool io_truncate(struct io_session *io, int argc, char **argv)
             io_usage(argv[0]);
             return false;
         }
-        if (!check_preallocation(optarg)) {
+        mode = parse_preallocation(optarg);
+        if (mode < 0) {
             return false;
         }
     }
-    if (optind >= argc || !io_parse_size(argv[optind], &bytes)) {
+    if (optind >= argc || !io_parse_size(argv[optind], &bytes) ||
+        !check_preallocation(io->blk, bytes, mode)) {
         return false;
     }
-    int ret = blk_truncate(io->blk, bytes);
+    int ret = blk_truncate_prealloc(io->blk, bytes, (PreallocMode)mode);
     if (ret < 0) {
         print_truncate_error(blk_format(io->blk), -ret);
         return false;

@@ -238,6 +238,34 @@ def _(tmp):
         same_bytes(after, engine)
 
 
+@tap.case("truncate -m: space for what is new, or the same refusal")
+def _(tmp):
+    image = os.path.join(tmp, "image.qcow2")
+
+    def fresh(words=""):
+        return make(tmp, words, "1M", ["write -P 1 0 300k", "discard 64k 64k"])
+    for mode in ("off", "metadata", "falloc", "full", "xx"):
+        commands = [f"truncate -m {mode} 3M", "length", "map", "read -P 0 1M 2M",
+                    "write -P 5 2000k 100k", "read -P 5 2000k 100k",
+                    f"truncate -m {mode} 3M", f"truncate -m {mode} 2M",
+                    f"truncate -m {mode} 2000001", f"truncate -m {mode} 4M",
+                    "map", "length"]
+        same_bytes(both(raw(tmp), commands, ways=WAYS[::3]), mode)
+        # what is allocated is told by the host's file system
+        for options in ("", "cluster_size=512"):
+            both(lambda: fresh(options), commands, ["-f", "qcow2"],
+                 ways=WAYS[:1])
+            tap.equal(subprocess.run(["qemu-img", "check", "-q", image],
+                                     check=False).returncode, 0, mode)
+    for mode in ("falloc", "full"):
+        sizes = []
+        for program in (qemu_io, cotrace_io):
+            path = raw(tmp, 4096)()
+            program("-f", "raw", "-c", f"truncate -m {mode} 1M", path)
+            sizes.append(os.stat(path).st_blocks)
+        tap.equal(sizes[0], sizes[1], mode)
+
+
 REOPEN = [
     ["reopen", "write 0 512"],
     ["reopen -r", "write 0 512", "reopen -w", "write -P 1 0 1k", "read -v 0 16"],

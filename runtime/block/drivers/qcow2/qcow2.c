@@ -447,6 +447,7 @@ const BlockDriver bdrv_qcow2 = {
     .co_pwrite_zeroes = qcow2_co_pwrite_zeroes,
     .co_pdiscard = qcow2_co_pdiscard,
     .co_flush_to_os = qcow2_co_flush_to_os,
+    .co_preallocate = qcow2_co_preallocate,
     .co_truncate = qcow2_co_truncate,
     .co_load_vmstate = qcow2_co_load_vmstate,
     .co_save_vmstate = qcow2_co_save_vmstate,

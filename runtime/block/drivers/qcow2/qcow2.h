@@ -293,6 +293,8 @@ int coroutine_fn qcow2_cluster_discard(BlockDriverState *bs, uint64_t offset,
 int coroutine_fn qcow2_cluster_zeroize(BlockDriverState *bs, uint64_t offset,
                                        uint64_t bytes, unsigned flags);
 
+int coroutine_fn qcow2_co_preallocate(BlockDriverState *bs, int64_t offset,
+                                      int64_t bytes, PreallocMode mode);
 int coroutine_fn qcow2_co_truncate(BlockDriverState *bs, int64_t bytes);
 
 /* A snapshot's L1 table, and where the snapshot table ends */

@@ -201,6 +201,75 @@ int coroutine_fn qcow2_co_pwritev_part(BlockDriverState *bs, int64_t offset,
     return ret < 0 ? ret : task_ret;
 }
 
+/*
+ * New clusters of the file read as zeroes: what it has there may be old data,
+ * and it may end before.  Only written to, since others make it longer
+ * meanwhile.
+ */
+static int coroutine_fn clear_host(BlockDriverState *file, int64_t host,
+                                   int64_t bytes, PreallocMode mode)
+{
+    int64_t inside = MIN(bytes, bdrv_length(file) - host);
+    int ret = 0;
+
+    if (mode == PREALLOC_MODE_FULL) {
+        struct iovec iov = {(void *)zeroes, sizeof(zeroes)};
+
+        for (int64_t done = 0; ret >= 0 && done < bytes;) {
+            iov.iov_len = (size_t)MIN(bytes - done, (int64_t)sizeof(zeroes));
+            IOVector vector = {.iov = &iov, .niov = 1, .bytes = iov.iov_len};
+            ret = bdrv_co_pwritev_part(file, host + done, (int64_t)iov.iov_len,
+                                       &vector, 0, 0);
+            done += (int64_t)iov.iov_len;
+        }
+        return ret;
+    }
+    if (inside > 0) {
+        ret = bdrv_co_pwrite_zeroes(file, host, inside, BDRV_REQ_MAY_UNMAP);
+    }
+    if (ret >= 0 && inside < bytes) {
+        ret = bdrv_co_pwrite(file, host + bytes - 1, 1, zeroes);
+    }
+    if (ret >= 0 && mode == PREALLOC_MODE_FALLOC) {
+        ret = bdrv_co_preallocate(file, host, bytes, mode);
+    }
+    return ret;
+}
+
+/* From a cluster's border on */
+int coroutine_fn qcow2_co_preallocate(BlockDriverState *bs, int64_t offset,
+                                      int64_t bytes, PreallocMode mode)
+{
+    struct qcow2_state *s = bs->opaque;
+    uint64_t unit = s->header.cluster_bytes;
+    uint64_t end = (uint64_t)(offset + bytes);
+    struct qcow2_task t = {
+        .bs = bs, .offset = ((uint64_t)offset + unit - 1) & ~(unit - 1)};
+    int ret = 0;
+
+    while (ret >= 0 && t.offset < end) {
+        t.bytes = end - t.offset;
+        t.alloc = NULL;
+        ret = find_place(&t);
+        if (ret >= 0 && t.alloc != NULL) {
+            /* After a crash, too, the zeroes are there before the entries. */
+            t.alloc->has_copied = true;
+            ret = clear_host(bs->file, (int64_t)t.alloc->host,
+                             (int64_t)(t.alloc->n << s->header.cluster_bits),
+                             mode);
+            co_mutex_lock(&s->lock);
+            if (ret < 0) {
+                qcow2_alloc_cluster_abort(bs, t.alloc);
+            } else {
+                ret = qcow2_alloc_cluster_link_l2(bs, t.alloc);
+            }
+            co_mutex_unlock(&s->lock);
+        }
+        t.offset += t.bytes;
+    }
+    return ret;
+}
+
 int64_t qcow2_vm_state_offset(const struct qcow2_header *h)
 {
     return (int64_t)(h->l1_needed << (h->cluster_bits + h->l2_bits));
