@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "render/narrow.h"
 #include "render/render.h"
 #include "views/make.h"
 
@@ -219,6 +220,39 @@ static bool set_pid(struct ct_settings *settings, const char *value,
     return true;
 }
 
+/* "3,17": numbers of requests */
+static bool set_only(struct ct_settings *settings, const char *value,
+                     GError **error)
+{
+    g_auto(GStrv) words = g_strsplit(value, ",", -1);
+
+    if (!settings->only) {
+        settings->only = g_array_new(FALSE, FALSE, sizeof(uint64_t));
+    }
+    for (unsigned i = 0; words[i]; i++) {
+        uint64_t number;
+
+        if (!parse_number(words[i], UINT64_MAX, &number, error)) {
+            return false;
+        }
+        g_array_append_val(settings->only, number);
+    }
+    return true;
+}
+
+static bool set_slowest(struct ct_settings *settings, const char *value,
+                        GError **error)
+{
+    if (!parse_number(value, CT_NARROW_MAX, &settings->slowest, error)) {
+        return false;
+    }
+    if (!settings->slowest) {
+        g_set_error(error, CT_VIEW_ERROR, 0, "0 are none");
+        return false;
+    }
+    return true;
+}
+
 /* "100M": a number, with a unit of 1024 */
 static bool set_split(struct ct_settings *settings, const char *value,
                       GError **error)
@@ -300,6 +334,10 @@ const struct ct_option ct_options[] = {
     {CT_OPTION_SORT, "sort", NULL, 0, "ORDER",
      "start (default), or latency: the slowest first", set_sort},
     {CT_OPTION_LIMIT, "limit", NULL, 0, "N", "at most so many", set_limit},
+    {CT_OPTION_NARROW, "request", NULL, 0, "ID,...",
+     "only these requests, and all that touched them", set_only},
+    {CT_OPTION_NARROW, "slowest", NULL, 0, "N",
+     "only the N slowest, and all that touched them", set_slowest},
     {CT_OPTION_SPLIT, "split", NULL, 0, "SIZE",
      "several files, FILE-1 ..., none larger than SIZE (100M)", set_split},
     {CT_OPTION_PATH, "output", "path", 'o', "FILE",
@@ -383,6 +421,9 @@ void ct_settings_init(struct ct_settings *settings)
 
 void ct_settings_fini(struct ct_settings *settings)
 {
+    if (settings->only) {
+        g_array_unref(settings->only);
+    }
     g_free(settings->layer);
     g_free(settings->path);
     g_free(settings->format);
@@ -419,6 +460,11 @@ bool ct_settings_check(const struct ct_settings *settings, GError **error)
 
     if (span->has_begin && span->has_end && span->begin_ns >= span->end_ns) {
         g_set_error(error, CT_VIEW_ERROR, 0, "begin: not before --end");
+        return false;
+    }
+    if (settings->only && settings->slowest) {
+        g_set_error(error, CT_VIEW_ERROR, 0,
+                    "slowest: does not go with --request");
         return false;
     }
     if (settings->at_ns >= 0 &&

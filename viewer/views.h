@@ -48,6 +48,8 @@ struct ct_settings {
     int64_t spawns, idles, tracing;
     struct ct_span span;  /* of the trace: what is shown */
     uint64_t split_bytes; /* 0: not given */
+    GArray *only;         /* uint64_t, of requests; NULL: not given */
+    uint64_t slowest;     /* 0: not given */
     char *path;           /* where to; NULL: standard output */
     char *format;         /* NULL: from the path's suffix */
 };
@@ -71,6 +73,7 @@ enum ct_option_bits {
     CT_OPTION_BLAME = 1 << 14,
     CT_OPTION_LIMITS = 1 << 15,
     CT_OPTION_SPLIT = 1 << 17,
+    CT_OPTION_NARROW = 1 << 18,
     CT_OPTION_SPAN = 1 << 16, /* every view takes it */
 };
 

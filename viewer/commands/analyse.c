@@ -10,13 +10,16 @@
 
 #include "commands/passes.h"
 #include "cotrace.h"
+#include "render/narrow.h"
 #include "views.h"
 
 /* --- one pass ---------------------------------------------------------------
  */
 
+/* @narrow: which of the view's pass is to be shown; NULL: all */
 static int pass(const char *command, const struct ct_view *view,
-                const struct ct_settings *settings, const char *trace)
+                const struct ct_settings *settings, const char *trace,
+                struct ct_narrow *narrow)
 {
     g_autoptr(GError) error = NULL;
     struct ct_view_run *run = ct_view_open(view, settings, &error);
@@ -26,6 +29,9 @@ static int pass(const char *command, const struct ct_view *view,
         return g_error_matches(error, CT_VIEW_ERROR, 0)
                    ? ct_usage_error(command, "%s", error->message)
                    : ct_error("%s", error->message);
+    }
+    if (narrow) {
+        run->consumers[0] = ct_narrow_filter(narrow, run->consumers[0]);
     }
     done = ct_passes_run(trace, &settings->span, run->consumers,
                          !run->streams || !run->out->is_terminal, &error);
@@ -195,7 +201,7 @@ int ct_command_view(int argc, char **argv)
     status = parse(argc, argv, view, &settings, &trace);
     if (trace) {
         ct_passes_begin();
-        status = pass(argv[0], view, &settings, trace);
+        status = pass(argv[0], view, &settings, trace, NULL);
     }
     ct_settings_fini(&settings);
     return status;
@@ -212,6 +218,24 @@ static const struct ct_view *view_by_suffix(const char *path)
         }
     }
     return NULL;
+}
+
+/* A pass to find the requests, and the view's. */
+static int narrowed(const char *command, const struct ct_view *view,
+                    const struct ct_settings *settings, const char *trace)
+{
+    g_autoptr(GError) error = NULL;
+    struct ct_narrow *narrow = ct_narrow_new(settings->only, settings->slowest);
+    struct ct_consumer *finders[] = {ct_narrow_finder(narrow), NULL};
+    int status;
+
+    if (ct_passes_run(trace, &settings->span, finders, true, &error)) {
+        status = pass(command, view, settings, trace, narrow);
+    } else {
+        status = ct_passes_end(trace, false, false, error);
+    }
+    ct_narrow_free(narrow);
+    return status;
 }
 
 static int render(const char *command, const struct ct_settings *settings,
@@ -231,16 +255,19 @@ static int render(const char *command, const struct ct_settings *settings,
                               settings->path);
     }
     ct_passes_begin();
-    return pass(command, view, settings, trace);
+    return settings->only || settings->slowest
+               ? narrowed(command, view, settings, trace)
+               : pass(command, view, settings, trace, NULL);
 }
 
 int ct_command_render(int argc, char **argv)
 {
     static const struct ct_view any = {
         .name = "render",
-        .options = CT_OPTION_SPAN | CT_OPTION_SPLIT | CT_OPTION_PATH |
-                   CT_OPTION_FORMAT,
-        .arguments = "TRACE -o FILE [--begin=NS] [--end=NS] [--split=SIZE] "
+        .options = CT_OPTION_SPAN | CT_OPTION_NARROW | CT_OPTION_SPLIT |
+                   CT_OPTION_PATH | CT_OPTION_FORMAT,
+        .arguments = "TRACE -o FILE [--begin=NS] [--end=NS] [--request=ID,...] "
+                     "[--slowest=N] [--split=SIZE] "
                      "[--format=chrome]",
         .summary = "the whole trace as a file for another viewer",
         .details = "chrome (.json): a timeline for ui.perfetto.dev, "

@@ -1,6 +1,10 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""A timeline in several files: each loads, together they are the whole."""
+"""A timeline in several files, or of some requests.
+
+Files of a split load each, and together they are the whole.  A timeline of some
+requests has all that the whole one has on their threads, while they last.
+"""
 import collections
 import glob
 import json
@@ -85,6 +89,55 @@ def _(tmp):
     for (name, _, begin, _, end), n in lost.items():
         assert n == 0 or any(begin <= at < end for at in borders), \
             f"{name} from {begin} to {end}: {n}"
+
+
+def check_narrowed(trace, tmp, whole, option, chosen):
+    """All on the threads that served them is there as it was."""
+    part = os.path.join(tmp, "narrow.json")
+    story.run(story.COTRACE, "render", trace, "-o", part, option)
+    assert os.path.getsize(part) < os.path.getsize(whole) / 2
+    everything, events = load(whole), load(part)
+    shown = {number for number, _ in whole_requests(events)}
+    assert {r["request"] for r in chosen} <= shown, f"{shown}"
+    there = collections.Counter(s[:1] + s[2:] for s in cut.slices(events))
+    n = 0
+    for request in chosen:
+        threads = {s["tid"] for s in request["segments"] if s.get("tid")}
+        threads |= {request["tid"], *request["workers"]}
+        for (pid, tid), _, name, begin, end in cut.slices(everything):
+            if tid in threads and begin <= request["end_ns"] and \
+                    end >= request["begin_ns"]:
+                assert there[(pid, tid), name, begin, end], \
+                    f"{name} on {tid} from {begin} to {end} of {request}"
+                n += 1
+    known = collections.Counter(s[:1] + s[2:4] for s in cut.slices(everything))
+    ends = collections.Counter((s[0], s[2], s[4])
+                               for s in cut.slices(everything))
+    for track, _, name, begin, end in cut.slices(events):
+        assert known[track, name, begin] or ends[track, name, end], \
+            f"{name} from {begin} to {end} is in no trace"
+    inside = [r for r in story.requests(trace, "--all")
+              if r["parent"] in {c["request"] for c in chosen}]
+    assert {r["request"] for r in inside} <= shown, "requests inside"
+    tap.note(f"{len(chosen)} requests: {len(shown)} shown, {n} slices checked, "
+             f"{len(events)} of {len(everything)} objects")
+
+
+@tap.case("a timeline of some requests has what touched them")
+def _(tmp):
+    trace = recorded(tmp)
+    whole = os.path.join(tmp, "whole.json")
+    story.run(story.COTRACE, "render", trace, "-o", whole)
+    rows = story.requests(trace, "--sort=latency", "--limit=3")
+    check_narrowed(trace, tmp, whole, "--slowest=3", rows)
+    rows = [r for r in story.requests(trace, "--all") if r["complete"]]
+    rows = [rows[7], rows[len(rows) // 2]]
+    numbers = ",".join(str(r["request"]) for r in rows)
+    check_narrowed(trace, tmp, whole, f"--request={numbers}", rows)
+    done = story.run(story.COTRACE, "render", trace, "-o", whole,
+                     "--request=1,99999999", status=2)
+    tap.equal(done.err, f"cotrace: {trace}: request 99999999 is not in this "
+              "trace\n", "no such request")
 
 
 @tap.case("what can't be split says so")
