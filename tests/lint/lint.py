@@ -65,8 +65,8 @@ ARROWS = {
     "viewer/out": [],
     "viewer/views": ["viewer", "viewer/out"],
     "viewer/render": ["viewer", "viewer/out"],
-    "viewer/commands": ["viewer", "viewer/in", "viewer/out",
-                        "viewer/views"],
+    "viewer/commands": ["viewer", "viewer/in", "viewer/out", "viewer/views",
+                        "viewer/render"],
 }
 # Public headers that not every folder with their include path may use, and
 # the rooms that may; below tests/, all.
