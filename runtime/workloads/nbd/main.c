@@ -20,20 +20,23 @@ struct program {
     IOThread *iothread;    /* or NULL */
     int signals;           /* fd */
 
-    /* Handed to and fro between the two threads by call_there(). */
+    /* Handed to and fro between the two threads, by bottom halves. */
     struct nbd_server *server;
     struct nbd_listeners listeners;
     GError *error;
-    bool is_done; /* atomic */
+
+    bool is_done;   /* main thread: what it asked for there has been done */
+    bool is_closed; /* main thread: the server is */
 };
 
 /* --- calls in the server's context -----------------------------------------
  */
 
-static void done_there(struct program *p)
+static void done_bh(void *opaque)
 {
-    __atomic_store_n(&p->is_done, true, __ATOMIC_RELEASE);
-    aio_wait_kick();
+    struct program *p = opaque;
+
+    p->is_done = true;
 }
 
 static void open_bh(void *opaque)
@@ -41,7 +44,7 @@ static void open_bh(void *opaque)
     struct program *p = opaque;
 
     p->server = nbd_server_open(&p->args.server, p->serve_ctx, &p->error);
-    done_there(p);
+    aio_bh_schedule_oneshot(p->ctx, done_bh, p);
 }
 
 static void start_bh(void *opaque)
@@ -49,7 +52,14 @@ static void start_bh(void *opaque)
     struct program *p = opaque;
 
     nbd_server_start(p->server, &p->listeners);
-    done_there(p);
+    aio_bh_schedule_oneshot(p->ctx, done_bh, p);
+}
+
+static void call_there(struct program *p, AioBHFunc *bh, const char *name)
+{
+    p->is_done = false;
+    aio_bh_schedule_oneshot_full(p->serve_ctx, bh, p, name);
+    AIO_WAIT_WHILE(p->ctx, !p->is_done);
 }
 
 static void stop_bh(void *opaque)
@@ -57,17 +67,21 @@ static void stop_bh(void *opaque)
     struct program *p = opaque;
 
     nbd_server_stop(p->server);
-    done_there(p);
 }
 
-/* Pairs with done_there(): its work is seen. */
-#define CALL_THERE(p, bh)                                                  \
-    do {                                                                   \
-        __atomic_store_n(&(p)->is_done, false, __ATOMIC_RELAXED);          \
-        aio_bh_schedule_oneshot((p)->serve_ctx, bh, p);                    \
-        AIO_WAIT_WHILE((p)->serve_ctx,                                     \
-                       !__atomic_load_n(&(p)->is_done, __ATOMIC_ACQUIRE)); \
-    } while (0)
+static void closed_bh(void *opaque)
+{
+    struct program *p = opaque;
+
+    p->is_closed = true;
+}
+
+static void server_closed(void *opaque)
+{
+    struct program *p = opaque;
+
+    aio_bh_schedule_oneshot(p->ctx, closed_bh, p);
+}
 
 /* --- signals ---------------------------------------------------------------
  */
@@ -91,7 +105,7 @@ static void take_signal(void *opaque)
     struct signalfd_siginfo info;
 
     if (read(p->signals, &info, sizeof(info)) == sizeof(info) &&
-        !nbd_server_is_closed(p->server)) {
+        !p->is_closed) {
         aio_bh_schedule_oneshot(p->serve_ctx, stop_bh, p);
     }
 }
@@ -158,12 +172,12 @@ static bool serve(struct program *p)
 {
     bool is_good = write_pid_file(p);
 
-    CALL_THERE(p, start_bh);
+    call_there(p, start_bh, "start_bh");
     aio_set_fd_handler(p->ctx, p->signals, take_signal, NULL, p);
     if (!is_good) {
         aio_bh_schedule_oneshot(p->serve_ctx, stop_bh, p);
     }
-    AIO_WAIT_WHILE(p->serve_ctx, !nbd_server_is_closed(p->server));
+    AIO_WAIT_WHILE(p->ctx, !p->is_closed);
     aio_set_fd_handler(p->ctx, p->signals, NULL, NULL, NULL);
     if (p->args.pid_file != NULL) {
         unlink(p->args.pid_file);
@@ -177,17 +191,19 @@ static bool serve(struct program *p)
 
 static bool run(struct program *p)
 {
+    p->args.server.closed = server_closed;
+    p->args.server.opaque = p;
     if (!make_contexts(p)) {
         return complain(NULL, p->error->message);
     }
-    CALL_THERE(p, open_bh);
+    call_there(p, open_bh, "open_bh");
     if (p->server == NULL) {
         return complain(p->args.server.filename, p->error->message);
     }
     if (!listen_as_told(p)) {
         complain(NULL, p->error->message);
-        CALL_THERE(p, stop_bh);
-        AIO_WAIT_WHILE(p->serve_ctx, !nbd_server_is_closed(p->server));
+        aio_bh_schedule_oneshot(p->serve_ctx, stop_bh, p);
+        AIO_WAIT_WHILE(p->ctx, !p->is_closed);
         return false;
     }
     return serve(p);

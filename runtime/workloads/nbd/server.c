@@ -34,8 +34,7 @@ struct nbd_server {
     AioTimer *timer; /* end of a rest; while stopping: of patience */
     AioBH *close_bh;
 
-    char *complaint; /* written before is_closed */
-    bool is_closed;  /* atomic: release in close_bh, acquire by whoever asks */
+    char *complaint; /* NULL: none */
 };
 
 /* --- listening -------------------------------------------------------------
@@ -131,8 +130,7 @@ static void close_bh(void *opaque)
     nbd_buffers_fini(&server->host.buffers);
     g_clear_pointer(&server->timer, aio_timer_free);
     g_clear_pointer(&server->close_bh, aio_bh_delete);
-    __atomic_store_n(&server->is_closed, true, __ATOMIC_RELEASE);
-    aio_wait_kick();
+    server->options->closed(server->options->opaque);
 }
 
 static void time_is_up(void *opaque)
@@ -218,11 +216,6 @@ void nbd_server_start(struct nbd_server *server,
     server->listeners = *listeners;
     *listeners = (struct nbd_listeners){0};
     watch(server);
-}
-
-bool nbd_server_is_closed(const struct nbd_server *server)
-{
-    return __atomic_load_n(&server->is_closed, __ATOMIC_ACQUIRE);
 }
 
 const char *nbd_server_complaint(const struct nbd_server *server)

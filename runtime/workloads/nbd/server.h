@@ -5,9 +5,8 @@
  * Model:    opened -> serving -> stopping (no new clients; what was begun ends)
  *           -> closed.
  * Threads:  nbd_server_open(), _start(), _stop(): home thread of its context.
- *           nbd_server_is_closed(): any.
- * Errors:   opening tells a GError; later ones are what nbd_server_status()
- *           and nbd_server_complaint() say.
+ *           The others: whoever knows that it is closed.
+ * Errors:   opening tells a GError; later ones nbd_server_complaint().
  */
 #ifndef CT_NBD_SERVER_H
 #define CT_NBD_SERVER_H
@@ -24,6 +23,10 @@ struct nbd_server_options {
     const char *description; /* NULL: none */
     unsigned clients_max;    /* at a time; 0: no limit */
     bool is_persistent;      /* stays when its last client has gone */
+
+    /* The image is closed; called once, in the server's context */
+    void (*closed)(void *opaque);
+    void *opaque;
 };
 
 /**
@@ -42,10 +45,6 @@ void nbd_server_start(struct nbd_server *server,
 
 /** nbd_server_stop() - finish; a second call does nothing */
 void nbd_server_stop(struct nbd_server *server);
-
-/** nbd_server_is_closed() - the image is closed; changes are told by
- * aio_wait_kick() */
-bool nbd_server_is_closed(const struct nbd_server *server);
 
 /** nbd_server_complaint() - what was wrong with the image while it was served,
  * or when it was closed; NULL: nothing.  Once it is closed */
