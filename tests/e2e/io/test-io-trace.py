@@ -173,6 +173,27 @@ for _way in WAYS:
         check_layers(trace, found)
 
 
+@tap.case("what drains an image, moves it, and writes the graph is recorded")
+def _(tmp):
+    path = story.image(os.path.join(tmp, "disk.qcow2"), "4M",
+                       ("write -q 0 64k",))
+    trace = os.path.join(tmp, "trace")
+    story.record(trace, story.IO, "--iothread", "-f", "qcow2", "-c", "read 0 4k",
+                 "-c", "aio_write -q 64k 64k", "-c", "reopen -c unsafe",
+                 "-c", "aio_flush", "-c", "read 64k 4k", path)
+    text = story.run("babeltrace2", trace).out
+    for name, least in (("graph_drained_begin", 1), ("graph_drained_end", 1),
+                        ("graph_move", 2), ("graph_wrlock_entry", 2),
+                        ("graph_wrlock_return", 2), ("graph_wrunlock", 2)):
+        found = text.count(f" cotrace:{name}:")
+        tap.equal(found >= least, True, f"{name}: {found}")
+    tap.equal('name = "qcow2:disk.qcow2"' in text, True, "the node's name")
+    found = story.requests(trace, "--all")
+    story.check_sums(found)
+    tap.equal([r for r in found if not r["complete"]], [])
+
+
+
 if not shutil.which("qemu-io"):
     print("1..0 # SKIP qemu-io is not installed (package qemu-utils)")
     sys.exit(77)
