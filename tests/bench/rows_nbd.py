@@ -126,9 +126,13 @@ class Load:
         shutil.rmtree(trace, ignore_errors=True)
 
         def pid_of(record):
-            out = self.bench.output(["pgrep", "-P", str(record.pid), "-x",
-                                     "cotrace-nbd"])
-            return int(out.split()[0])
+            place = f"/proc/{record.pid}/task/{record.pid}/children"
+            with open(place, encoding="utf-8") as text:
+                for child in text.read().split():
+                    with open(f"/proc/{child}/comm", encoding="utf-8") as comm:
+                        if comm.read().strip() == "cotrace-nbd":
+                            return int(child)
+            raise RuntimeError("no cotrace-nbd below cotrace record")
 
         try:
             return self.measure(lambda path: [

@@ -4,7 +4,6 @@
 nbd, with the block layer's below it, and all of its time accounted for."""
 import os
 import signal
-import subprocess
 import sys
 
 import tap
@@ -22,6 +21,14 @@ WORDS = {READ: "read", WRITE: "write", FLUSH: "flush", TRIM: "discard",
          ZEROES: "write", STATUS: "status"}
 
 
+def child_of(pid, name):
+    with open(f"/proc/{pid}/task/{pid}/children", encoding="utf-8") as text:
+        for child in text.read().split():
+            with open(f"/proc/{child}/comm", encoding="utf-8") as comm:
+                if comm.read().strip() == name:
+                    yield int(child)
+
+
 class Recorded(Server):
     """SIGTERM goes to the program: `record` ends with it, by its status."""
 
@@ -31,11 +38,8 @@ class Recorded(Server):
                                                self.trace, "--"), **more)
 
     def stop(self, status=0):
-        children = subprocess.run(
-            ["pgrep", "-P", str(self.pid), "-x", "cotrace-nbd"], check=True,
-            stdout=subprocess.PIPE, text=True).stdout.split()
-        tap.equal(len(children), 1, "programs")
-        os.kill(int(children[0]), signal.SIGTERM)
+        program, = child_of(self.pid, "cotrace-nbd")
+        os.kill(program, signal.SIGTERM)
         return self.wait(status)
 
 
