@@ -245,6 +245,23 @@ static void add_worker(struct record *record, int32_t tid)
     record->workers[request->n_workers++] = tid;
 }
 
+/* Between which bounds its latency lies. */
+static void set_latency(struct ct_request *request,
+                        const struct ct_request_change *change)
+{
+    bool is_exact = change->end.end_known && !change->end.is_bound;
+    int64_t sure_ns = change->end.is_bound ? request->begin_ns
+                      : is_exact           ? request->end_ns
+                                           : change->end.sure_ns;
+
+    sure_ns = MIN(sure_ns, request->end_ns);
+    request->latency_min_ns = MAX(sure_ns - request->begin_ns, 0);
+    request->has_latency_max =
+        (request->begin_known || request->begin_told) && !change->end.is_open;
+    request->latency_max_ns =
+        request->has_latency_max ? request->end_ns - request->begin_ns : 0;
+}
+
 static void end(struct ct_account *account, struct record *record,
                 const struct ct_request_change *change)
 {
@@ -258,6 +275,7 @@ static void end(struct ct_account *account, struct record *record,
     request->end_known = change->end.end_known;
     request->end_bound = change->end.is_bound;
     request->complete = request->begin_known && request->end_known;
+    set_latency(request, change);
     request->segments = record->segments.v;
     request->n_segments = record->segments.n;
     if (account->blame) {

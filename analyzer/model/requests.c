@@ -221,6 +221,10 @@ void ct_req_end(struct ct_model *model, struct ct_req *req,
                 const struct ct_step *step)
 {
     struct ct_process *process = req->entity.process;
+    /* In doubt since then, or seen to be there until now, or neither. */
+    int64_t sure_ns = req->doubt         ? req->doubt_ns
+                      : model->finishing ? model->now_ns
+                                         : req->entity.begin_ns;
 
     unsure(model, req);
     unlink_co(req);
@@ -229,6 +233,8 @@ void ct_req_end(struct ct_model *model, struct ct_req *req,
             change(model, req, CT_CHANGE_REQUEST_END);
         what->end.end_known = step && step->certainty != CT_UNKNOWN;
         what->end.is_bound = step && step->certainty == CT_BOUND;
+        what->end.is_open = !step && model->finishing;
+        what->end.sure_ns = MAX(sure_ns, req->entity.begin_ns);
         what->end.has_ret = what->end.end_known && !step->flag;
         what->end.ret = what->end.has_ret ? step->ret : 0;
     }

@@ -8,13 +8,23 @@ Each cases/NAME.txt is a text trace; expected/NAME.COMMAND has the output of
 `cotrace COMMAND NAME.txt --json`.  --bless writes them anew: look at the diff.
 A line "# coroutines --at=NS" in a case asks for that command, too.
 
-Every case has lossy twins: for each stretch of LOST events in a row, the same
-trace without them and with a hole in their place.  A twin's result may only
-lose certainty: what it still says a request was doing at an instant is what
-the whole trace says, its segments stay contiguous, and no request is new.
+Every case has lossy twins: the same trace with a hole in the place of some
+events: of each single one, of each few in a row, of as many as a packet has,
+of 1 to 30 % of them at random.  A twin's answers may only lose certainty.
+
+- requests: what it still says one was doing at an instant, and who held it up,
+  is what the whole trace says; segments stay contiguous; the latency lies in
+  the interval that is told; no request is new.
+- stat: no state, context or pool has more than in the whole trace.
+- coroutines: those that are sure are there in the whole trace, and do the same.
+- findings: none is new, none costs more.
+
+Requests are asked of every twin, the others of a sample (COTRACE_SOAK=1: of
+all).  How much of the requests' time is still certain is told.
 """
 import json
 import os
+import random
 import re
 import subprocess
 import sys
@@ -33,10 +43,13 @@ COMMANDS = {"stat": ["stat", "--json"],
             "requests": ["requests", "--all", "--json"],
             "blame": ["requests", "--all", "--blame", "--json"],
             "path": ["requests", "--all", "--critical-path", "--json"]}
-LOST = (1, 3)
+LOST = (1, 3, 6)
+SOAK = os.environ.get("COTRACE_SOAK") == "1"
+RANDOM = 60 if SOAK else 4  # twins with events lost at random
+SAMPLE = 1 if SOAK else 12  # of so many twins, one is asked everything
 
 
-LOSS = r"cotrace: warning: .*: 1?\d+ events? w(as|ere) lost; .*\n"
+LOSS = r"cotrace: warning: .*: \d+ events? w(as|ere) lost; .*\n"
 
 
 def run(command, trace, lossy=False):
@@ -45,7 +58,8 @@ def run(command, trace, lossy=False):
         stdout=subprocess.PIPE, stderr=subprocess.PIPE,
         env=dict(os.environ, COTRACE_CHECK="1", LC_ALL="C"))
     tap.equal(done.returncode, 0, f"{command}: {done.stderr}")
-    if not re.fullmatch(LOSS if lossy else "", done.stderr):
+    # Reading may end before the first loss.
+    if not re.fullmatch(f"({LOSS})?" if lossy else "", done.stderr):
         raise AssertionError(f"{command}: {done.stderr!r}")
     return done.stdout
 
@@ -118,45 +132,199 @@ def said_otherwise(whole, twin):
     return wrong
 
 
-def without(lines, first, n):
-    """The trace without n events from the first on, a hole in their place."""
-    events = [i for i, line in enumerate(lines) if line.startswith("@")]
-    gone = events[first:first + n]
-    begin, end = (int(re.match(r"@(\d+)", lines[i])[1])
-                  for i in (gone[0], gone[-1]))
-    hole = f"! stream=0 from={begin} to={end} lost={n}\n"
-    kept = [line for i, line in enumerate(lines) if i not in gone[1:]]
-    kept[kept.index(lines[gone[0]])] = hole
-    origin = int(re.match(r"@(\d+)", next(
-        line for line in kept if line.startswith("@")))[1])
+def blamed(request, shift):
+    """[begin, end, kind, coroutine] of causes that are stated as certain."""
+    return [(part["begin_ns"] + shift, part["end_ns"] + shift,
+             part["cause"]["kind"], part["cause"]["coroutine"])
+            for part in request["segments"]
+            if part["cause"] and part["cause"]["kind"] != "unknown"]
+
+
+def blamed_otherwise(whole, twin):
+    return [(one, other) for one in twin for other in whole
+            if max(one[0], other[0]) < min(one[1], other[1]) and
+            (one[2] != other[2] or
+             (one[3] is not None and one[3] != other[3]))]
+
+
+def at_of(line):
+    return int(re.match(r"@(\d+)", line)[1])
+
+
+def without(lines, gone):
+    """The trace without these events, holes in their place."""
+    kept = []
+    begin, n = None, 0
+
+    def close():
+        nonlocal n
+        if n:
+            kept.append(f"! stream=0 from={begin} to={end} lost={n}\n")
+        n = 0
+
+    for i, line in enumerate(lines):
+        if i in gone:
+            begin = begin if n else at_of(line)
+            end = at_of(line)
+            n += 1
+            continue
+        if line.startswith("@"):
+            close()
+        kept.append(line)
+    close()
+    origin = at_of(next(line for line in kept if line.startswith("@")))
     return "".join(kept), origin
 
 
-def check_twins(name, tmp):
-    path = os.path.join(CASES, name + ".txt")
-    with open(path, encoding="utf-8") as file:
-        lines = file.readlines()
-    events = [line for line in lines if line.startswith("@")]
-    origin = int(re.match(r"@(\d+)", events[0])[1])
-    whole = {identity(r): states_of(r, origin) for r in read_requests(path)}
-    checked = 0
+def losses(events):
+    """Which events a twin lacks: [(name, indices)].  One is always left."""
     for n in LOST:
-        for first in range(len(events) - n):
-            text, twin_origin = without(lines, first, n)
-            twin = os.path.join(tmp, f"{name}-{first}-{n}.txt")
-            with open(twin, "w", encoding="utf-8") as out:
-                out.write(text)
-            for request in read_requests(twin, True):
-                states = states_of(request, twin_origin)
-                if identity(request) not in whole:
-                    assert None in identity(request), \
-                        f"{twin}: a request out of nothing: {request}"
-                    continue
-                wrong = said_otherwise(whole[identity(request)], states)
-                assert not wrong, f"without {n} from {first}: {wrong}"
-                checked += 1
-    assert checked > 0
-    tap.note(f"{name}: {checked} requests of twins compared")
+        for first in range(len(events) - n + 1):
+            yield f"{n} from {first}", set(events[first:first + n])
+    for seed in range(RANDOM):
+        chance = random.Random(seed)
+        share = chance.randint(1, 30) / 100
+        gone = {i for i in events[1:] if chance.random() < share}
+        if gone:
+            yield f"random {seed}", gone
+
+
+class Whole:
+    """What the trace says without a loss."""
+
+    def __init__(self, name):
+        self.path = os.path.join(CASES, name + ".txt")
+        with open(self.path, encoding="utf-8") as file:
+            self.lines = file.readlines()
+        self.events = [i for i, line in enumerate(self.lines)
+                       if line.startswith("@")]
+        self.origin = at_of(self.lines[self.events[0]])
+        self.end = at_of(self.lines[self.events[-1]])
+        self.requests = {identity(r): r for r in read_requests(self.path)}
+        self.states = {key: states_of(r, self.origin)
+                       for key, r in self.requests.items()}
+        self.stat = json.loads(run(COMMANDS["stat"], self.path))
+        self.findings = {kind_of(f): f for f in json.loads(
+            run(COMMANDS["findings"], self.path))["findings"]}
+        self.alive = {}
+
+    def alive_at(self, at):
+        if at not in self.alive:
+            self.alive[at] = coroutines_at(self.path, at - self.origin)
+        return self.alive[at]
+
+
+def kind_of(finding):
+    return (finding["kind"], finding["pid"], finding["function"],
+            finding["object"] if finding["kind"] not in
+            ("blocked-loop", "nested-poll") else None)
+
+
+def coroutines_at(trace, at, lossy=False):
+    found = json.loads(run(["coroutines", f"--at={at}", "--json"], trace,
+                           lossy))
+    return {(group["pid"], each["id"]): (group["state"], group["sure"])
+            for group in found["groups"] for each in group["coroutines"]}
+
+
+def check_requests(whole, twin, origin):
+    """Return: ns that are certain, of ns."""
+    certain = of = 0
+    for request in read_requests(twin, True):
+        states = states_of(request, origin)
+        key = identity(request)
+        if key not in whole.requests:
+            assert None in key, f"a request out of nothing: {request}"
+            continue
+        wrong = said_otherwise(whole.states[key], states)
+        assert not wrong, f"{wrong}"
+        wrong = blamed_otherwise(blamed(whole.requests[key], whole.origin),
+                                 blamed(request, origin))
+        assert not wrong, f"blamed otherwise: {wrong}"
+        least, most = request["latency_min_ns"], request["latency_max_ns"]
+        real = whole.requests[key]["latency_ns"]
+        if real is not None:
+            assert least <= real and (most is None or real <= most), \
+                f"took {real}, not {least} to {most}"
+        if request["complete"]:
+            tap.equal((least, most), (request["latency_ns"],) * 2, "exact")
+        certain += sum(end - begin for begin, end, state in states
+                       if state != "unknown")
+        of += sum(end - begin for begin, end, _ in states)
+    return certain, of
+
+
+def check_stat(whole, twin):
+    stat = json.loads(run(COMMANDS["stat"], twin, True))
+    for key in ("count", "complete"):
+        if stat["requests"][key] > whole.stat["requests"]["count"]:
+            raise AssertionError(f"stat: {key}: {stat['requests']}")
+    for state, ns in stat["states"].items():
+        if state != "unknown" and ns > whole.stat["states"][state]:
+            raise AssertionError(f"stat: {state} for {ns} ns")
+    for what, name in (("workers", "spawned"), ("workers", "exited"),
+                       ("workers", "peak"), ("coroutines", "created"),
+                       ("coroutines", "peak")):
+        if stat[what][name] > whole.stat[what][name]:
+            raise AssertionError(f"stat: {what} {name}: {stat[what]}")
+    for what, names in (("contexts", ("polls", "bh_runs", "busy_ns")),
+                        ("pools", ("items", "queued_ns", "busy_ns",
+                                   "queued_peak", "busy_peak"))):
+        had = {(each["pid"], each["id"]): each for each in whole.stat[what]}
+        for each in stat[what]:
+            for name in names:
+                if each[name] > had[each["pid"], each["id"]][name]:
+                    raise AssertionError(f"stat: {name} of {each}")
+    certain = stat["certain"]
+    if certain["ns"] > certain["of_ns"]:
+        raise AssertionError(f"stat: {certain}")
+
+
+def check_coroutines(whole, twin, origin, end):
+    for part in (1, 2, 3):
+        at = origin + (end - origin) * part // 4
+        there = whole.alive_at(at)
+        for key, (state, sure) in coroutines_at(twin, at - origin,
+                                                True).items():
+            if sure and state != "unknown" and \
+                    there.get(key, (None,))[0] != state:
+                raise AssertionError(f"coroutine {key} is {state} at {at}, "
+                                     f"not {there.get(key)}")
+
+
+def check_findings(whole, twin):
+    for finding in json.loads(run(COMMANDS["findings"], twin,
+                                  True))["findings"]:
+        real = whole.findings.get(kind_of(finding))
+        if real is None or finding["cost_ns"] > real["cost_ns"]:
+            raise AssertionError(f"a finding that is none: {finding}, {real}")
+
+
+def check_twins(name, tmp):
+    whole = Whole(name)
+    twins = asked = certain = of = 0
+    twin = os.path.join(tmp, "twin.txt")
+    for lost, gone in losses(whole.events):
+        if len(gone) == len(whole.events):
+            continue
+        text, origin = without(whole.lines, gone)
+        with open(twin, "w", encoding="utf-8") as out:
+            out.write(text)
+        try:
+            sure, all_of_it = check_requests(whole, twin, origin)
+            if twins % SAMPLE == 0:
+                check_stat(whole, twin)
+                check_findings(whole, twin)
+                end = max(at_of(line) for line in text.splitlines()
+                          if line.startswith("@"))
+                check_coroutines(whole, twin, origin, end)
+                asked += 1
+        except AssertionError as error:
+            raise AssertionError(f"without {lost}:\n{text}") from error
+        certain, of, twins = certain + sure, of + all_of_it, twins + 1
+    assert twins > 0 and asked > 0
+    tap.note(f"{name}: {twins} twins, {asked} of them asked everything; "
+             f"{certain * 100 // max(of, 1)} % of the requests' time certain")
 
 
 def register(name):

@@ -94,7 +94,8 @@ def ran(value):
 def request(value):
     fields("request", value, request=INT, pid=INT, layer=(TEXT,), op=(TEXT,),
            node=(TEXT,), offset=INT, bytes=INT, ret=(INT,), begin_ns=(INT,),
-           end_ns=(INT,), latency_ns=(INT,), complete=BOOL, parent=(INT,),
+           end_ns=(INT,), latency_ns=(INT,), latency_min_ns=(INT,),
+           latency_max_ns=(INT,), complete=BOOL, parent=(INT,),
            coroutines=list, workers=list, segments=list)
     for number in value["coroutines"] + value["workers"]:
         if not _is(number, INT):

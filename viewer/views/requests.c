@@ -156,6 +156,12 @@ static void json_row(struct requests *view, const struct ct_request *request)
     ct_json_known_i64(&json,
                       view->consumer.has_clock && has_begin(request) && has_end,
                       request->end_ns - request->begin_ns);
+    ct_json_key(&json, "latency_min_ns");
+    ct_json_known_i64(&json, view->consumer.has_clock, request->latency_min_ns);
+    ct_json_key(&json, "latency_max_ns");
+    ct_json_known_i64(&json,
+                      view->consumer.has_clock && request->has_latency_max,
+                      request->latency_max_ns);
     if (view->consumer.has_errors) {
         ct_json_key(&json, "error_ns");
         ct_json_known_i64(&json, has_begin(request) && has_end,
@@ -248,13 +254,17 @@ static void text_times(const struct requests *view, GString *cells,
         g_string_append_c(cells, '?');
     }
     g_string_append_c(cells, '\t');
-    /* What is not known to the end lasted at least so long. */
-    if (!has_begin(request) || !has_end) {
-        g_string_append_c(cells, '>');
-    } else if (request->end_bound) {
-        g_string_append(cells, "<=");
+    if (has_begin(request) && has_end) {
+        g_string_append(cells, request->end_bound ? "<=" : "");
+        ct_text_us(cells, request->end_ns - request->begin_ns);
+    } else {
+        g_string_append(cells, request->has_latency_max ? "" : ">");
+        ct_text_us(cells, request->latency_min_ns);
+        if (request->has_latency_max) {
+            g_string_append(cells, "..");
+            ct_text_us(cells, request->latency_max_ns);
+        }
     }
-    ct_text_us(cells, request->end_ns - request->begin_ns);
     if (view->consumer.has_errors && has_begin(request) && has_end) {
         g_string_append(cells, " +-");
         ct_text_us(cells, ct_request_error(request));

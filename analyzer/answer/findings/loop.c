@@ -22,7 +22,8 @@ static void blocked(struct ct_findings *findings, const struct ct_slice *slice)
     ct_findings_see(findings, &(struct ct_seen){
                                   .kind = CT_FINDING_BLOCKED_LOOP,
                                   .pid = slice->pid,
-                                  .cause = slice->fn,
+                                  /* what is not known is not the same */
+                                  .cause = slice->fn ? slice->fn : ~slice->id,
                                   .name = is_bh ? slice->name : NULL,
                                   .times = 1,
                                   .fn = slice->fn,

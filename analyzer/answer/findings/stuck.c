@@ -11,7 +11,7 @@
 void ct_findings_stuck_alive(struct ct_findings *findings,
                              const struct ct_alive *alive)
 {
-    if (!alive->since_known || alive->is_created ||
+    if (!alive->is_sure || !alive->since_known || alive->is_created ||
         (alive->state != CT_STATE_QUEUE && alive->state != CT_STATE_LOCK &&
          alive->state != CT_STATE_CHILDREN)) {
         return;

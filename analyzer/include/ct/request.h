@@ -139,7 +139,12 @@ struct ct_request {
     int64_t begin_ns; /* since 1970, as in the record; neither seen nor told:
                          since when it was known */
     int64_t end_ns;   /* an open one: the end of the trace */
-    int64_t end_error_ns;     /* it ended at most so long before */
+    int64_t end_error_ns; /* it ended at most so long before */
+    /* what is certain of how long it took; end_ns - begin_ns if both are known.
+       Its begin not known: at least since it was */
+    int64_t latency_min_ns;
+    bool has_latency_max;
+    int64_t latency_max_ns;
     uint64_t stack;           /* at its begin */
     struct ct_origin *origin; /* what that stack ran in, NULL: base of a thread,
                                  or no consumer wants origins */

@@ -217,6 +217,7 @@ static void request_end(struct open_request *open, bool is_open)
     request->path = open->path;
     request->n_path = n;
     request->end_ns = end_ns;
+    request->latency_min_ns = end_ns - request->begin_ns;
     request->segments = open->segments;
     request->n_segments = n;
     request->complete = !is_open;
