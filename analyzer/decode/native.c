@@ -235,6 +235,9 @@ unsigned ct_native_decode(struct ct_native *native,
         new_step(&event, CT_STEP_THREAD_STACK)->stack =
             U(NATIVE_IO_BEGIN_STACK);
         break;
+    case CT_EV_NATIVE_AIO:
+        new_step(&event, CT_STEP_THREAD_STACK)->stack = U(NATIVE_AIO_STACK);
+        break;
     case CT_EV_NATIVE_WAIT_BEGIN:
         new_step(&event, CT_STEP_THREAD_STACK)->stack =
             U(NATIVE_WAIT_BEGIN_STACK);

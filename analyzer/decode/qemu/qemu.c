@@ -181,6 +181,33 @@ unsigned ct_qemu_decode_line(struct ct_qemu *qemu,
     return kept;
 }
 
+/*
+ * Of linux-aio QEMU tells nothing.  Its requests lie on the stacks of the
+ * coroutines that wait for them; one that submits its own says which stack that
+ * is, and is found by it when another one submits for it.
+ */
+static void submitted_to_kernel(struct ct_qemu_process *process,
+                                const struct ct_record *record)
+{
+    const struct ct_value *value = record->values;
+    uint64_t request = value[CT_FLD_NATIVE_AIO_REQUEST].u;
+    uint64_t base = value[CT_FLD_NATIVE_AIO_BASE].u;
+    struct ct_lane *lane = ct_lives_lane(process->lives, record->tid, NULL);
+    struct ct_generation *life = NULL;
+
+    if (base && base == value[CT_FLD_NATIVE_AIO_HERE].u) {
+        life = ct_lives_top(process->lives, lane);
+        if (life) {
+            ct_lives_learn_stack(process->lives, request, life);
+        }
+    } else if (base) {
+        life = ct_lives_of_stack(process->lives, request);
+    }
+    if (life) {
+        ct_qemu_co(life)->last = CT_LAST_IO;
+    }
+}
+
 bool ct_qemu_decode_native(struct ct_qemu *qemu, const struct ct_record *record,
                            struct ct_step *ret_steps, unsigned *ret_n)
 {
@@ -192,7 +219,14 @@ bool ct_qemu_decode_native(struct ct_qemu *qemu, const struct ct_record *record,
         .steps = ret_steps,
     };
 
-    if (!process || !process->workers || !ct_qemu_workers_see(&event)) {
+    if (!process || !process->workers) {
+        return false;
+    }
+    if (record->event == CT_EV_NATIVE_AIO) {
+        submitted_to_kernel(process, record);
+        return false;
+    }
+    if (!ct_qemu_workers_see(&event)) {
         return false;
     }
     *ret_n = event.n;

@@ -370,6 +370,44 @@ static void test_workers(void)
     end();
 }
 
+/* Whose it is that the kernel gets. */
+static void test_aio(void)
+{
+    struct ct_record own = {.event = CT_EV_NATIVE_AIO, .tid = 7};
+    struct ct_record other = {.event = CT_EV_NATIVE_AIO, .tid = 7};
+    struct ct_step steps[CT_DECODE_MAX];
+
+    begin();
+    set(&own, CT_FLD_NATIVE_AIO_REQUEST, 0x7000100);
+    set(&own, CT_FLD_NATIVE_AIO_BASE, 0x7000000);
+    set(&own, CT_FLD_NATIVE_AIO_HERE, 0x7000000);
+    prints(ENTER, 0, "create 1 of 0; enter 1 from 0");
+    decodes(&own, "here");
+    g_assert_cmpuint(ct_decode(decoder, &own, steps), ==, 1);
+    {
+        struct ct_record line = {.event = CT_EV_NATIVE_LINE, .tid = 7};
+
+        line.values[CT_FLD_NATIVE_LINE_TEXT] =
+            (struct ct_value){.s = YIELD, .present = true};
+        g_assert_cmpuint(ct_decode(decoder, &line, steps), ==, 1);
+        g_assert_cmpuint(steps[0].reason, ==, CT_YIELD_REASON_IO);
+        /* another one submits for it, while it runs */
+        prints(ENTER, 0, "enter 1 from 0");
+        set(&other, CT_FLD_NATIVE_AIO_REQUEST, 0x7000200);
+        set(&other, CT_FLD_NATIVE_AIO_BASE, 0x7000000);
+        decodes(&other, "here");
+        g_assert_cmpuint(ct_decode(decoder, &line, steps), ==, 1);
+        g_assert_cmpuint(steps[0].reason, ==, CT_YIELD_REASON_IO);
+        /* nobody's */
+        prints(ENTER, 0, "enter 1 from 0");
+        set(&other, CT_FLD_NATIVE_AIO_BASE, 0);
+        decodes(&other, "here");
+        g_assert_cmpuint(ct_decode(decoder, &line, steps), ==, 1);
+        g_assert_cmpuint(steps[0].reason, ==, CT_YIELD_REASON_OTHER);
+    }
+    end();
+}
+
 /* Of several that it holds, the one that was submitted first. */
 static void test_first(void)
 {
@@ -395,5 +433,6 @@ int main(int argc, char **argv)
     g_test_add_func("/native/threads", test_threads);
     g_test_add_func("/native/workers", test_workers);
     g_test_add_func("/native/first", test_first);
+    g_test_add_func("/native/aio", test_aio);
     return g_test_run();
 }
