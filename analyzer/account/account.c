@@ -182,6 +182,7 @@ static struct record *begin(struct ct_account *account,
         .begin_told = change->begin.begin_told,
         .begin_ns = change->when_ns,
         .end_ns = change->when_ns,
+        .begin_error_ns = account->error_ns,
         .stack = change->begin.stack,
         .origin = ct_origin_ref(change->begin.origin),
         .coroutines = record->coroutines,
@@ -255,11 +256,14 @@ static void set_latency(struct ct_request *request,
                                            : change->end.sure_ns;
 
     sure_ns = MIN(sure_ns, request->end_ns);
-    request->latency_min_ns = MAX(sure_ns - request->begin_ns, 0);
+    request->latency_min_ns =
+        MAX(sure_ns - request->begin_ns - request->end_error_ns, 0);
     request->has_latency_max =
         (request->begin_known || request->begin_told) && !change->end.is_open;
     request->latency_max_ns =
-        request->has_latency_max ? request->end_ns - request->begin_ns : 0;
+        request->has_latency_max
+            ? request->end_ns - request->begin_ns + request->begin_error_ns
+            : 0;
 }
 
 static void end(struct ct_account *account, struct record *record,

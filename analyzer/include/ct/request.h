@@ -139,7 +139,8 @@ struct ct_request {
     int64_t begin_ns; /* since 1970, as in the record; neither seen nor told:
                          since when it was known */
     int64_t end_ns;   /* an open one: the end of the trace */
-    int64_t end_error_ns; /* it ended at most so long before */
+    int64_t begin_error_ns; /* it began at most so long before */
+    int64_t end_error_ns;   /* it ended at most so long before */
     /* what is certain of how long it took; end_ns - begin_ns if both are known.
        Its begin not known: at least since it was */
     int64_t latency_min_ns;
@@ -167,10 +168,9 @@ struct ct_request {
  * the clock is that of a reader */
 static inline int64_t ct_request_error(const struct ct_request *request)
 {
-    int64_t begin_ns =
-        request->n_segments ? request->segments[0].begin_error_ns : 0;
-
-    return begin_ns > request->end_error_ns ? begin_ns : request->end_error_ns;
+    return request->begin_error_ns > request->end_error_ns
+               ? request->begin_error_ns
+               : request->end_error_ns;
 }
 
 /** ct_segment_error() - the same of its segment number @i */
