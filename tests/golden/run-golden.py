@@ -31,6 +31,7 @@ import sys
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, "../lib"))
+import recount  # noqa: E402
 import tap  # noqa: E402
 
 COTRACE = os.path.abspath(sys.argv[1])
@@ -331,6 +332,13 @@ def register(name):
     @tap.case(f"{name}: as expected")
     def _(tmp):
         compare(name)
+
+    @tap.case(f"{name}: latencies and states, recomputed from its events")
+    def _(tmp):
+        path = os.path.join(CASES, name + ".txt")
+        with open(path, encoding="utf-8") as file:
+            n = recount.compare(file, read_requests(path))
+        tap.note(f"{name}: {n} requests agree to the nanosecond")
 
     @tap.case(f"{name}: a loss only takes certainty away")
     def _(tmp):

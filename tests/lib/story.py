@@ -92,6 +92,22 @@ def check_sums(found):
             raise AssertionError(f"latency is not end - begin: {request}")
 
 
+WAITS = ("runnable", "work-queued", "work-done", "lock", "queue", "children",
+         "io")
+
+
+def check_causes(found):
+    """Every waiting segment names its cause; nothing is lost here."""
+    for request in found:
+        for segment in request["segments"]:
+            if segment["state"] not in WAITS:
+                continue
+            cause = segment["cause"]
+            if cause is None or (cause["kind"] == "unknown" and
+                                 segment["state"] not in ("queue", "children")):
+                raise AssertionError(f"no cause: {segment} in {request}")
+
+
 def pieces(frames):
     """A logical backtrace's frames, cut at the boundaries:
     [(boundary or None, [frame ...]) ...], innermost first."""

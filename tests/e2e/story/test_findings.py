@@ -8,9 +8,11 @@ thresholds.  So that this does not depend on what else the machine does, the
 traces' clock is the CPU time of the traced program (programs/cpu-clock.c).
 """
 import os
+import shutil
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "..", "lib"))
+import recount  # noqa: E402
 import story  # noqa: E402
 import tap  # noqa: E402
 
@@ -51,6 +53,16 @@ def record(tmp, *command):
     return trace
 
 
+def check_states(trace, rows):
+    """As recomputed from the raw events by something else."""
+    if shutil.which("babeltrace2") is None:
+        tap.note("no babeltrace2: states are not recomputed")
+        return
+    raw = story.run("babeltrace2", "--clock-cycles", trace).out.splitlines()
+    n = recount.compare(recount.lines_of(raw), rows)
+    tap.note(f"{n} requests agree with what was recomputed")
+
+
 def find(trace, *options):
     return story.document("findings", trace, *options)
 
@@ -77,7 +89,10 @@ def register(cause):
     def _(tmp):
         trace = record(tmp, PLANTED, cause)
         if cause != "tracing-overhead":  # of 200 000 requests
-            story.check_sums(story.requests(trace, "--blame"))
+            rows = story.requests(trace, "--all", "--blame")
+            story.check_sums(rows)
+            story.check_causes(rows)
+            check_states(trace, rows)
         found = find(trace)["findings"]
         check(found[0], cause)
         costs = [finding["cost_ns"] for finding in found]
