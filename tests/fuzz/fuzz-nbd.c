@@ -7,7 +7,7 @@
  */
 #include <stdlib.h>
 
-#include "workloads/nbd/negotiate.h"
+#include "nbd/negotiate.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes);
 

@@ -47,7 +47,8 @@ ARROWS = {
                                     "runtime/request"],
     "runtime/workloads": [],
     "runtime/workloads/io": ["runtime/workloads"],
-    "runtime/workloads/nbd": ["runtime/workloads"],
+    "runtime/nbd": [],
+    "runtime/workloads/nbd": ["runtime/workloads", "runtime/nbd"],
     "analyzer/source": ["analyzer",  # pass.h alone lies there
                         "analyzer/source/text"],
     "analyzer/source/text": [],

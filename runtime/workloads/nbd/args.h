@@ -5,7 +5,7 @@
 #ifndef CT_NBD_ARGS_H
 #define CT_NBD_ARGS_H
 
-#include "workloads/nbd/server.h"
+#include "nbd/server.h"
 
 /* Exit statuses. */
 enum nbd_status {

@@ -6,7 +6,7 @@
 #include <errno.h>
 #include <glib.h>
 
-#include "workloads/nbd/codec.h"
+#include "nbd/codec.h"
 
 #define DISK_BYTES UINT64_C(1000)
 

@@ -8,7 +8,7 @@
  */
 #include <glib.h>
 
-#include "workloads/nbd/negotiate.h"
+#include "nbd/negotiate.h"
 
 #define GREETING "4e42444d41474943 49484156454f5054 0003 "
 #define FIXED    "00000003 "

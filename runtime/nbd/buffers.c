@@ -5,7 +5,7 @@
  * A buffer that was used a moment ago lies in the cache, and fresh pages cost
  * more than the requests that fill them.
  */
-#include "workloads/nbd/buffers.h"
+#include "nbd/buffers.h"
 
 #include <stdlib.h>
 

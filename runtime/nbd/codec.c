@@ -6,7 +6,7 @@
  * status, where the protocol demands them, and for what failed; whatever
  * succeeded without data is told by a simple reply, which is shorter.
  */
-#include "workloads/nbd/codec.h"
+#include "nbd/codec.h"
 
 #include <errno.h>
 

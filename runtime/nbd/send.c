@@ -8,7 +8,7 @@
  *
  * The negotiation's words go before all answers.
  */
-#include "workloads/nbd/client.h"
+#include "nbd/client.h"
 
 #include <errno.h>
 #include <sys/socket.h>

@@ -11,7 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "workloads/nbd/proto.h"
+#include "nbd/proto.h"
 
 /* What a client may be told of an export; immutable while it is served. */
 struct nbd_export_info {

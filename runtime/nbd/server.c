@@ -10,14 +10,14 @@
  * rests for a moment, since the kernel would report the waiting client again
  * and again.
  */
-#include "workloads/nbd/server.h"
+#include "nbd/server.h"
 
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/socket.h>
 
-#include "workloads/nbd/client.h"
+#include "nbd/client.h"
 
 #define REST_NS    INT64_C(100000000)
 #define GOODBYE_NS INT64_C(2000000000)

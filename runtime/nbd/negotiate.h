@@ -14,7 +14,7 @@
 
 #include <glib.h>
 
-#include "workloads/nbd/codec.h"
+#include "nbd/codec.h"
 
 enum nbd_negotiation_state {
     NBD_NEGOTIATION_FLAGS,

@@ -12,7 +12,7 @@
 #define CT_NBD_SERVER_H
 
 #include "ct/block.h"
-#include "workloads/nbd/listen.h"
+#include "nbd/listen.h"
 
 struct nbd_server;
 

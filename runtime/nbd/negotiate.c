@@ -7,7 +7,7 @@
  * that is too long to be sensible is answered and its data thrown away; one
  * that is longer than any message of the protocol ends the connection.
  */
-#include "workloads/nbd/negotiate.h"
+#include "nbd/negotiate.h"
 
 static void put(struct nbd_negotiation *n, const void *data, size_t bytes)
 {

@@ -16,8 +16,8 @@
 
 #include "ct/block.h"
 #include "ct/traced.h"
-#include "workloads/nbd/buffers.h"
-#include "workloads/nbd/negotiate.h"
+#include "nbd/buffers.h"
+#include "nbd/negotiate.h"
 
 /* What one recv() can fetch. */
 #define NBD_IN_BYTES ((size_t)64 * 1024)

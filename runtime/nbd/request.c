@@ -8,7 +8,7 @@
  */
 #include <errno.h>
 
-#include "workloads/nbd/client.h"
+#include "nbd/client.h"
 
 /* An answer is one message; who wants to know more asks again from its end. */
 #define EXTENTS_MAX 1024

@@ -7,7 +7,7 @@
  * So nobody looks at a client that is gone, however deep the call that ended
  * it was.
  */
-#include "workloads/nbd/client.h"
+#include "nbd/client.h"
 
 #include <sys/socket.h>
 #include <unistd.h>

@@ -10,7 +10,7 @@
  * until answers have been sent: so one that sends and never reads holds a
  * bounded amount of memory, and nobody else's attention.
  */
-#include "workloads/nbd/client.h"
+#include "nbd/client.h"
 
 #include <errno.h>
 #include <sys/socket.h>

@@ -6,7 +6,7 @@
  * it.  An option that is malformed is answered with NBD_REP_ERR_INVALID and
  * changes nothing, but that the contexts which were chosen before are gone.
  */
-#include "workloads/nbd/negotiate.h"
+#include "nbd/negotiate.h"
 
 struct cursor {
     const uint8_t *at;

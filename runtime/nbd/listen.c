@@ -2,7 +2,7 @@
 /*
  * listen.c - sockets that wait for clients
  */
-#include "workloads/nbd/listen.h"
+#include "nbd/listen.h"
 
 #include <errno.h>
 #include <fcntl.h>
