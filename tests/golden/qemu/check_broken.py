@@ -21,6 +21,7 @@ import tap  # noqa: E402
 from qemu_reader import Log  # noqa: E402
 
 COTRACE, DIR = (os.path.abspath(arg) for arg in sys.argv[1:3])
+NOISE_MIB = 100 if os.environ.get("COTRACE_SOAK") else 4
 NOISE = [b"qemu-system-x86_64: warning: host doesn't support something",
          b"wrote 65536/65536 bytes at offset 0", b"", b"    (12.00/100%)",
          b"\xff\xfe\x00binary\x01", b"@@@@", b"12@", b"1@2.3:", b"\x1b[31mred",
@@ -108,6 +109,34 @@ def _(tmp):
         for row, other in zip(got, whole):
             tap.equal(row["latency_ns"], other["latency_ns"], "latency")
             tap.equal(row["complete"], other["complete"])
+
+
+@tap.case(f"{NOISE_MIB} MiB of noise in a log: the same requests, all counted")
+def _(tmp):
+    moments = random.Random(20261122)
+    lines = log_lines("nbd_qd16")
+    share = (NOISE_MIB << 20) // len(lines) + 1
+    path = os.path.join(tmp, "x.log")
+    total = 0
+    with open(path, "wb") as out:
+        for line in lines:
+            out.write(line + b"\n")
+            total += 1
+            left = share
+            while left > 0:
+                size = moments.randrange(1, 400)
+                noise = moments.randbytes(size) if size % 2 else \
+                    bytes(moments.choices(b"abcxyz 0123456789@:._-", k=size))
+                out.write(noise.replace(b"\n", b" ") + b"\n")
+                total += 1
+                left -= size + 1
+    counts = stat(path)
+    sums_up(counts, total)
+    whole = stat(write(tmp, lines, name="whole.log"))
+    # Noise may happen to look like an event, but of a kind that nobody knows.
+    tap.equal(counts["events"] - counts["unknown_events"],
+              whole["events"] - whole["unknown_events"], "events")
+    tap.equal(requests(path), requests(os.path.join(tmp, "whole.log")))
 
 
 @tap.case("a log cut anywhere in its last line")
