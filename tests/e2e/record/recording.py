@@ -30,6 +30,11 @@ USERS = ["root", "user"] if ROOT else ["user"]
 SOAK = os.environ.get("COTRACE_SOAK") == "1"
 PATIENCE = 60  # for conditions that must come true
 BOUND = 5.0    # what a stop may take
+# What is ignored stays ignored in programs below, and who runs the tests in the
+# background ignores some.
+for _number in (signal.SIGINT, signal.SIGQUIT, signal.SIGHUP, signal.SIGTERM):
+    if signal.getsignal(_number) == signal.SIG_IGN:
+        signal.signal(_number, signal.SIG_DFL)
 NAMES = ("cotrace-keeper", "cotrace-control", "lttng-sessiond",
          "lttng-consumerd", "busy")
 
