@@ -47,10 +47,19 @@ show "$cotrace" backtrace "$trace" "--worker=$worker"
 printf '\n== The timeline\n'
 show "$cotrace" render "$trace" -o "$out/timeline.json"
 
+printf '\n== Two runs of a program, before and after a change made one callback slow\n'
+pairs=$build/tests/programs/pairs
+rm -rf "$out/before" "$out/after"
+show "$cotrace" record -o "$out/before" -- "$pairs" slow was
+show "$cotrace" record -o "$out/after" -- "$pairs" slow is
+show "$cotrace" diff "$out/before" "$out/after"
+show "$cotrace" diff "$out/before" "$out/after" --html -o "$out/diff.html"
+
 cat <<TXT
 
 Written: $trace (the recording) and $out/timeline.json ($(wc -c < "$out/timeline.json") bytes).
 Next:
+  open $out/diff.html in a browser: both runs under one another
   load $out/timeline.json into https://ui.perfetto.dev or https://www.speedscope.app
   $cotrace stat $trace
   $cotrace requests $trace --all --sort=latency --limit=10

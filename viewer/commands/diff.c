@@ -19,7 +19,15 @@
 #include "cotrace.h"
 #include "ct/diff.h"
 #include "views.h"
+#include "render/chrome.h"
 #include "views/diff.h"
+
+enum format {
+    FORMAT_TEXT,
+    FORMAT_JSON,
+    FORMAT_HTML,
+    FORMAT_CHROME,
+};
 
 struct request {
     const char *trace[CT_DIFF_SIDES]; /* [CT_DIFF_A]: NULL with `against` */
@@ -28,7 +36,7 @@ struct request {
     const char *output;
     struct ct_gate gate;
     struct ct_span span; /* of both traces */
-    bool json;
+    enum format format;
     bool edits;
 };
 
@@ -37,6 +45,8 @@ struct answers {
     struct ct_diff *diff;
     struct ct_findings *finders[CT_DIFF_SIDES]; /* NULL: nobody asks */
     GPtrArray *findings[CT_DIFF_SIDES];         /* char * */
+    struct ct_out *out; /* FORMAT_CHROME: from the start */
+    struct ct_chrome_pair pair;
 };
 
 /* --- the command line -------------------------------------------------------
@@ -48,7 +58,9 @@ static const struct option longs[] = {
     {"edits", no_argument, NULL, 'e'},
     {"end", required_argument, NULL, 'E'},
     {"fail-on", required_argument, NULL, 'f'},
+    {"format", required_argument, NULL, 'F'},
     {"help", no_argument, NULL, 'h'},
+    {"html", no_argument, NULL, 'w'},
     {"json", no_argument, NULL, 'j'},
     {"output", required_argument, NULL, 'o'},
     {"save-baseline", required_argument, NULL, 's'},
@@ -57,7 +69,8 @@ static const struct option longs[] = {
 
 static int help(void)
 {
-    fputs("usage: cotrace diff A B [--fail-on=WHAT,...] [--json [--edits]]\n"
+    fputs("usage: cotrace diff A B [--fail-on=WHAT,...] "
+          "[--json [--edits] | --html]\n"
           "                    [--begin=NS] [--end=NS] [-o FILE]\n"
           "       cotrace diff --against=BASELINE B [...]\n"
           "       cotrace diff --save-baseline=BASELINE A\n"
@@ -91,6 +104,12 @@ static int help(void)
           "      --edits            with --json: both sequences of decisions, "
           "and every\n"
           "                         edit that makes one of the other\n"
+          "      --html             a page for a browser: both timelines under "
+          "one another\n"
+          "      --format=FORMAT    text, json, html, or chrome: both runs as "
+          "processes of one\n"
+          "                         timeline; else by the suffix: .html, "
+          ".json is chrome\n"
           "  -o, --output=FILE      file to write, as a whole; '-' is standard "
           "output\n"
           "      --help             this text\n"
@@ -121,20 +140,36 @@ static int set_traces(char **words, int n, struct request *request)
 
 static int check_options(const struct request *request)
 {
-    if (request->edits && !request->json) {
-        return ct_usage_error("diff", "--edits needs --json");
-    }
     if (request->span.has_begin && request->span.has_end &&
         request->span.begin_ns >= request->span.end_ns) {
         return ct_usage_error("diff", "--begin: not before --end");
     }
-    if (request->save && (request->against || request->json ||
+    if (request->against && request->format == FORMAT_CHROME) {
+        return ct_usage_error("diff", "a baseline has no timeline");
+    }
+    if (request->edits && request->format != FORMAT_JSON) {
+        return ct_usage_error("diff", "--edits needs --json");
+    }
+    if (request->save && (request->against || request->format ||
                           request->output || request->gate.is_set)) {
         return ct_usage_error("diff",
                               "--save-baseline compares nothing: no other "
                               "option goes with it");
     }
     return -1;
+}
+
+static bool parse_format(const char *word, enum format *ret_format)
+{
+    static const char *const words[] = {"text", "json", "html", "chrome"};
+
+    for (unsigned i = 0; i < G_N_ELEMENTS(words); i++) {
+        if (!strcmp(word, words[i])) {
+            *ret_format = (enum format)i;
+            return true;
+        }
+    }
+    return false;
 }
 
 /* -1: go on; else the exit status */
@@ -181,16 +216,27 @@ static int parse(int argc, char **argv, struct request *request)
                                       optarg, CT_GATE_WORDS);
             }
             break;
+        case 'F':
+            if (!parse_format(optarg, &request->format)) {
+                return ct_usage_error("diff",
+                                      "--format: '%s' is none of text, json, "
+                                      "html, chrome",
+                                      optarg);
+            }
+            break;
         case 'h':
             return help();
         case 'j':
-            request->json = true;
+            request->format = FORMAT_JSON;
             break;
         case 'o':
             request->output = optarg;
             break;
         case 's':
             request->save = optarg;
+            break;
+        case 'w':
+            request->format = FORMAT_HTML;
             break;
         case ':':
             return ct_usage_error("diff", "%s: needs a value",
@@ -204,6 +250,12 @@ static int parse(int argc, char **argv, struct request *request)
     }
     status =
         status < 0 ? set_traces(argv + optind, argc - optind, request) : status;
+    if (!request->format && request->output) {
+        request->format =
+            g_str_has_suffix(request->output, ".html")   ? FORMAT_HTML
+            : g_str_has_suffix(request->output, ".json") ? FORMAT_CHROME
+                                                         : FORMAT_TEXT;
+    }
     return status < 0 ? check_options(request) : status;
 }
 
@@ -217,14 +269,24 @@ static bool read_run(struct answers *answers, const struct request *request,
                      enum ct_diff_side side, GError **error)
 {
     struct ct_consumer *consumers[] = {ct_diff_consumer(answers->diff, side),
-                                       NULL, NULL};
+                                       NULL, NULL, NULL};
+    struct ct_view_run *chrome = NULL;
+    unsigned n = 1;
 
     if (request->save || request->gate.findings) {
         answers->finders[side] = ct_findings_new(&limits);
-        consumers[1] = ct_findings_consumer(answers->finders[side]);
+        consumers[n++] = ct_findings_consumer(answers->finders[side]);
     }
-    if (!ct_passes_run(request->trace[side], &request->span, consumers, true,
-                       error)) {
+    if (answers->out) {
+        chrome = ct_view_chrome_of(&answers->pair, side);
+        consumers[n] = chrome->consumers[0];
+    }
+    bool done = ct_passes_run(request->trace[side], &request->span, consumers,
+                              true, error);
+    if (chrome) {
+        chrome->free(chrome);
+    }
+    if (!done) {
         return false;
     }
     if (answers->finders[side]) {
@@ -277,19 +339,41 @@ static const char *name_of(const struct request *request,
     return request->trace[side] ? request->trace[side] : request->against;
 }
 
-static bool show(const struct ct_diff *diff, const struct request *request,
+/* A timeline is written while the passes go on, the rest afterwards. */
+static bool open_timeline(struct answers *answers,
+                          const struct request *request, GError **error)
+{
+    if (request->format != FORMAT_CHROME) {
+        return true;
+    }
+    answers->out = ct_out_open(request->output, error);
+    if (answers->out) {
+        ct_chrome_pair_begin(&answers->pair, answers->out);
+    }
+    return answers->out != NULL;
+}
+
+static bool show(struct answers *answers, const struct request *request,
                  bool *ret_is_gone, GError **error)
 {
-    struct ct_out *out = ct_out_open(request->output, error);
+    const struct ct_diff *diff = answers->diff;
+    struct ct_out *out =
+        answers->out ? answers->out : ct_out_open(request->output, error);
 
+    answers->out = NULL;
     if (!out) {
         return false;
     }
-    if (request->json) {
+    const char *name_a = name_of(request, CT_DIFF_A);
+    const char *name_b = name_of(request, CT_DIFF_B);
+    if (request->format == FORMAT_JSON) {
         ct_view_diff_json(out, diff, request->edits);
+    } else if (request->format == FORMAT_CHROME) {
+        ct_chrome_pair_end(&answers->pair);
+    } else if (request->format == FORMAT_HTML) {
+        ct_view_diff_html(out, diff, name_a, name_b);
     } else {
-        ct_view_diff_text(out, diff, name_of(request, CT_DIFF_A),
-                          name_of(request, CT_DIFF_B));
+        ct_view_diff_text(out, diff, name_a, name_b);
     }
     (void)ct_out_flush(out);
     *ret_is_gone = out->error == EPIPE;
@@ -338,6 +422,9 @@ static void answers_fini(struct answers *answers)
         ct_findings_free(answers->finders[side]);
         g_ptr_array_unref(answers->findings[side]);
     }
+    if (answers->out) {
+        (void)ct_out_close(answers->out, false, NULL);
+    }
     ct_diff_free(answers->diff);
 }
 
@@ -359,8 +446,9 @@ int ct_command_diff(int argc, char **argv)
     if (request.save) {
         done = save(&answers, &request, &is_gone, &error);
     } else {
-        done = compare(&answers, &request, &error) &&
-               show(answers.diff, &request, &is_gone, &error);
+        done = open_timeline(&answers, &request, &error) &&
+               compare(&answers, &request, &error) &&
+               show(&answers, &request, &is_gone, &error);
         difference = done ? judge(&answers, &request) : CT_EXIT_ERROR;
     }
     answers_fini(&answers);

@@ -357,3 +357,15 @@ struct ct_view_run *ct_view_chrome(const struct ct_settings *settings,
     view->run.free = free_run;
     return &view->run;
 }
+
+struct ct_view_run *ct_view_chrome_of(struct ct_chrome_pair *pair,
+                                      unsigned side)
+{
+    static const struct ct_settings settings;
+    struct ct_view_run *run = ct_view_chrome(&settings, pair->out, NULL);
+    struct view *view = (struct view *)run;
+
+    view->chrome.pair = pair;
+    view->chrome.side = side;
+    return run;
+}

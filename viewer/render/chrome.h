@@ -12,11 +12,23 @@
 
 #include "ct/consumer.h"
 #include "out/file.h"
+#include "out/json.h"
 #include "render/labels.h"
 #include "render/lanes.h"
 #include "render/tracks.h"
+#include "views.h"
+
+/* Two runs in one file: what both halves share. */
+struct ct_chrome_pair {
+    struct ct_out *out;
+    struct ct_json json;
+    int64_t next_index; /* of processes, in their order */
+    struct ct_summary summary[2];
+};
 
 struct ct_chrome {
+    struct ct_chrome_pair *pair; /* NULL: a file of its own */
+    unsigned side;
     struct ct_spool *tape;
     struct ct_tracks tracks;
     struct ct_labels *labels;
@@ -30,5 +42,16 @@ struct ct_chrome {
  * Return: false with @error: the tape can't be read or @out not be written. */
 bool ct_chrome_write(struct ct_chrome *chrome, struct ct_out *out,
                      const struct ct_summary *summary, GError **error);
+
+/** ct_chrome_pair_begin() - before the views of both runs (ct_view_chrome_of)
+ */
+void ct_chrome_pair_begin(struct ct_chrome_pair *pair, struct ct_out *out);
+
+/** ct_chrome_pair_end() - after both passes */
+void ct_chrome_pair_end(struct ct_chrome_pair *pair);
+
+/** ct_view_chrome_of() - the view that writes one of both runs; A first */
+struct ct_view_run *ct_view_chrome_of(struct ct_chrome_pair *pair,
+                                      unsigned side);
 
 #endif

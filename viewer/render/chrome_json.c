@@ -461,20 +461,37 @@ static void resolve(struct ct_chrome_writer *writer,
     ct_labels_resolve(labels, images);
 }
 
+static void begin_events(struct ct_json *json)
+{
+    ct_json_key(json, "traceEvents");
+    ct_json_array(json);
+    json->lines_depth = json->depth;
+}
+
 void ct_chrome_head(struct ct_chrome_writer *writer, struct ct_out *out,
                     const struct ct_summary *summary)
 {
-    ct_json_init(&writer->json, out);
-    ct_json_object(&writer->json);
-    about(writer, summary);
-    ct_json_key(&writer->json, "traceEvents");
-    ct_json_array(&writer->json);
-    writer->json.lines_depth = writer->json.depth;
+    struct ct_chrome_pair *pair = writer->chrome->pair;
+
+    if (pair) {
+        writer->json = pair->json;
+        writer->n_flows = (uint64_t)writer->chrome->side << 32;
+        pair->summary[writer->chrome->side] = *summary;
+    } else {
+        ct_json_init(&writer->json, out);
+        ct_json_object(&writer->json);
+        about(writer, summary);
+        begin_events(&writer->json);
+    }
     ct_chrome_names(writer);
 }
 
 void ct_chrome_tail(struct ct_chrome_writer *writer)
 {
+    if (writer->chrome->pair) {
+        writer->chrome->pair->json = writer->json; /* the other run goes on */
+        return;
+    }
     ct_json_array_end(&writer->json);
     ct_json_object_end(&writer->json);
     ct_json_line(&writer->json);
@@ -534,4 +551,33 @@ bool ct_chrome_write(struct ct_chrome *chrome, struct ct_out *out,
         return false;
     }
     return ct_out_flush(out) || ct_out_failed(out, error);
+}
+
+/* --- two runs
+ * ----------------------------------------------------------------- */
+
+void ct_chrome_pair_begin(struct ct_chrome_pair *pair, struct ct_out *out)
+{
+    *pair = (struct ct_chrome_pair){.out = out};
+    ct_json_init(&pair->json, out);
+    ct_json_object(&pair->json);
+    begin_events(&pair->json);
+}
+
+void ct_chrome_pair_end(struct ct_chrome_pair *pair)
+{
+    const struct ct_summary *a = &pair->summary[0], *b = &pair->summary[1];
+    struct ct_chrome_writer writer = {.json = pair->json};
+    struct ct_summary both = *a;
+
+    both.has_clock = false; /* two origins: none that both count from */
+    both.clock = g_strcmp0(a->clock, b->clock) ? "none" : a->clock;
+    both.events += b->events;
+    both.discarded += b->discarded;
+    both.discarded_known &= b->discarded_known;
+    both.complete &= b->complete;
+    ct_json_array_end(&writer.json);
+    about(&writer, &both);
+    ct_json_object_end(&writer.json);
+    ct_json_line(&writer.json);
 }

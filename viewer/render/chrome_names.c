@@ -79,7 +79,14 @@ static void process_names(struct ct_chrome_writer *writer, int32_t pid,
 {
     const char *name = ct_labels_thread_name(writer->chrome->labels, pid, -1);
     g_autofree char *number = g_strdup_printf("process %d", pid);
+    g_autofree char *of_run = NULL;
 
+    if (writer->chrome->pair) {
+        of_run = g_strdup_printf("%c: %s", "AB"[writer->chrome->side],
+                                 name ? name : number);
+        index = (int)++writer->chrome->pair->next_index;
+        name = of_run;
+    }
     metadata_name(writer, "process_name", pid, pid, name ? name : number);
     metadata_index(writer, "process_sort_index", pid, pid, index);
     lane_names(writer, pid);

@@ -23,12 +23,26 @@ struct ct_chrome_writer {
     uint32_t effects[CT_EDGE_KINDS];
 };
 
+/* Of two runs each has numbers of its own: those of lanes lie above, and so do
+ * what the kernel gives (2^22) below. */
+#define CT_CHROME_RUN (1 << 23)
+
+static inline int32_t ct_chrome_number(const struct ct_chrome_writer *writer,
+                                       int32_t number)
+{
+    return writer->chrome->pair && number < CT_LANE_TID(0, 0)
+               ? number + (int32_t)(writer->chrome->side + 1) * CT_CHROME_RUN
+               : number;
+}
+
 static inline void begin_event(struct ct_chrome_writer *writer, char phase,
                                int32_t pid, int32_t tid)
 {
     const char quoted[] = {'"', phase, '"'};
     struct ct_json *json = &writer->json;
 
+    pid = ct_chrome_number(writer, pid);
+    tid = ct_chrome_number(writer, tid);
     ct_json_object(json);
     ct_json_key(json, "ph");
     ct_json_put(json, quoted, sizeof(quoted));

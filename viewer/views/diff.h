@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * views/diff.h - a comparison of two runs, as JSON and as a page of text
+ * views/diff.h - a comparison of two runs: JSON, text, a page of HTML
  *
  * Depends:  ct/diff.h, out/file.h.
  */
@@ -17,6 +17,10 @@ void ct_view_diff_json(struct ct_out *out, const struct ct_diff *diff,
 
 /** ct_view_diff_text() - @name_a, @name_b: what the runs are called */
 void ct_view_diff_text(struct ct_out *out, const struct ct_diff *diff,
+                       const char *name_a, const char *name_b);
+
+/** ct_view_diff_html() - one page that needs nothing else: both timelines */
+void ct_view_diff_html(struct ct_out *out, const struct ct_diff *diff,
                        const char *name_a, const char *name_b);
 
 #endif

@@ -72,6 +72,10 @@ static inline const struct ct_decision *ct_compare_decision(
 bool ct_compare_only_is_real(const struct ct_compare *compare,
                              enum ct_diff_side side, uint32_t decision);
 
+/** ct_compare_worker() - who took that work item; 0: it is none */
+int32_t ct_compare_worker(const struct ct_compare *compare,
+                          enum ct_diff_side side, uint32_t decision);
+
 /* --- depends.c -------------------------------------------------------- */
 
 /* Two decisions that one run makes in the other order, and must not. */

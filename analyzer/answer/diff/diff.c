@@ -60,6 +60,15 @@ static struct ct_diff_place place_of(const struct ct_diff *diff,
     return place;
 }
 
+/* @a: number of a decision of A */
+static bool is_kept(const struct ct_compare *compare, uint32_t a)
+{
+    const struct ct_aligned *aligned = &g_array_index(
+        compare->aligned, struct ct_aligned, compare->sequence[CT_DIFF_A][a]);
+
+    return aligned->order.kept[compare->position[CT_DIFF_A][a]];
+}
+
 /* The last decision of its context that both made in the same order. */
 static struct ct_diff_place last_before(const struct ct_diff *diff,
                                         enum ct_diff_side side,
@@ -72,8 +81,7 @@ static struct ct_diff_place last_before(const struct ct_diff *diff,
     for (uint32_t i = compare->position[side][decision]; i-- > 0;) {
         uint32_t a = aligned->at[side][i];
         a = side == CT_DIFF_A ? a : compare->partner[CT_DIFF_B][a];
-        if (a != CT_NOWHERE &&
-            aligned->order.kept[compare->position[CT_DIFF_A][a]]) {
+        if (a != CT_NOWHERE && is_kept(compare, a)) {
             return place_of(diff, CT_DIFF_A, a);
         }
     }
@@ -232,6 +240,66 @@ static void ask(struct ct_diff *diff, enum ct_diff_side side,
     diff->wants_pass[side] |= decision->slice != 0;
 }
 
+/* What two runs of one program have in common, whatever they were asked to do.
+ * Callbacks of the runtime are in all of them, and say nothing. */
+static bool put_class(struct ct_interned *classes, const struct ct_label *label)
+{
+    uint32_t key[] = {label->kind, label->what, label->request, label->parent};
+    uint32_t n = classes->n;
+
+    return ct_interned_get(classes, key) == n; /* it is new */
+}
+
+static bool has_common_class(const struct ct_diff *diff)
+{
+    const struct ct_compare *compare = &diff->compare;
+    struct ct_interned classes;
+    bool is_found = false, has_firm = false;
+
+    ct_interned_init(&classes, 4 * sizeof(uint32_t));
+    for (uint32_t i = 0; i < compare->n_labels; i++) {
+        const struct ct_label *label = ct_shared_label(&diff->shared, i);
+        if (compare->seen[i] & 1u << CT_DIFF_A && !ct_label_is_loose(label)) {
+            put_class(&classes, label);
+        }
+    }
+    for (uint32_t i = 0; i < compare->n_labels && classes.n; i++) {
+        const struct ct_label *label = ct_shared_label(&diff->shared, i);
+        if (compare->seen[i] & 1u << CT_DIFF_B && !ct_label_is_loose(label)) {
+            has_firm = true;
+            is_found |= !put_class(&classes, label);
+        }
+    }
+    ct_interned_fini(&classes);
+    return is_found || !has_firm;
+}
+
+/* The first that says what a run is about. */
+static char *describe(const struct ct_diff *diff, enum ct_diff_side side)
+{
+    const struct ct_compare *compare = &diff->compare;
+
+    for (uint32_t i = 0; i < compare->run[side]->n; i++) {
+        uint32_t label = compare->labels[side][i];
+        if (!ct_label_is_loose(ct_shared_label(&diff->shared, label))) {
+            return ct_label_class(&diff->shared, label);
+        }
+    }
+    return g_strdup("no request");
+}
+
+static void set_nothing_in_common(const struct ct_diff *diff, GError **error)
+{
+    g_autofree char *a = describe(diff, CT_DIFF_A);
+    g_autofree char *b = describe(diff, CT_DIFF_B);
+
+    g_set_error(error, CT_TRACE_ERROR, CT_TRACE_ERROR_QUERY,
+                "nothing to compare: the first run has '%s' and the like, the "
+                "second '%s', and neither has any of the other's; are they of "
+                "the same program?",
+                a, b);
+}
+
 bool ct_diff_compare(struct ct_diff *diff, GError **error)
 {
     const struct ct_run_result *a = ct_run_result(diff->run[CT_DIFF_A]);
@@ -249,9 +317,11 @@ bool ct_diff_compare(struct ct_diff *diff, GError **error)
     ct_compare_init(&diff->compare, &diff->shared, a, b);
     diff->compared = true;
     if (diff->compare.kept + diff->compare.moved + diff->compare.unknown == 0) {
-        g_set_error(error, CT_TRACE_ERROR, CT_TRACE_ERROR_QUERY,
-                    "nothing to compare: the runs have no decision in common; "
-                    "are they of the same program?");
+        set_nothing_in_common(diff, error);
+        return false;
+    }
+    if (!diff->compare.is_lossy && !has_common_class(diff)) {
+        set_nothing_in_common(diff, error);
         return false;
     }
     diff->turned = ct_depends_find(&diff->compare);
@@ -411,6 +481,54 @@ struct ct_consumer *ct_diff_consumer(struct ct_diff *diff,
                                      enum ct_diff_side side)
 {
     return ct_run_consumer(diff->run[side]);
+}
+
+void ct_diff_item(const struct ct_diff *diff, enum ct_diff_side side,
+                  uint32_t number, struct ct_diff_item *ret_item)
+{
+    const struct ct_compare *compare = &diff->compare;
+    const struct ct_decision *decision =
+        ct_compare_decision(compare, side, number);
+    int64_t origin_ns = compare->run[side]->summary.origin_ns;
+    uint32_t partner = compare->partner[side][number];
+
+    *ret_item = (struct ct_diff_item){
+        .label = compare->labels[side][number],
+        .sequence = compare->sequence[side][number],
+        .position = compare->position[side][number],
+        .partner = partner,
+        .tid = ct_compare_worker(compare, side, number),
+        .begin_ns = MIN(decision->when_ns, decision->other_ns) - origin_ns,
+        .end_ns = MAX(decision->when_ns, decision->other_ns) - origin_ns,
+    };
+    if (compare->unsure[side][number]) {
+        ret_item->mark = CT_DIFF_MARK_UNSURE;
+    } else if (partner == CT_NOWHERE) {
+        ret_item->mark = ct_compare_only_is_real(compare, side, number)
+                             ? CT_DIFF_MARK_ONLY
+                             : CT_DIFF_MARK_LOOSE;
+    } else if (!is_kept(compare, side == CT_DIFF_A ? number : partner)) {
+        ret_item->mark = CT_DIFF_MARK_MOVED;
+    }
+}
+
+void ct_diff_real(const struct ct_diff *diff, uint64_t number,
+                  struct ct_diff_real *ret_real)
+{
+    const struct ct_turned *turned =
+        &g_array_index(diff->turned, struct ct_turned, (unsigned)number);
+
+    *ret_real = (struct ct_diff_real){.reason = turned->reason};
+    for (unsigned side = 0; side < CT_DIFF_SIDES; side++) {
+        ret_real->first[side] = turned->first[side];
+        ret_real->then[side] = turned->then[side];
+    }
+}
+
+const char *ct_diff_label_kind(const struct ct_diff *diff, uint32_t label)
+{
+    return ct_decision_word(
+        (enum ct_decision_kind)ct_shared_label(&diff->shared, label)->kind);
 }
 
 char *ct_diff_label(const struct ct_diff *diff, uint32_t label)

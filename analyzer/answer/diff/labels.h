@@ -12,7 +12,7 @@
  *           Links are what orders decisions of different contexts or requests:
  *           later decisions depend on earlier ones.
  * Threads:  one pass, one thread.
- * Memory:   24 bytes a decision, as many more while its pass goes on, 12 a
+ * Memory:   32 bytes a decision, 24 more while its pass goes on, 12 a
  *           link, and each different label once.
  *           Labels and words are shared by the runs that are compared.
  * Errors:   none; what is not known is not in a label.
@@ -62,6 +62,8 @@ struct ct_label {
 
 struct ct_decision {
     int64_t when_ns;
+    int64_t other_ns; /* end of what was decided to run; of an end, when its
+                         request began; else when_ns */
     uint32_t label;
     uint32_t slice; /* slice_began calls up to the run that it happened in, that
                        one included; 0: outside of all */

@@ -283,13 +283,29 @@ static bool has_changed(const GArray *latency)
     return false;
 }
 
+/* Where other things make requests take now long, now short: at least twice
+ * what it was, or half, and a tenth of what a request takes. */
+static bool is_striking(const GArray *latency,
+                        const struct ct_diff_latency *cause)
+{
+    int64_t a = cause->times[CT_DIFF_A].mean_ns;
+    int64_t b = cause->times[CT_DIFF_B].mean_ns;
+    int64_t request_ns = 0;
+
+    for (unsigned i = 0; i < latency->len; i++) {
+        const struct ct_diff_latency *one =
+            &g_array_index(latency, struct ct_diff_latency, i);
+        if (one->is_request && !one->has_state) {
+            request_ns = MAX(request_ns, one->times[CT_DIFF_A].mean_ns);
+        }
+    }
+    return MAX(a, b) / 2 >= MIN(a, b) && shift_of(cause) >= request_ns / 10;
+}
+
 const struct ct_diff_latency *ct_latency_cause(const GArray *latency)
 {
     const struct ct_diff_latency *state = NULL, *callback = NULL;
 
-    if (!has_changed(latency)) {
-        return NULL;
-    }
     for (unsigned i = 0; i < latency->len; i++) {
         const struct ct_diff_latency *one =
             &g_array_index(latency, struct ct_diff_latency, i);
@@ -300,8 +316,13 @@ const struct ct_diff_latency *ct_latency_cause(const GArray *latency)
             *best = one;
         }
     }
-    if (!state || !callback) {
-        return state ? state : callback;
+    if (state && callback) {
+        state =
+            weight_of(callback) >= 0.8 * weight_of(state) ? callback : state;
+    } else {
+        state = state ? state : callback;
     }
-    return weight_of(callback) >= 0.8 * weight_of(state) ? callback : state;
+    return state && (has_changed(latency) || is_striking(latency, state))
+               ? state
+               : NULL;
 }

@@ -121,6 +121,7 @@ static struct pending *add(struct ct_run *run, struct thread *thread,
     struct open *top = ct_run_top(thread);
     struct ct_decision decision = {
         .when_ns = when_ns,
+        .other_ns = when_ns,
         .slice = top ? top->slice : 0,
         .cause = cause,
         .sequence = sequence,
@@ -275,10 +276,16 @@ static void on_slice(struct ct_consumer *consumer, const struct ct_slice *slice)
         return;
     }
     struct thread *thread = ct_run_thread(run, slice->pid, slice->tid);
-    if (thread->open->len) {
+    bool is_decision = kind_of(slice->kind) != CT_DECISION_KINDS;
+    struct open *ended = ct_run_top(thread);
+    if (ended && is_decision && ended->decision != CT_NOWHERE) {
+        g_array_index(run->decisions, struct ct_decision, ended->decision)
+            .other_ns = slice->end_ns;
+    }
+    if (ended) {
         g_array_set_size(thread->open, thread->open->len - 1);
     }
-    if (kind_of(slice->kind) == CT_DECISION_KINDS || slice->open) {
+    if (!is_decision || slice->open) {
         return;
     }
     if (slice->begin_known && slice->end_known) {
@@ -476,6 +483,10 @@ static void on_request(struct ct_consumer *consumer,
         thread = ct_run_thread(run, request->pid, request->tid);
     }
     add_request(run, thread, CT_DECISION_END, request, request->end_ns);
+    if (request->begin_known) {
+        g_array_index(run->decisions, struct ct_decision, run->pending.decision)
+            .other_ns = request->begin_ns;
+    }
     if (request->complete) {
         ct_times_add_request(&run->times, run->pending.label.request, request);
     }

@@ -287,6 +287,7 @@ static void read_decisions(struct reader *reader, struct ct_run *run,
     ROWS(reader, CT_SAVED_DECISIONS)
     {
         struct ct_decision decision = {.when_ns = take_ns(reader)};
+        decision.other_ns = decision.when_ns;
         decision.label =
             meaning
                 ->labels[take_index(reader, rows_of(saved, CT_SAVED_LABELS))];

@@ -141,6 +141,31 @@ struct ct_diff_result {
     const struct ct_diff_latency *cause;   /* explains most of it; NULL: none */
 };
 
+enum ct_diff_mark {
+    CT_DIFF_MARK_KEPT,
+    CT_DIFF_MARK_MOVED,
+    CT_DIFF_MARK_LOOSE, /* in one run only, by timing */
+    CT_DIFF_MARK_ONLY,  /* in one run only, which is real */
+    CT_DIFF_MARK_UNSURE,
+};
+
+/* One decision of a run, for those who draw it. */
+struct ct_diff_item {
+    uint32_t label;
+    uint32_t sequence, position;
+    uint32_t partner; /* number in the other run; CT_DIFF_NONE */
+    int32_t tid;      /* work item: of its worker; else 0 */
+    enum ct_diff_mark mark;
+    int64_t begin_ns, end_ns; /* from its trace's origin; an end of a request
+                                 lasts as long as the request */
+};
+
+/* A real change, by numbers of decisions; CT_DIFF_NONE: there is none. */
+struct ct_diff_real {
+    enum ct_diff_reason reason;
+    uint32_t first[CT_DIFF_SIDES], then[CT_DIFF_SIDES];
+};
+
 /* A run as it is kept for later comparisons: tables of numbers, row by row. */
 enum ct_saved_table {
     CT_SAVED_RANGES,
@@ -196,6 +221,18 @@ struct ct_consumer *ct_diff_explainer(struct ct_diff *diff,
 
 /** ct_diff_result() - borrowed; NULL before ct_diff_compare() */
 const struct ct_diff_result *ct_diff_result(const struct ct_diff *diff);
+
+/** ct_diff_item() - a decision by its number, below result->decisions[side] */
+void ct_diff_item(const struct ct_diff *diff, enum ct_diff_side side,
+                  uint32_t number, struct ct_diff_item *ret_item);
+
+/** ct_diff_real() - a real change by its number, below result->real; in their
+ * order */
+void ct_diff_real(const struct ct_diff *diff, uint64_t number,
+                  struct ct_diff_real *ret_real);
+
+/** ct_diff_label_kind() - "work item", "begin" ... */
+const char *ct_diff_label_kind(const struct ct_diff *diff, uint32_t label);
 
 /** ct_diff_label() - what a label says; the caller frees it */
 char *ct_diff_label(const struct ct_diff *diff, uint32_t label);

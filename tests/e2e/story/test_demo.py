@@ -16,7 +16,9 @@ def _(tmp):
     for _ in range(2):  # a second call must do as well
         text = story.run("bash", os.path.join(HERE, "..", "..", "demo.sh"),
                          story.BUILD, out).out
-    for word in ("qcow2_open_entry", "worker_thread", "main", "Next:"):
+    for word in ("qcow2_open_entry", "worker_thread", "main", "Next:",
+                 "The runs are the same, decision by decision.",
+                 "The bottom half refresh took"):
         if word not in text:
             raise AssertionError(f"no {word} in:\n{text}")
     with open(os.path.join(out, "timeline.json"), encoding="utf-8") as file:

@@ -4,6 +4,7 @@ import os
 import re
 import sys
 
+import chrome_checker
 import diff_checker
 import story
 import tap
@@ -412,6 +413,30 @@ def _(tmp):
     idle = Run(5)
     refused(a, idle.write(os.path.join(tmp, "idle")),
             names=["second run made no"])
+
+
+@tap.case("Chrome JSON: both runs as processes of one timeline")
+def _(tmp):
+    a = with_workers(0, 2).write(os.path.join(tmp, "a"))
+    b = with_workers(0, 1).write(os.path.join(tmp, "b"))
+    alone, both = os.path.join(tmp, "a.json"), os.path.join(tmp, "both.json")
+    story.run(story.COTRACE, "render", a, "-o", alone)
+    story.run(story.COTRACE, "diff", a, b, "-o", both, status=1)
+    reports = [chrome_checker.check_file(path) for path in (alone, both)]
+    tap.equal([report.faults for report in reports], [[], []])
+    with open(both, encoding="utf-8") as text:
+        events = story.parse(text.read())["traceEvents"]
+    names = {e["pid"]: e["args"]["name"] for e in events
+             if e["ph"] == "M" and e["name"] == "process_name"}
+    tap.equal(sorted(name[:3] for name in names.values()), ["A: ", "B: "])
+    of_a = [s for s in reports[1].slices if names[s.pid].startswith("A")]
+    tap.equal(sorted((s.name, s.begin, s.end) for s in of_a),
+              sorted((s.name, s.begin, s.end) for s in reports[0].slices))
+    one = story.run(story.COTRACE, "diff", a, b, "--format=chrome", status=1)
+    with open(both, encoding="utf-8") as text:
+        tap.equal(one.out, text.read())
+    refused("--against=" + a, b, "--format=chrome", names=["no timeline"])
+    refused(a, b, "--format=pdf", names=["pdf"])
 
 
 @tap.case("strings of a trace can't play with a terminal")
