@@ -212,24 +212,9 @@ static void raw_close(BlockDriverState *bs)
 /* --- data ------------------------------------------------------------------
  */
 
-/* For the engine as it is */
-static int coroutine_fn raw_co_submit(BlockDriverState *bs, enum block_op op,
-                                      int64_t offset, const IOVector *vector)
-{
-    struct raw_state *s = bs->opaque;
-    struct engine_io io = {
-        .fd = s->fd,
-        .op = op == BLOCK_OP_WRITE ? ENGINE_WRITE : ENGINE_READ,
-        .offset = offset,
-        .bytes = (int64_t)vector->bytes,
-        .iov = vector->iov,
-        .niov = vector->niov,
-        .block_bytes = bs->request_alignment,
-    };
-    int ret = s->engine->co_submit(&io);
-
-    return ret;
-}
+static int coroutine_fn raw_co_prw(BlockDriverState *bs, enum block_op op,
+                                   int64_t offset, int64_t bytes,
+                                   const IOVector *vector, size_t offset_in);
 
 static bool is_memory_aligned(const struct raw_state *s, const IOVector *vector)
 {
@@ -263,7 +248,8 @@ static int coroutine_fn raw_co_bounce(BlockDriverState *bs, enum block_op op,
         if (op == BLOCK_OP_WRITE) {
             io_vector_to_buf(vector, done, buf, size);
         }
-        ret = raw_co_submit(bs, op, offset + (int64_t)done, &bounce);
+        ret = raw_co_prw(bs, op, offset + (int64_t)done, (int64_t)size, &bounce,
+                         0);
         if (ret >= 0 && op == BLOCK_OP_READ) {
             io_vector_from_buf(vector, done, buf, size);
         }
@@ -276,13 +262,23 @@ static int coroutine_fn raw_co_prw(BlockDriverState *bs, enum block_op op,
                                    int64_t offset, int64_t bytes,
                                    const IOVector *vector, size_t offset_in)
 {
+    struct raw_state *s = bs->opaque;
     IOVector part;
     int ret;
 
     io_vector_init(&part);
     io_vector_add_part(&part, vector, offset_in, (size_t)bytes);
-    if (is_memory_aligned(bs->opaque, &part)) {
-        ret = raw_co_submit(bs, op, offset, &part);
+    if (is_memory_aligned(s, &part)) {
+        struct engine_io io = {
+            .fd = s->fd,
+            .op = op == BLOCK_OP_WRITE ? ENGINE_WRITE : ENGINE_READ,
+            .offset = offset,
+            .bytes = bytes,
+            .iov = part.iov,
+            .niov = part.niov,
+            .block_bytes = bs->request_alignment,
+        };
+        ret = s->engine->co_submit(&io);
     } else {
         ret = raw_co_bounce(bs, op, offset, &part);
     }
