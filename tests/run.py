@@ -158,8 +158,11 @@ def run_variant(variant, args, totals):
     log = os.path.join(build, "meson-logs", "testlog.json")
     if os.path.exists(log):
         os.unlink(log)
+    # The end-to-end tests, which only the whole suite has, mostly wait for
+    # daemons and disks.
+    processes = int(args.jobs) * (1 if suites else 2)
     command = ["meson", "test", "-C", build, "--no-rebuild",
-               "--num-processes", str(args.jobs), "--print-errorlogs",
+               "--num-processes", str(processes), "--print-errorlogs",
                "-t", "20" if args.soak else ("4" if "san" in name else "2")]
     for suite in suites or []:
         command += ["--suite", suite]

@@ -9,7 +9,6 @@
 #include "views/stat.h"
 
 #include <inttypes.h>
-#include <math.h>
 
 #include "out/inert.h"
 #include "out/terminal.h"
@@ -163,9 +162,11 @@ static void text_requests(struct ct_text *text, GString *words,
     }
     if (ct_stat_is_bound(&result->summary) && result->summary.has_clock &&
         certain.of_ns > 0) {
-        g_string_append_printf(
-            words, ", %.1f %% of their time certain",
-            floor((double)certain.ns * 1000 / (double)certain.of_ns) / 10);
+        /* Rounded down: 100 % is all of it. */
+        int64_t tenths =
+            (int64_t)((double)certain.ns * 1000 / (double)certain.of_ns);
+        g_string_append_printf(words, ", %.1f %% of their time certain",
+                               (double)tenths / 10);
     }
     put(text, "Requests", words);
     if (!result->has_latency) {
