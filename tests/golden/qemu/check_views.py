@@ -43,6 +43,11 @@ VIEWS = {
         "json": ["requests", "--limit=3", "--json"],
         "findings": ["findings"],
     },
+    "convert": {
+        "stat": ["stat"],
+        "requests": ["requests"],
+        "findings": ["findings"],
+    },
     "io-a": {
         "stat": ["stat"],
         "requests": ["requests", "--all"],
@@ -53,7 +58,7 @@ VIEWS = {
 # Whose longest wait is shown: the slowest of each.
 BACKTRACES = {"guest": ("virtio-blk", "nvme"), "nbd": ("nbd",),
               "aio": ("virtio-blk",),
-              "io-a": ("blk",)}
+              "io-a": ("blk",), "convert": ("blk",)}
 
 
 def run(*command, status=0):
