@@ -76,8 +76,7 @@ static bool fail(const struct run *run, GError **error, int code,
     return false;
 }
 
-/* --- one graph -------------------------------------------------------------
- */
+/* --- one graph ----------------------------------------------------------- */
 
 /* CT_GRAPH_FAILED: *ret_why; *ret_built tells whether the sink got anything. */
 static enum ct_graph_end run_ctf(struct run *run, const struct ct_view *view,
@@ -101,8 +100,7 @@ static enum ct_graph_end run_ctf(struct run *run, const struct ct_view *view,
     return end;
 }
 
-/* --- CTF -------------------------------------------------------------------
- */
+/* --- CTF ----------------------------------------------------------------- */
 
 static struct ct_view *open_view(struct run *run, const GPtrArray *dirs,
                                  bool copies, GError **error)
@@ -155,8 +153,7 @@ static bool run_found(struct run *run, const struct ct_found *found,
     return good;
 }
 
-/* --- text ------------------------------------------------------------------
- */
+/* --- text ---------------------------------------------------------------- */
 
 /* @graph: with its one source, or without if it could not be added; freed.
  * @why: why it could not. */
@@ -211,8 +208,7 @@ static bool run_log(struct run *run, GError **error)
     return run_one(run, graph, added, why, error);
 }
 
-/* --- the pass --------------------------------------------------------------
- */
+/* --- the pass ------------------------------------------------------------ */
 
 /* What is damaged was warned of already. */
 static void warn_of_loss(const struct run *run)

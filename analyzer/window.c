@@ -316,8 +316,7 @@ static void tell_names(struct ct_window *window)
     }
 }
 
-/* --- lives ------------------------------------------------------------------
- */
+/* --- lives --------------------------------------------------------------- */
 
 static void life(struct ct_consumer *consumer, const struct ct_life *life)
 {

@@ -46,8 +46,7 @@ int ct_told(void);
 int ct_usage_error(const char *command, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
-/* --- the commands, one file of commands/ each ------------------------------
- */
+/* --- the commands, one file of commands/ each ---------------------------- */
 
 #ifdef CT_WITH_RECORD
 int ct_command_record(int argc, char **argv);

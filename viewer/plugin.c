@@ -17,8 +17,7 @@
 #include "ct/sink.h"
 #include "views.h"
 
-/* --- parameters -------------------------------------------------------------
- */
+/* --- parameters ---------------------------------------------------------- */
 
 struct wanted {
     const struct ct_view *view;
@@ -81,8 +80,7 @@ static struct ct_view_run *open_view(const char *name, const bt_value *params,
     return run;
 }
 
-/* --- a sink
- * ------------------------------------------------------------------- */
+/* --- a sink -------------------------------------------------------------- */
 
 static void on_finished(void *data, const GError *error)
 {
@@ -163,8 +161,7 @@ SINK(coroutines, "Every coroutine alive at an instant, and where it is",
 SINK(chrome, "A timeline for Perfetto, speedscope or chrome://tracing",
      "Parameters: begin=NS, end=NS, path=\"FILE\".");
 
-/* --- a log as a source
- * ---------------------------------------------------------- */
+/* --- a log as a source --------------------------------------------------- */
 
 BT_PLUGIN_SOURCE_COMPONENT_CLASS(text, ct_text_iterator_next);
 BT_PLUGIN_SOURCE_COMPONENT_CLASS_DESCRIPTION(text, "Reads a trace as text");

@@ -23,8 +23,7 @@ GQuark ct_view_error_quark(void)
 /* Names alone take some of a file. */
 #define SPLIT_LEAST (UINT64_C(1) << 20)
 
-/* --- options ----------------------------------------------------------------
- */
+/* --- options ------------------------------------------------------------- */
 
 static bool parse_number(const char *value, uint64_t greatest,
                          uint64_t *ret_number, GError **error)
@@ -348,8 +347,7 @@ const struct ct_option ct_options[] = {
     {0, NULL, NULL, 0, NULL, NULL, NULL},
 };
 
-/* --- views ------------------------------------------------------------------
- */
+/* --- views --------------------------------------------------------------- */
 
 const struct ct_view ct_views[] = {
     {"stat", NULL, CT_OPTION_SPAN | CT_OPTION_JSON | CT_OPTION_PATH,

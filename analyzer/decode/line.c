@@ -52,8 +52,7 @@ struct ct_lines {
     unsigned tries;
 };
 
-/* --- the table of names ----------------------------------------------------
- */
+/* --- the table of names -------------------------------------------------- */
 
 /* Names differ at their ends and in length. */
 static unsigned hash(const char *name, unsigned length)
@@ -156,8 +155,7 @@ const struct ct_log_counts *ct_lines_counts(const struct ct_lines *lines)
     return &lines->counts;
 }
 
-/* --- reading by a text ------------------------------------------------------
- */
+/* --- reading by a text --------------------------------------------------- */
 
 static int digit_of(char c)
 {
@@ -285,8 +283,7 @@ static bool read_event(struct ct_lines *lines, const struct known *known,
     return false;
 }
 
-/* --- lines ------------------------------------------------------------------
- */
+/* --- lines --------------------------------------------------------------- */
 
 static void count_stamp(struct ct_lines *lines, const struct ct_record *line,
                         uint64_t flags)

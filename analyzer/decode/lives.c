@@ -153,8 +153,7 @@ void ct_lives_end(struct ct_lives *lives, struct ct_generation *life)
     g_ptr_array_add(lives->dead, life);
 }
 
-/* --- stacks of coroutines --------------------------------------------------
- */
+/* --- stacks of coroutines ------------------------------------------------ */
 
 struct ct_generation *ct_lives_of_stack(const struct ct_lives *lives,
                                         uint64_t pointer)

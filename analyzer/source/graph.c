@@ -45,8 +45,7 @@ void ct_graph_free(struct ct_graph *graph)
     g_free(graph);
 }
 
-/* --- errors ----------------------------------------------------------------
- */
+/* --- errors -------------------------------------------------------------- */
 
 /* Takes the thread's error, always, so that none is left behind. */
 static char *take_why(const char *otherwise)
@@ -77,8 +76,7 @@ static bool failed(char **ret_why, const char *otherwise)
     return false;
 }
 
-/* --- components of libbabeltrace2 ------------------------------------------
- */
+/* --- components of libbabeltrace2 ---------------------------------------- */
 
 static const bt_plugin *plugin_by_name(const char *name)
 {
@@ -181,8 +179,7 @@ bool ct_graph_add_log(struct ct_graph *graph, const char *path, char **ret_why)
     return add_file(graph, ct_log_class(), path, NULL, ret_why);
 }
 
-/* --- connecting ------------------------------------------------------------
- */
+/* --- connecting ---------------------------------------------------------- */
 
 static int by_name(const void *a, const void *b)
 {

@@ -425,8 +425,7 @@ bt_component_class_sink_consume_method_status ct_sink_consume(
     return BT_COMPONENT_CLASS_SINK_CONSUME_METHOD_STATUS_OK;
 }
 
-/* --- the class that the command's graphs use -------------------------------
- */
+/* --- the class that the command's graphs use ----------------------------- */
 
 static bt_component_class_initialize_method_status class_initialize(
     bt_self_component_sink *self,

@@ -25,8 +25,7 @@
 
 #define DEBUG_ROOT "/usr/lib/debug"
 
-/* --- debug information in another file ---------------------------------------
- */
+/* --- debug information in another file ----------------------------------- */
 
 static int no_elf(Dwfl_Module *module, void **userdata, const char *name,
                   Dwarf_Addr base, char **file_name, Elf **elf)
@@ -130,8 +129,7 @@ static const Dwfl_Callbacks callbacks = {
     .find_debuginfo = find_debuginfo,
 };
 
-/* --- opening
- * ------------------------------------------------------------------ */
+/* --- opening ------------------------------------------------------------- */
 
 static bool is_told_id(Dwfl_Module *module, const char *told)
 {

@@ -38,8 +38,7 @@ static const char *full_path(struct ct_object *object, Dwarf_Die *unit,
     return kept;
 }
 
-/* --- the symbol table
- * --------------------------------------------------------- */
+/* --- the symbol table ---------------------------------------------------- */
 
 /* "do_read.part.0" -> "do_read"; "name@VERSION" -> "name" */
 static const char *without_suffix(struct ct_object *object, const char *name)
@@ -74,8 +73,7 @@ static const char *symbol_name(struct ct_object *object, uint64_t address)
     return without_suffix(object, name);
 }
 
-/* --- debugging information
- * ------------------------------------------------------ */
+/* --- debugging information ----------------------------------------------- */
 
 static bool is_function(Dwarf_Die *die)
 {

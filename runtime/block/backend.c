@@ -20,8 +20,7 @@
 #include "ct/id.h"
 #include "ct/pre.h"
 
-/* --- when requests begin ----------------------------------------------------
- */
+/* --- when requests begin ------------------------------------------------- */
 
 bool blk_begin(BlockBackend *blk, struct bdrv_waiter *waiter)
 {
@@ -65,8 +64,7 @@ void blk_dec_in_flight(BlockBackend *blk)
     aio_wait_kick();
 }
 
-/* --- what the graph asks of it ----------------------------------------------
- */
+/* --- what the graph asks of it ------------------------------------------- */
 
 static void blk_quiesce(void *parent)
 {
@@ -123,8 +121,7 @@ static const struct bdrv_parent_ops blk_ops = {
     .may_move = blk_may_move,
 };
 
-/* --- opening ---------------------------------------------------------------
- */
+/* --- opening ------------------------------------------------------------- */
 
 BlockBackend *blk_new(BlockDriverState *root)
 {
@@ -237,8 +234,7 @@ const char *blk_fault(const BlockBackend *blk)
     return ct_load_acquire(&blk->root->fault);
 }
 
-/* --- where it runs, and when it does not ------------------------------------
- */
+/* --- where it runs, and when it does not --------------------------------- */
 
 AioContext *blk_get_aio_context(const BlockBackend *blk)
 {

@@ -58,8 +58,7 @@ static struct ask ask_range(BlockBackend *blk, enum block_op op, int64_t offset,
         .blk = blk, .op = op, .flags = flags, .offset = offset, .bytes = bytes};
 }
 
-/* --- what every request does -----------------------------------------------
- */
+/* --- what every request does --------------------------------------------- */
 
 static bool is_inside(const struct ask *ask, int64_t bytes_max)
 {
@@ -172,8 +171,7 @@ static void blk_start(BlockBackend *blk, Coroutine *co,
     }
 }
 
-/* --- with a waiter outside coroutines --------------------------------------
- */
+/* --- with a waiter outside coroutines ------------------------------------ */
 
 /* In the frame of the waiter. */
 struct sync_ask {
@@ -323,8 +321,7 @@ int blk_truncate_prealloc(BlockBackend *blk, int64_t bytes, PreallocMode mode)
     return blk_ask(ask_range(blk, BLOCK_OP_TRUNCATE, bytes, 0, mode));
 }
 
-/* --- in a coroutine --------------------------------------------------------
- */
+/* --- in a coroutine ------------------------------------------------------ */
 
 int coroutine_fn blk_co_preadv(BlockBackend *blk, int64_t offset,
                                const IOVector *vector)
@@ -373,8 +370,7 @@ int coroutine_fn blk_co_truncate(BlockBackend *blk, int64_t bytes)
     return blk_co_ask(&ask);
 }
 
-/* --- status: a question about the image, no request of its user ------------
- */
+/* --- status: a question about the image, no request of its user ---------- */
 
 int coroutine_fn blk_co_block_status(BlockBackend *blk, int64_t offset,
                                      int64_t bytes, int64_t *ret_bytes)
@@ -422,8 +418,7 @@ int blk_block_status(BlockBackend *blk, int64_t offset, int64_t bytes,
     return sync.ret;
 }
 
-/* --- with a callback -------------------------------------------------------
- */
+/* --- with a callback ----------------------------------------------------- */
 
 enum aio_phase {
     AIO_STARTING,

@@ -36,8 +36,7 @@ static pthread_mutex_t shape_lock = PTHREAD_MUTEX_INITIALIZER;
 static struct list roots = LIST_INIT(roots); /* struct bdrv_root */
 static unsigned all_depth;                   /* sections for all backends */
 
-/* --- waiting ----------------------------------------------------------------
- */
+/* --- waiting ------------------------------------------------------------- */
 
 void bdrv_wake_waiters(struct list *woken)
 {
@@ -79,8 +78,7 @@ void coroutine_fn bdrv_co_outside(void (*func)(void *opaque), void *opaque)
     coroutine_yield_for(CT_YIELD_REASON_SCHEDULE, 0);
 }
 
-/* --- edges ------------------------------------------------------------------
- */
+/* --- edges --------------------------------------------------------------- */
 
 static void quiesce_locked(BlockDriverState *bs)
 {
@@ -137,8 +135,7 @@ void bdrv_detach(struct bdrv_edge *edge)
     bdrv_wake_waiters(&woken);
 }
 
-/* --- a node as a parent; all with shape_lock held ---------------------------
- */
+/* --- a node as a parent; all with shape_lock held ------------------------ */
 
 static void node_quiesce(void *parent)
 {
@@ -186,8 +183,7 @@ void bdrv_attach_child(struct bdrv_edge *edge, BlockDriverState *bs,
     bdrv_attach(edge, &node_ops, bs, child);
 }
 
-/* --- sections ---------------------------------------------------------------
- */
+/* --- sections ------------------------------------------------------------ */
 
 static bool is_busy(BlockDriverState *bs)
 {
@@ -227,8 +223,7 @@ void bdrv_drained_end(BlockDriverState *bs)
     bdrv_wake_waiters(&woken);
 }
 
-/* --- all backends -----------------------------------------------------------
- */
+/* --- all backends -------------------------------------------------------- */
 
 void bdrv_drain_register(struct bdrv_root *root,
                          const struct bdrv_parent_ops *ops, void *parent)
@@ -307,8 +302,7 @@ void bdrv_drain_all_end(void)
     bdrv_wake_waiters(&woken);
 }
 
-/* --- to another context -----------------------------------------------------
- */
+/* --- to another context -------------------------------------------------- */
 
 struct move {
     BlockDriverState *bs;

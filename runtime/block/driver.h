@@ -209,8 +209,7 @@ extern const BlockDriver *const ct_drivers[];
 G_GNUC_PRINTF(3, 4)
 int block_error(GError **error, int err, const char *format, ...);
 
-/* --- node.c ----------------------------------------------------------------
- */
+/* --- node.c -------------------------------------------------------------- */
 
 /** bdrv_open() - a file, and its format on top; see blk_new_open() */
 BlockDriverState *bdrv_open(const char *filename, const BlockOptions *options,
@@ -248,8 +247,7 @@ static inline AioContext *bdrv_get_aio_context(const BlockDriverState *bs)
 G_GNUC_PRINTF(2, 3)
 void bdrv_fault(BlockDriverState *bs, const char *format, ...);
 
-/* --- io.c ------------------------------------------------------------------
- */
+/* --- io.c ---------------------------------------------------------------- */
 
 /** BDRV_POLL_WHILE() - AIO_WAIT_WHILE() in a node's context */
 #define BDRV_POLL_WHILE(bs, cond) AIO_WAIT_WHILE(bdrv_get_aio_context(bs), cond)
@@ -285,8 +283,7 @@ void bdrv_drain(BlockDriverState *bs);
 void bdrv_begin(BlockDriverState *bs);
 void bdrv_end(BlockDriverState *bs);
 
-/* --- write.c ---------------------------------------------------------------
- */
+/* --- write.c ------------------------------------------------------------- */
 
 /**
  * bdrv_co_pwritev_part() - write a part of the buffers
@@ -308,8 +305,7 @@ int coroutine_fn bdrv_co_pwrite(BlockDriverState *bs, int64_t offset,
 int coroutine_fn bdrv_co_write_zero_data(BlockDriverState *bs, int64_t offset,
                                          int64_t bytes);
 
-/* --- manage.c --------------------------------------------------------------
- */
+/* --- manage.c ------------------------------------------------------------ */
 
 /** bdrv_co_flush() - what was written to @bs and below is on the disk */
 int coroutine_fn bdrv_co_flush(BlockDriverState *bs);

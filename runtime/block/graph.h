@@ -50,8 +50,7 @@ void bdrv_detach(struct bdrv_edge *edge);
 void bdrv_attach_child(struct bdrv_edge *edge, BlockDriverState *bs,
                        BlockDriverState *child);
 
-/* --- the lock: graph.c ------------------------------------------------------
- */
+/* --- the lock: graph.c --------------------------------------------------- */
 
 /**
  * bdrv_graph_co_rdlock() - nobody changes the graph until
@@ -74,8 +73,7 @@ void coroutine_fn bdrv_graph_co_rdunlock(void);
 void bdrv_graph_wrlock(void);
 void bdrv_graph_wrunlock(void);
 
-/* --- drain.c ----------------------------------------------------------------
- */
+/* --- drain.c ------------------------------------------------------------- */
 
 /**
  * bdrv_drained_begin() - no request of @bs is in flight, until

@@ -14,8 +14,7 @@
 #include "block/overlap.h"
 #include "request/tracked.h"
 
-/* --- flush -----------------------------------------------------------------
- */
+/* --- flush --------------------------------------------------------------- */
 
 static int coroutine_fn bdrv_driver_flush(BlockDriverState *bs)
 {
@@ -61,8 +60,7 @@ int coroutine_fn bdrv_co_flush(BlockDriverState *bs)
     return ret;
 }
 
-/* --- discard ---------------------------------------------------------------
- */
+/* --- discard ------------------------------------------------------------- */
 
 /* Parts of units at both ends, and the whole units between */
 static int coroutine_fn bdrv_co_do_pdiscard(BlockDriverState *bs,
@@ -117,8 +115,7 @@ int coroutine_fn bdrv_co_pdiscard(BlockDriverState *bs, int64_t offset,
     return ret;
 }
 
-/* --- length ----------------------------------------------------------------
- */
+/* --- length -------------------------------------------------------------- */
 
 int coroutine_fn bdrv_co_preallocate(BlockDriverState *bs, int64_t offset,
                                      int64_t bytes, PreallocMode mode)
@@ -191,8 +188,7 @@ int coroutine_fn bdrv_co_truncate(BlockDriverState *bs, int64_t bytes)
     return bdrv_co_truncate_prealloc(bs, bytes, PREALLOC_MODE_OFF);
 }
 
-/* --- status ----------------------------------------------------------------
- */
+/* --- status -------------------------------------------------------------- */
 
 /* Of what this node has nothing of: zeroes, or as the backing file says */
 static int coroutine_fn status_below(BlockDriverState *bs, int64_t offset,
@@ -235,8 +231,7 @@ int coroutine_fn bdrv_co_block_status(BlockDriverState *bs, int64_t offset,
     return ret;
 }
 
-/* --- a machine's state -----------------------------------------------------
- */
+/* --- a machine's state --------------------------------------------------- */
 
 int coroutine_fn bdrv_co_load_vmstate(BlockDriverState *bs, int64_t offset,
                                       const IOVector *vector)

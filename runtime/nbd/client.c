@@ -15,8 +15,7 @@
 /* Who has not said what he wants by then is no client. */
 #define NEGOTIATION_NS INT64_C(10000000000)
 
-/* --- watching --------------------------------------------------------------
- */
+/* --- watching ------------------------------------------------------------ */
 
 void nbd_client_watch(struct nbd_client *client)
 {
@@ -38,8 +37,7 @@ void nbd_client_watch(struct nbd_client *client)
                        write ? nbd_client_send_ready : NULL, client);
 }
 
-/* --- life ------------------------------------------------------------------
- */
+/* --- life ---------------------------------------------------------------- */
 
 static void free_client(struct nbd_client *client)
 {

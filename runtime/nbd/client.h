@@ -102,8 +102,7 @@ struct nbd_client {
     bool is_send_scheduled; /* said once, since each time is an event */
 };
 
-/* --- client.c --------------------------------------------------------------
- */
+/* --- client.c ------------------------------------------------------------ */
 
 /** nbd_client_new() - serve a connection; @fd is taken */
 void nbd_client_new(struct nbd_host *host, int fd);
@@ -127,8 +126,7 @@ void nbd_client_close(struct nbd_client *client);
 /** nbd_client_watch() - have the fd handler watch for what is wanted */
 void nbd_client_watch(struct nbd_client *client);
 
-/* --- receive.c -------------------------------------------------------------
- */
+/* --- receive.c ----------------------------------------------------------- */
 
 /** nbd_client_receive() - fd handler: something has come */
 void nbd_client_receive(void *opaque);
@@ -136,8 +134,7 @@ void nbd_client_receive(void *opaque);
 /** nbd_client_process() - look at what has been received */
 void nbd_client_process(struct nbd_client *client);
 
-/* --- request.c -------------------------------------------------------------
- */
+/* --- request.c ----------------------------------------------------------- */
 
 /** nbd_request_data_bytes() - how long the command's data can be at most */
 size_t nbd_request_data_bytes(const struct nbd_command *command);
@@ -159,8 +156,7 @@ void nbd_request_drop_data(struct nbd_request *request);
 /** nbd_request_start() - serve it in a coroutine of its own */
 void nbd_request_start(struct nbd_request *request);
 
-/* --- send.c ----------------------------------------------------------------
- */
+/* --- send.c -------------------------------------------------------------- */
 
 /**
  * nbd_client_answer() - have the answer sent, and forget the request

@@ -30,8 +30,7 @@ static void add(struct nbd_listeners *l, int fd)
     l->fds[l->n++] = fd;
 }
 
-/* --- unix ------------------------------------------------------------------
- */
+/* --- unix ---------------------------------------------------------------- */
 
 /* Return: nobody listens behind that name, which is a socket's */
 static bool is_left_behind(const struct sockaddr_un *address)
@@ -95,8 +94,7 @@ bool nbd_listen_unix(struct nbd_listeners *l, const char *path, GError **error)
     return true;
 }
 
-/* --- TCP -------------------------------------------------------------------
- */
+/* --- TCP ----------------------------------------------------------------- */
 
 /* Return: the socket; -errno */
 static int listen_at(const struct addrinfo *at)
@@ -150,8 +148,7 @@ bool nbd_listen_tcp(struct nbd_listeners *l, const char *host, int port,
     return l->n > 0 || fail(error, what, -ret);
 }
 
-/* --- inherited -------------------------------------------------------------
- */
+/* --- inherited ----------------------------------------------------------- */
 
 static int number_in(const char *name)
 {

@@ -16,8 +16,7 @@
 #include <sys/socket.h>
 #include <sys/uio.h>
 
-/* --- the negotiation -------------------------------------------------------
- */
+/* --- the negotiation ----------------------------------------------------- */
 
 static void begin_serving(struct nbd_client *client)
 {
@@ -46,8 +45,7 @@ static bool negotiate(struct nbd_client *client, const uint8_t *data,
     return used > 0 && !client->is_blocked;
 }
 
-/* --- requests --------------------------------------------------------------
- */
+/* --- requests ------------------------------------------------------------ */
 
 static void start(struct nbd_request *request)
 {
@@ -162,8 +160,7 @@ void nbd_client_process(struct nbd_client *client)
     nbd_client_watch(client);
 }
 
-/* --- bytes -----------------------------------------------------------------
- */
+/* --- bytes --------------------------------------------------------------- */
 
 static void make_room(struct nbd_client *client)
 {

@@ -145,8 +145,7 @@ void nbd_request_start(struct nbd_request *request)
     coroutine_enter(coroutine_create(nbd_request_entry, request));
 }
 
-/* --- objects ---------------------------------------------------------------
- */
+/* --- objects ------------------------------------------------------------- */
 
 size_t nbd_request_data_bytes(const struct nbd_command *command)
 {

@@ -51,8 +51,7 @@ static bool send_words(struct nbd_client *client)
     return true;
 }
 
-/* --- answers ---------------------------------------------------------------
- */
+/* --- answers ------------------------------------------------------------- */
 
 /* The first buffers of what is to be sent; Return: how many */
 static size_t gather(const struct nbd_client *client,

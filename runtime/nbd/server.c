@@ -37,8 +37,7 @@ struct nbd_server {
     char *complaint; /* NULL: none */
 };
 
-/* --- listening -------------------------------------------------------------
- */
+/* --- listening ----------------------------------------------------------- */
 
 static void accept_clients(void *opaque);
 
@@ -110,8 +109,7 @@ static void client_gone(struct nbd_host *host, bool was_served)
     watch(server);
 }
 
-/* --- the end ---------------------------------------------------------------
- */
+/* --- the end ------------------------------------------------------------- */
 
 static void close_bh(void *opaque)
 {
@@ -160,8 +158,7 @@ void nbd_server_stop(struct nbd_server *server)
     nbd_clients_leave(&server->host);
 }
 
-/* --- the beginning ---------------------------------------------------------
- */
+/* --- the beginning ------------------------------------------------------- */
 
 static struct nbd_export_info describe(const struct nbd_server_options *options,
                                        BlockBackend *blk)

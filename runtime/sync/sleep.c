@@ -58,8 +58,7 @@ void coroutine_fn co_sleep_ns(AioClock clock, int64_t ns)
     co_sleep_ns_wakeable(&sleep, clock, ns);
 }
 
-/* --- time limits -----------------------------------------------------------
- */
+/* --- time limits --------------------------------------------------------- */
 
 struct time_limit {
     CoTimeoutFunc *entry;

@@ -45,8 +45,7 @@ static double now_ns(void)
     return (double)now.tv_sec * 1e9 + (double)now.tv_nsec;
 }
 
-/* --- what is measured: each runs `count` times
- * --------------------------------*/
+/* --- what is measured: each runs `count` times --------------------------- */
 
 NO_INLINE static void run_empty(uint64_t count)
 {

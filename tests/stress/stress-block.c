@@ -67,8 +67,7 @@ static struct {
     int plain_a, plain_b;
 } world;
 
-/* --- clients ----------------------------------------------------------------
- */
+/* --- clients ------------------------------------------------------------- */
 
 static void client_woken(void *opaque, int ret)
 {
@@ -177,8 +176,7 @@ static void coroutine_fn client_entry(void *opaque)
     aio_wait_kick();
 }
 
-/* --- readers of the graph that are no requests ------------------------------
- */
+/* --- readers of the graph that are no requests --------------------------- */
 
 static void coroutine_fn reader_entry(void *opaque)
 {
@@ -194,8 +192,7 @@ static void coroutine_fn reader_entry(void *opaque)
     aio_wait_kick();
 }
 
-/* --- what disturbs them -----------------------------------------------------
- */
+/* --- what disturbs them -------------------------------------------------- */
 
 static int work_function(void *arg)
 {
@@ -330,8 +327,7 @@ static void disturb(GRand *rand)
     }
 }
 
-/* --- a round ----------------------------------------------------------------
- */
+/* --- a round ------------------------------------------------------------- */
 
 static void make_image(int n, GRand *rand)
 {
@@ -420,8 +416,7 @@ static void run_round(GRand *rand)
     end_round();
 }
 
-/* --- what is left -----------------------------------------------------------
- */
+/* --- what is left -------------------------------------------------------- */
 
 static unsigned open_files(void)
 {

@@ -39,8 +39,7 @@ struct reader {
     const struct ct_type *packet_context;
 };
 
-/* --- a packet's head --------------------------------------------------------
- */
+/* --- a packet's head ----------------------------------------------------- */
 
 static int head_field(const char *name)
 {
@@ -103,8 +102,7 @@ static void add_head(struct reader *reader, const struct ct_type *type)
     }
 }
 
-/* --- statements -------------------------------------------------------------
- */
+/* --- statements ---------------------------------------------------------- */
 
 static bool read_uuid(const char *text, uint8_t uuid[16])
 {

@@ -22,8 +22,7 @@
 #define CT_LAYOUT_EVENTS_MAX  0x100000 /* ids, over all stream classes */
 #define CT_LAYOUT_ITEMS_MAX   16384    /* of an array in an event */
 
-/* --- a packet's head -------------------------------------------------------
- */
+/* --- a packet's head ----------------------------------------------------- */
 
 enum ct_head_field {
     CT_HEAD_MAGIC,
@@ -39,8 +38,7 @@ enum ct_head_field {
     CT_HEAD_FIELDS,
 };
 
-/* --- an event's bytes: a small program -------------------------------------
- */
+/* --- an event's bytes: a small program ----------------------------------- */
 
 enum ct_op_kind {
     CT_OP_FIXED,  /* n bytes, whatever they are */

@@ -51,8 +51,7 @@ static void *keep(struct ct_tsdl *tsdl, void *memory)
     return memory;
 }
 
-/* --- words -----------------------------------------------------------------
- */
+/* --- words --------------------------------------------------------------- */
 
 static bool is_name_begin(char c)
 {
@@ -238,8 +237,7 @@ void ct_tsdl_skip_value(struct ct_tsdl *tsdl)
     }
 }
 
-/* --- types -----------------------------------------------------------------
- */
+/* --- types --------------------------------------------------------------- */
 
 static struct ct_type *new_type(struct ct_tsdl *tsdl, enum ct_type_kind kind)
 {

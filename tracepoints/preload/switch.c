@@ -32,8 +32,7 @@ CT_REAL_OF(_longjmp);
 CT_REAL_OF(siglongjmp);
 CT_REAL_OF(__longjmp_chk);
 
-/* --- stack pointers -------------------------------------------------------
- */
+/* --- stack pointers ------------------------------------------------------ */
 
 static bool jumps_are_read; /* immutable after the start */
 

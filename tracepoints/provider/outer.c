@@ -98,8 +98,7 @@ static uintptr_t libc_code(void)
     return known;
 }
 
-/* --- the thread
- * -------------------------------------------------------------*/
+/* --- the thread ---------------------------------------------------------- */
 
 static void thread_free(void *opaque)
 {
@@ -181,8 +180,7 @@ struct ct_stack_entry *ct_outer_set_base(const struct ct_walk *walk,
     return &thread->base;
 }
 
-/* --- unwinding
- * ----------------------------------------------------------------*/
+/* --- unwinding ----------------------------------------------------------- */
 
 /* Position of the frame whose return address lies in @slot, or @n. */
 static size_t find_slot(const struct ct_unwound *frames, size_t n,
@@ -261,8 +259,7 @@ void ct_outer_whole(const struct ct_walk *walk, struct ct_piece *piece)
     take(piece, thread->unwound, from, n, whole);
 }
 
-/* --- the cache
- * ------------------------------------------------------------------*/
+/* --- the cache ----------------------------------------------------------- */
 
 static uintptr_t depth_of(const struct ct_walk *walk)
 {

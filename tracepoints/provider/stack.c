@@ -38,8 +38,7 @@ __thread struct ct_stack_entry *ct_stack_current
 
 uintptr_t ct_own_code, ct_own_size;
 
-/* --- whose code
- * ---------------------------------------------------------------*/
+/* --- whose code ---------------------------------------------------------- */
 
 static int find_own(struct dl_phdr_info *info, size_t size, void *opaque)
 {
@@ -64,8 +63,7 @@ __attribute__((constructor(101))) static void find_own_code(void)
     dl_iterate_phdr(find_own, (void *)(uintptr_t)find_own_code);
 }
 
-/* --- the walk
- * -----------------------------------------------------------------*/
+/* --- the walk ------------------------------------------------------------ */
 
 /*
  * From the frame @at to the frame @end.  Frame records are read as they are;
@@ -109,8 +107,7 @@ walk_frames(const uintptr_t **at, const uintptr_t *end, struct ct_piece *piece)
     return result;
 }
 
-/* --- capture
- * -------------------------------------------------------------------*/
+/* --- capture ------------------------------------------------------------- */
 
 static uint64_t name_piece(const struct ct_piece *piece)
 {

@@ -13,8 +13,7 @@
 #include "render/narrow.h"
 #include "views.h"
 
-/* --- one pass ---------------------------------------------------------------
- */
+/* --- one pass ------------------------------------------------------------ */
 
 /* @narrow: which of the view's pass is to be shown; NULL: all */
 static int pass(const char *command, const struct ct_view *view,
@@ -40,8 +39,7 @@ static int pass(const char *command, const struct ct_view *view,
     return ct_passes_end(trace, done, is_gone, error);
 }
 
-/* --- the command line -------------------------------------------------------
- */
+/* --- the command line ---------------------------------------------------- */
 
 /* The arguments, broken between words that stand by themselves. */
 static void print_usage(const char *command, const char *arguments)
@@ -207,8 +205,7 @@ int ct_command_view(int argc, char **argv)
     return status;
 }
 
-/* --- render: the view is chosen by the output
- * --------------------------------- */
+/* --- render: the view is chosen by the output ---------------------------- */
 
 static const struct ct_view *view_by_suffix(const char *path)
 {

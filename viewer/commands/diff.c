@@ -49,8 +49,7 @@ struct answers {
     struct ct_chrome_pair pair;
 };
 
-/* --- the command line -------------------------------------------------------
- */
+/* --- the command line ---------------------------------------------------- */
 
 static const struct option longs[] = {
     {"against", required_argument, NULL, 'a'},
@@ -259,8 +258,7 @@ static int parse(int argc, char **argv, struct request *request)
     return status < 0 ? check_options(request) : status;
 }
 
-/* --- the work ---------------------------------------------------------------
- */
+/* --- the work ------------------------------------------------------------ */
 
 static const struct ct_findings_limits limits = CT_FINDINGS_DEFAULTS;
 

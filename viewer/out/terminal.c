@@ -283,8 +283,7 @@ void ct_table_row(struct ct_table *table, const char *const cells[])
     put_row(table, cells, CT_PLAIN);
 }
 
-/* --- progress --------------------------------------------------------------
- */
+/* --- progress ------------------------------------------------------------ */
 
 #define PROGRESS_FIRST_US 500000
 #define PROGRESS_EVERY_US 100000

@@ -53,8 +53,7 @@ unsigned ct_text_width(const char *text);
  * escape sequences stay whole */
 void ct_text_cut(const struct ct_text *text, GString *line, unsigned columns);
 
-/* --- quantities ------------------------------------------------------------
- */
+/* --- quantities ---------------------------------------------------------- */
 
 /** ct_text_us() - microseconds with three decimals: exact, one unit, so that
  * columns line up and sort */
@@ -69,8 +68,7 @@ void ct_text_count(GString *line, uint64_t value);
 /** ct_text_size() - bytes, exact: 64K, 12M, 1000; `sort -h` understands it */
 void ct_text_size(GString *line, uint64_t bytes);
 
-/* --- tables ----------------------------------------------------------------
- */
+/* --- tables -------------------------------------------------------------- */
 
 #define CT_TABLE_COLUMNS 16
 
@@ -93,8 +91,7 @@ void ct_table_titles(struct ct_table *table);
  * and is what is cut when the line is too long */
 void ct_table_row(struct ct_table *table, const char *const cells[]);
 
-/* --- progress --------------------------------------------------------------
- */
+/* --- progress ------------------------------------------------------------ */
 
 struct ct_progress {
     bool shown;       /* a line stands there */

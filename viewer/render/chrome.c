@@ -212,8 +212,7 @@ static void on_gap(struct ct_consumer *consumer, const struct ct_gap *gap)
     ct_spool_append(view->chrome.tape, &record, sizeof(record));
 }
 
-/* --- requests
- * ----------------------------------------------------------------- */
+/* --- requests ------------------------------------------------------------ */
 
 static enum ct_lane_group group_of(const struct ct_request *request)
 {
@@ -296,8 +295,7 @@ static void on_request(struct ct_consumer *consumer,
                    request->end_ns);
 }
 
-/* --- the end
- * ------------------------------------------------------------------ */
+/* --- the end ------------------------------------------------------------- */
 
 static bool on_finish(struct ct_consumer *consumer,
                       const struct ct_summary *summary, GError **error)

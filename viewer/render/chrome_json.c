@@ -42,8 +42,7 @@ static const struct {
     [CT_EDGE_HAND_OVER] = {"hand over", "lock taken"},
 };
 
-/* --- pieces
- * ------------------------------------------------------------------- */
+/* --- pieces -------------------------------------------------------------- */
 
 static void at(struct ct_chrome_writer *writer, int64_t at_ns)
 {
@@ -75,8 +74,7 @@ static const char *text(const struct ct_chrome_writer *writer, uint32_t label)
     return ct_labels_text(writer->chrome->labels, label);
 }
 
-/* --- slices
- * ------------------------------------------------------------------- */
+/* --- slices -------------------------------------------------------------- */
 
 static void slice_args(struct ct_chrome_writer *writer,
                        const struct ct_tape_record *record)
@@ -139,8 +137,7 @@ static void slice(struct ct_chrome_writer *writer,
     }
 }
 
-/* --- arrows
- * ------------------------------------------------------------------- */
+/* --- arrows -------------------------------------------------------------- */
 
 static void instant(struct ct_chrome_writer *writer, uint32_t label,
                     int32_t pid, int32_t tid, int64_t at_ns,
@@ -196,8 +193,7 @@ static void flow(struct ct_chrome_writer *writer,
               record->until_ns);
 }
 
-/* --- counters and gaps
- * -------------------------------------------------------- */
+/* --- counters and gaps --------------------------------------------------- */
 
 static void counter(struct ct_chrome_writer *writer,
                     const struct ct_tape_record *record)
@@ -266,8 +262,7 @@ static void gap(struct ct_chrome_writer *writer,
     end_args(writer);
 }
 
-/* --- requests
- * ----------------------------------------------------------------- */
+/* --- requests ------------------------------------------------------------ */
 
 bool ct_chrome_next(struct ct_chrome_writer *writer,
                     struct ct_tape_record *record)
@@ -411,8 +406,7 @@ static void request(struct ct_chrome_writer *writer,
     g_string_free(name, TRUE);
 }
 
-/* --- the file
- * ----------------------------------------------------------------- */
+/* --- the file ------------------------------------------------------------ */
 
 static void about(struct ct_chrome_writer *writer,
                   const struct ct_summary *summary)
@@ -553,8 +547,7 @@ bool ct_chrome_write(struct ct_chrome *chrome, struct ct_out *out,
     return ct_out_flush(out) || ct_out_failed(out, error);
 }
 
-/* --- two runs
- * ----------------------------------------------------------------- */
+/* --- two runs ------------------------------------------------------------ */
 
 void ct_chrome_pair_begin(struct ct_chrome_pair *pair, struct ct_out *out)
 {

@@ -68,8 +68,7 @@ static struct track *track_of(struct parts *parts,
     return track;
 }
 
-/* --- a file after the other ------------------------------------------------
- */
+/* --- a file after the other ---------------------------------------------- */
 
 static bool open_next(struct parts *parts, GError **error)
 {
@@ -175,8 +174,7 @@ static bool is_full(struct parts *parts)
     return length + more > parts->writer->chrome->split_bytes;
 }
 
-/* --- records ---------------------------------------------------------------
- */
+/* --- records ------------------------------------------------------------- */
 
 static void take_slice(struct parts *parts, struct ct_tape_record *record)
 {
@@ -248,8 +246,7 @@ static bool write_all(struct parts *parts, GError **error)
            !ct_spool_error(parts->writer->chrome->tape, error);
 }
 
-/* --- names -----------------------------------------------------------------
- */
+/* --- names --------------------------------------------------------------- */
 
 static bool close_all(struct parts *parts, bool keep, GError **error)
 {

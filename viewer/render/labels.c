@@ -188,8 +188,7 @@ const char *ct_labels_thread_name(const struct ct_labels *labels, int32_t pid,
     return name ? name : tid == pid ? "main" : NULL;
 }
 
-/* --- at the end
- * --------------------------------------------------------------- */
+/* --- at the end ---------------------------------------------------------- */
 
 static const char *const slice_words[CT_SLICE_KINDS] = {
     [CT_SLICE_POLL] = "poll",           [CT_SLICE_FDMON] = "kernel wait",

@@ -147,8 +147,7 @@ static void on_slice(struct ct_consumer *consumer, const struct ct_slice *slice)
     g_array_set_size(thread->slices, n - 1);
 }
 
-/* --- requests, arrows, counters --------------------------------------------
- */
+/* --- requests, arrows, counters ------------------------------------------ */
 
 static void on_request_began(struct ct_consumer *consumer,
                              struct ct_request *request)
@@ -220,8 +219,7 @@ static bool on_finish(struct ct_consumer *consumer,
     return narrow->inner->finish(narrow->inner, summary, error);
 }
 
-/* --- both ------------------------------------------------------------------
- */
+/* --- both ---------------------------------------------------------------- */
 
 struct ct_narrow *ct_narrow_new(const GArray *numbers, uint64_t slowest)
 {

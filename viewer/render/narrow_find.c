@@ -160,8 +160,7 @@ static void on_slice_began(struct ct_consumer *consumer,
     }
 }
 
-/* --- the end of the pass ---------------------------------------------------
- */
+/* --- the end of the pass ------------------------------------------------- */
 
 static void add_stretch(struct ct_narrow *narrow, uint64_t thread,
                         const struct found *found)

@@ -25,8 +25,7 @@ struct view {
     struct ct_backtrace_query *query;
 };
 
-/* --- JSON -------------------------------------------------------------------
- */
+/* --- JSON ---------------------------------------------------------------- */
 
 static void print_json(struct view *view, const struct ct_backtrace *result)
 {
@@ -49,8 +48,7 @@ static void print_json(struct view *view, const struct ct_backtrace *result)
     ct_json_line(&json);
 }
 
-/* --- text -------------------------------------------------------------------
- */
+/* --- text ---------------------------------------------------------------- */
 
 /* "worker 4712 of process 4711, 93306.123 us after the first event:" */
 static void text_heading(const struct view *view, const struct ct_text *text,
@@ -89,8 +87,7 @@ static void print_text(struct view *view, const struct ct_backtrace *result)
     g_string_free(line, TRUE);
 }
 
-/* --- the pass
- * ----------------------------------------------------------------- */
+/* --- the pass ------------------------------------------------------------ */
 
 static bool on_finish(struct ct_consumer *consumer,
                       const struct ct_summary *summary, GError **error)

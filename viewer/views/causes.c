@@ -168,8 +168,7 @@ void ct_causes_json(struct ct_causes *causes, struct ct_json *json,
     ct_json_object_end(json);
 }
 
-/* --- text ------------------------------------------------------------------
- */
+/* --- text ---------------------------------------------------------------- */
 
 static bool is_like(const struct ct_ran *a, const struct ct_ran *b)
 {

@@ -59,8 +59,7 @@ static const char *waits_for(const struct ct_alive_group *group)
     }
 }
 
-/* --- JSON -------------------------------------------------------------------
- */
+/* --- JSON ---------------------------------------------------------------- */
 
 static void json_member(const struct view *view, struct ct_json *json,
                         const struct ct_alive *alive)
@@ -139,8 +138,7 @@ static void print_json(const struct view *view,
     ct_json_line(&json);
 }
 
-/* --- text -------------------------------------------------------------------
- */
+/* --- text ---------------------------------------------------------------- */
 
 static void text_heading(const struct ct_text *text, GString *line,
                          const struct ct_alive_group *group)
@@ -241,8 +239,7 @@ static void print_text(const struct view *view,
     g_string_free(line, TRUE);
 }
 
-/* --- the pass
- * ----------------------------------------------------------------- */
+/* --- the pass ------------------------------------------------------------ */
 
 static bool on_finish(struct ct_consumer *consumer,
                       const struct ct_summary *summary, GError **error)

@@ -95,8 +95,7 @@ static void say_label(struct page *page, const struct ct_diff_place *place)
     }
 }
 
-/* --- one change -------------------------------------------------------------
- */
+/* --- one change ---------------------------------------------------------- */
 
 /* "  A  first" and, if there is one, "     then second" */
 static void say_side(struct page *page, enum ct_diff_side side,
@@ -207,8 +206,7 @@ static void say_backtraces(struct page *page,
     }
 }
 
-/* --- the rest ---------------------------------------------------------------
- */
+/* --- the rest ------------------------------------------------------------ */
 
 static void say_verdict(struct page *page)
 {

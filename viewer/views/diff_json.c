@@ -194,8 +194,7 @@ static void latency_json(struct ct_json *json,
     }
 }
 
-/* --- sequences --------------------------------------------------------------
- */
+/* --- sequences ----------------------------------------------------------- */
 
 static void numbers_json(struct ct_json *json,
                          const struct ct_diff_sequence *sequence,

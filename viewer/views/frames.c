@@ -12,8 +12,7 @@
 
 #include "out/inert.h"
 
-/* --- JSON -------------------------------------------------------------------
- */
+/* --- JSON ---------------------------------------------------------------- */
 
 static void json_code(struct ct_json *json, const struct ct_frame *frame)
 {
@@ -117,8 +116,7 @@ void ct_frames_json(struct ct_json *json, const struct ct_frame *frames,
     ct_json_array_end(json);
 }
 
-/* --- text -------------------------------------------------------------------
- */
+/* --- text ---------------------------------------------------------------- */
 
 static void text_code(const struct ct_text *text, GString *line,
                       const struct ct_frame *frame, unsigned number)

@@ -68,8 +68,7 @@ static bool end_known(const struct ct_request *request)
     return request->complete || request->has_ret || request->end_known;
 }
 
-/* --- JSON -------------------------------------------------------------------
- */
+/* --- JSON ---------------------------------------------------------------- */
 
 static void json_size(struct ct_json *json, const struct ct_request *request,
                       uint64_t bytes)
@@ -190,8 +189,7 @@ static void json_row(struct requests *view, const struct ct_request *request)
     ct_json_object_end(&json);
 }
 
-/* --- text -------------------------------------------------------------------
- */
+/* --- text ---------------------------------------------------------------- */
 
 /* "lock 62% (work-running of 4), work-queued 21% (work-item f)": the greatest
  * first, down to 1 %, each with what held it up for longest. */
@@ -387,8 +385,7 @@ static void table_init(struct requests *view)
     }
 }
 
-/* --- the pass ---------------------------------------------------------------
- */
+/* --- the pass ------------------------------------------------------------ */
 
 /* A row's turn has come. */
 static void on_leave(void *data, const char *row, size_t length)

@@ -42,8 +42,7 @@ struct ct_stat_certain ct_stat_certain(const struct ct_stat_result *result)
     return certain;
 }
 
-/* --- text -------------------------------------------------------------------
- */
+/* --- text ---------------------------------------------------------------- */
 
 /* A line "Title      words", the title bold. */
 static void put(struct ct_text *text, const char *title, GString *words)
@@ -339,8 +338,7 @@ static void print_text(struct view *view, const struct ct_stat_result *result,
     g_string_free(words, TRUE);
 }
 
-/* --- the pass
- * ----------------------------------------------------------------- */
+/* --- the pass ------------------------------------------------------------ */
 
 static bool on_finish(struct ct_consumer *consumer,
                       const struct ct_summary *summary, GError **error)

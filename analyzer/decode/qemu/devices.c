@@ -32,8 +32,7 @@ struct front {
     bool is_job;
 };
 
-/* --- requests that are not born in a coroutine -----------------------------
- */
+/* --- requests that are not born in a coroutine --------------------------- */
 
 static void end_front(struct ct_qemu_event *event, struct front *front,
                       int32_t ret);

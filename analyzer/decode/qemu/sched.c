@@ -202,8 +202,7 @@ static void terminate(struct ct_qemu_event *event)
     ct_lives_end(lives, &co->life);
 }
 
-/* --- scheduling ------------------------------------------------------------
- */
+/* --- scheduling ---------------------------------------------------------- */
 
 static void schedule(struct ct_qemu_event *event)
 {
@@ -244,8 +243,7 @@ static void dequeue(struct ct_qemu_event *event)
     step->context = U(AIO_CO_SCHEDULE_BH_CB_CTX);
 }
 
-/* --- work items ------------------------------------------------------------
- */
+/* --- work items ---------------------------------------------------------- */
 
 static gpointer work_key(uint64_t pool, uint64_t req)
 {

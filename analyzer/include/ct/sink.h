@@ -41,8 +41,7 @@ ct_sink_graph_is_configured(bt_self_component_sink *self);
 bt_component_class_sink_consume_method_status ct_sink_consume(
     bt_self_component_sink *self);
 
-/* --- source.cotrace.text: parameter `inputs`, an array of one path ---------
- */
+/* --- source.cotrace.text: parameter `inputs`, an array of one path ------- */
 
 bt_component_class_initialize_method_status ct_text_initialize(
     bt_self_component_source *self,

@@ -28,8 +28,7 @@ static bool fail(GError **error, const char *path)
     return false;
 }
 
-/* --- making a directory ----------------------------------------------------
- */
+/* --- making a directory -------------------------------------------------- */
 
 static bool copy_bytes(int from, int to, uint64_t offset, uint64_t bytes)
 {
@@ -156,8 +155,7 @@ static char *make_dir(struct ct_view *view, const struct ct_view_trace *trace,
     return dir;
 }
 
-/* --- the view --------------------------------------------------------------
- */
+/* --- the view ------------------------------------------------------------ */
 
 static bool needs_repair(const struct ct_view *view,
                          const struct ct_view_trace *trace)

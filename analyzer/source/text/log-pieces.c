@@ -145,8 +145,7 @@ int ct_log_look(const char *path, struct ct_log_kind *ret_kind)
     return status;
 }
 
-/* --- pieces ----------------------------------------------------------------
- */
+/* --- pieces -------------------------------------------------------------- */
 
 /* The threads that lines of the whole file begin with. */
 static GHashTable *all_tids(const char *path)

@@ -151,8 +151,7 @@ bt_component_class_query_method_status ct_log_query(
     return ct_text_support(object, params, ct_log_recognise, result);
 }
 
-/* --- the message iterator --------------------------------------------------
- */
+/* --- the message iterator ------------------------------------------------ */
 
 static void reader_free(struct reader *reader)
 {
@@ -200,8 +199,7 @@ void ct_log_iterator_finalize(bt_self_message_iterator *self)
     }
 }
 
-/* --- messages --------------------------------------------------------------
- */
+/* --- messages ------------------------------------------------------------ */
 
 /* Only the binary file tells of them. */
 static const bt_message *hole_message(struct reader *reader,

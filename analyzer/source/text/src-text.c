@@ -193,8 +193,7 @@ bt_component_class_query_method_status ct_text_query(
     return ct_text_support(object, params, ct_text_recognise, result);
 }
 
-/* --- the message iterator --------------------------------------------------
- */
+/* --- the message iterator ------------------------------------------------ */
 
 static void reader_free(struct reader *reader)
 {
@@ -408,8 +407,7 @@ bt_message_iterator_class_next_method_status ct_text_iterator_next(
                       : BT_MESSAGE_ITERATOR_CLASS_NEXT_METHOD_STATUS_END;
 }
 
-/* --- the class that the command's graphs use -------------------------------
- */
+/* --- the class that the command's graphs use ----------------------------- */
 
 const bt_component_class_source *ct_text_class(void)
 {

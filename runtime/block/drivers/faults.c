@@ -42,8 +42,7 @@ struct faults_state {
     uint64_t counts[BLOCK_OPS]; /* home thread: begun so far */
 };
 
-/* --- rules -----------------------------------------------------------------
- */
+/* --- rules --------------------------------------------------------------- */
 
 static bool parse_op(const char *word, size_t n, enum block_op *ret_op)
 {
@@ -144,8 +143,7 @@ static int next_error(BlockDriverState *bs, enum block_op op)
     return rule != NULL ? -rule->err : 0;
 }
 
-/* --- operations ------------------------------------------------------------
- */
+/* --- operations ---------------------------------------------------------- */
 
 static int coroutine_fn faults_co_preadv(BlockDriverState *bs, int64_t offset,
                                          int64_t bytes, const IOVector *vector,

@@ -43,8 +43,7 @@ struct raw_task {
     int64_t ret_bytes; /* of a status */
 };
 
-/* --- open ------------------------------------------------------------------
- */
+/* --- open ---------------------------------------------------------------- */
 
 /* Return: the length, or -errno with @error set */
 static int64_t file_length(int fd, bool *ret_is_device, GError **error)
@@ -209,8 +208,7 @@ static void raw_close(BlockDriverState *bs)
     close(s->fd);
 }
 
-/* --- data ------------------------------------------------------------------
- */
+/* --- data ---------------------------------------------------------------- */
 
 static int coroutine_fn raw_co_prw(BlockDriverState *bs, enum block_op op,
                                    int64_t offset, int64_t bytes,
@@ -301,8 +299,7 @@ static int coroutine_fn raw_co_flush_to_disk(BlockDriverState *bs)
     return ret;
 }
 
-/* --- on a worker, whatever the engine --------------------------------------
- */
+/* --- on a worker, whatever the engine ------------------------------------ */
 
 static int coroutine_fn raw_thread_pool_submit(ThreadPoolFunc *func,
                                                struct raw_task *task)

@@ -257,8 +257,7 @@ void blk_drained_end(BlockBackend *blk);
 void blk_drain_all_begin(void);
 void blk_drain_all_end(void);
 
-/* --- requests --------------------------------------------------------------
- */
+/* --- requests ------------------------------------------------------------ */
 
 /**
  * blk_pread() - read into one buffer, and wait

@@ -155,8 +155,7 @@ static int run(struct bench *b)
     return b->ret;
 }
 
-/* --- options ---------------------------------------------------------------
- */
+/* --- options ------------------------------------------------------------- */
 
 static const char usage_text[] =
     "usage: cotrace-io bench [options] IMAGE\n"

@@ -51,8 +51,7 @@ void io_usage(const char *name)
     print_summary(find(name));
 }
 
-/* --- opening and closing ---------------------------------------------------
- */
+/* --- opening and closing ------------------------------------------------- */
 
 static void set_status(struct io_session *io, enum io_status status)
 {
@@ -244,8 +243,7 @@ static bool io_close(struct io_session *io, int argc, char **argv)
     return true;
 }
 
-/* --- the file --------------------------------------------------------------
- */
+/* --- the file ------------------------------------------------------------ */
 
 static bool io_length(struct io_session *io, int argc, char **argv)
 {
@@ -293,8 +291,7 @@ static bool io_aio_flush(struct io_session *io, int argc, char **argv)
     return true;
 }
 
-/* --- the script ------------------------------------------------------------
- */
+/* --- the script ---------------------------------------------------------- */
 
 struct sleeper {
     Coroutine *co; /* NULL: a thread that polls */
@@ -382,8 +379,7 @@ static bool io_help(struct io_session *io, int argc, char **argv)
     return true;
 }
 
-/* --- the table -------------------------------------------------------------
- */
+/* --- the table ----------------------------------------------------------- */
 
 #define READ_OPTIONS                                            \
     "\n"                                                        \

@@ -35,8 +35,7 @@ struct io_session {
     enum io_status status; /* the worst so far */
 };
 
-/* --- script.c --------------------------------------------------------------
- */
+/* --- script.c ------------------------------------------------------------ */
 
 /**
  * io_script_run() - run the commands, then close the file
@@ -47,8 +46,7 @@ struct io_session {
  */
 void io_script_run(struct io_session *io, char **commands);
 
-/* --- commands.c ------------------------------------------------------------
- */
+/* --- commands.c ---------------------------------------------------------- */
 
 /** io_session_open() - open @filename; a failure is told on stderr */
 bool io_session_open(struct io_session *io, const char *filename);
@@ -65,8 +63,7 @@ bool io_parse_discard(const char *mode, BlockOptions *options);
 /** io_command() - run one line of a script */
 void io_command(struct io_session *io, const char *line);
 
-/* --- read.c, write.c, space.c ----------------------------------------------
- */
+/* --- read.c, write.c, space.c -------------------------------------------- */
 
 /* A command: argv[0] is its name; Return: false: it failed, and has said so. */
 typedef bool IoFunc(struct io_session *io, int argc, char **argv);
@@ -81,8 +78,7 @@ void io_usage(const char *name);
 /** io_check_sectors() - both are whole sectors; false: told */
 bool io_check_sectors(int64_t offset, int64_t bytes);
 
-/* --- data.c ----------------------------------------------------------------
- */
+/* --- data.c -------------------------------------------------------------- */
 
 /** io_now_ns() - CLOCK_MONOTONIC */
 int64_t io_now_ns(void);
@@ -101,14 +97,12 @@ bool io_make_vector(IOVector *vector, char **lengths, int n, int pattern,
 /** io_fill_from_file() - a file's bytes, again and again; false: told */
 bool io_fill_from_file(uint8_t *data, int64_t bytes, const char *filename);
 
-/* --- bench.c ---------------------------------------------------------------
- */
+/* --- bench.c ------------------------------------------------------------- */
 
 /** io_bench() - `cotrace-io bench`; Return: the program's exit status */
 int io_bench(int argc, char **argv);
 
-/* --- text.c ----------------------------------------------------------------
- */
+/* --- text.c -------------------------------------------------------------- */
 
 /** io_parse_size() - "64k", "0x200", "1.5M"; false: told on stdout */
 bool io_parse_size(const char *text, int64_t *ret_bytes);

@@ -201,8 +201,7 @@ static bool parse_options(struct options *o, int argc, char **argv,
     return true;
 }
 
-/* --- --loop=poll -----------------------------------------------------------
- */
+/* --- --loop=poll --------------------------------------------------------- */
 
 static void run_polling(struct program *p)
 {
@@ -211,8 +210,7 @@ static void run_polling(struct program *p)
     }
 }
 
-/* --- --loop=glib -----------------------------------------------------------
- */
+/* --- --loop=glib --------------------------------------------------------- */
 
 static void coroutine_fn script_entry(void *opaque)
 {

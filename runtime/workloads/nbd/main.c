@@ -29,8 +29,7 @@ struct program {
     bool is_closed; /* main thread: the server is */
 };
 
-/* --- calls in the server's context -----------------------------------------
- */
+/* --- calls in the server's context --------------------------------------- */
 
 static void done_bh(void *opaque)
 {
@@ -83,8 +82,7 @@ static void server_closed(void *opaque)
     aio_bh_schedule_oneshot(p->ctx, closed_bh, p);
 }
 
-/* --- signals ---------------------------------------------------------------
- */
+/* --- signals ------------------------------------------------------------- */
 
 /* Before there is another thread, which would get them too. */
 static int open_signals(void)
@@ -110,8 +108,7 @@ static void take_signal(void *opaque)
     }
 }
 
-/* --- one after the other ---------------------------------------------------
- */
+/* --- one after the other ------------------------------------------------- */
 
 static bool complain(const char *what, const char *why)
 {

@@ -22,8 +22,7 @@
 #define CRASHES     300 /* a run; all places with COTRACE_SOAK */
 #define OFFSET_MASK UINT64_C(0x00fffffffffffe00)
 
-/* --- the disk --------------------------------------------------------------
- */
+/* --- the disk ------------------------------------------------------------ */
 
 struct op {
     int64_t offset; /* -1: a flush has ended */
@@ -118,8 +117,7 @@ static void disk_free(struct disk *disk)
     g_rand_free(disk->rand);
 }
 
-/* --- the guest -------------------------------------------------------------
- */
+/* --- the guest ----------------------------------------------------------- */
 
 /* Each value is written once, so a sector says when it was written. */
 struct guest {
@@ -223,8 +221,7 @@ static void coroutine_fn guest_entry(void *opaque)
     guest->is_done = true;
 }
 
-/* --- after the failure -----------------------------------------------------
- */
+/* --- after the failure --------------------------------------------------- */
 
 static uint64_t get(const GByteArray *disk, uint64_t at, int bytes)
 {
@@ -370,8 +367,7 @@ static void check_crash(const struct guest *guest, GRand *rand, guint crash)
     g_byte_array_unref(disk);
 }
 
-/* --- cases -----------------------------------------------------------------
- */
+/* --- cases --------------------------------------------------------------- */
 
 static GByteArray *empty_image(uint32_t version, uint32_t bits)
 {

@@ -67,8 +67,7 @@ static void expect_fault(const struct image *image, uint64_t offset, int want,
     blk_unref(blk);
 }
 
-/* --- by name ----------------------------------------------------------------
- */
+/* --- by name ------------------------------------------------------------- */
 
 static struct image *small_image(void)
 {
@@ -210,8 +209,7 @@ static void test_first_fault(void)
     image_free(image);
 }
 
-/* --- what is no image -------------------------------------------------------
- */
+/* --- what is no image ---------------------------------------------------- */
 
 static void expect_not_opened(const char *name, const BlockOptions *options,
                               int code, const char *message)
@@ -246,8 +244,7 @@ static void test_files(void)
     g_rmdir(dir);
 }
 
-/* --- every kind of damage ---------------------------------------------------
- */
+/* --- every kind of damage ------------------------------------------------ */
 
 /* Reads all of it, cluster by cluster; Return: how many could not be read */
 static unsigned read_all(BlockBackend *blk, const struct image *image,

@@ -13,8 +13,7 @@
 
 #define BYTES 4096
 
-/* --- the disk ---------------------------------------------------------------
- */
+/* --- the disk ------------------------------------------------------------ */
 
 struct disk {
     BlockBackend *blk;
@@ -95,8 +94,7 @@ static void release_all(void *opaque)
     co_queue_all(&slow(disk)->asked);
 }
 
-/* --- requests ---------------------------------------------------------------
- */
+/* --- requests ------------------------------------------------------------ */
 
 struct ask {
     uint8_t data[BYTES];
@@ -127,8 +125,7 @@ static void ask_start(struct ask *ask, BlockBackend *blk, int n)
     blk_aio_preadv(blk, (int64_t)n * BYTES, &ask->vector, ask_done, ask);
 }
 
-/* --- sections ---------------------------------------------------------------
- */
+/* --- sections ------------------------------------------------------------ */
 
 /* What is in flight ends, and nothing begins until the outermost end. */
 static void test_section(struct loop *loop)
@@ -303,8 +300,7 @@ static void test_coroutine_waits(struct loop *loop)
     blk_unref(disk.blk);
 }
 
-/* --- other contexts ---------------------------------------------------------
- */
+/* --- other contexts ------------------------------------------------------ */
 
 /* The requests are another thread's; this one drains them. */
 static void test_across(struct loop *loop)

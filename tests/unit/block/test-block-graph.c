@@ -112,8 +112,7 @@ static void test_nested_writer(struct loop *loop)
     bdrv_graph_wrunlock();
 }
 
-/* --- threads ----------------------------------------------------------------
- */
+/* --- threads ------------------------------------------------------------- */
 
 #define THREADS    3
 #define COROUTINES 4

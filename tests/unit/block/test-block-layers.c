@@ -158,8 +158,7 @@ static int run(BlockDriverState *bs, const char *what, int64_t offset,
     return r.ret;
 }
 
-/* --- cases -----------------------------------------------------------------
- */
+/* --- cases --------------------------------------------------------------- */
 
 static void test_pieces(struct loop *loop)
 {

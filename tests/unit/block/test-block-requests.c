@@ -16,8 +16,7 @@
 #include "image.h"
 #include "loops.h"
 
-/* --- what is told -----------------------------------------------------------
- */
+/* --- what is told -------------------------------------------------------- */
 
 static GPtrArray *known; /* ids, in the order of their appearance */
 static struct ct_teller *teller;
@@ -78,8 +77,7 @@ void fake_register(struct ct_teller *given)
     teller = given;
 }
 
-/* --- an image ---------------------------------------------------------------
- */
+/* --- an image ------------------------------------------------------------ */
 
 /* 4 KiB clusters: 0 and 1 together, 2 zero, 3 elsewhere, then nothing. */
 struct disk {
@@ -112,8 +110,7 @@ static void disk_close(struct disk *disk)
     image_free(disk->image);
 }
 
-/* --- cases ------------------------------------------------------------------
- */
+/* --- cases --------------------------------------------------------------- */
 
 /* Opening asks the file for the header, then for the L1 table. */
 static void test_open(struct loop *loop)

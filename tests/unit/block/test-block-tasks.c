@@ -12,8 +12,7 @@
 #include "image.h"
 #include "loops.h"
 
-/* --- the file ----------------------------------------------------------------
- */
+/* --- the file ------------------------------------------------------------ */
 
 struct asked {
     int64_t offset;
@@ -80,8 +79,7 @@ static void expect_asked(const struct slow_file *file, int n,
     g_assert_cmpint(file->asked[n].offset, ==, (int64_t)host);
 }
 
-/* --- the image on it ---------------------------------------------------------
- */
+/* --- the image on it ----------------------------------------------------- */
 
 struct stack {
     struct image *image;
@@ -124,8 +122,7 @@ static void stack_close(struct stack *stack)
     image_free(stack->image);
 }
 
-/* --- a request ---------------------------------------------------------------
- */
+/* --- a request ----------------------------------------------------------- */
 
 struct request {
     struct stack *stack;
@@ -176,8 +173,7 @@ static struct image *scattered(uint64_t n)
     return image;
 }
 
-/* --- cases -------------------------------------------------------------------
- */
+/* --- cases --------------------------------------------------------------- */
 
 /* One piece: no task; the same coroutine reads table and data. */
 static void test_one_piece(struct loop *loop)

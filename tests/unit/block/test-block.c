@@ -230,8 +230,7 @@ static void test_probe(struct loop *loop)
     image_free(image);
 }
 
-/* --- requests with callbacks -----------------------------------------------
- */
+/* --- requests with callbacks --------------------------------------------- */
 
 #define READS 32
 
@@ -382,8 +381,7 @@ static void test_flush(struct loop *loop)
     image_free(image);
 }
 
-/* --- in coroutines ---------------------------------------------------------
- */
+/* --- in coroutines ------------------------------------------------------- */
 
 struct user {
     struct loop *loop;
@@ -465,8 +463,7 @@ static void test_drain_twice(struct loop *loop)
     image_free(image);
 }
 
-/* --- in another thread -----------------------------------------------------
- */
+/* --- in another thread --------------------------------------------------- */
 
 struct far_read {
     IOVector vector;
@@ -515,8 +512,7 @@ static void test_iothread(struct loop *loop)
     image_free(image);
 }
 
-/* --- vectors ---------------------------------------------------------------
- */
+/* --- vectors ------------------------------------------------------------- */
 
 static void test_vector(void)
 {

@@ -41,8 +41,7 @@ static void check_book(const char *expected)
     }
 }
 
-/* --- life --------------------------------------------------------------------
- */
+/* --- life ---------------------------------------------------------------- */
 
 static void coroutine_fn notes_twice(void *opaque)
 {
@@ -96,8 +95,7 @@ static void test_self(void)
     coroutine_enter(co);
 }
 
-/* --- nesting -----------------------------------------------------------------
- */
+/* --- nesting ------------------------------------------------------------- */
 
 #define DEPTH 200
 
@@ -174,8 +172,7 @@ static void test_yield_to_enterer(void)
     check_book("oip1j2kq3");
 }
 
-/* --- order of wakes ----------------------------------------------------------
- */
+/* --- order of wakes ------------------------------------------------------ */
 
 static void coroutine_fn waits_then_notes(void *opaque)
 {
@@ -286,8 +283,7 @@ static void test_wakes_before_the_enterer_goes_on(void)
     check_book("Bwx123Cy");
 }
 
-/* --- contexts ----------------------------------------------------------------
- */
+/* --- contexts ------------------------------------------------------------ */
 
 static void coroutine_fn notes_ctx(void *opaque)
 {
@@ -310,8 +306,7 @@ static void test_contexts(void)
     coroutine_thread_context(NULL, 0);
 }
 
-/* --- ids, pool ---------------------------------------------------------------
- */
+/* --- ids, pool ----------------------------------------------------------- */
 
 static void coroutine_fn ends(void *opaque)
 {

@@ -17,8 +17,7 @@ static void coroutine_fn ends(void *opaque)
 {
 }
 
-/* --- registers ---------------------------------------------------------------
- */
+/* --- registers ----------------------------------------------------------- */
 
 static void coroutine_fn checks_alignment(void *opaque)
 {
@@ -149,8 +148,7 @@ static void test_guard_page(void)
     tap_equal(in_child(overflow_body, text, sizeof(text)), 42);
 }
 
-/* --- frames ------------------------------------------------------------------
- */
+/* --- frames -------------------------------------------------------------- */
 /* Frame pointers lead from an event in a coroutine to the trampoline's frame.
  */
 static int frames_walked;
@@ -199,8 +197,7 @@ static void test_frames_reach_the_trampoline(void)
     coroutine_enter(co);
 }
 
-/* --- misuse ------------------------------------------------------------------
- */
+/* --- misuse -------------------------------------------------------------- */
 
 static void scheduled_body(void)
 {

@@ -12,8 +12,7 @@
 #include "coroutine/coroutine_int.h"
 #include "lib/tap.h"
 
-/* --- events ------------------------------------------------------------------
- */
+/* --- events -------------------------------------------------------------- */
 
 static struct fake_event events[64];
 static int n_events;
@@ -80,8 +79,7 @@ static void test_events(void)
     check_event(7, CT_EV_COROUTINE_TERMINATE, in_id, 0, 0, 0);
 }
 
-/* --- telling -----------------------------------------------------------------
- */
+/* --- telling ------------------------------------------------------------- */
 
 static const struct fake_event *told_of(uint64_t id)
 {

@@ -46,8 +46,7 @@ static void test_decode(void)
     }
 }
 
-/* --- what may be asked -----------------------------------------------------
- */
+/* --- what may be asked --------------------------------------------------- */
 
 static int check(const struct nbd_export_info *info,
                  const struct nbd_terms *terms, unsigned type, unsigned flags,
@@ -175,8 +174,7 @@ static void test_errors(void)
     }
 }
 
-/* --- answers ---------------------------------------------------------------
- */
+/* --- answers ------------------------------------------------------------- */
 
 static void check_answer(const struct nbd_terms *terms, unsigned type, int ret,
                          size_t payload, const char *want)

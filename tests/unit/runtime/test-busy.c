@@ -259,8 +259,7 @@ static void test_no_wait(struct loop *loop)
     world_fini();
 }
 
-/* --- what is polled --------------------------------------------------------
- */
+/* --- what is polled ------------------------------------------------------ */
 
 /* Found without the kernel. */
 static void test_found(struct loop *loop)
@@ -384,8 +383,7 @@ static void test_disabled(struct loop *loop)
     world_fini();
 }
 
-/* --- what ends it ----------------------------------------------------------
- */
+/* --- what ends it -------------------------------------------------------- */
 
 static bool notifying_poll(void *opaque)
 {

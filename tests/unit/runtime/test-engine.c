@@ -29,8 +29,7 @@ static int temp_file(int flags)
     return fd;
 }
 
-/* --- operations, each in a coroutine ---------------------------------------
- */
+/* --- operations, each in a coroutine ------------------------------------- */
 
 struct op {
     struct engine_io io;
@@ -88,8 +87,7 @@ static int do_op(struct loop *loop, enum engine_op what, int fd, int64_t offset,
     return run_one(make_op(loop, what, fd, offset, buf, bytes));
 }
 
-/* --- cases ------------------------------------------------------------------
- */
+/* --- cases --------------------------------------------------------------- */
 
 static void test_write_read(struct loop *loop)
 {
@@ -261,8 +259,7 @@ static void test_polled(struct loop *loop)
     test_depth(loop);
 }
 
-/* --- contexts ----------------------------------------------------------------
- */
+/* --- contexts ------------------------------------------------------------ */
 
 struct mover {
     AioContext *contexts[3];
@@ -319,8 +316,7 @@ static void test_contexts(struct loop *loop)
     close(mover.fd);
 }
 
-/* --- kernels that refuse
- * ------------------------------------------------------ */
+/* --- kernels that refuse ------------------------------------------------- */
 
 static void refused_in_loop(struct loop *loop)
 {
@@ -385,8 +381,7 @@ static void test_names(void)
     g_assert_null(ct_engine_find("uring"));
 }
 
-/* --- each case with each engine
- * ----------------------------------------------- */
+/* --- each case with each engine ------------------------------------------ */
 
 static const struct {
     const char *name;

@@ -34,8 +34,7 @@ static void test_answers(void)
     g_assert_cmpuint(l.word, ==, 0);
 }
 
-/* --- who waits -------------------------------------------------------------
- */
+/* --- who waits ----------------------------------------------------------- */
 
 struct waiter {
     struct lockcnt *lockcnt;
@@ -115,8 +114,7 @@ static void test_no_wait(void)
     g_assert_cmpuint(l.word, ==, 0);
 }
 
-/* --- the protocol ----------------------------------------------------------
- */
+/* --- the protocol -------------------------------------------------------- */
 
 #define OBJECTS 8
 #define ROUNDS  20000

@@ -167,8 +167,7 @@ static void test_buffer(struct loop *loop)
     co_mutex_fini(&buffer.mutex);
 }
 
-/* --- task pools
- * --------------------------------------------------------------- */
+/* --- task pools ---------------------------------------------------------- */
 
 struct test_task {
     AioTask task;

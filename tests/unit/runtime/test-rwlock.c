@@ -184,8 +184,7 @@ static void test_upgrade_alone(struct loop *loop)
     end(users, G_N_ELEMENTS(users));
 }
 
-/* --- many threads ----------------------------------------------------------
- */
+/* --- many threads -------------------------------------------------------- */
 
 #define LOOPS  3
 #define USERS  4 /* in each */

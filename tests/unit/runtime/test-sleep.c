@@ -105,8 +105,7 @@ static void test_wake(struct loop *loop)
     log_expect("a a!");
 }
 
-/* --- time limits -----------------------------------------------------------
- */
+/* --- time limits --------------------------------------------------------- */
 
 struct limited {
     int64_t work_ns; /* how long the function takes */
@@ -192,8 +191,7 @@ static void test_no_limit(struct loop *loop)
     log_expect("work done =0");
 }
 
-/* --- another thread wakes, while the timer is about to ---------------------
- */
+/* --- another thread wakes, while the timer is about to ------------------- */
 
 #define ROUNDS 1000
 

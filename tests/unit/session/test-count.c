@@ -19,8 +19,7 @@
 #define PACKET_HEAD  84 /* with a 64-bit `unsigned long` */
 #define SEED         20261122
 
-/* --- metadata --------------------------------------------------------------
- */
+/* --- metadata ------------------------------------------------------------ */
 
 #define INTEGER(size, name)   \
     "integer { size = " #size \
@@ -130,8 +129,7 @@ static GByteArray *packetise(const char *text)
     return bytes;
 }
 
-/* --- streams ---------------------------------------------------------------
- */
+/* --- streams ------------------------------------------------------------- */
 
 static void add(GByteArray *bytes, const void *value, guint length)
 {
@@ -232,8 +230,7 @@ static char *whole_metadata(void)
     return g_strconcat(head, events, late, NULL);
 }
 
-/* --- cases -----------------------------------------------------------------
- */
+/* --- cases --------------------------------------------------------------- */
 
 static void test_whole(void)
 {

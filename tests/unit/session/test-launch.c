@@ -38,8 +38,7 @@ static struct ct_launch_signals signals_now(void)
     return signals;
 }
 
-/* --- find ------------------------------------------------------------------
- */
+/* --- find ---------------------------------------------------------------- */
 
 static void check_find(const char *name, const char *wanted)
 {
@@ -72,8 +71,7 @@ static void test_find(void)
     g_setenv("PATH", before, TRUE);
 }
 
-/* --- environment -----------------------------------------------------------
- */
+/* --- environment --------------------------------------------------------- */
 
 static void test_environment(void)
 {
@@ -99,8 +97,7 @@ static void test_environment(void)
     g_unsetenv("LTTNG_HOME");
 }
 
-/* --- gate ------------------------------------------------------------------
- */
+/* --- gate ---------------------------------------------------------------- */
 
 static bool launch(struct ct_launch *ret, const char *path)
 {
@@ -189,8 +186,7 @@ static void test_mask(void)
     sigprocmask(SIG_SETMASK, &signals.mask, NULL);
 }
 
-/* --- wire ------------------------------------------------------------------
- */
+/* --- wire ---------------------------------------------------------------- */
 
 static void test_wire(void)
 {
@@ -256,8 +252,7 @@ static void test_misuse(void)
     check_misuse(&no_output, "[session-record/output]");
 }
 
-/* --- family ----------------------------------------------------------------
- */
+/* --- family -------------------------------------------------------------- */
 
 static void test_family(void)
 {

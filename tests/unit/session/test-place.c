@@ -155,8 +155,7 @@ static void test_remove(void)
     ct_place_remove(tree); /* nothing to do */
 }
 
-/* --- the note --------------------------------------------------------------
- */
+/* --- the note ------------------------------------------------------------ */
 
 static char *arguments[] = {(char *)"a \"b\"\\\n", (char *)"\x01\xff", NULL};
 
@@ -209,8 +208,7 @@ static void test_note_unwritable(void)
     tap_equal(ct_note_write("/does/not/exist", &note), -ENOENT);
 }
 
-/* --- /dev/shm --------------------------------------------------------------
- */
+/* --- /dev/shm ------------------------------------------------------------ */
 
 #define PAGE "lttng-ust-wait-8"
 

@@ -23,8 +23,7 @@
 
 static char *folder;
 
-/* --- programs --------------------------------------------------------------
- */
+/* --- programs ------------------------------------------------------------ */
 
 #define EVENTS                                                             \
     "qemu_coroutine_yield\nblk_co_preadv\nthread_pool_submit\nvm_stop\n\n" \
@@ -120,8 +119,7 @@ static void test_ask(void)
     tap_check(!ct_qemu_links_ust("/proc/self/exe"));
 }
 
-/* --- plans -----------------------------------------------------------------
- */
+/* --- plans --------------------------------------------------------------- */
 
 static const char *const events[] = {"qemu_coroutine_yield",
                                      "thread_pool_submit",
@@ -267,8 +265,7 @@ static void test_refusals(void)
     }
 }
 
-/* --- the reader ------------------------------------------------------------
- */
+/* --- the reader ---------------------------------------------------------- */
 
 #define LINES 400
 

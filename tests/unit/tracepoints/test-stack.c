@@ -283,8 +283,7 @@ static void test_other_stack(void)
     in_thread(other_stack);
 }
 
-/* --- limits
- * ------------------------------------------------------------------*/
+/* --- limits -------------------------------------------------------------- */
 
 static uint64_t last_id;
 
@@ -404,8 +403,7 @@ static void test_without_frame(void)
     in_thread(without_frame);
 }
 
-/* --- entries that nobody declared
- * ---------------------------------------------*/
+/* --- entries that nobody declared ---------------------------------------- */
 
 NO_INLINE static void stale_base(void)
 {
@@ -430,8 +428,7 @@ static void test_base(void)
     check_truth();
 }
 
-/* --- telling
- * -----------------------------------------------------------------*/
+/* --- telling ------------------------------------------------------------- */
 
 static void test_generation(void)
 {

@@ -174,8 +174,7 @@ static bool finish(struct ct_consumer *consumer,
     return true;
 }
 
-/* --- results that the test has made -----------------------------------------
- */
+/* --- results that the test has made -------------------------------------- */
 
 struct ct_stat {
     struct ct_consumer consumer;

@@ -51,8 +51,7 @@ static bool is_stopped(void)
     return false;
 }
 
-/* --- chance and time --------------------------------------------------------
- */
+/* --- chance and time ----------------------------------------------------- */
 
 static uint64_t chance_state;
 
@@ -81,8 +80,7 @@ static const char *word(const char *usual, const char *hostile)
     return options.hostile ? hostile : usual;
 }
 
-/* --- slices: begun and ended as brackets ------------------------------------
- */
+/* --- slices: begun and ended as brackets --------------------------------- */
 
 static struct ct_slice begin(enum ct_slice_kind kind, int32_t tid, uint64_t id,
                              uint64_t fn, const char *name, int64_t at_ns)
@@ -127,8 +125,7 @@ static void counter(enum ct_counter_kind kind, uint64_t id, int64_t value)
     tell(counter, &told);
 }
 
-/* --- requests ---------------------------------------------------------------
- */
+/* --- requests ------------------------------------------------------------ */
 
 struct open_request {
     struct ct_request request;
@@ -237,8 +234,7 @@ static void request_end(struct open_request *open, bool is_open)
     }
 }
 
-/* --- one loop's turns, one worker's work -------------------------------------
- */
+/* --- one loop's turns, one worker's work --------------------------------- */
 
 static struct ct_slice threads[64];
 
@@ -472,8 +468,7 @@ static bool pass(GError **error)
     return done;
 }
 
-/* --- the program
- * -------------------------------------------------------------- */
+/* --- the program --------------------------------------------------------- */
 
 static bool pass_option(const char *name, const char *value)
 {

@@ -190,8 +190,7 @@ static void test_inert(void)
     }
 }
 
-/* --- misuse aborts, and names the condition
- * ----------------------------------- */
+/* --- misuse aborts, and names the condition ------------------------------ */
 
 static void misuse(unsigned which)
 {

@@ -29,8 +29,7 @@
 /* With what is copied around it a piece is still one request of the file. */
 #define PIECE_BYTES_MAX (UINT64_C(1) << 30)
 
-/* --- L1 --------------------------------------------------------------------
- */
+/* --- L1 ------------------------------------------------------------------ */
 
 static int coroutine_fn write_l1_entry(BlockDriverState *bs, uint64_t i)
 {
@@ -124,8 +123,7 @@ int coroutine_fn qcow2_grow_l1_table(BlockDriverState *bs, uint64_t n_min)
                                (old_n + per_cluster - 1) / per_cluster);
 }
 
-/* --- L2 --------------------------------------------------------------------
- */
+/* --- L2 ------------------------------------------------------------------ */
 
 /* @from: offset of a table, 0: none */
 static int coroutine_fn copy_table(struct qcow2_state *s, uint64_t from,
@@ -229,8 +227,7 @@ int coroutine_fn qcow2_get_cluster_table(BlockDriverState *bs, uint64_t offset,
                            ret_slice);
 }
 
-/* --- allocation ------------------------------------------------------------
- */
+/* --- allocation ---------------------------------------------------------- */
 
 /*
  * Shortens the range to what no other allocation touches; if its very

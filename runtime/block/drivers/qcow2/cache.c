@@ -70,8 +70,7 @@ void qcow2_cache_free(struct qcow2_cache *cache)
     g_free(cache);
 }
 
-/* --- writing ---------------------------------------------------------------
- */
+/* --- writing ------------------------------------------------------------- */
 
 static int coroutine_fn qcow2_cache_flush_dependency(struct qcow2_cache *cache)
 {
@@ -166,8 +165,7 @@ void qcow2_cache_entry_mark_dirty(struct qcow2_cache *cache,
     }
 }
 
-/* --- places ----------------------------------------------------------------
- */
+/* --- places -------------------------------------------------------------- */
 
 static void forget(struct qcow2_cache *cache, struct qcow2_piece *piece)
 {

@@ -58,8 +58,7 @@ int coroutine_fn qcow2_for_each_snapshot(BlockDriverState *bs,
     return ret;
 }
 
-/* --- counting --------------------------------------------------------------
- */
+/* --- counting ------------------------------------------------------------ */
 
 struct counts {
     uint64_t n;
@@ -152,8 +151,7 @@ static int coroutine_fn count_all(BlockDriverState *bs, struct counts *c)
     return 0;
 }
 
-/* --- setting ---------------------------------------------------------------
- */
+/* --- setting ------------------------------------------------------------- */
 
 /*
  * Blocks are made at once also where refcounts are lazy, so an image that

@@ -19,8 +19,7 @@
 /* Freed clusters wait for a flush of the user's, unless they become many. */
 #define FREED_MAX 4096
 
-/* --- looking for clusters --------------------------------------------------
- */
+/* --- looking for clusters ------------------------------------------------ */
 
 /* Return: 1 or 0, or what reading returned */
 static int coroutine_fn is_free(const struct qcow2_state *s,
@@ -102,8 +101,7 @@ static int coroutine_fn place_blocks(struct qcow2_state *s,
     }
 }
 
-/* --- taking clusters -------------------------------------------------------
- */
+/* --- taking clusters ----------------------------------------------------- */
 
 /*
  * Makes the missing blocks, in the clusters behind the run, and counts all of

@@ -49,8 +49,7 @@ static inline size_t qcow2_slice_bytes(const struct qcow2_header *header)
     return (size_t)MIN(header->cluster_bytes, 64 * 1024);
 }
 
-/* --- metadata.c: what in the file is no data -------------------------------
- */
+/* --- metadata.c: what in the file is no data ----------------------------- */
 
 enum qcow2_metadata {
     QCOW2_DATA, /* none of those below */
@@ -95,8 +94,7 @@ int coroutine_fn qcow2_set_incompatible(BlockDriverState *bs, uint64_t set,
 /** qcow2_mark_dirty() - refcounts in the file are behind from now on */
 int coroutine_fn qcow2_mark_dirty(BlockDriverState *bs);
 
-/* --- refcount.c, clusters.c ------------------------------------------------
- */
+/* --- refcount.c, clusters.c ---------------------------------------------- */
 
 /** qcow2_refcount_open() - read the table of an image that will be written
  */
@@ -141,8 +139,7 @@ int coroutine_fn qcow2_free_any_cluster(BlockDriverState *bs, uint64_t entry);
 /** qcow2_write_caches() - tables are in the file; freed clusters are free */
 int coroutine_fn qcow2_write_caches(BlockDriverState *bs);
 
-/* --- map.c -----------------------------------------------------------------
- */
+/* --- map.c --------------------------------------------------------------- */
 
 enum qcow2_cluster {
     QCOW2_CLUSTER_UNALLOCATED, /* the backing file's, or zeroes */
@@ -174,8 +171,7 @@ enum qcow2_cluster qcow2_get_cluster_type(uint64_t entry);
 int coroutine_fn qcow2_co_block_status(BlockDriverState *bs, int64_t offset,
                                        int64_t bytes, int64_t *ret_bytes);
 
-/* --- alloc.c ---------------------------------------------------------------
- */
+/* --- alloc.c ------------------------------------------------------------- */
 
 /* Clusters on their way into the tables: until then nobody else writes there */
 struct qcow2_alloc {
@@ -225,8 +221,7 @@ int coroutine_fn qcow2_get_cluster_table(BlockDriverState *bs, uint64_t offset,
 /** qcow2_grow_l1_table() - room for so many entries, if there is less */
 int coroutine_fn qcow2_grow_l1_table(BlockDriverState *bs, uint64_t n_min);
 
-/* --- read.c, compressed.c, write.c -----------------------------------------
- */
+/* --- read.c, compressed.c, write.c --------------------------------------- */
 
 /* A piece of a request: one run of clusters */
 struct qcow2_task {
@@ -277,8 +272,7 @@ int coroutine_fn qcow2_co_load_vmstate(BlockDriverState *bs, int64_t offset,
 int coroutine_fn qcow2_co_save_vmstate(BlockDriverState *bs, int64_t offset,
                                        const IOVector *vector);
 
-/* --- space.c, resize.c, check.c --------------------------------------------
- */
+/* --- space.c, resize.c, check.c ------------------------------------------ */
 
 int coroutine_fn qcow2_co_pwrite_zeroes(BlockDriverState *bs, int64_t offset,
                                         int64_t bytes, unsigned flags);

@@ -31,8 +31,7 @@ static uint64_t refcount_max(const struct qcow2_state *s)
     return UINT64_MAX >> (64 - (1u << s->header.refcount_order));
 }
 
-/* --- numbers in a block ----------------------------------------------------
- */
+/* --- numbers in a block -------------------------------------------------- */
 
 static uint64_t get_number(const struct qcow2_state *s, const uint8_t *block,
                            uint64_t i)
@@ -82,8 +81,7 @@ static void put_number(const struct qcow2_state *s, uint8_t *block, uint64_t i,
     }
 }
 
-/* --- open ------------------------------------------------------------------
- */
+/* --- open ---------------------------------------------------------------- */
 
 static int coroutine_fn check_block_write(void *opaque, uint64_t offset,
                                           size_t bytes)
@@ -153,8 +151,7 @@ void qcow2_refcount_close(struct qcow2_state *s)
     g_clear_pointer(&s->refcount_table, g_free);
 }
 
-/* --- one refcount ----------------------------------------------------------
- */
+/* --- one refcount -------------------------------------------------------- */
 
 int coroutine_fn qcow2_table_get(const struct qcow2_state *s,
                                  const struct qcow2_table *t, uint64_t cluster,
@@ -205,8 +202,7 @@ int coroutine_fn qcow2_table_put(const struct qcow2_state *s,
     return 0;
 }
 
-/* --- giving clusters back --------------------------------------------------
- */
+/* --- giving clusters back ------------------------------------------------ */
 
 static int coroutine_fn free_cluster(BlockDriverState *bs, uint64_t cluster)
 {

@@ -100,8 +100,7 @@ char *reading_copy(const char *name)
     return to;
 }
 
-/* --- a pass ------------------------------------------------------------------
- */
+/* --- a pass -------------------------------------------------------------- */
 
 struct collector {
     struct ct_consumer consumer;
@@ -225,8 +224,7 @@ unsigned reading_left_behind(void)
     return n;
 }
 
-/* --- damage ------------------------------------------------------------------
- */
+/* --- damage -------------------------------------------------------------- */
 
 uint64_t file_size(const char *dir, const char *name)
 {

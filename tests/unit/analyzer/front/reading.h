@@ -44,8 +44,7 @@ void reading_free(struct reading *reading);
 /** reading_left_behind() - files in the directory for temporary files */
 unsigned reading_left_behind(void);
 
-/* --- damage; @at may lie behind the end, the file then grows ---------------
- */
+/* --- damage; @at may lie behind the end, the file then grows ------------- */
 
 uint64_t file_size(const char *dir, const char *name);
 void file_cut(const char *dir, const char *name, uint64_t size);

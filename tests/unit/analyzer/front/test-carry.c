@@ -19,8 +19,7 @@ static bt_message_iterator *iterator;
 static struct ct_carry *carry;
 static GString *read_back;
 
-/* --- records as text ---------------------------------------------------------
- */
+/* --- records as text ----------------------------------------------------- */
 
 static void put_value(GString *text, const struct ct_field *field,
                       const struct ct_value *value)
@@ -66,8 +65,7 @@ static void put_record(GString *text, const struct ct_record *record)
     g_string_append_c(text, '\n');
 }
 
-/* --- the sink ----------------------------------------------------------------
- */
+/* --- the sink ------------------------------------------------------------ */
 
 static bt_component_class_initialize_method_status initialize(
     bt_self_component_sink *self,
@@ -162,8 +160,7 @@ static void check_round_trip(const char *body)
     bt_component_class_sink_put_ref(class);
 }
 
-/* --- what goes through -------------------------------------------------------
- */
+/* --- what goes through --------------------------------------------------- */
 
 /* A value that tells fields apart, and is at its kind's limit for some. */
 static void set_value(struct ct_value *value, const struct ct_field *field,

@@ -166,8 +166,7 @@ static void check_trace(const char *trace)
     g_rand_free(random);
 }
 
-/* --- every cut, every byte -------------------------------------------------
- */
+/* --- every cut, every byte ----------------------------------------------- */
 
 static const char *const streams[] = {"c_0", "c_1"};
 

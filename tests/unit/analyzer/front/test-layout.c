@@ -121,8 +121,7 @@ static char *make_metadata(const struct shape *shape)
     return g_string_free(text, FALSE);
 }
 
-/* --- bytes -------------------------------------------------------------------
- */
+/* --- bytes --------------------------------------------------------------- */
 
 static const struct shape *shape; /* of what is written now */
 static GByteArray *out;
@@ -258,8 +257,7 @@ static GByteArray *good_packet(void)
     return end_packet(END);
 }
 
-/* --- both judges -------------------------------------------------------------
- */
+/* --- both judges --------------------------------------------------------- */
 
 static struct ct_ctf_layout *layout_of(const struct shape *of)
 {
@@ -406,8 +404,7 @@ static void test_bad_events(void)
     }
 }
 
-/* --- metadata that is not ours -----------------------------------------------
- */
+/* --- metadata that is not ours ------------------------------------------- */
 
 static void expect_refused(const char *what, const char *by)
 {

@@ -27,8 +27,7 @@ static GArray *seen;     /* struct seen */
 static unsigned stop_at; /* after so many events; 0: never */
 static int64_t last_ns;
 
-/* --- a sink that writes down what comes ------------------------------------
- */
+/* --- a sink that writes down what comes ---------------------------------- */
 
 static bt_component_class_initialize_method_status initialize(
     bt_self_component_sink *self,
@@ -109,8 +108,7 @@ static bt_component_class_sink_consume_method_status consume(
                : BT_COMPONENT_CLASS_SINK_CONSUME_METHOD_STATUS_OK;
 }
 
-/* --- traces ----------------------------------------------------------------
- */
+/* --- traces -------------------------------------------------------------- */
 
 static void run(char *const paths[], unsigned n)
 {
