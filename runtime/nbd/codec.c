@@ -10,18 +10,20 @@
 
 #include <errno.h>
 
+#include "base/bytes.h"
+
 bool nbd_command_decode(const uint8_t head[NBD_REQUEST_BYTES],
                         struct nbd_command *ret_command)
 {
-    if (nbd_get32(head) != NBD_REQUEST_MAGIC) {
+    if (ct_get_be32(head) != NBD_REQUEST_MAGIC) {
         return false;
     }
     *ret_command = (struct nbd_command){
-        .flags = nbd_get16(head + 4),
-        .type = nbd_get16(head + 6),
-        .cookie = nbd_get64(head + 8),
-        .offset = nbd_get64(head + 16),
-        .bytes = nbd_get32(head + 24),
+        .flags = ct_get_be16(head + 4),
+        .type = ct_get_be16(head + 6),
+        .cookie = ct_get_be64(head + 8),
+        .offset = ct_get_be64(head + 16),
+        .bytes = ct_get_be32(head + 24),
     };
     return true;
 }
@@ -114,11 +116,11 @@ enum nbd_error nbd_error_of(int ret)
 static uint8_t *put_chunk(uint8_t *p, uint16_t type, uint64_t cookie,
                           size_t bytes)
 {
-    p = nbd_put32(p, NBD_STRUCTURED_REPLY_MAGIC);
-    p = nbd_put16(p, NBD_REPLY_FLAG_DONE);
-    p = nbd_put16(p, type);
-    p = nbd_put64(p, cookie);
-    return nbd_put32(p, (uint32_t)bytes);
+    p = ct_put_be32(p, NBD_STRUCTURED_REPLY_MAGIC);
+    p = ct_put_be16(p, NBD_REPLY_FLAG_DONE);
+    p = ct_put_be16(p, type);
+    p = ct_put_be64(p, cookie);
+    return ct_put_be32(p, (uint32_t)bytes);
 }
 
 size_t nbd_reply_encode(uint8_t head[NBD_REPLY_HEAD_BYTES_MAX],
@@ -132,21 +134,21 @@ size_t nbd_reply_encode(uint8_t head[NBD_REPLY_HEAD_BYTES_MAX],
 
     if (terms->is_structured && ret < 0) {
         p = put_chunk(p, NBD_REPLY_TYPE_ERROR, cookie, 6);
-        p = nbd_put32(p, nbd_error_of(ret));
-        p = nbd_put16(p, 0); /* no text */
+        p = ct_put_be32(p, nbd_error_of(ret));
+        p = ct_put_be16(p, 0); /* no text */
     } else if (terms->is_structured && is_read && payload_bytes > 0) {
         p = put_chunk(p, NBD_REPLY_TYPE_OFFSET_DATA, cookie, 8 + payload_bytes);
-        p = nbd_put64(p, command->offset);
+        p = ct_put_be64(p, command->offset);
     } else if (terms->is_structured && is_read) {
         p = put_chunk(p, NBD_REPLY_TYPE_NONE, cookie, 0);
     } else if (command->type == NBD_CMD_BLOCK_STATUS && ret >= 0) {
         p = put_chunk(p, NBD_REPLY_TYPE_BLOCK_STATUS, cookie,
                       4 + payload_bytes);
-        p = nbd_put32(p, NBD_BASE_ALLOCATION_ID);
+        p = ct_put_be32(p, NBD_BASE_ALLOCATION_ID);
     } else {
-        p = nbd_put32(p, NBD_SIMPLE_REPLY_MAGIC);
-        p = nbd_put32(p, nbd_error_of(ret));
-        p = nbd_put64(p, cookie);
+        p = ct_put_be32(p, NBD_SIMPLE_REPLY_MAGIC);
+        p = ct_put_be32(p, nbd_error_of(ret));
+        p = ct_put_be64(p, cookie);
     }
     return (size_t)(p - head);
 }

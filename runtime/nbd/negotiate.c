@@ -9,6 +9,10 @@
  */
 #include "nbd/negotiate.h"
 
+#include <string.h>
+
+#include "base/bytes.h"
+
 static void put(struct nbd_negotiation *n, const void *data, size_t bytes)
 {
     g_byte_array_append(n->out, data, (guint)bytes);
@@ -20,9 +24,9 @@ void nbd_negotiation_init(struct nbd_negotiation *n,
     uint8_t greeting[18], *p = greeting;
 
     *n = (struct nbd_negotiation){.info = info, .out = g_byte_array_new()};
-    p = nbd_put64(p, NBD_MAGIC);
-    p = nbd_put64(p, NBD_OPTS_MAGIC);
-    nbd_put16(p, NBD_FLAG_FIXED_NEWSTYLE | NBD_FLAG_NO_ZEROES);
+    p = ct_put_be64(p, NBD_MAGIC);
+    p = ct_put_be64(p, NBD_OPTS_MAGIC);
+    ct_put_be16(p, NBD_FLAG_FIXED_NEWSTYLE | NBD_FLAG_NO_ZEROES);
     put(n, greeting, sizeof(greeting));
 }
 
@@ -37,10 +41,10 @@ void nbd_option_reply(struct nbd_negotiation *n, uint32_t option, uint32_t type,
 {
     uint8_t head[20], *p = head;
 
-    p = nbd_put64(p, NBD_REP_MAGIC);
-    p = nbd_put32(p, option);
-    p = nbd_put32(p, type);
-    nbd_put32(p, (uint32_t)bytes);
+    p = ct_put_be64(p, NBD_REP_MAGIC);
+    p = ct_put_be32(p, option);
+    p = ct_put_be32(p, type);
+    ct_put_be32(p, (uint32_t)bytes);
     put(n, head, sizeof(head));
     if (bytes > 0) {
         put(n, data, bytes);
@@ -59,7 +63,7 @@ static size_t take_flags(struct nbd_negotiation *n, const uint8_t *data,
     if (bytes < 4) {
         return 0;
     }
-    uint32_t flags = nbd_get32(data);
+    uint32_t flags = ct_get_be32(data);
     n->is_fixed = flags & NBD_FLAG_FIXED_NEWSTYLE;
     n->has_zeroes = !(flags & NBD_FLAG_NO_ZEROES);
     flags &= ~(uint32_t)(NBD_FLAG_FIXED_NEWSTYLE | NBD_FLAG_NO_ZEROES);
@@ -78,8 +82,8 @@ static void take_export_name(struct nbd_negotiation *n, const uint8_t *name,
     if (bytes == wanted && memcmp(name, n->info->name, bytes) == 0) {
         uint16_t df = n->terms.is_structured ? NBD_FLAG_SEND_DF : 0;
 
-        p = nbd_put64(p, n->info->bytes);
-        nbd_put16(p, n->info->flags | df);
+        p = ct_put_be64(p, n->info->bytes);
+        ct_put_be16(p, n->info->flags | df);
         put(n, answer, n->has_zeroes ? sizeof(answer) : 10);
         n->state = NBD_NEGOTIATION_TRANSMISSION;
     }
@@ -108,15 +112,15 @@ static void refuse_length(struct nbd_negotiation *n, uint32_t option,
 static size_t take_option(struct nbd_negotiation *n, const uint8_t *data,
                           size_t bytes)
 {
-    if (bytes >= 8 && nbd_get64(data) != NBD_OPTS_MAGIC) {
+    if (bytes >= 8 && ct_get_be64(data) != NBD_OPTS_MAGIC) {
         n->state = NBD_NEGOTIATION_CLOSE;
         return bytes;
     }
     if (bytes < NBD_OPTION_HEAD_BYTES) {
         return 0;
     }
-    uint32_t option = nbd_get32(data + 8);
-    uint32_t length = nbd_get32(data + 12);
+    uint32_t option = ct_get_be32(data + 8);
+    uint32_t length = ct_get_be32(data + 12);
     if (!n->is_fixed && option != NBD_OPT_EXPORT_NAME) {
         n->state = NBD_NEGOTIATION_CLOSE;
         return bytes;

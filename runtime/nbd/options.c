@@ -8,6 +8,10 @@
  */
 #include "nbd/negotiate.h"
 
+#include <string.h>
+
+#include "base/bytes.h"
+
 struct cursor {
     const uint8_t *at;
     size_t left;
@@ -23,7 +27,7 @@ static bool take_u16(struct cursor *c, uint16_t *ret_value)
     if (c->left < 2) {
         return false;
     }
-    *ret_value = nbd_get16(c->at);
+    *ret_value = ct_get_be16(c->at);
     c->at += 2;
     c->left -= 2;
     return true;
@@ -34,7 +38,7 @@ static bool take_u32(struct cursor *c, uint32_t *ret_value)
     if (c->left < 4) {
         return false;
     }
-    *ret_value = nbd_get32(c->at);
+    *ret_value = ct_get_be32(c->at);
     c->at += 4;
     c->left -= 4;
     return true;
@@ -94,7 +98,7 @@ static void list(struct nbd_negotiation *n)
     size_t name_bytes = strlen(n->info->name);
     uint8_t head[4];
 
-    nbd_put32(head, (uint32_t)name_bytes);
+    ct_put_be32(head, (uint32_t)name_bytes);
     g_byte_array_append(data, head, sizeof(head));
     g_byte_array_append(data, (const uint8_t *)n->info->name,
                         (guint)name_bytes);
@@ -111,9 +115,9 @@ static void tell_export(struct nbd_negotiation *n, uint32_t option)
     uint16_t df = n->terms.is_structured ? NBD_FLAG_SEND_DF : 0;
     uint8_t data[12], *p = data;
 
-    p = nbd_put16(p, NBD_INFO_EXPORT);
-    p = nbd_put64(p, n->info->bytes);
-    nbd_put16(p, n->info->flags | df);
+    p = ct_put_be16(p, NBD_INFO_EXPORT);
+    p = ct_put_be64(p, n->info->bytes);
+    ct_put_be16(p, n->info->flags | df);
     nbd_option_reply(n, option, NBD_REP_INFO, data, sizeof(data));
 }
 
@@ -121,10 +125,10 @@ static void tell_block_size(struct nbd_negotiation *n, uint32_t option)
 {
     uint8_t data[14], *p = data;
 
-    p = nbd_put16(p, NBD_INFO_BLOCK_SIZE);
-    p = nbd_put32(p, 1);
-    p = nbd_put32(p, n->info->preferred_bytes);
-    nbd_put32(p, NBD_PAYLOAD_BYTES_MAX);
+    p = ct_put_be16(p, NBD_INFO_BLOCK_SIZE);
+    p = ct_put_be32(p, 1);
+    p = ct_put_be32(p, n->info->preferred_bytes);
+    ct_put_be32(p, NBD_PAYLOAD_BYTES_MAX);
     nbd_option_reply(n, option, NBD_REP_INFO, data, sizeof(data));
 }
 
@@ -134,7 +138,7 @@ static void tell_text(struct nbd_negotiation *n, uint32_t option,
     uint8_t data[2 + NBD_STRING_BYTES_MAX], *p = data;
     size_t bytes = MIN(strlen(text), (size_t)NBD_STRING_BYTES_MAX);
 
-    p = nbd_put16(p, info);
+    p = ct_put_be16(p, info);
     memcpy(p, text, bytes);
     nbd_option_reply(n, option, NBD_REP_INFO, data, 2 + bytes);
 }
@@ -235,7 +239,7 @@ static void meta_context(struct nbd_negotiation *n, uint32_t option,
         return;
     }
     if (found) {
-        nbd_put32(data, is_list ? 0 : NBD_BASE_ALLOCATION_ID);
+        ct_put_be32(data, is_list ? 0 : NBD_BASE_ALLOCATION_ID);
         memcpy(data + 4, NBD_BASE_ALLOCATION, sizeof(data) - 4);
         nbd_option_reply(n, option, NBD_REP_META_CONTEXT, data, sizeof(data));
         n->terms.has_allocation |= !is_list;

@@ -1,16 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * proto.h - the numbers of the NBD protocol, and its byte order
+ * proto.h - the numbers of the NBD protocol
  *
  * Named as in the protocol's document.  Everything on the wire is big-endian;
- * nothing is aligned.
+ * nothing is aligned
+ * (base/bytes.h).
  */
 #ifndef CT_NBD_PROTO_H
 #define CT_NBD_PROTO_H
 
-#include <endian.h>
 #include <stdint.h>
-#include <string.h>
 
 #define NBD_MAGIC                  UINT64_C(0x4e42444d41474943)
 #define NBD_OPTS_MAGIC             UINT64_C(0x49484156454f5054)
@@ -116,51 +115,5 @@ enum nbd_error {
 #define NBD_STRING_BYTES_MAX 4096
 /* Of one request or reply; what is told as the maximum, and everybody's. */
 #define NBD_PAYLOAD_BYTES_MAX (32 * 1024 * 1024)
-
-static inline uint16_t nbd_get16(const uint8_t *p)
-{
-    uint16_t value;
-
-    memcpy(&value, p, sizeof(value));
-    return be16toh(value);
-}
-
-static inline uint32_t nbd_get32(const uint8_t *p)
-{
-    uint32_t value;
-
-    memcpy(&value, p, sizeof(value));
-    return be32toh(value);
-}
-
-static inline uint64_t nbd_get64(const uint8_t *p)
-{
-    uint64_t value;
-
-    memcpy(&value, p, sizeof(value));
-    return be64toh(value);
-}
-
-/* Return: behind what was written */
-static inline uint8_t *nbd_put16(uint8_t *p, uint16_t value)
-{
-    value = htobe16(value);
-    memcpy(p, &value, sizeof(value));
-    return p + sizeof(value);
-}
-
-static inline uint8_t *nbd_put32(uint8_t *p, uint32_t value)
-{
-    value = htobe32(value);
-    memcpy(p, &value, sizeof(value));
-    return p + sizeof(value);
-}
-
-static inline uint8_t *nbd_put64(uint8_t *p, uint64_t value)
-{
-    value = htobe64(value);
-    memcpy(p, &value, sizeof(value));
-    return p + sizeof(value);
-}
 
 #endif

@@ -8,6 +8,7 @@
  */
 #include <errno.h>
 
+#include "base/bytes.h"
 #include "nbd/client.h"
 
 /* An answer is one message; who wants to know more asks again from its end. */
@@ -94,7 +95,7 @@ static int coroutine_fn nbd_do_block_status(BlockBackend *blk,
         }
         bytes += (uint32_t)some;
         at += some;
-        nbd_put32(nbd_put32(request->data + (n - 1) * 8, bytes), state);
+        ct_put_be32(ct_put_be32(request->data + (n - 1) * 8, bytes), state);
     }
     *ret_payload_bytes = n * 8;
     return 0;

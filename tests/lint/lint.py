@@ -47,7 +47,7 @@ ARROWS = {
                                     "runtime/request"],
     "runtime/workloads": [],
     "runtime/workloads/io": ["runtime/workloads"],
-    "runtime/nbd": [],
+    "runtime/nbd": ["runtime/base"],
     "runtime/workloads/nbd": ["runtime/workloads", "runtime/nbd"],
     "analyzer/source": ["analyzer",  # pass.h alone lies there
                         "analyzer/source/text"],

@@ -23,7 +23,7 @@
 #include <errno.h>
 #include <inttypes.h>
 
-#include "block/drivers/qcow2/bytes.h"
+#include "base/bytes.h"
 #include "block/drivers/qcow2/qcow2.h"
 
 /* With what is copied around it a piece is still one request of the file. */
@@ -37,7 +37,7 @@ static int coroutine_fn write_l1_entry(BlockDriverState *bs, uint64_t i)
     uint64_t offset = s->header.l1_offset + i * sizeof(uint64_t);
     uint8_t entry[sizeof(uint64_t)];
 
-    qcow2_put64(entry, s->l1[i]);
+    ct_put_be64(entry, s->l1[i]);
     int ret = qcow2_pre_write_overlap_check(bs, QCOW2_ACTIVE_L1, offset,
                                             sizeof(entry));
     if (ret >= 0) {
@@ -56,7 +56,7 @@ static int coroutine_fn switch_l1(BlockDriverState *bs, const uint64_t *l1,
     uint8_t fields[12];
 
     for (uint64_t i = 0; i < n; i++) {
-        qcow2_put64(&entries[i], l1[i]);
+        ct_put_be64(&entries[i], l1[i]);
     }
     int ret = qcow2_pre_write_overlap_check(bs, QCOW2_DATA, offset, bytes);
     if (ret >= 0) {
@@ -70,8 +70,8 @@ static int coroutine_fn switch_l1(BlockDriverState *bs, const uint64_t *l1,
     if (ret < 0) {
         return ret;
     }
-    qcow2_put32(fields, (uint32_t)n);
-    qcow2_put64(fields + 4, offset);
+    ct_put_be32(fields, (uint32_t)n);
+    ct_put_be64(fields + 4, offset);
     ret = bdrv_co_pwrite(bs->file, QCOW2_AT_L1, sizeof(fields), fields);
     if (ret >= 0) {
         ret = bdrv_co_flush(bs->file);
@@ -274,11 +274,11 @@ static enum place place_of(uint64_t entry)
 static uint64_t count_alike(const struct qcow2_state *s, const uint8_t *entries,
                             uint64_t n_max)
 {
-    uint64_t first = qcow2_get64(entries), n = 1;
+    uint64_t first = ct_get_be64(entries), n = 1;
     enum place place = place_of(first);
 
     while (n < n_max) {
-        uint64_t entry = qcow2_get64(entries + n * sizeof(entry));
+        uint64_t entry = ct_get_be64(entries + n * sizeof(entry));
         uint64_t host =
             (first & QCOW2_OFFSET_MASK) + (n << s->header.cluster_bits);
         if (place_of(entry) != place ||
@@ -336,7 +336,7 @@ int coroutine_fn qcow2_alloc_host_offset(BlockDriverState *bs, uint64_t offset,
         qcow2_slice_bytes(&s->header) / sizeof(uint64_t) - index;
     uint64_t n = (in_cluster + *bytes + s->header.cluster_bytes - 1) >> bits;
     const uint8_t *entries = slice->data + index * sizeof(uint64_t);
-    uint64_t first = qcow2_get64(entries);
+    uint64_t first = ct_get_be64(entries);
     n = count_alike(s, entries, MIN(n, in_slice));
     qcow2_cache_put(s->l2, slice);
 
@@ -396,8 +396,8 @@ int coroutine_fn qcow2_alloc_cluster_link_l2(BlockDriverState *bs,
     uint8_t *entries = slice->data + index * sizeof(uint64_t);
     for (uint64_t i = 0; i < alloc->n; i++) {
         uint8_t *entry = entries + i * sizeof(uint64_t);
-        old[i] = qcow2_get64(entry);
-        qcow2_put64(entry, (alloc->host + (i << bits)) | QCOW2_COPIED);
+        old[i] = ct_get_be64(entry);
+        ct_put_be64(entry, (alloc->host + (i << bits)) | QCOW2_COPIED);
     }
     qcow2_cache_entry_mark_dirty(s->l2, slice);
     qcow2_cache_put(s->l2, slice);

@@ -12,7 +12,7 @@
 #include <errno.h>
 #include <inttypes.h>
 
-#include "block/drivers/qcow2/bytes.h"
+#include "base/bytes.h"
 #include "block/drivers/qcow2/qcow2.h"
 
 /* An entry of the snapshot table */
@@ -41,12 +41,12 @@ int coroutine_fn qcow2_for_each_snapshot(BlockDriverState *bs,
         if (ret < 0) {
             return ret;
         }
-        uint64_t l1 = qcow2_get64(head + SNAPSHOT_L1_OFFSET);
-        uint64_t n = qcow2_get32(head + SNAPSHOT_L1_ENTRIES);
+        uint64_t l1 = ct_get_be64(head + SNAPSHOT_L1_OFFSET);
+        uint64_t n = ct_get_be32(head + SNAPSHOT_L1_ENTRIES);
         uint64_t bytes = sizeof(head) +
-                         qcow2_get32(head + SNAPSHOT_EXTRA_BYTES) +
-                         qcow2_get16(head + SNAPSHOT_ID_BYTES) +
-                         qcow2_get16(head + SNAPSHOT_NAME_BYTES);
+                         ct_get_be32(head + SNAPSHOT_EXTRA_BYTES) +
+                         ct_get_be16(head + SNAPSHOT_ID_BYTES) +
+                         ct_get_be16(head + SNAPSHOT_NAME_BYTES);
         at += (bytes + 7) & ~UINT64_C(7);
         if (l1 % s->header.cluster_bytes != 0 || l1 > file_bytes ||
             n * sizeof(uint64_t) > file_bytes - l1 || at > file_bytes + 7) {
@@ -112,7 +112,7 @@ static int coroutine_fn count_l1(BlockDriverState *bs, uint64_t l1_offset,
         ret = bdrv_pread(bs->file, (int64_t)l1_offset, (int64_t)l1_bytes, l1);
     }
     for (uint32_t i = 0; i < l1_entries && ret >= 0; i++) {
-        uint64_t table = qcow2_get64(&l1[i]) & QCOW2_OFFSET_MASK;
+        uint64_t table = ct_get_be64(&l1[i]) & QCOW2_OFFSET_MASK;
         if (table == 0) {
             continue;
         }
@@ -120,7 +120,7 @@ static int coroutine_fn count_l1(BlockDriverState *bs, uint64_t l1_offset,
         ret = bdrv_pread(bs->file, (int64_t)table, (int64_t)table_bytes, l2);
         for (size_t j = 0; j < table_bytes / sizeof(uint64_t) && ret >= 0;
              j++) {
-            count_l2_entry(bs, c, qcow2_get64(&l2[j]));
+            count_l2_entry(bs, c, ct_get_be64(&l2[j]));
         }
     }
     return ret;

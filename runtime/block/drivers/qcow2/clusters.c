@@ -13,7 +13,7 @@
 #include <errno.h>
 #include <inttypes.h>
 
-#include "block/drivers/qcow2/bytes.h"
+#include "base/bytes.h"
 #include "block/drivers/qcow2/refcount.h"
 
 /* Freed clusters wait for a flush of the user's, unless they become many. */
@@ -172,7 +172,7 @@ static int coroutine_fn write_table_entries(BlockDriverState *bs,
     g_autofree uint64_t *entries = g_malloc(bytes);
 
     for (uint64_t i = from; i < to; i++) {
-        qcow2_put64(&entries[i - from], s->refcount_table[i]);
+        ct_put_be64(&entries[i - from], s->refcount_table[i]);
     }
     int ret =
         qcow2_pre_write_overlap_check(bs, QCOW2_REFCOUNT_TABLE, offset, bytes);
@@ -199,7 +199,7 @@ static int coroutine_fn switch_table(BlockDriverState *bs,
     uint8_t fields[12]; /* offset, clusters */
 
     for (uint64_t i = 0; i < t->n; i++) {
-        qcow2_put64(&entries[i], t->blocks[i]);
+        ct_put_be64(&entries[i], t->blocks[i]);
     }
     int ret = qcow2_pre_write_overlap_check(bs, QCOW2_DATA, offset, bytes);
     if (ret >= 0) {
@@ -210,8 +210,8 @@ static int coroutine_fn switch_table(BlockDriverState *bs,
     if (ret >= 0) {
         ret = qcow2_cache_flush(s->refcounts);
     }
-    qcow2_put64(fields, offset);
-    qcow2_put32(fields + 8, (uint32_t)n);
+    ct_put_be64(fields, offset);
+    ct_put_be32(fields + 8, (uint32_t)n);
     if (ret < 0) {
         return ret;
     }

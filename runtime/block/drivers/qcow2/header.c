@@ -22,7 +22,7 @@
 #include <string.h>
 
 #include "block/driver.h"
-#include "block/drivers/qcow2/bytes.h"
+#include "base/bytes.h"
 
 #define HEADER_V2_BYTES 72
 #define HEADER_V3_BYTES 104
@@ -78,8 +78,8 @@ enum {
 
 int qcow2_header_probe(const uint8_t *buf, size_t bytes)
 {
-    return bytes >= 8 && qcow2_get32(buf + AT_MAGIC) == MAGIC &&
-           qcow2_get32(buf + AT_VERSION) >= 2;
+    return bytes >= 8 && ct_get_be32(buf + AT_MAGIC) == MAGIC &&
+           ct_get_be32(buf + AT_VERSION) >= 2;
 }
 
 /* A table that the header points at: on a cluster, and all of it there? */
@@ -105,29 +105,29 @@ static void read_fields(const uint8_t *buf, size_t bytes,
                         struct qcow2_header *h)
 {
     *h = (struct qcow2_header){
-        .version = qcow2_get32(buf + AT_VERSION),
-        .backing_offset = qcow2_get64(buf + AT_BACKING_OFFSET),
-        .backing_bytes = qcow2_get32(buf + AT_BACKING_BYTES),
-        .cluster_bits = qcow2_get32(buf + AT_CLUSTER_BITS),
-        .size = qcow2_get64(buf + AT_SIZE),
-        .crypt_method = qcow2_get32(buf + AT_CRYPT_METHOD),
-        .l1_entries = qcow2_get32(buf + AT_L1_ENTRIES),
-        .l1_offset = qcow2_get64(buf + AT_L1_OFFSET),
-        .refcount_offset = qcow2_get64(buf + AT_REFCOUNT_OFFSET),
-        .refcount_clusters = qcow2_get32(buf + AT_REFCOUNT_CLUSTERS),
-        .snapshots = qcow2_get32(buf + AT_SNAPSHOTS),
-        .snapshots_offset = qcow2_get64(buf + AT_SNAPSHOTS_OFFSET),
+        .version = ct_get_be32(buf + AT_VERSION),
+        .backing_offset = ct_get_be64(buf + AT_BACKING_OFFSET),
+        .backing_bytes = ct_get_be32(buf + AT_BACKING_BYTES),
+        .cluster_bits = ct_get_be32(buf + AT_CLUSTER_BITS),
+        .size = ct_get_be64(buf + AT_SIZE),
+        .crypt_method = ct_get_be32(buf + AT_CRYPT_METHOD),
+        .l1_entries = ct_get_be32(buf + AT_L1_ENTRIES),
+        .l1_offset = ct_get_be64(buf + AT_L1_OFFSET),
+        .refcount_offset = ct_get_be64(buf + AT_REFCOUNT_OFFSET),
+        .refcount_clusters = ct_get_be32(buf + AT_REFCOUNT_CLUSTERS),
+        .snapshots = ct_get_be32(buf + AT_SNAPSHOTS),
+        .snapshots_offset = ct_get_be64(buf + AT_SNAPSHOTS_OFFSET),
         .refcount_order = REFCOUNT_ORDER_DEFAULT,
         .header_bytes = HEADER_V2_BYTES,
     };
     if (h->version < 3 || bytes < HEADER_V3_BYTES) {
         return;
     }
-    h->incompatible = qcow2_get64(buf + QCOW2_AT_INCOMPATIBLE);
-    h->compatible = qcow2_get64(buf + AT_COMPATIBLE);
-    h->autoclear = qcow2_get64(buf + QCOW2_AT_AUTOCLEAR);
-    h->refcount_order = qcow2_get32(buf + AT_REFCOUNT_ORDER);
-    h->header_bytes = qcow2_get32(buf + AT_HEADER_BYTES);
+    h->incompatible = ct_get_be64(buf + QCOW2_AT_INCOMPATIBLE);
+    h->compatible = ct_get_be64(buf + AT_COMPATIBLE);
+    h->autoclear = ct_get_be64(buf + QCOW2_AT_AUTOCLEAR);
+    h->refcount_order = ct_get_be32(buf + AT_REFCOUNT_ORDER);
+    h->header_bytes = ct_get_be32(buf + AT_HEADER_BYTES);
     if (h->header_bytes > AT_COMPRESSION && bytes > AT_COMPRESSION) {
         h->compression = buf[AT_COMPRESSION];
     }
@@ -238,7 +238,7 @@ static int place_extensions(struct qcow2_header *h, GError **error)
 int qcow2_header_parse(const uint8_t *buf, size_t bytes, uint64_t file_bytes,
                        struct qcow2_header *ret_header, GError **error)
 {
-    if (bytes < 4 || qcow2_get32(buf + AT_MAGIC) != MAGIC) {
+    if (bytes < 4 || ct_get_be32(buf + AT_MAGIC) != MAGIC) {
         return malformed(error, "not a qcow2 image");
     }
     if (bytes < HEADER_V2_BYTES) {
@@ -284,8 +284,8 @@ static const uint8_t *find_extension(const uint8_t *extensions, size_t bytes,
 {
     size_t at = 0;
     while (bytes - at >= EXTENSION_HEAD_BYTES) {
-        uint32_t type = qcow2_get32(extensions + at);
-        size_t length = qcow2_get32(extensions + at + 4);
+        uint32_t type = ct_get_be32(extensions + at);
+        size_t length = ct_get_be32(extensions + at + 4);
         at += EXTENSION_HEAD_BYTES;
         if (type == EXTENSION_END || length > bytes - at) {
             return NULL;

@@ -12,7 +12,7 @@
 #include <errno.h>
 #include <inttypes.h>
 
-#include "block/drivers/qcow2/bytes.h"
+#include "base/bytes.h"
 #include "block/drivers/qcow2/qcow2.h"
 
 enum qcow2_cluster qcow2_get_cluster_type(uint64_t entry)
@@ -109,12 +109,12 @@ int coroutine_fn qcow2_get_host_offset(BlockDriverState *bs, uint64_t offset,
         return ret;
     }
     const uint8_t *entries = piece->data + index * sizeof(uint64_t);
-    uint64_t first = qcow2_get64(entries);
+    uint64_t first = ct_get_be64(entries);
     ret = decode(bs, offset, first, ret_host, ret_type);
 
     uint64_t n = 1;
     while ((n << h->cluster_bits) - in_cluster < wanted &&
-           goes_on(s, first, qcow2_get64(entries + n * sizeof(uint64_t)), n)) {
+           goes_on(s, first, ct_get_be64(entries + n * sizeof(uint64_t)), n)) {
         n++;
     }
     *bytes = MIN(wanted, (n << h->cluster_bits) - in_cluster);

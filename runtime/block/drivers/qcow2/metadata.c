@@ -12,7 +12,7 @@
 #include <inttypes.h>
 #include <stdarg.h>
 
-#include "block/drivers/qcow2/bytes.h"
+#include "base/bytes.h"
 #include "block/drivers/qcow2/qcow2.h"
 
 static const char *const kind_names[] = {
@@ -94,7 +94,7 @@ int coroutine_fn qcow2_set_incompatible(BlockDriverState *bs, uint64_t set,
     uint64_t bits = (s->header.incompatible | set) & ~clear;
     uint8_t buf[sizeof(bits)];
 
-    qcow2_put64(buf, bits);
+    ct_put_be64(buf, bits);
     int ret = bdrv_co_pwrite(bs->file, QCOW2_AT_INCOMPATIBLE, sizeof(buf), buf);
     if (ret >= 0) {
         ret = bdrv_co_flush(bs->file);

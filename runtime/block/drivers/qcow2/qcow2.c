@@ -24,7 +24,7 @@
 
 #include "base/atomics.h"
 #include "block/drivers/drivers.h"
-#include "block/drivers/qcow2/bytes.h"
+#include "base/bytes.h"
 #include "block/drivers/qcow2/qcow2.h"
 
 /* Of L2 tables in memory, unless the options say otherwise. */
@@ -115,7 +115,7 @@ static int coroutine_fn read_l1(BlockDriverState *bs, GError **error)
         return block_error(error, -ret, "L1 table: %s", g_strerror(-ret));
     }
     for (size_t i = 0; i < n && ret == 0; i++) {
-        s->l1[i] = qcow2_get64(&s->l1[i]);
+        s->l1[i] = ct_get_be64(&s->l1[i]);
         ret = check_l1_entry(bs, i, error);
     }
     return ret;

@@ -20,7 +20,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
-#include "block/drivers/qcow2/bytes.h"
+#include "base/bytes.h"
 #include "block/drivers/qcow2/refcount.h"
 
 /* Of refcount blocks in memory, unless the options say otherwise. */
@@ -40,11 +40,11 @@ static uint64_t get_number(const struct qcow2_state *s, const uint8_t *block,
 
     switch (order) {
     case 6:
-        return qcow2_get64(block + i * 8);
+        return ct_get_be64(block + i * 8);
     case 5:
-        return qcow2_get32(block + i * 4);
+        return ct_get_be32(block + i * 4);
     case 4:
-        return qcow2_get16(block + i * 2);
+        return ct_get_be16(block + i * 2);
     case 3:
         return block[i];
     default: { /* several in a byte, the first in its lowest bits */
@@ -61,13 +61,13 @@ static void put_number(const struct qcow2_state *s, uint8_t *block, uint64_t i,
 
     switch (order) {
     case 6:
-        qcow2_put64(block + i * 8, value);
+        ct_put_be64(block + i * 8, value);
         break;
     case 5:
-        qcow2_put32(block + i * 4, (uint32_t)value);
+        ct_put_be32(block + i * 4, (uint32_t)value);
         break;
     case 4:
-        qcow2_put16(block + i * 2, (uint16_t)value);
+        ct_put_be16(block + i * 2, (uint16_t)value);
         break;
     case 3:
         block[i] = (uint8_t)value;
@@ -129,7 +129,7 @@ int coroutine_fn qcow2_refcount_open(BlockDriverState *bs, GError **error)
                        bytes);
     for (uint64_t i = 0; i < s->n_refcount_table && ret == 0; i++) {
         s->refcount_table[i] =
-            qcow2_get64(&s->refcount_table[i]) & ~UINT64_C(0x1ff);
+            ct_get_be64(&s->refcount_table[i]) & ~UINT64_C(0x1ff);
         ret = check_table_entry(bs, i, error);
         if (ret == 0 && s->refcount_table[i] != 0) {
             qcow2_metadata_add(s, QCOW2_REFCOUNT_BLOCK, s->refcount_table[i],

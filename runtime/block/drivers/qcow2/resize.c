@@ -8,7 +8,7 @@
  */
 #include <errno.h>
 
-#include "block/drivers/qcow2/bytes.h"
+#include "base/bytes.h"
 #include "block/drivers/qcow2/qcow2.h"
 
 #define SECTOR_BYTES 512
@@ -25,7 +25,7 @@ static int coroutine_fn write_size(BlockDriverState *bs, uint64_t size)
     struct qcow2_state *s = bs->opaque;
     uint8_t field[sizeof(size)];
 
-    qcow2_put64(field, size);
+    ct_put_be64(field, size);
     int ret = qcow2_write_caches(bs);
     if (ret >= 0) {
         ret = bdrv_co_pwrite(bs->file, QCOW2_AT_SIZE, sizeof(field), field);

@@ -11,7 +11,7 @@
  */
 #include <errno.h>
 
-#include "block/drivers/qcow2/bytes.h"
+#include "base/bytes.h"
 #include "block/drivers/qcow2/qcow2.h"
 
 /* What becomes of an entry; equal to @old: nothing */
@@ -64,13 +64,13 @@ static int coroutine_fn change_in_slice(BlockDriverState *bs, uint64_t offset,
     *n = MIN(*n, qcow2_slice_bytes(&s->header) / sizeof(uint64_t) - index);
     for (uint64_t i = 0; i < *n && ret >= 0; i++) {
         uint8_t *entry = slice->data + (index + i) * sizeof(uint64_t);
-        uint64_t old = qcow2_get64(entry);
+        uint64_t old = ct_get_be64(entry);
         uint64_t new = func(bs, old, flags);
 
         if (new == old) {
             continue;
         }
-        qcow2_put64(entry, new);
+        ct_put_be64(entry, new);
         qcow2_cache_entry_mark_dirty(s->l2, slice);
         if (!has_cluster(new)) {
             ret = qcow2_free_any_cluster(bs, old);
