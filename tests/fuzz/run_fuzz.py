@@ -2,11 +2,16 @@
 # SPDX-License-Identifier: MIT
 """A short run of each libFuzzer target, with a fixed seed, as TAP.
 
-    run_fuzz.py RUNS TRACES TARGET...
+    run_fuzz.py RUNS SOURCE TARGET...
+    run_fuzz.py --seeds SOURCE TARGET DIR
 
-TRACES has real CTF traces to start from.  RUNS inputs a target; the
-environment's FUZZ_RUNS takes its place.
+corpus/TARGET.tar.xz has what earlier runs found worth keeping; with the seeds
+made here it is what a run starts from, and each of it is run once.  RUNS inputs
+a target then, fewer where one takes long; the environment's FUZZ_RUNS takes
+their place.  --seeds only puts what a run starts from into DIR: for a long
+run by hand, after which `TARGET -merge=1` leaves a corpus to keep.
 """
+import lzma
 import os
 import shutil
 import struct
@@ -14,9 +19,18 @@ import subprocess
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "../lib"))
+import seeds  # noqa: E402
 import tap  # noqa: E402
 
-RUNS, TRACES, *TARGETS = sys.argv[1:]
+RUNS, SOURCE, *TARGETS = sys.argv[1:]
+HERE = os.path.dirname(os.path.abspath(__file__))
+TRACES = os.path.join(SOURCE, "tests/unit/analyzer/front/traces")
+CASES = os.path.join(SOURCE, "tests/golden/cases")
+# libbabeltrace2's reader of metadata forgets some when it refuses a trace.
+OPTIONS = {"fuzz-trace": ["-detect_leaks=0", "-max_len=8192"],
+           "fuzz-model": ["-max_len=2048"]}
+ENVIRONMENT = {"fuzz-trace": {"ASAN_OPTIONS": "detect_leaks=0"}}
+SLOW = {"fuzz-trace": 10, "fuzz-model": 5}  # so many runs less
 METADATA_HEAD = 37  # bytes before the text of a metadata packet
 
 LINES = """@1000 1/1 bh_schedule bh=5 ctx=1 name="a\\u00e9\\n" flags=0x1
@@ -57,16 +71,29 @@ def metadata_text(path):
     return text
 
 
-def seeds(corpus):
-    with open(os.path.join(corpus, "lines"), "w", encoding="utf-8") as out:
-        out.write(LINES)
-    with open(os.path.join(corpus, "log"), "w", encoding="utf-8") as out:
-        out.write(LOG)
+def put(corpus, name, data):
+    with open(os.path.join(corpus, name), "wb") as out:
+        out.write(data)
+
+
+def streams(corpus):
+    """Metadata and the begin of a stream, as LTTng wrote them."""
     text = metadata_text(os.path.join(TRACES, "small", "metadata"))
     for name in ("c_0", "c_1"):
-        with open(os.path.join(TRACES, "small", name), "rb") as stream, \
-             open(os.path.join(corpus, name), "wb") as out:
-            out.write(text + b"\0" + stream.read(2 * 4096))
+        with open(os.path.join(TRACES, "small", name), "rb") as stream:
+            put(corpus, name, text + b"\0" + stream.read(2 * 4096))
+
+
+def cases(corpus, make):
+    for name in sorted(os.listdir(CASES)):
+        with open(os.path.join(CASES, name), encoding="utf-8") as file:
+            put(corpus, name, make(file.read()))
+
+
+def traces(corpus):
+    head = metadata_text(os.path.join(TRACES, "small", "metadata")).decode()
+    head = head[:head.index("event {\n")]
+    cases(corpus, lambda text: seeds.trace(SOURCE, head, text))
 
 
 IMAGES = ("cluster_size=512", "cluster_size=4k", "compat=0.10,cluster_size=1k",
@@ -104,28 +131,53 @@ def connections(corpus):
             out.write(b"\0\0\0\3" + said + requests)
 
 
+SEEDS = {
+    "fuzz-text": lambda corpus: put(corpus, "lines", LINES.encode()),
+    "fuzz-log": lambda corpus: put(corpus, "log", LOG.encode()),
+    "fuzz-packets": streams,
+    "fuzz-trace": traces,
+    "fuzz-model": lambda corpus: cases(
+        corpus, lambda text: seeds.model(SOURCE, text)),
+    "fuzz-qcow2": images,
+    "fuzz-nbd": connections,
+}
+
+
+def start(name, corpus):
+    """What a run starts from; how many of it were kept."""
+    os.makedirs(corpus, exist_ok=True)
+    kept = os.path.join(HERE, "corpus", name + ".tar.xz")
+    if os.path.exists(kept):
+        subprocess.run(["tar", "-C", corpus, "-x"], check=True,
+                       input=lzma.open(kept).read())
+    n = len(os.listdir(corpus))
+    SEEDS[name](corpus)
+    return n
+
+
 def register(target):
-    @tap.case(os.path.basename(target))
+    name = os.path.basename(target)
+
+    @tap.case(name)
     def _(tmp):
         corpus = os.path.join(tmp, "corpus")
-        os.mkdir(corpus)
-        if "qcow2" in target:
-            images(corpus)
-        elif "nbd" in target:
-            connections(corpus)
-        else:
-            seeds(corpus)
+        n = start(name, corpus)
+        runs = int(os.environ.get("FUZZ_RUNS", int(RUNS) // SLOW.get(name, 1)))
         done = subprocess.run(
             [os.path.abspath(target), "-seed=1", "-max_len=65536",
-             "-timeout=20", f"-runs={os.environ.get('FUZZ_RUNS', RUNS)}",
-             corpus],
+             "-timeout=20", *OPTIONS.get(name, []),
+             f"-runs={len(os.listdir(corpus)) + runs}", corpus],
             cwd=tmp, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-            check=False)
+            env={**os.environ, **ENVIRONMENT.get(name, {})}, check=False)
         if done.returncode != 0:
             tap.note(done.stdout.decode(errors="replace")[-3000:])
         tap.equal(done.returncode, 0, "exit status")
+        tap.note(f"{name}: {n} inputs of the corpus, {runs} more")
 
 
+if RUNS == "--seeds":
+    start(TARGETS[0], TARGETS[1])
+    sys.exit()
 for each in TARGETS:
     register(each)
 tap.main()

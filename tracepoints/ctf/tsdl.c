@@ -330,6 +330,21 @@ static void mark_length(GArray *fields, const char *name)
     }
 }
 
+/* libbabeltrace2 drops the first underscore, and gives up, with the process,
+ * where two fields of a structure then have one name. */
+static bool is_there(const GArray *fields, const char *name)
+{
+    name += name[0] == '_';
+    for (unsigned i = 0; i < fields->len; i++) {
+        const char *other = g_array_index(fields, struct ct_type_field, i).name;
+
+        if (strcmp(other + (other[0] == '_'), name) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* Behind a declaration's type: "name", "name[3]" or "name[other]" */
 static void add_field(struct ct_tsdl *tsdl, GArray *fields,
                       const struct ct_type *type)
@@ -350,6 +365,9 @@ static void add_field(struct ct_tsdl *tsdl, GArray *fields,
     ct_tsdl_expect(tsdl, ";");
     if (fields->len == CT_TSDL_FIELDS_MAX) {
         ct_tsdl_fail(tsdl, "a structure with too many fields");
+    }
+    if (!tsdl->why && is_there(fields, field.name)) {
+        ct_tsdl_fail(tsdl, "a structure with two fields of one name");
     }
     g_array_append_val(fields, field);
 }

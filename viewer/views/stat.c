@@ -10,6 +10,7 @@
 
 #include <inttypes.h>
 
+#include "ct/span.h"
 #include "out/inert.h"
 #include "out/terminal.h"
 #include "views/make.h"
@@ -228,7 +229,7 @@ static void text_states(struct ct_text *text, GString *words,
 
     for (unsigned i = 0; i < CT_STATES; i++) {
         left[i] = result->states_ns[i];
-        whole += left[i];
+        whole = ct_add_ns(whole, left[i]);
     }
     while (whole > 0) {
         unsigned greatest = 0;

@@ -114,16 +114,16 @@ static void spark_line(struct ct_text *text, GString *words, const char *name,
                        const struct ct_stat_result *result,
                        const int64_t *over_ns, int64_t most_ns)
 {
-    int64_t sum_ns = 0;
+    double sum_ns = 0;
     double of_ns = (double)most_ns / (double)result->bucket_ns *
                    (double)(result->summary.end_ns - result->summary.origin_ns);
 
     for (unsigned i = 0; i < result->n_buckets; i++) {
-        sum_ns += MAX(over_ns[i], 0);
+        sum_ns += (double)MAX(over_ns[i], 0);
     }
     g_string_append_printf(words, "  %-14s", name);
     g_string_append_printf(words, "%5.1f %%  ",
-                           of_ns > 0 ? (double)sum_ns * 100 / of_ns : 0);
+                           of_ns > 0 ? sum_ns * 100 / of_ns : 0);
     spark(text, words, result, over_ns, most_ns);
     ct_text_line(text, words);
 }

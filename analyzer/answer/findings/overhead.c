@@ -17,6 +17,7 @@
 
 #include "answer/findings/family.h"
 #include "answer/histogram.h"
+#include "ct/span.h"
 
 /* Fewer distances tell nothing about the shortest that there can be. */
 #define DISTANCES_MIN 1000
@@ -154,6 +155,13 @@ void ct_overhead_event(struct ct_overhead *overhead,
     thread->last_ns = record->when_ns;
 }
 
+static void add_awake(struct ct_overhead *overhead, int32_t pid, int64_t ns)
+{
+    struct process *process = process_of(overhead, pid);
+
+    process->awake_ns = ct_add_ns(process->awake_ns, ns);
+}
+
 void ct_overhead_slice(struct ct_overhead *overhead,
                        const struct ct_slice *slice)
 {
@@ -164,9 +172,9 @@ void ct_overhead_slice(struct ct_overhead *overhead,
         overhead->last_thread = NULL;
         g_hash_table_remove(overhead->threads, &key);
     } else if (slice->kind == CT_SLICE_FDMON) {
-        process_of(overhead, slice->pid)->awake_ns -= slice->depth > 1 ? ns : 0;
+        add_awake(overhead, slice->pid, slice->depth > 1 ? -ns : 0);
     } else if (slice->depth == 1) {
-        process_of(overhead, slice->pid)->awake_ns += ns;
+        add_awake(overhead, slice->pid, ns);
     }
 }
 

@@ -17,6 +17,7 @@
 #include "answer/stat/classes.h"
 #include "answer/stat/pools.h"
 #include "answer/stat/series.h"
+#include "ct/span.h"
 
 struct key {
     int32_t pid;
@@ -152,7 +153,8 @@ static void on_slice(struct ct_consumer *consumer, const struct ct_slice *slice)
         context->totals.max_poll_depth =
             MAX(context->totals.max_poll_depth, slice->poll_depth);
         if (slice->poll_depth <= 1) {
-            context->totals.busy_ns += ns - MIN(context->waited_ns, ns);
+            context->totals.busy_ns = ct_add_ns(
+                context->totals.busy_ns, ns - MIN(context->waited_ns, ns));
             context->waited_ns = 0;
             add_busy(stat, context, slice, 1);
         }
@@ -161,7 +163,7 @@ static void on_slice(struct ct_consumer *consumer, const struct ct_slice *slice)
     case CT_SLICE_BUSY: /* burns the CPU, but does nothing for anybody */
         if (slice->depth > 1) { /* else its turn was not seen to begin */
             context = context_of(stat, slice->pid, slice->context);
-            context->waited_ns += ns;
+            context->waited_ns = ct_add_ns(context->waited_ns, ns);
             add_busy(stat, context, slice, -1);
         }
         break;

@@ -23,4 +23,16 @@ struct ct_span {
     int64_t end_ns;
 };
 
+/** ct_add_ns() - a sum of times; beyond what a number holds, the greatest or
+ * least that it does: a damaged stamp makes durations of centuries */
+static inline int64_t ct_add_ns(int64_t a_ns, int64_t b_ns)
+{
+    int64_t sum_ns;
+
+    if (__builtin_add_overflow(a_ns, b_ns, &sum_ns)) {
+        return b_ns < 0 ? INT64_MIN : INT64_MAX;
+    }
+    return sum_ns;
+}
+
 #endif

@@ -76,11 +76,12 @@ static void index_open(struct index *index, const char *dir, const char *name)
 static void index_compare(struct index *index,
                           const struct ct_ctf_packet *packet)
 {
-    const char *entry = index->bytes + index->at;
+    const char *entry;
 
     if (!index->bytes || index->bad) {
         return;
     }
+    entry = index->bytes + index->at;
     if (index->n - index->at < index->entry ||
         big_endian(entry, 8) != packet->offset ||
         big_endian(entry + 8, 8) != packet->bytes * 8 ||

@@ -420,6 +420,7 @@ static void expect_refused(const char *what, const char *by)
 
 static void test_other_metadata(void)
 {
+    expect_refused("} _vtid;", "} vpid;"); /* libbabeltrace2 would abort */
     expect_refused("uint32_t magic", "uint16_t magic");
     expect_refused("uint64_t content_size", "uint64_t content_sizes");
     expect_refused("extended = 31", "extended = 30");
