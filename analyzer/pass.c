@@ -103,6 +103,11 @@ void ct_pass_free(struct ct_pass *pass)
     g_free(pass);
 }
 
+void ct_pass_set_program(struct ct_pass *pass, const char *program)
+{
+    pass->summary.program = program;
+}
+
 void ct_pass_set_warning(struct ct_pass *pass,
                          void (*warning)(const char *text, void *data),
                          void *data)
@@ -492,6 +497,7 @@ bool ct_pass_finish(struct ct_pass *pass, bool complete, GError **error)
     summary->complete = complete;
     summary->clock = summary->clock ? summary->clock : "none";
     summary->bad_sums = ct_account_bad_sums(pass->account);
+    summary->has_qemu = ct_decoder_has_qemu(pass->decoder);
     summary->stacks = pass->stacks;
     summary->images = pass->images;
     for (unsigned i = 0; pass->consumers[i]; i++) {

@@ -32,6 +32,10 @@ void ct_pass_set_warning(struct ct_pass *pass,
                          void (*warning)(const char *text, void *data),
                          void *data);
 
+/** ct_pass_set_program() - what the trace is of, by a note beside it
+ * @program: borrowed until ct_pass_finish() has returned; NULL: not known */
+void ct_pass_set_program(struct ct_pass *pass, const char *program);
+
 /**
  * ct_pass_record() - the next record
  * Return: false: no record is wanted any more: every consumer has failed, or

@@ -243,6 +243,7 @@ static bool run_pass(struct run *run, const struct ct_found *found,
         ct_pass_set_warning(run->feed->pass, run->options->warning,
                             run->options->data);
     }
+    ct_pass_set_program(run->feed->pass, found->program);
     run->feed->all_tails_lost = found->cut_off;
     if (found->cut_off) {
         warn(run,

@@ -87,6 +87,11 @@ const struct ct_log_counts *ct_decoder_log(const struct ct_decoder *decoder)
     return decoder->lines ? ct_lines_counts(decoder->lines) : &none;
 }
 
+bool ct_decoder_has_qemu(const struct ct_decoder *decoder)
+{
+    return decoder->qemu != NULL;
+}
+
 static unsigned decode_qemu(struct ct_decoder *decoder,
                             const struct ct_record *record,
                             struct ct_step *ret_steps)

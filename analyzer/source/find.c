@@ -5,7 +5,8 @@
  * Directories are searched to a limited depth, and links to directories are
  * not followed below the path itself, so a loop can't catch us.  `record`
  * leaves a note beside the traces (cotrace.json); if it says that the
- * recording was cut off, the end of every stream is uncertain.
+ * recording was cut off, the end of every stream is uncertain.  The note of a
+ * log also says which program it is of; other traces say so themselves.
  */
 #include "source/find.h"
 
@@ -29,28 +30,65 @@ static bool fail(GError **error, const char *path, const char *why)
     return false;
 }
 
-/* The note is ours and flat: looking for the one member is enough. */
-static bool note_says_cut_off(const char *dir)
+/* NULL: there is none that can be read; the caller frees it. */
+static char *read_note(const char *dir)
 {
     char *path = g_build_filename(dir, NOTE, NULL);
     struct stat status;
     char *text = NULL;
-    bool cut_off = false;
 
     if (stat(path, &status) == 0 && S_ISREG(status.st_mode) &&
-        status.st_size <= NOTE_MAX &&
-        g_file_get_contents(path, &text, NULL, NULL)) {
-        const char *at = strstr(text, "\"complete\"");
+        status.st_size <= NOTE_MAX) {
+        (void)g_file_get_contents(path, &text, NULL, NULL);
+    }
+    g_free(path);
+    return text;
+}
 
-        if (at) {
-            at += strlen("\"complete\"");
-            at += strspn(at, " \t\r\n:");
-            cut_off = g_str_has_prefix(at, "false");
+/* The value of a member: the note is ours and flat, looking for its key is
+ * enough.  A string that is a key has a colon behind it. */
+static const char *find_member(const char *note, const char *key)
+{
+    const char *at = note;
+
+    while ((at = strstr(at, key))) {
+        at += strlen(key);
+        at += strspn(at, " \t\r\n");
+        if (*at == ':') {
+            at++;
+            return at + strspn(at, " \t\r\n");
         }
     }
-    g_free(text);
-    g_free(path);
+    return NULL;
+}
+
+static bool note_says_cut_off(const char *dir)
+{
+    char *note = read_note(dir);
+    const char *complete = note ? find_member(note, "\"complete\"") : NULL;
+    bool cut_off = complete && g_str_has_prefix(complete, "false");
+
+    g_free(note);
     return cut_off;
+}
+
+/* The base name; a name that had to be escaped is not worth reading. */
+static char *note_says_program(const char *dir)
+{
+    char *note = read_note(dir);
+    const char *path = note ? find_member(note, "\"program\"") : NULL;
+    char *program = NULL;
+
+    if (path && *path == '"') {
+        size_t length = strcspn(path + 1, "\"\\");
+        if (length > 0 && path[1 + length] == '"') {
+            char *name = g_strndup(path + 1, length);
+            program = g_path_get_basename(name);
+            g_free(name);
+        }
+    }
+    g_free(note);
+    return program;
 }
 
 static bool is_regular(const char *dir, const char *name)
@@ -133,6 +171,7 @@ bool ct_find(const char *path, struct ct_found *ret_found, GError **error)
     if (S_ISDIR(status.st_mode) && ct_log_recognise(path)) {
         found.is_log = true;
         found.cut_off = note_says_cut_off(path);
+        found.program = note_says_program(path);
     } else if (S_ISDIR(status.st_mode)) {
         if (!find_in_directory(path, &found, error)) {
             return false;
@@ -160,4 +199,5 @@ void ct_found_fini(struct ct_found *found)
         g_ptr_array_unref(found->dirs);
         found->dirs = NULL;
     }
+    g_clear_pointer(&found->program, g_free);
 }

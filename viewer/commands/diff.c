@@ -38,6 +38,7 @@ struct request {
     struct ct_span span; /* of both traces */
     enum format format;
     bool edits;
+    bool any_program;
 };
 
 /* What the passes found out. */
@@ -52,6 +53,7 @@ struct answers {
 /* --- the command line ---------------------------------------------------- */
 
 static const struct option longs[] = {
+    {"any-program", no_argument, NULL, 'p'},
     {"against", required_argument, NULL, 'a'},
     {"begin", required_argument, NULL, 'B'},
     {"edits", no_argument, NULL, 'e'},
@@ -85,6 +87,8 @@ static int help(void)
           "or if something is in one run only.\n"
           "\n"
           "options:\n"
+          "      --any-program      compare runs of programs that have not the "
+          "same name, too\n"
           "      --against=FILE     instead of a trace A, what --save-baseline "
           "made of it\n"
           "      --save-baseline=FILE\n"
@@ -228,6 +232,9 @@ static int parse(int argc, char **argv, struct request *request)
         case 'j':
             request->format = FORMAT_JSON;
             break;
+        case 'p':
+            request->any_program = true;
+            break;
         case 'o':
             request->output = optarg;
             break;
@@ -314,6 +321,9 @@ static bool compare(struct answers *answers, const struct request *request,
 {
     struct ct_diff *diff = answers->diff;
 
+    if (request->any_program) {
+        ct_diff_set_any_program(diff);
+    }
     if (!(request->against ? read_baseline(answers, request->against, error)
                            : read_run(answers, request, CT_DIFF_A, error)) ||
         !read_run(answers, request, CT_DIFF_B, error) ||

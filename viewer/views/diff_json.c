@@ -194,6 +194,18 @@ static void latency_json(struct ct_json *json,
     }
 }
 
+static void programs_json(struct ct_json *json, const struct ct_diff *diff,
+                          enum ct_diff_side side)
+{
+    const char *name;
+
+    ct_json_array(json);
+    for (unsigned i = 0; (name = ct_diff_program(diff, side, i)); i++) {
+        ct_json_string(json, name);
+    }
+    ct_json_array_end(json);
+}
+
 /* --- sequences ----------------------------------------------------------- */
 
 static void numbers_json(struct ct_json *json,
@@ -345,6 +357,10 @@ void ct_view_diff_json(struct ct_out *out, const struct ct_diff *diff,
     ct_json_u64(&json, result->decisions[CT_DIFF_A]);
     ct_json_key(&json, "decisions_b");
     ct_json_u64(&json, result->decisions[CT_DIFF_B]);
+    ct_json_key(&json, "programs_a");
+    programs_json(&json, diff, CT_DIFF_A);
+    ct_json_key(&json, "programs_b");
+    programs_json(&json, diff, CT_DIFF_B);
     ct_json_key(&json, "moved");
     ct_json_u64(&json, result->moved);
     ct_json_key(&json, "unknown");

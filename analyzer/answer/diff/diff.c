@@ -9,6 +9,7 @@
 #include "answer/diff/compare.h"
 #include "answer/diff/explain.h"
 #include "answer/diff/latency.h"
+#include "answer/diff/programs.h"
 #include "answer/diff/tally.h"
 #include "ct/trace.h"
 
@@ -18,6 +19,7 @@ struct ct_diff {
     struct ct_explain *explain[CT_DIFF_SIDES];
     bool wants_pass[CT_DIFF_SIDES];
     bool is_restored; /* A is no trace: it has no backtraces */
+    bool is_any_program;
     bool compared;
     struct ct_compare compare;
     GArray *turned;              /* struct ct_turned */
@@ -240,64 +242,19 @@ static void ask(struct ct_diff *diff, enum ct_diff_side side,
     diff->wants_pass[side] |= decision->slice != 0;
 }
 
-/* What two runs of one program have in common, whatever they were asked to do.
- * Callbacks of the runtime are in all of them, and say nothing. */
-static bool put_class(struct ct_interned *classes, const struct ct_label *label)
+void ct_diff_set_any_program(struct ct_diff *diff)
 {
-    uint32_t key[] = {label->kind, label->what, label->request, label->parent};
-    uint32_t n = classes->n;
-
-    return ct_interned_get(classes, key) == n; /* it is new */
+    diff->is_any_program = true;
 }
 
-static bool has_common_class(const struct ct_diff *diff)
+const char *ct_diff_program(const struct ct_diff *diff, enum ct_diff_side side,
+                            unsigned number)
 {
-    const struct ct_compare *compare = &diff->compare;
-    struct ct_interned classes;
-    bool is_found = false, has_firm = false;
+    const struct ct_run_result *run = diff->compare.run[side];
 
-    ct_interned_init(&classes, 4 * sizeof(uint32_t));
-    for (uint32_t i = 0; i < compare->n_labels; i++) {
-        const struct ct_label *label = ct_shared_label(&diff->shared, i);
-        if (compare->seen[i] & 1u << CT_DIFF_A && !ct_label_is_loose(label)) {
-            put_class(&classes, label);
-        }
-    }
-    for (uint32_t i = 0; i < compare->n_labels && classes.n; i++) {
-        const struct ct_label *label = ct_shared_label(&diff->shared, i);
-        if (compare->seen[i] & 1u << CT_DIFF_B && !ct_label_is_loose(label)) {
-            has_firm = true;
-            is_found |= !put_class(&classes, label);
-        }
-    }
-    ct_interned_fini(&classes);
-    return is_found || !has_firm;
-}
-
-/* The first that says what a run is about. */
-static char *describe(const struct ct_diff *diff, enum ct_diff_side side)
-{
-    const struct ct_compare *compare = &diff->compare;
-
-    for (uint32_t i = 0; i < compare->run[side]->n; i++) {
-        uint32_t label = compare->labels[side][i];
-        if (!ct_label_is_loose(ct_shared_label(&diff->shared, label))) {
-            return ct_label_class(&diff->shared, label);
-        }
-    }
-    return g_strdup("no request");
-}
-
-static void set_nothing_in_common(const struct ct_diff *diff, GError **error)
-{
-    g_autofree char *a = describe(diff, CT_DIFF_A);
-    g_autofree char *b = describe(diff, CT_DIFF_B);
-
-    g_set_error(error, CT_TRACE_ERROR, CT_TRACE_ERROR_QUERY,
-                "nothing to compare: the first run has '%s' and the like, the "
-                "second '%s', and neither has any of the other's; are they of "
-                "the same program?",
-                a, b);
+    return number < run->n_programs && run->programs[number].name
+               ? ct_words_text(&diff->shared.words, run->programs[number].name)
+               : NULL;
 }
 
 bool ct_diff_compare(struct ct_diff *diff, GError **error)
@@ -316,12 +273,7 @@ bool ct_diff_compare(struct ct_diff *diff, GError **error)
     }
     ct_compare_init(&diff->compare, &diff->shared, a, b);
     diff->compared = true;
-    if (diff->compare.kept + diff->compare.moved + diff->compare.unknown == 0) {
-        set_nothing_in_common(diff, error);
-        return false;
-    }
-    if (!diff->compare.is_lossy && !has_common_class(diff)) {
-        set_nothing_in_common(diff, error);
+    if (!ct_programs_check(&diff->compare, diff->is_any_program, error)) {
         return false;
     }
     diff->turned = ct_depends_find(&diff->compare);

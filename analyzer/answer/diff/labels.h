@@ -104,6 +104,12 @@ struct ct_hole {
     int64_t from_ns, to_ns;
 };
 
+/* What a run is of; the first has is_qemu for all. */
+struct ct_program {
+    uint32_t name; /* word; 0: not known, and then the only one */
+    bool is_qemu;  /* told in QEMU's events, not in cotrace's */
+};
+
 struct ct_range {
     uint64_t offset, bytes;
 };
@@ -164,6 +170,8 @@ struct ct_run_result {
     const struct ct_times *times;
     uint32_t n_holes;
     const struct ct_hole *holes;
+    uint32_t n_programs; /* 0: it is a baseline that did not keep them */
+    const struct ct_program *programs;
 };
 
 const struct ct_run_result *ct_run_result(const struct ct_run *run);

@@ -381,7 +381,7 @@ static void on_lock(struct ct_consumer *consumer,
 
 /* --- requests --------------------------------------------------------- */
 
-/* "LAYER OP NODE" */
+/* "LAYER OP NODE", as far as they are told */
 static uint32_t name_of(struct ct_run *run, const struct ct_request *request)
 {
     const char *const parts[] = {request->layer, request->op, request->node};
@@ -391,7 +391,7 @@ static uint32_t name_of(struct ct_run *run, const struct ct_request *request)
     for (unsigned i = 0; i < G_N_ELEMENTS(parts); i++) {
         size_t room = sizeof(text) - 2 - length; /* a blank, and the end */
         size_t n = parts[i] ? MIN(strlen(parts[i]), room) : 0;
-        if (i) {
+        if (length && n) {
             text[length++] = ' ';
         }
         memcpy(text + length, parts[i] ?: "", n);
@@ -529,6 +529,15 @@ static void on_life(struct ct_consumer *consumer, const struct ct_life *life)
     }
 }
 
+/* A process that runs another program has two. */
+static void on_name(struct ct_consumer *consumer,
+                    const struct ct_thread_name *told)
+{
+    if (told->is_process_name) {
+        ct_run_add_program(run_of(consumer), told->name);
+    }
+}
+
 static void on_gap(struct ct_consumer *consumer, const struct ct_gap *gap)
 {
     struct ct_run *run = run_of(consumer);
@@ -579,6 +588,7 @@ struct ct_run *ct_run_new(struct ct_shared *shared)
         .lock = on_lock,
         .counter = on_counter,
         .life = on_life,
+        .thread_name = on_name,
         .gap = on_gap,
         .finish = on_finish,
     };

@@ -120,7 +120,8 @@ struct ct_run {
     struct pending pending;
     uint32_t n_slices;
     struct ct_times times;
-    GArray *told; /* struct ct_sequence, of the result */
+    GArray *told;     /* struct ct_sequence, of the result */
+    GArray *programs; /* struct ct_program */
     struct ct_run_result result;
 };
 
@@ -145,6 +146,10 @@ uint32_t ct_run_current(const struct thread *thread);
 /** ct_run_decision_at() - ... that was innermost at @when_ns */
 uint32_t ct_run_decision_at(struct ct_run *run, int32_t pid, int32_t tid,
                             int64_t when_ns);
+
+/** ct_run_add_program() - @name: NULL: not known; one that is there is not
+ * added again */
+void ct_run_add_program(struct ct_run *run, const char *name);
 
 /* settle.c */
 

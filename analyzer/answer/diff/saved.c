@@ -18,7 +18,8 @@ static const struct {
     const char *name;
     unsigned columns;
 } tables[CT_SAVED_TABLES] = {
-    [CT_SAVED_RANGES] = {"ranges", 2}, /* offset, bytes */
+    [CT_SAVED_PROGRAMS] = {"programs", 2}, /* name, qemu */
+    [CT_SAVED_RANGES] = {"ranges", 2},     /* offset, bytes */
     /* kind, how, what, request, range, nth, parent */
     [CT_SAVED_LABELS] = {"labels", 7},
     [CT_SAVED_SEQUENCES] = {"sequences", 4}, /* name, pool, busy, saturated */
@@ -128,6 +129,10 @@ struct ct_saved *ct_run_save(const struct ct_run *run)
     saved->has_clock = result->summary.has_clock;
     saved->complete = result->summary.complete;
     save_labels(run, saved);
+    for (uint32_t i = 0; i < result->n_programs; i++) {
+        const struct ct_program *program = &result->programs[i];
+        PUT(saved, CT_SAVED_PROGRAMS, program->name, program->is_qemu);
+    }
     for (uint32_t i = 0; i < result->n_sequences; i++) {
         const struct ct_sequence *sequence = &result->sequences[i];
         PUT(saved, CT_SAVED_SEQUENCES, sequence->name, sequence->is_pool,
@@ -232,9 +237,10 @@ static uint32_t take_word(struct reader *reader, const struct meaning *meaning)
     return meaning->words[take_index(reader, meaning->n_words)];
 }
 
-static void read_labels(struct reader *reader, struct ct_shared *shared,
+static void read_labels(struct reader *reader, struct ct_run *run,
                         struct meaning *meaning)
 {
+    struct ct_shared *shared = run->shared;
     const struct ct_saved *saved = reader->saved;
     uint32_t n_ranges = rows_of(saved, CT_SAVED_RANGES);
 
@@ -245,6 +251,12 @@ static void read_labels(struct reader *reader, struct ct_shared *shared,
     for (unsigned i = 0; i < saved->words->len; i++) {
         meaning->words[i] =
             ct_words_get(&shared->words, g_ptr_array_index(saved->words, i));
+    }
+    ROWS(reader, CT_SAVED_PROGRAMS)
+    {
+        struct ct_program program = {.name = take_word(reader, meaning)};
+        program.is_qemu = take_index(reader, 2);
+        g_array_append_val(run->programs, program);
     }
     ROWS(reader, CT_SAVED_RANGES)
     {
@@ -365,7 +377,7 @@ bool ct_run_restore(struct ct_run *run, const struct ct_saved *saved)
             return false;
         }
     }
-    read_labels(&reader, run->shared, &meaning);
+    read_labels(&reader, run, &meaning);
     read_decisions(&reader, run, &meaning);
     read_relations(&reader, run);
     read_times(&reader, run, &meaning);

@@ -23,6 +23,7 @@ void ct_run_init(struct ct_run *run)
     run->identities = g_array_new(FALSE, TRUE, sizeof(struct identity));
     run->counts = g_array_new(FALSE, TRUE, sizeof(uint32_t));
     run->told = g_array_new(FALSE, TRUE, sizeof(struct ct_sequence));
+    run->programs = g_array_new(FALSE, TRUE, sizeof(struct ct_program));
     ct_times_init(&run->times);
     ct_interned_init(&run->same, 2 * sizeof(uint32_t));
     ct_interned_init(&run->functions, sizeof(struct function));
@@ -59,6 +60,7 @@ void ct_run_free(struct ct_run *run)
     g_array_unref(run->holes);
     g_array_unref(run->sequences);
     g_array_unref(run->told);
+    g_array_unref(run->programs);
     g_free(run);
 }
 
@@ -185,6 +187,16 @@ static void name_times(struct ct_run *run, const uint32_t *names)
     run->times = named;
 }
 
+/* What its processes say themselves; else what lies beside it. */
+static void name_programs(struct ct_run *run, const struct ct_summary *summary)
+{
+    if (!run->programs->len) {
+        ct_run_add_program(run, summary->program);
+    }
+    g_array_index(run->programs, struct ct_program, 0).is_qemu =
+        summary->has_qemu;
+}
+
 void ct_run_set_result(struct ct_run *run, const struct ct_summary *summary)
 {
     forget(run);
@@ -202,9 +214,12 @@ void ct_run_set_result(struct ct_run *run, const struct ct_summary *summary)
         .times = &run->times,
         .n_holes = run->holes->len,
         .holes = (const struct ct_hole *)(void *)run->holes->data,
+        .n_programs = run->programs->len,
+        .programs = (const struct ct_program *)(void *)run->programs->data,
     };
     run->result.summary.stacks = NULL;
     run->result.summary.images = NULL;
+    run->result.summary.program = NULL;
 }
 
 void ct_run_settle(struct ct_run *run, const struct ct_summary *summary)
@@ -214,6 +229,7 @@ void ct_run_settle(struct ct_run *run, const struct ct_summary *summary)
     name_sequences(run);
     name_labels(run, names);
     name_times(run, names);
+    name_programs(run, summary);
     g_free(names);
     ct_run_set_result(run, summary);
 }

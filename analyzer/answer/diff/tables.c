@@ -5,6 +5,8 @@
  */
 #include "answer/diff/run_int.h"
 
+#define PROGRAMS_MAX 64
+
 struct process *ct_run_process(struct ct_run *run, int32_t pid)
 {
     for (unsigned i = 0; i < run->processes->len; i++) {
@@ -131,4 +133,20 @@ uint32_t ct_run_decision_at(struct ct_run *run, int32_t pid, int32_t tid,
     }
     return low ? g_array_index(thread->log, struct logged, low - 1).decision
                : CT_NOWHERE;
+}
+
+void ct_run_add_program(struct ct_run *run, const char *name)
+{
+    struct ct_program program = {
+        .name = ct_words_get(&run->shared->words, name ?: "")};
+
+    for (unsigned i = 0; i < run->programs->len; i++) {
+        if (g_array_index(run->programs, struct ct_program, i).name ==
+            program.name) {
+            return;
+        }
+    }
+    if (run->programs->len < PROGRAMS_MAX) {
+        g_array_append_val(run->programs, program);
+    }
 }

@@ -168,6 +168,7 @@ struct ct_diff_real {
 
 /* A run as it is kept for later comparisons: tables of numbers, row by row. */
 enum ct_saved_table {
+    CT_SAVED_PROGRAMS,
     CT_SAVED_RANGES,
     CT_SAVED_LABELS,
     CT_SAVED_SEQUENCES,
@@ -209,6 +210,10 @@ struct ct_saved *ct_diff_save(const struct ct_diff *diff);
  * Return: false: it is not what ct_diff_save() gives. */
 bool ct_diff_restore(struct ct_diff *diff, const struct ct_saved *saved);
 
+/** ct_diff_set_any_program() - programs of different names are compared, too;
+ * else that is an error of ct_diff_compare() */
+void ct_diff_set_any_program(struct ct_diff *diff);
+
 /** ct_diff_compare() - after both passes */
 bool ct_diff_compare(struct ct_diff *diff, GError **error);
 
@@ -221,6 +226,12 @@ struct ct_consumer *ct_diff_explainer(struct ct_diff *diff,
 
 /** ct_diff_result() - borrowed; NULL before ct_diff_compare() */
 const struct ct_diff_result *ct_diff_result(const struct ct_diff *diff);
+
+/** ct_diff_program() - names of a run's programs, in the order in which they
+ * appear
+ * Return: borrowed; NULL: it has no more that are known. */
+const char *ct_diff_program(const struct ct_diff *diff, enum ct_diff_side side,
+                            unsigned number);
 
 /** ct_diff_item() - a decision by its number, below result->decisions[side] */
 void ct_diff_item(const struct ct_diff *diff, enum ct_diff_side side,

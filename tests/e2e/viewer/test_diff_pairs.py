@@ -4,12 +4,15 @@ is named, each time; without it there is no real difference.
 
 With COTRACE_SOAK=1 each side is recorded 20 times, with the machine kept busy,
 and every recording of one side is compared with every one of the other.
+COTRACE_PAIRS=DIR keeps the recordings there, and takes those that it finds.
+Arguments: words of the cases to run.
 """
 import concurrent.futures
 import itertools
 import os
 import shutil
 import subprocess
+import sys
 
 import diff_checker
 import story
@@ -17,6 +20,7 @@ import tap
 
 SOAK = os.environ.get("COTRACE_SOAK") == "1"
 RUNS = 20 if SOAK else 1
+KEEP = os.environ.get("COTRACE_PAIRS")
 PAIRS = os.path.join(story.BUILD, "tests", "programs", "pairs")
 
 
@@ -37,6 +41,8 @@ class Noise:
 
 def record_one(trace, change, side):
     """Once more if a recording can't be read, which is not what is tested."""
+    if os.path.exists(trace):
+        return
     for _ in range(3):
         story.record(trace, PAIRS, change, side)
         stat = story.run(story.COTRACE, "stat", trace, status=None)
@@ -49,6 +55,9 @@ def record_one(trace, change, side):
 
 def record(tmp, change):
     """The recordings of both sides; two at a time, which is noise, too."""
+    if KEEP:
+        tmp = os.path.join(KEEP, change)
+        os.makedirs(tmp, exist_ok=True)
     was = [os.path.join(tmp, f"was{i}") for i in range(RUNS)]
     now = [os.path.join(tmp, f"is{i}") for i in range(RUNS)]
     with Noise(), concurrent.futures.ThreadPoolExecutor(2) as pool:
@@ -181,4 +190,4 @@ register("overtake", "a request that overtakes", overtake, 1)
 register("slow", "a callback that got slow", slow, 0)
 register("wakeup", "a lost wake-up", wakeup, 1)
 register("extra", "an extra request", extra, 1)
-tap.main()
+tap.main(sys.argv[1:])

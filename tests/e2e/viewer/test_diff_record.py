@@ -2,12 +2,14 @@
 """`cotrace diff` on recordings of cotrace-io: the same script is the same run,
 one more request is named."""
 import os
+import shutil
 
 import diff_checker
 import story
 import tap
 
 RUNS = 5
+PAIRS = os.path.join(story.BUILD, "tests", "programs", "pairs")
 
 
 def recorded(tmp, name, *more):
@@ -46,6 +48,24 @@ def _(tmp):
     tap.equal((change["reason"], change["a"]), ("only", None))
     tap.equal(change["b"]["label"],
               "begin of blk read qcow2:img.qcow2 1572864+4096")
+
+
+@tap.case("another program is told its name, another place is the same")
+def _(tmp):
+    a = recorded(tmp, "a")
+    b = os.path.join(tmp, "b")
+    story.record(b, PAIRS, "extra", "was")
+    done = story.run(story.COTRACE, "diff", a, b, status=2)
+    tap.equal((done.out, done.err.count("\n")), ("", 1))
+    assert "'cotrace-io'" in done.err and "'pairs'" in done.err, done.err
+    story.run(story.COTRACE, "diff", a, b, "--any-program", "--json",
+              status=None)
+    copy = os.path.join(tmp, "elsewhere")
+    os.mkdir(copy)
+    shutil.copy(PAIRS, copy)
+    c = os.path.join(tmp, "c")
+    story.record(c, os.path.join(copy, "pairs"), "extra", "was")
+    tap.equal(diff(b, c, 0)["programs_b"], ["pairs"])
 
 
 tap.main()
