@@ -334,6 +334,18 @@ static void open_window(struct ct_pass *pass)
     pass->before = *ct_decoder_log(pass->decoder);
 }
 
+int64_t ct_pass_end_ns(const struct ct_pass *pass)
+{
+    int64_t end_ns = pass->span.has_end ? pass->span.end_ns : INT64_MAX;
+
+    for (unsigned i = 0; pass->given[i]; i++) {
+        if (pass->given[i]->has_until) {
+            end_ns = MIN(end_ns, pass->given[i]->until_ns);
+        }
+    }
+    return end_ns;
+}
+
 /* The first event is the trace's origin; holes before it end up there. */
 static void begin(struct ct_pass *pass, const struct ct_record *record)
 {
@@ -355,14 +367,9 @@ static void begin(struct ct_pass *pass, const struct ct_record *record)
         consumer->images = pass->images;
         consumer->has_clock = record->has_clock;
         consumer->has_errors = pass->has_errors;
-        if (consumer->has_until && record->has_clock) {
-            pass->until_ns =
-                MIN(pass->until_ns, after(record->when_ns, consumer->until_ns));
-        }
     }
-    if (pass->span.has_end) {
-        pass->until_ns =
-            MIN(pass->until_ns, after(record->when_ns, pass->span.end_ns));
+    if (record->has_clock) {
+        pass->until_ns = after(record->when_ns, ct_pass_end_ns(pass));
     }
     if (pass->window) {
         pass->opens_ns = after(record->when_ns, pass->span.begin_ns);

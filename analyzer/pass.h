@@ -43,6 +43,10 @@ void ct_pass_set_program(struct ct_pass *pass, const char *program);
  */
 bool ct_pass_record(struct ct_pass *pass, const struct ct_record *record);
 
+/** ct_pass_end_ns() - from the first event: what is later no consumer is told
+ * of; INT64_MAX: they want all */
+int64_t ct_pass_end_ns(const struct ct_pass *pass);
+
 /** ct_pass_is_over() - the consumers wanted it to end before the trace's end */
 bool ct_pass_is_over(const struct ct_pass *pass);
 

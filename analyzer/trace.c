@@ -106,7 +106,11 @@ static struct ct_view *open_view(struct run *run, const GPtrArray *dirs,
                                  bool copies, GError **error)
 {
     const struct ct_view_warnings warnings = {warn_of_file, run};
-    struct ct_view *view = ct_view_new(dirs, copies, &warnings, error);
+    const struct ct_view_wish wish = {
+        .copies = copies,
+        .end_ns = ct_pass_end_ns(run->feed->pass),
+    };
+    struct ct_view *view = ct_view_new(dirs, &wish, &warnings, error);
 
     if (view) {
         run->packets = ct_view_packets(view, &run->bytes);

@@ -38,9 +38,18 @@ def note(text):
         print(f"# {line}", flush=True)
 
 
+SHOWN = 4000  # characters of a value: more than that nobody reads
+
+
+def shown(value):
+    text = repr(value)
+    return text if len(text) <= SHOWN else \
+        f"{text[:SHOWN]}... ({len(text)} characters)"
+
+
 def equal(got, want, what=""):
     if got != want:
-        raise AssertionError(f"{what}: got {got!r}, want {want!r}")
+        raise AssertionError(f"{what}: got {shown(got)}, want {shown(want)}")
 
 
 def main(arguments=None):

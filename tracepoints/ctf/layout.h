@@ -88,6 +88,8 @@ struct ct_ctf_layout {
     bool big_endian;
     bool has_uuid;
     uint8_t uuid[16];
+    bool has_zero;        /* else nobody knows when its clock's zero was */
+    int64_t zero_ns;      /* since 1970; the clock counts nanoseconds */
     unsigned align_id;    /* bytes, of the long form of an event's id */
     unsigned align_clock; /* ... and time */
     struct ct_ctf_stream streams[CT_LAYOUT_STREAMS_MAX];

@@ -34,8 +34,14 @@ int ct_ctf_walk_begin(struct ct_ctf_walk *walk,
         .layout = layout,
         .fd = fd,
         .size = (uint64_t)status.st_size,
+        .until = UINT64_MAX,
     };
     return 0;
+}
+
+void ct_ctf_walk_until(struct ct_ctf_walk *walk, uint64_t clock)
+{
+    walk->until = clock;
 }
 
 /* All of @n bytes; 0 if the file has become shorter. */
@@ -270,8 +276,10 @@ static int try_packet(struct ct_ctf_walk *walk, bool *ret_cut,
         return got;
     }
     *ret_next = walk->at + packet.bytes;
-    got = has_good_events(walk, &packet);
+    got = walk->is_beyond ? 1 : has_good_events(walk, &packet);
     if (got > 0) {
+        walk->is_beyond = walk->is_beyond ||
+                          (packet.begin > walk->until && packet.events.all > 0);
         walk->packet = packet;
         walk->has_packet = true;
         walk->at += packet.bytes;

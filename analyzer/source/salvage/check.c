@@ -170,6 +170,8 @@ static int walk_file(struct ct_view *view, const struct ct_view_trace *trace,
         return got;
     }
     file->size = walk.size;
+    ct_ctf_walk_until(&walk,
+                      ct_ctf_layout_clock(trace->layout, view->until_ns));
     while ((got = ct_ctf_walk_step(&walk)) > 0) {
         in_middle += walk.skipped.bytes;
         file->head_lost =
@@ -196,23 +198,20 @@ static int walk_file(struct ct_view *view, const struct ct_view_trace *trace,
     return 0;
 }
 
-static bool check_file(struct ct_view *view, struct ct_view_trace *trace,
-                       const char *name, GError **error)
+static bool check_file(struct ct_view *view, const struct ct_view_trace *trace,
+                       struct ct_view_file *file, GError **error)
 {
-    struct ct_view_file *file = g_new0(struct ct_view_file, 1);
     struct index index;
     int ret = 0;
-    int fd;
+    int fd = open(file->path, O_RDONLY | O_CLOEXEC);
 
-    file->path = g_build_filename(trace->dir, name, NULL);
-    file->ranges = g_array_new(FALSE, FALSE, sizeof(struct ct_range));
-    g_ptr_array_add(trace->files, file);
-
-    fd = open(file->path, O_RDONLY | O_CLOEXEC);
     if (fd < 0) {
         ret = -errno;
     } else {
+        char *name = g_path_get_basename(file->path);
+
         index_open(&index, trace->dir, name);
+        g_free(name);
         ret = walk_file(view, trace, file, &index, fd);
         file->bad_index = index_close(&index);
         close(fd);
@@ -286,13 +285,11 @@ static struct ct_ctf_layout *read_layout(const char *dir, GError **error)
     return layout;
 }
 
-struct ct_view_trace *ct_view_check_trace(struct ct_view *view, const char *dir,
-                                          GError **error)
+struct ct_view_trace *ct_view_open_trace(const char *dir, GError **error)
 {
     struct ct_ctf_layout *layout = read_layout(dir, error);
     struct ct_view_trace *trace;
     GPtrArray *names;
-    bool good = true;
 
     if (!layout) {
         return NULL;
@@ -302,13 +299,68 @@ struct ct_view_trace *ct_view_check_trace(struct ct_view *view, const char *dir,
     trace->layout = layout;
     trace->files = g_ptr_array_new_with_free_func(ct_view_file_free);
     names = stream_names(dir);
-    for (unsigned i = 0; good && i < names->len; i++) {
-        good = check_file(view, trace, g_ptr_array_index(names, i), error);
+    for (unsigned i = 0; i < names->len; i++) {
+        struct ct_view_file *file = g_new0(struct ct_view_file, 1);
+
+        file->path = g_build_filename(dir, g_ptr_array_index(names, i), NULL);
+        file->ranges = g_array_new(FALSE, FALSE, sizeof(struct ct_range));
+        g_ptr_array_add(trace->files, file);
     }
     g_ptr_array_unref(names);
-    if (!good) {
-        ct_view_trace_free(trace);
-        return NULL;
-    }
     return trace;
+}
+
+bool ct_view_check_trace(struct ct_view *view, struct ct_view_trace *trace,
+                         GError **error)
+{
+    for (unsigned i = 0; i < trace->files->len; i++) {
+        if (!check_file(view, trace, g_ptr_array_index(trace->files, i),
+                        error)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* The end of the first packet of a file that has events; INT64_MAX: none. */
+static int64_t end_of_first(const struct ct_view_trace *trace,
+                            const struct ct_view_file *file)
+{
+    int64_t end_ns = INT64_MAX;
+    struct ct_ctf_walk walk;
+    int fd = open(file->path, O_RDONLY | O_CLOEXEC);
+
+    if (fd >= 0 && ct_ctf_walk_begin(&walk, trace->layout, fd) == 0) {
+        bool found = false;
+
+        while (!found && ct_ctf_walk_step(&walk) > 0) {
+            found = walk.packet.events.all > 0;
+        }
+        if (!found || !ct_ctf_layout_since_1970(trace->layout, walk.packet.end,
+                                                &end_ns)) {
+            end_ns = INT64_MAX;
+        }
+        ct_ctf_walk_end(&walk);
+    }
+    if (fd >= 0) {
+        close(fd);
+    }
+    return end_ns;
+}
+
+int64_t ct_view_first_by(const struct ct_view *view)
+{
+    int64_t first_ns = INT64_MAX;
+
+    for (unsigned i = 0; i < view->traces->len; i++) {
+        const struct ct_view_trace *trace = g_ptr_array_index(view->traces, i);
+
+        for (unsigned k = 0; k < trace->files->len; k++) {
+            int64_t end_ns =
+                end_of_first(trace, g_ptr_array_index(trace->files, k));
+
+            first_ns = MIN(first_ns, end_ns);
+        }
+    }
+    return first_ns;
 }

@@ -207,46 +207,97 @@ static void group(struct ct_view *view)
     g_ptr_array_unref(done);
 }
 
-static void add_trace(struct ct_view *view, const char *dir, GError **error)
+/* One trace of several that can't be read: the others are worth reading. */
+static void pass_over(struct ct_view *view, GError *reason)
 {
-    struct ct_view_trace *trace = ct_view_check_trace(view, dir, error);
+    ct_view_warn(view, "%s", reason->message);
+    g_error_free(reason);
+    view->damaged = true;
+}
 
-    if (trace && needs_repair(view, trace)) {
-        trace->view_dir = make_dir(view, trace, error);
-        if (!trace->view_dir) {
-            g_clear_pointer(&trace, ct_view_trace_free);
-        }
+static bool check_and_repair(struct ct_view *view, struct ct_view_trace *trace,
+                             GError **error)
+{
+    if (!ct_view_check_trace(view, trace, error)) {
+        return false;
     }
-    if (trace) {
-        g_ptr_array_add(view->traces, trace);
+    if (needs_repair(view, trace)) {
+        trace->view_dir = make_dir(view, trace, error);
+        return trace->view_dir != NULL;
+    }
+    return true;
+}
+
+/* Keeps the error of the last trace until it is known that there is another. */
+static void keep_reason(struct ct_view *view, GError **reason, GError *other)
+{
+    if (*reason) {
+        pass_over(view, *reason);
+    }
+    *reason = other;
+}
+
+static void open_traces(struct ct_view *view, const GPtrArray *dirs,
+                        GError **reason)
+{
+    for (unsigned i = 0; i < dirs->len; i++) {
+        GError *other = NULL;
+        struct ct_view_trace *trace =
+            ct_view_open_trace(g_ptr_array_index(dirs, i), &other);
+
+        if (trace) {
+            g_ptr_array_add(view->traces, trace);
+        } else {
+            keep_reason(view, reason, other);
+        }
     }
 }
 
-struct ct_view *ct_view_new(const GPtrArray *dirs, bool copies,
+static void check_traces(struct ct_view *view, GError **reason)
+{
+    unsigned i = 0;
+
+    while (i < view->traces->len) {
+        GError *other = NULL;
+
+        if (check_and_repair(view, g_ptr_array_index(view->traces, i),
+                             &other)) {
+            i++;
+        } else {
+            keep_reason(view, reason, other);
+            g_ptr_array_remove_index(view->traces, i);
+        }
+    }
+}
+
+static int64_t until(const struct ct_view *view, int64_t end_ns)
+{
+    int64_t until_ns;
+
+    return end_ns == INT64_MAX || __builtin_add_overflow(ct_view_first_by(view),
+                                                         end_ns, &until_ns)
+               ? INT64_MAX
+               : until_ns;
+}
+
+struct ct_view *ct_view_new(const GPtrArray *dirs,
+                            const struct ct_view_wish *wish,
                             const struct ct_view_warnings *warnings,
                             GError **error)
 {
     struct ct_view *view = g_new0(struct ct_view, 1);
     GError *reason = NULL;
 
-    view->copies = copies;
+    view->copies = wish->copies;
     view->warnings = *warnings;
     view->traces = g_ptr_array_new_with_free_func(ct_view_trace_free);
     view->inputs =
         g_ptr_array_new_with_free_func((GDestroyNotify)g_ptr_array_unref);
-    for (unsigned i = 0; i < dirs->len; i++) {
-        if (reason) {
-            /* One of several: the others are worth reading. */
-            ct_view_warn(view, "%s", reason->message);
-            g_clear_error(&reason);
-            view->damaged = true;
-        }
-        add_trace(view, g_ptr_array_index(dirs, i), &reason);
-    }
+    open_traces(view, dirs, &reason);
+    view->until_ns = until(view, wish->end_ns);
+    check_traces(view, &reason);
     if (reason && view->traces->len > 0) {
-        ct_view_warn(view, "%s", reason->message);
-        g_clear_error(&reason);
-        view->damaged = true;
+        pass_over(view, g_steal_pointer(&reason));
     }
     if (reason) {
         g_propagate_error(error, reason);

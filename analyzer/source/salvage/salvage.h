@@ -23,12 +23,22 @@ struct ct_view_warnings {
     void *data;
 };
 
+/* What is asked for. */
+struct ct_view_wish {
+    bool copies;    /* don't read the files where they lie, they are being
+                     * written */
+    int64_t end_ns; /* from the first event: what is later is not shown;
+                     * INT64_MAX: all is */
+};
+
 /**
  * ct_view_new() - check every packet of every stream, repair what needs it
- * @dirs:   of the traces, char *
- * @copies: don't read the files where they lie, they are being written
+ * @dirs: of the traces, char *
+ *
+ * Of packets that are not shown, only the heads are looked at.
  */
-struct ct_view *ct_view_new(const GPtrArray *dirs, bool copies,
+struct ct_view *ct_view_new(const GPtrArray *dirs,
+                            const struct ct_view_wish *wish,
                             const struct ct_view_warnings *warnings,
                             GError **error);
 void ct_view_free(struct ct_view *view);

@@ -46,7 +46,8 @@ struct ct_view {
     char *temp;        /* NULL: none was needed */
     unsigned n_dirs;   /* made in it so far */
     struct ct_view_warnings warnings;
-    bool copies; /* the files change while we read: no links */
+    int64_t until_ns; /* since 1970: what is later is not shown */
+    bool copies;      /* the files change while we read: no links */
     bool damaged;
     uint64_t packets;
     uint64_t bytes;
@@ -63,9 +64,17 @@ void ct_view_trace_free(void *trace);
 
 /* check.c */
 
-/** ct_view_check_trace() - read metadata and every packet's head of a trace
+/** ct_view_open_trace() - read the metadata of a trace, list its files
  * Return: the trace; NULL: @error. */
-struct ct_view_trace *ct_view_check_trace(struct ct_view *view, const char *dir,
-                                          GError **error);
+struct ct_view_trace *ct_view_open_trace(const char *dir, GError **error);
+
+/** ct_view_check_trace() - look at every packet of its files
+ * Return: false: @error. */
+bool ct_view_check_trace(struct ct_view *view, struct ct_view_trace *trace,
+                         GError **error);
+
+/** ct_view_first_by() - the first event of all traces is not later than this,
+ * ns since 1970; INT64_MAX: not known */
+int64_t ct_view_first_by(const struct ct_view *view);
 
 #endif

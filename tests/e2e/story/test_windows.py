@@ -2,8 +2,10 @@
 # SPDX-License-Identifier: MIT
 """Windows of recordings show what the whole analysis shows there."""
 import functools
+import glob
 import os
 import random
+import struct
 import sys
 import tempfile
 
@@ -95,6 +97,42 @@ def _(_):
         tap.equal(cut.cut_arrows(cut.arrows(part), a, b),
                   cut.cut_arrows(arrows, a, b), f"arrows of {a}..{b}")
     tap.note(f"{SAMPLE} windows of {len(slices)} slices")
+
+
+def packets(path):
+    """[(offset, bytes, begin, end)] of a stream file, by its index."""
+    index = os.path.join(os.path.dirname(path), "index",
+                         os.path.basename(path) + ".idx")
+    with open(index, "rb") as file:
+        head = struct.unpack(">4I", file.read(16))
+        rows = iter(lambda: file.read(head[3]), b"")
+        return [(at, bits // 8, begin, end) for at, bits, _, begin, end in
+                (struct.unpack(">5Q", row[:40]) for row in rows)]
+
+
+@tap.case("packets behind the end are not read")
+def _(tmp):
+    trace = recorded(tmp, ("--subbuf-size=4k", "--subbufs=256"))
+    streams = [path[:-4].replace("/index/", "/") for path in
+               glob.glob(os.path.join(trace, "**", "*.idx"), recursive=True)]
+    victim = max(streams, key=lambda path: len(packets(path)))
+    rows = packets(victim)
+    # The first event is known to lie in one of the first packets, no better.
+    first = min(packets(path)[0][3] for path in streams if packets(path))
+    stop = rows[len(rows) * 3 // 4][2] - first - 1
+    assert len(rows) >= 16 and stop > 0, rows
+    at, size, _, _ = rows[-1]
+    options = ("--all", f"--end={stop}")
+    want = story.run(story.COTRACE, "requests", trace, "--json", *options)
+    with open(victim, "r+b") as file:
+        file.seek(at + size // 2)
+        file.write(b"\xff" * 256)
+    got = story.run(story.COTRACE, "requests", trace, "--json", *options)
+    tap.equal(got.err, want.err, "warnings")
+    tap.equal(got.out, want.out, "with damage behind the end")
+    whole = story.run(story.COTRACE, "stat", trace)
+    assert victim in whole.err, f"the damage was not noticed: {whole.err}"
+    tap.note(f"{len(rows)} packets, up to {stop} ns")
 
 
 @tap.case("a backtrace from before the window is there in it")

@@ -48,6 +48,15 @@ void ct_ctf_layout_free(struct ct_ctf_layout *layout);
 /** ct_ctf_layout_uuid() - the trace's, 16 bytes, borrowed; NULL: it has none */
 const uint8_t *ct_ctf_layout_uuid(const struct ct_ctf_layout *layout);
 
+/** ct_ctf_layout_since_1970() - when the clock stood so, ns since 1970
+ * Return: false: the metadata doesn't say. */
+bool ct_ctf_layout_since_1970(const struct ct_ctf_layout *layout,
+                              uint64_t clock, int64_t *ret_ns);
+
+/** ct_ctf_layout_clock() - the clock at @ns since 1970: 0 before its zero,
+ * UINT64_MAX if the metadata doesn't say */
+uint64_t ct_ctf_layout_clock(const struct ct_ctf_layout *layout, int64_t ns);
+
 /* Numbers of events. */
 struct ct_ctf_events {
     uint64_t all;
@@ -88,12 +97,14 @@ struct ct_ctf_skipped {
 
 struct ct_ctf_walk {
     uint64_t size;                 /* of the file when the walk began */
+    uint64_t until;                /* see ct_ctf_walk_until() */
     struct ct_ctf_packet packet;   /* that the last step found */
     struct ct_ctf_skipped skipped; /* by the last step */
     /* the walk's own */
     const struct ct_ctf_layout *layout;
     int fd;
     bool has_packet; /* that later ones must agree with */
+    bool is_beyond;  /* a packet with events began after `until` */
     uint64_t at;     /* where the next packet is looked for */
     uint8_t *buffer; /* a packet's content */
     size_t buffer_bytes;
@@ -104,6 +115,16 @@ struct ct_ctf_walk {
  * Return: 0; -errno: nothing to end. */
 int ct_ctf_walk_begin(struct ct_ctf_walk *walk,
                       const struct ct_ctf_layout *layout, int fd);
+
+/**
+ * ct_ctf_walk_until() - of what is later only the heads are looked at
+ * @clock: of the packets that begin after it, the events of the first that has
+ *         any are checked; of the others a head that can be believed is enough,
+ *         and their events are not counted
+ *
+ * To be called before the first step.
+ */
+void ct_ctf_walk_until(struct ct_ctf_walk *walk, uint64_t clock);
 
 /**
  * ct_ctf_walk_step() - find the next whole packet
