@@ -215,6 +215,11 @@ void nbd_server_start(struct nbd_server *server,
     watch(server);
 }
 
+BlockBackend *nbd_server_image(const struct nbd_server *server)
+{
+    return server->host.blk;
+}
+
 const char *nbd_server_complaint(const struct nbd_server *server)
 {
     return server->complaint;

@@ -46,6 +46,10 @@ void nbd_server_start(struct nbd_server *server,
 /** nbd_server_stop() - finish; a second call does nothing */
 void nbd_server_stop(struct nbd_server *server);
 
+/** nbd_server_image() - what is served; borrowed, until it is closed.  Whoever
+ * moves or drains it does so beside its clients */
+BlockBackend *nbd_server_image(const struct nbd_server *server);
+
 /** nbd_server_complaint() - what was wrong with the image while it was served,
  * or when it was closed; NULL: nothing.  Once it is closed */
 const char *nbd_server_complaint(const struct nbd_server *server);
