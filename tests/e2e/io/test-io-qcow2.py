@@ -197,10 +197,12 @@ def _(tmp):
         for i in range(64):
             file.write(rng.randbytes(7000) + bytes([i]) * 9384)
     size = os.path.getsize(raw)
-    for cluster in (512, 4096, 65536, 2 << 20):
+    for cluster, how in ((512, "zlib"), (4096, "zstd"), (65536, "zlib"),
+                         (65536, "zstd"), (2 << 20, "zlib"), (2 << 20, "zstd")):
         path = os.path.join(tmp, "new")
         story.run("qemu-img", "convert", "-c", "-f", "raw", "-O", "qcow2",
-                  "-o", f"cluster_size={cluster}", raw, path)
+                  "-o", f"cluster_size={cluster},compression_type={how}", raw,
+                  path)
         same(path, path, ["read -v 6990 40", f"read 0 {size}",
                           "read -v 65500 9000", "map"], ["--loop=glib"])
         for way in WAYS:

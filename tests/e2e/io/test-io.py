@@ -314,24 +314,6 @@ def _(tmp):
     refused(path, "extended L2 entries are not supported")
 
 
-@tap.case("refused by name when it is read: clusters compressed with zstd")
-def _(tmp):
-    raw = os.path.join(tmp, "raw")
-    with open(raw, "wb") as file:
-        file.write(b"abcd" * 100000)
-    path = os.path.join(tmp, "zstd")
-    story.run("qemu-img", "convert", "-c", "-f", "raw", "-O", "qcow2",
-              "-o", "compression_type=zstd", raw, path)
-    want = r"clusters compressed with zstd are not supported " \
-        r"\(guest offset \d+\)"
-    refused(path, want, "-c", "read 0 64k", "-c", "read 64k 1",
-            out="read failed: Operation not supported\n" * 2)
-    refused(path, want, "-c", "aio_read 0 300k",
-            out="readv failed: Operation not supported\n")
-    tap.equal(cotrace_io("-f", "qcow2", "-c", "length", path).returncode,
-              0, "what needs no such cluster")
-
-
 @tap.case("cut short anywhere: one line, exit status 2, and no wrong byte")
 def _(tmp):
     size = 300 * 1024

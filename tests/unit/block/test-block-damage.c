@@ -102,6 +102,35 @@ static void test_compressed(void)
     image_free(image);
 }
 
+/* What lies there is no frame; a frame of another length is none either. */
+static void test_compressed_with_zstd(void)
+{
+    static const uint8_t frames[][16] = {
+        /* no blocks */
+        {0x28, 0xb5, 0x2f, 0xfd, 0x20, 0, 1},
+        /* a byte, again and again: 511 of them, a byte less than a cluster */
+        {0x28, 0xb5, 0x2f, 0xfd, 0x60, 0xff, 0, 0xfb, 0x0f, 0, 7},
+        /* a block that is cut short by the end of the sector */
+        {0x28, 0xb5, 0x2f, 0xfd, 0x60, 0, 1, 1, 0x10, 0},
+    };
+
+    for (size_t i = 0; i <= G_N_ELEMENTS(frames); i++) {
+        struct image *image = small_image();
+
+        image_put64(image, IMAGE_AT_INCOMPATIBLE, 8);
+        image->file->data[IMAGE_AT_COMPRESSION] = 1;
+        image_set(image, 5, IMAGE_COMPRESSED);
+        if (i < G_N_ELEMENTS(frames)) {
+            memcpy(image->file->data + image->file->len - 512, frames[i],
+                   sizeof(frames[i]));
+        }
+        expect_fault(image, 5 * 512, -EIO,
+                     "damaged: the compressed cluster of guest offset 2560 "
+                     "can't be read");
+        image_free(image);
+    }
+}
+
 static void test_compressed_elsewhere(void)
 {
     struct image *image = small_image();
@@ -377,6 +406,7 @@ int main(int argc, char **argv)
     aio_context_set_current(ctx);
     g_test_add_func("/damage/backing-name", test_backing_name);
     g_test_add_func("/damage/compressed", test_compressed);
+    g_test_add_func("/damage/compressed-with-zstd", test_compressed_with_zstd);
     g_test_add_func("/damage/compressed-elsewhere", test_compressed_elsewhere);
     g_test_add_func("/damage/zero-in-version-2", test_zero_in_version_2);
     g_test_add_func("/damage/misaligned", test_misaligned);

@@ -200,6 +200,11 @@ static void test_compression_type(void)
     image->file->data[IMAGE_AT_COMPRESSION] = 1;
     expect_refused(image, -EINVAL,
                    "compression type 1 contradicts the feature bits");
+
+    image = version_3();
+    image_put64(image, IMAGE_AT_INCOMPATIBLE, 8);
+    image->file->data[IMAGE_AT_COMPRESSION] = 2;
+    expect_refused(image, -ENOTSUP, "compression type 2 is not supported");
 }
 
 static void test_encryption(void)

@@ -1,14 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * compressed.c - clusters that were compressed with zlib
+ * compressed.c - clusters that were compressed, with zlib or zstd
  *
  * The L2 entry says where the bytes begin, at any byte, and how many sectors
- * they touch; they are a raw deflate stream that gives one cluster.  A worker
- * inflates it, since that takes longer than a loop should be kept waiting.
+ * they touch; they are a raw deflate stream, or a zstd frame (one kind an
+ * image, as the header says), that gives one cluster.  What follows in the last
+ * sector belongs to others.  A worker does it, since it takes longer than a
+ * loop should be kept waiting.
  */
 #include <errno.h>
 #include <inttypes.h>
 #include <zlib.h>
+#include <zstd.h>
 
 #include "block/drivers/qcow2/qcow2.h"
 #include "ct/pool.h"
@@ -45,10 +48,38 @@ static int qcow2_zlib_decompress(void *opaque)
     return is_whole ? 0 : -EIO;
 }
 
-static int coroutine_fn qcow2_co_decompress(struct inflation *job)
+/* Runs on a worker.  The library bounds what a frame may ask it to remember. */
+static int qcow2_zstd_decompress(void *opaque)
+{
+    struct inflation *job = opaque;
+    ZSTD_inBuffer in = {.src = job->from, .size = job->from_bytes};
+    ZSTD_outBuffer out = {.dst = job->to, .size = job->to_bytes};
+    ZSTD_DCtx *context = ZSTD_createDCtx();
+    bool is_going_on = true;
+
+    if (context == NULL) {
+        return -ENOMEM;
+    }
+    while (is_going_on && out.pos < out.size) {
+        size_t in_before = in.pos, out_before = out.pos;
+        size_t ret = ZSTD_decompressStream(context, &out, &in);
+
+        is_going_on = !ZSTD_isError(ret) && ret != 0 &&
+                      (in.pos > in_before || out.pos > out_before);
+    }
+    ZSTD_freeDCtx(context);
+    return out.pos == out.size ? 0 : -EIO;
+}
+
+static int coroutine_fn qcow2_co_decompress(struct inflation *job,
+                                            enum qcow2_compression how)
 {
     ThreadPool *pool = aio_get_thread_pool(aio_context_current());
-    int ret = thread_pool_submit_co(pool, qcow2_zlib_decompress, job);
+    int ret = thread_pool_submit_co(pool,
+                                    how == QCOW2_COMPRESSION_ZSTD
+                                        ? qcow2_zstd_decompress
+                                        : qcow2_zlib_decompress,
+                                    job);
 
     return ret;
 }
@@ -59,13 +90,6 @@ int coroutine_fn qcow2_co_preadv_compressed(const struct qcow2_task *t)
     size_t in_cluster = (size_t)(t->offset & (s->header.cluster_bytes - 1));
     uint64_t offset, bytes;
 
-    if (s->header.compression != 0) {
-        bdrv_fault(t->bs,
-                   "clusters compressed with zstd are not supported "
-                   "(guest offset %" PRIu64 ")",
-                   t->offset);
-        return -ENOTSUP;
-    }
     qcow2_compressed_place(&s->header, t->host, &offset, &bytes);
     if (offset >= (uint64_t)bdrv_length(t->bs->file)) {
         bdrv_fault(t->bs,
@@ -81,7 +105,7 @@ int coroutine_fn qcow2_co_preadv_compressed(const struct qcow2_task *t)
     if (ret < 0) {
         return ret;
     }
-    ret = qcow2_co_decompress(&job);
+    ret = qcow2_co_decompress(&job, s->header.compression);
     if (ret == -EIO) {
         bdrv_fault(t->bs,
                    "damaged: the compressed cluster of guest offset %" PRIu64

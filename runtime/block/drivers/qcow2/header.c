@@ -364,6 +364,9 @@ static int check_incompatible(const struct qcow2_header *h,
                          "feature bits",
                          h->compression);
     }
+    if (h->compression > QCOW2_COMPRESSION_ZSTD) {
+        return unsupported(error, "compression type %u is", h->compression);
+    }
     return 0;
 }
 

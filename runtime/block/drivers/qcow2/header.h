@@ -47,6 +47,11 @@ enum qcow2_incompatible {
     QCOW2_INCOMPAT_EXTENDED_L2 = 1 << 4,
 };
 
+enum qcow2_compression {
+    QCOW2_COMPRESSION_ZLIB = 0,
+    QCOW2_COMPRESSION_ZSTD = 1,
+};
+
 /* Host byte order; offsets and sizes in bytes unless the name says otherwise */
 struct qcow2_header {
     uint32_t version;
@@ -66,7 +71,7 @@ struct qcow2_header {
     uint64_t autoclear;
     uint32_t refcount_order; /* log2 of the bits a refcount has */
     uint32_t header_bytes;
-    uint8_t compression;
+    enum qcow2_compression compression;
 
     /* worked out */
     uint64_t cluster_bytes;
