@@ -78,7 +78,9 @@ static size_t put_option(uint8_t *p, uint32_t option, const void *data,
                          uint32_t bytes)
 {
     nbd_put32(nbd_put32(nbd_put64(p, NBD_OPTS_MAGIC), option), bytes);
-    memcpy(p + NBD_OPTION_HEAD_BYTES, data, bytes);
+    if (bytes > 0) {
+        memcpy(p + NBD_OPTION_HEAD_BYTES, data, bytes);
+    }
     return NBD_OPTION_HEAD_BYTES + bytes;
 }
 

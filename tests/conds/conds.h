@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * conds.h - conditions that callers must keep: each is broken once, in a
+ * process of its own, which has to name it and abort
+ *
+ * tests/lint/conds.py sees to it that no condition is without such a test.
+ */
+#ifndef CT_TEST_CONDS_H
+#define CT_TEST_CONDS_H
+
+#include "ct/aio.h"
+
+struct cond {
+    const char *id;
+    void (*breach)(void); /* with a current context, `conds_ctx` */
+    enum {
+        OUTSIDE,
+        IN_COROUTINE,
+        WITHOUT_CONTEXT, /* in a coroutine, and with no current context */
+    } where;
+};
+
+extern AioContext *conds_ctx;
+
+/* The main() of a program that tests @conds. */
+int conds_main(int argc, char **argv, const struct cond *conds, size_t n);
+
+#endif
