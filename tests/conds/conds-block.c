@@ -7,7 +7,7 @@
 
 #include "block/drivers/qcow2/cache.h"
 #include "block/graph.h"
-#include "conds.h"
+#include "conds-runtime.h"
 #include "engine/engine.h"
 
 #define IMAGE_BYTES 4096

@@ -3,7 +3,11 @@
  * conds-coroutine.c - what users of coroutines, their locks and requests of
  * their own must keep
  */
-#include "conds.h"
+#include <pthread.h>
+#include <sys/syscall.h>
+
+#include "../unit/runtime/refuse.h"
+#include "conds-runtime.h"
 #include "coroutine/coroutine_int.h"
 #include "ct/sync.h"
 #include "ct/traced.h"
@@ -17,6 +21,30 @@ static void coroutine_fn nothing(void *opaque)
 static void coroutine_fn just_yield(void *opaque)
 {
     coroutine_yield();
+}
+
+/* --- a machine that gives nothing -------------------------------------------
+ */
+
+static void no_keys(void)
+{
+    pthread_key_t key;
+
+    while (pthread_key_create(&key, NULL) == 0) {
+    }
+    (void)coroutine_create(nothing, NULL);
+}
+
+static void no_stack(void)
+{
+    refuse(SYS_mmap);
+    coroutine_enter(coroutine_create(nothing, NULL));
+}
+
+static void no_guard_page(void)
+{
+    refuse(SYS_mprotect);
+    coroutine_enter(coroutine_create(nothing, NULL));
 }
 
 /* --- waking -----------------------------------------------------------------
@@ -256,6 +284,9 @@ static void adopt_outside(void)
 }
 
 static const struct cond conds[] = {
+    {"coroutine-pool/key", no_keys, OUTSIDE},
+    {"coroutine-stack/memory", no_stack, OUTSIDE},
+    {"coroutine-stack/guard", no_guard_page, OUTSIDE},
     {"coroutine-queue-wake/not-self", queue_itself, IN_COROUTINE},
     {"aio-co-enter/self", wake_itself, IN_COROUTINE},
     {"aio-co-reschedule/in-coroutine", reschedule, OUTSIDE},

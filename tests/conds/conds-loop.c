@@ -9,7 +9,7 @@
 #include "aio/aio_int.h"
 #include "base/clock.h"
 #include "base/lockcnt.h"
-#include "conds.h"
+#include "conds-runtime.h"
 #include "ct/pool.h"
 
 #define NO_CLOCK ((AioClock)99)

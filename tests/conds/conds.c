@@ -4,17 +4,6 @@
  */
 #include "conds.h"
 
-#include "ct/coroutine.h"
-
-AioContext *conds_ctx;
-
-static void coroutine_fn breach_entry(void *opaque)
-{
-    const struct cond *cond = opaque;
-
-    cond->breach();
-}
-
 static void test_cond(gconstpointer data)
 {
     const struct cond *cond = data;
@@ -28,15 +17,7 @@ static void test_cond(gconstpointer data)
         g_test_trap_assert_stderr(pattern);
         return;
     }
-    conds_ctx = aio_context_new("conds", NULL);
-    if (cond->where != WITHOUT_CONTEXT) {
-        aio_context_set_current(conds_ctx);
-    }
-    if (cond->where == OUTSIDE) {
-        cond->breach();
-    } else {
-        coroutine_enter(coroutine_create(breach_entry, (void *)cond));
-    }
+    conds_run(cond);
 }
 
 int conds_main(int argc, char **argv, const struct cond *conds, size_t n)

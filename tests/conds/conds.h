@@ -8,11 +8,11 @@
 #ifndef CT_TEST_CONDS_H
 #define CT_TEST_CONDS_H
 
-#include "ct/aio.h"
+#include <glib.h>
 
 struct cond {
     const char *id;
-    void (*breach)(void); /* with a current context, `conds_ctx` */
+    void (*breach)(void);
     enum {
         OUTSIDE,
         IN_COROUTINE,
@@ -20,7 +20,8 @@ struct cond {
     } where;
 };
 
-extern AioContext *conds_ctx;
+/* Calls it, where it wants to be called; by each kind of programs. */
+void conds_run(const struct cond *cond);
 
 /* The main() of a program that tests @conds. */
 int conds_main(int argc, char **argv, const struct cond *conds, size_t n);

@@ -219,7 +219,11 @@ static void test_wire(void)
 
 /* --- misuse --------------------------------------------------------------- */
 
-static void check_misuse(const struct ct_session_config *config, const char *id)
+typedef bool record_func(const struct ct_session_config *config,
+                         struct ct_session_result *ret_result, GError **error);
+
+static void check_misuse(record_func *record,
+                         const struct ct_session_config *config, const char *id)
 {
     char text[256] = "";
     int ends[2], status;
@@ -228,7 +232,7 @@ static void check_misuse(const struct ct_session_config *config, const char *id)
     pid_t pid = fork();
     if (pid == 0) {
         (void)dup2(ends[1], STDERR_FILENO);
-        (void)ct_session_record(config, NULL, NULL);
+        (void)record(config, NULL, NULL);
         _exit(0);
     }
     (void)close(ends[1]);
@@ -248,8 +252,12 @@ static void test_misuse(void)
     };
     const struct ct_session_config no_output = {.argv = argv};
 
-    check_misuse(&no_program, "[session-record/argv]");
-    check_misuse(&no_output, "[session-record/output]");
+    check_misuse(ct_session_record, &no_program, "[session-record/argv]");
+    check_misuse(ct_session_record, &no_output, "[session-record/output]");
+    check_misuse(ct_session_record_qemu, &no_program,
+                 "[session-record-qemu/argv]");
+    check_misuse(ct_session_record_qemu, &no_output,
+                 "[session-record-qemu/output]");
 }
 
 /* --- family -------------------------------------------------------------- */
