@@ -183,6 +183,31 @@ void bdrv_attach_child(struct bdrv_edge *edge, BlockDriverState *bs,
     bdrv_attach(edge, &node_ops, bs, child);
 }
 
+/* A backend that is drained as one of all still has what it has begun. */
+static bool is_out_of_reach_locked(BlockDriverState *bs)
+{
+    if (bs->quiesced > 0) {
+        return true;
+    }
+    list_for_each (node, &bs->parents) {
+        struct bdrv_edge *edge = list_entry(node, struct bdrv_edge, node);
+
+        if (edge->ops->node_of == NULL ||
+            !is_out_of_reach_locked(edge->ops->node_of(edge->parent))) {
+            return false;
+        }
+    }
+    return true;
+}
+
+bool bdrv_is_out_of_reach(BlockDriverState *bs)
+{
+    pthread_mutex_lock(&shape_lock);
+    bool is = is_out_of_reach_locked(bs);
+    pthread_mutex_unlock(&shape_lock);
+    return is;
+}
+
 /* --- sections ------------------------------------------------------------ */
 
 static bool is_busy(BlockDriverState *bs)

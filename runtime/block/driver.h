@@ -279,8 +279,9 @@ int coroutine_fn bdrv_co_preadv_part(BlockDriverState *bs, int64_t offset,
 /** bdrv_drain() - poll until nothing is in flight in @bs and below */
 void bdrv_drain(BlockDriverState *bs);
 
-/** bdrv_begin() - a request is in flight; ended by bdrv_end() */
-void bdrv_begin(BlockDriverState *bs);
+/** bdrv_co_begin() - a request is in flight; ended by bdrv_end().  The caller
+ * has the graph's lock, or the node to itself (graph.h) */
+void coroutine_fn bdrv_co_begin(BlockDriverState *bs);
 void bdrv_end(BlockDriverState *bs);
 
 /* --- write.c ------------------------------------------------------------- */

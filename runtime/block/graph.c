@@ -118,12 +118,12 @@ void coroutine_fn bdrv_graph_co_rdlock(void)
 
         (void)ct_fetch_add(&readers->count, 1);    /* R */
         if (ct_load_seq(&graph.has_writer) == 0) { /* r */
-            return;
+            break;
         }
         pthread_mutex_lock(&graph.lock);
         if (ct_load(&graph.has_writer) == 0) {
             pthread_mutex_unlock(&graph.lock);
-            return;
+            break;
         }
         waiter.queue = graph.id;
         ct_emit_co_queue_wait(waiter.queue, coroutine_id(waiter.co));
@@ -132,11 +132,37 @@ void coroutine_fn bdrv_graph_co_rdlock(void)
         leave(readers);
         coroutine_yield_for(CT_YIELD_REASON_QUEUE, waiter.queue);
     }
+    waiter.co->graph_reads++;
 }
 
 void coroutine_fn bdrv_graph_co_rdunlock(void)
 {
-    leave(readers_here());
+    struct graph_readers *readers = readers_here();
+
+    ct_pre("bdrv-graph-rdunlock/held", coroutine_self()->graph_reads > 0);
+    coroutine_self()->graph_reads--;
+    leave(readers);
+}
+
+unsigned coroutine_fn bdrv_graph_co_reads(void)
+{
+    return coroutine_self()->graph_reads;
+}
+
+void coroutine_fn bdrv_graph_co_adopt(unsigned reads)
+{
+    coroutine_self()->graph_reads = reads;
+}
+
+void coroutine_fn bdrv_graph_assert_readable(BlockDriverState *bs)
+{
+    ct_pre("bdrv-graph/readable",
+           coroutine_self()->graph_reads > 0 || bdrv_is_out_of_reach(bs));
+}
+
+void bdrv_graph_assert_writer(void)
+{
+    ct_pre("bdrv-graph/writer", ct_load(&graph.has_writer) == 1);
 }
 
 static void clear_writer(void)

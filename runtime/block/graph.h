@@ -64,6 +64,24 @@ void coroutine_fn bdrv_graph_co_rdlock(void);
 void coroutine_fn bdrv_graph_co_rdunlock(void);
 
 /**
+ * bdrv_graph_co_reads() - how often the calling coroutine has it, for
+ * bdrv_graph_co_adopt() in a coroutine that works for it
+ */
+unsigned coroutine_fn bdrv_graph_co_reads(void);
+void coroutine_fn bdrv_graph_co_adopt(unsigned reads);
+
+/**
+ * bdrv_graph_assert_readable() - the caller may work through @bs
+ *
+ * Pre: [bdrv-graph/readable] it has the lock, or nobody can change what @bs is
+ * part of: no backend has it, or will begin anything while it is drained.
+ */
+void coroutine_fn bdrv_graph_assert_readable(BlockDriverState *bs);
+
+/** bdrv_graph_assert_writer() - Pre: [bdrv-graph/writer] there is one */
+void bdrv_graph_assert_writer(void);
+
+/**
  * bdrv_graph_wrlock() - drain all backends and wait for the readers
  *
  * Polls the calling thread's current context.  Until bdrv_graph_wrunlock() the
@@ -107,6 +125,9 @@ void bdrv_drain_all_begin_nopoll(void);
  */
 int bdrv_try_change_aio_context(BlockDriverState *bs, AioContext *ctx,
                                 const void *asker, GError **error);
+
+/** bdrv_is_out_of_reach() - does no request of a backend come to @bs? */
+bool bdrv_is_out_of_reach(BlockDriverState *bs);
 
 /** bdrv_reopen() - see blk_reopen() */
 int bdrv_reopen(BlockDriverState *bs, const BlockOptions *options,

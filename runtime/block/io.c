@@ -20,11 +20,13 @@
 
 #include "base/atomics.h"
 #include "block/align.h"
+#include "block/graph.h"
 #include "block/overlap.h"
 #include "request/tracked.h"
 
-void bdrv_begin(BlockDriverState *bs)
+void coroutine_fn bdrv_co_begin(BlockDriverState *bs)
 {
+    bdrv_graph_assert_readable(bs);
     ct_fetch_add(&bs->in_flight, 1);
 }
 
@@ -89,7 +91,7 @@ int coroutine_fn bdrv_co_preadv_part(BlockDriverState *bs, int64_t offset,
     if (!is_valid_range(offset, bytes)) {
         return -EIO;
     }
-    bdrv_begin(bs);
+    bdrv_co_begin(bs);
     tracked_request_begin_served(&req, "bdrv", block_op_words[BLOCK_OP_READ],
                                  bs->node_name, offset, bytes, flags);
     node_request_begin(&place, bs, offset, bytes, flags);

@@ -42,7 +42,7 @@ int coroutine_fn bdrv_co_flush(BlockDriverState *bs)
     struct tracked_request req;
     int ret = 0;
 
-    bdrv_begin(bs);
+    bdrv_co_begin(bs);
     tracked_request_begin_served(&req, "bdrv", block_op_words[BLOCK_OP_FLUSH],
                                  bs->node_name, 0, 0, 0);
     if (bs->options.is_writable) {
@@ -100,7 +100,7 @@ int coroutine_fn bdrv_co_pdiscard(BlockDriverState *bs, int64_t offset,
     if (offset < 0 || bytes < 0 || offset > INT64_MAX - bytes) {
         return -EIO;
     }
-    bdrv_begin(bs);
+    bdrv_co_begin(bs);
     tracked_request_begin_served(&req, "bdrv", block_op_words[BLOCK_OP_DISCARD],
                                  bs->node_name, offset, bytes, 0);
     node_request_begin(&place, bs, offset, bytes, BDRV_REQ_SERIALISING);
@@ -125,7 +125,7 @@ int coroutine_fn bdrv_co_preallocate(BlockDriverState *bs, int64_t offset,
     if (bytes <= 0) {
         return 0;
     }
-    bdrv_begin(bs);
+    bdrv_co_begin(bs);
     if (bs->drv->co_prw != NULL && mode == PREALLOC_MODE_FULL) {
         ret = bdrv_co_write_zero_data(bs, offset, bytes);
     } else if (bs->drv->co_preallocate != NULL) {
@@ -163,7 +163,7 @@ int coroutine_fn bdrv_co_truncate_prealloc(BlockDriverState *bs, int64_t bytes,
     if (bytes < 0 || (bytes < old && mode != PREALLOC_MODE_OFF)) {
         return -EINVAL;
     }
-    bdrv_begin(bs);
+    bdrv_co_begin(bs);
     tracked_request_begin_served(&req, "bdrv",
                                  block_op_words[BLOCK_OP_TRUNCATE],
                                  bs->node_name, bytes, 0, 0);
@@ -220,7 +220,7 @@ int coroutine_fn bdrv_co_block_status(BlockDriverState *bs, int64_t offset,
     if (inside == 0) {
         return 0;
     }
-    bdrv_begin(bs);
+    bdrv_co_begin(bs);
     if (bs->drv->co_block_status != NULL) {
         ret = bs->drv->co_block_status(bs, offset, inside, ret_bytes);
     }
@@ -238,7 +238,7 @@ int coroutine_fn bdrv_co_load_vmstate(BlockDriverState *bs, int64_t offset,
 {
     int ret = -ENOTSUP;
 
-    bdrv_begin(bs);
+    bdrv_co_begin(bs);
     if (bs->drv->co_load_vmstate != NULL) {
         ret = bs->drv->co_load_vmstate(bs, offset, vector);
     }
@@ -254,7 +254,7 @@ int coroutine_fn bdrv_co_save_vmstate(BlockDriverState *bs, int64_t offset,
     if (!bs->options.is_writable) {
         return -EPERM;
     }
-    bdrv_begin(bs);
+    bdrv_co_begin(bs);
     if (bs->drv->co_save_vmstate != NULL) {
         ret = bs->drv->co_save_vmstate(bs, offset, vector);
     }

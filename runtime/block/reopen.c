@@ -37,6 +37,7 @@ static int reopen_files(BlockDriverState *bs, const BlockOptions *options,
     BlockOptions new = *options;
     int ret = 0;
 
+    bdrv_graph_assert_writer();
     if (bs->file != NULL) {
         ret = reopen_files(bs->file, options, is_writable, error);
     }
@@ -81,7 +82,9 @@ static int reopen_drained(BlockDriverState *bs, const BlockOptions *options,
     if (ret >= 0 && is_writable && !old.is_writable) {
         ret = reopen_format(bs, true, error);
         if (ret < 0) {
+            bdrv_graph_wrlock();
             (void)reopen_files(bs, &old, false, NULL);
+            bdrv_graph_wrunlock();
         }
     }
     return ret;

@@ -154,7 +154,7 @@ int coroutine_fn bdrv_co_pwritev_part(BlockDriverState *bs, int64_t offset,
         offset > INT64_MAX - bytes) {
         return -EIO;
     }
-    bdrv_begin(bs);
+    bdrv_co_begin(bs);
     tracked_request_begin_served(&req, "bdrv", block_op_words[BLOCK_OP_WRITE],
                                  bs->node_name, offset, bytes, flags);
     if (((flags & BDRV_REQ_ZERO_WRITE) && bs->unit_bytes > 0) ||

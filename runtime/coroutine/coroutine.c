@@ -115,6 +115,7 @@ Coroutine *coroutine_create(CoroutineEntry *entry, void *opaque)
     ct_store_release(&co->since_ns, 0);
     ct_store(&co->ctx, NULL);
     co->serves = 0;
+    co->graph_reads = 0;
     queue_init(&co->woken);
     ct_store_release(&co->created_stack, stack);
     ct_store_release(&co->id, id);

@@ -85,6 +85,12 @@ struct Coroutine {
      */
     uint64_t serves;
 
+    /*
+     * How often it, or whoever it works for, has the graph's lock for reading
+     * (block/graph.c).  Only the coroutine itself looks.
+     */
+    unsigned graph_reads;
+
     /* CoMutexes held; 0 when it terminates. */
     unsigned locks_held;
 

@@ -32,6 +32,7 @@
 #endif
 
 #ifdef CT_FIBER_ASAN
+#include <sanitizer/asan_interface.h>
 #include <sanitizer/common_interface_defs.h>
 #endif
 #ifdef CT_FIBER_TSAN
@@ -75,9 +76,17 @@ CT_FIBER_INLINE void fiber_init_leader(struct coroutine_fiber *fiber)
 #endif
 }
 
-/* Before the stack goes; the fiber does not run. */
+/*
+ * Before the stack goes; the fiber does not run.  The outermost frame never
+ * returned, so AddressSanitizer still has its marks, and gcc's does not forget
+ * them with the mapping: frames of whatever lies there next would run into
+ * them.
+ */
 CT_FIBER_INLINE void fiber_fini(struct coroutine_fiber *fiber)
 {
+#ifdef CT_FIBER_ASAN
+    __asan_unpoison_memory_region(fiber->base, fiber->size);
+#endif
 #ifdef CT_FIBER_TSAN
     __tsan_destroy_fiber(fiber->fiber);
 #endif

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "block/drivers/qcow2/cache.h"
+#include "block/backend.h"
 #include "block/graph.h"
 #include "conds-runtime.h"
 #include "engine/engine.h"
@@ -37,8 +38,7 @@ static BlockDriverState *new_node(void)
     return bs;
 }
 
-/* --- backends and the graph -------------------------------------------------
- */
+/* --- backends and the graph ---------------------------------------------- */
 
 static void move_although(void)
 {
@@ -79,11 +79,24 @@ static void end_no_writing(void)
     bdrv_graph_wrunlock();
 }
 
+static void end_no_reading(void)
+{
+    bdrv_graph_co_rdunlock();
+}
+
+/* By a way of its own, past the backend. */
+static void read_past_the_lock(void)
+{
+    BlockBackend *blk = new_image();
+
+    (void)bdrv_co_flush(blk->root);
+}
+
 static void close_while_in_flight(void)
 {
     BlockDriverState *bs = new_node();
 
-    bdrv_begin(bs);
+    bdrv_co_begin(bs);
     bdrv_close(bs);
 }
 
@@ -97,8 +110,7 @@ static void close_below_a_parent(void)
     bdrv_close(bs);
 }
 
-/* --- vectors ----------------------------------------------------------------
- */
+/* --- vectors ------------------------------------------------------------- */
 
 static void outside_a_vector(void)
 {
@@ -109,8 +121,7 @@ static void outside_a_vector(void)
     io_vector_from_buf(&vector, 5, "four", 4);
 }
 
-/* --- engines ----------------------------------------------------------------
- */
+/* --- engines ------------------------------------------------------------- */
 
 static void coroutine_fn submit_entry(void *opaque)
 {
@@ -139,8 +150,7 @@ static void free_engine(void)
     aio_context_unref(conds_ctx);
 }
 
-/* --- tables in memory -------------------------------------------------------
- */
+/* --- tables in memory ---------------------------------------------------- */
 
 static struct qcow2_cache *new_cache(void)
 {
@@ -184,7 +194,10 @@ static const struct cond conds[] = {
     {"bdrv-graph-wrlock/in-coroutine", write_graph, IN_COROUTINE},
     {"bdrv-graph-wrlock/context", write_graph_without_context, OUTSIDE},
     {"bdrv-graph-wrunlock/held", end_no_writing, OUTSIDE},
-    {"bdrv-close/drained", close_while_in_flight, OUTSIDE},
+    {"bdrv-graph-rdunlock/held", end_no_reading, IN_COROUTINE},
+    {"bdrv-graph/readable", read_past_the_lock, IN_COROUTINE},
+    {"bdrv-graph/writer", bdrv_graph_assert_writer, OUTSIDE},
+    {"bdrv-close/drained", close_while_in_flight, IN_COROUTINE},
     {"bdrv-close/parents", close_below_a_parent, OUTSIDE},
     {"io-vector/inside", outside_a_vector, OUTSIDE},
     {"engine-free/in-flight", free_engine, OUTSIDE},

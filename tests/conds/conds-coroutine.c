@@ -23,8 +23,7 @@ static void coroutine_fn just_yield(void *opaque)
     coroutine_yield();
 }
 
-/* --- a machine that gives nothing -------------------------------------------
- */
+/* --- a machine that gives nothing ---------------------------------------- */
 
 static void no_keys(void)
 {
@@ -47,8 +46,7 @@ static void no_guard_page(void)
     coroutine_enter(coroutine_create(nothing, NULL));
 }
 
-/* --- waking -----------------------------------------------------------------
- */
+/* --- waking -------------------------------------------------------------- */
 
 static void queue_itself(void)
 {
@@ -65,8 +63,7 @@ static void reschedule(void)
     aio_co_reschedule_self(conds_ctx);
 }
 
-/* --- sleep ------------------------------------------------------------------
- */
+/* --- sleep --------------------------------------------------------------- */
 
 static CoSleep sleeping = CO_SLEEP_INIT;
 
@@ -99,8 +96,7 @@ static void limit_outside(void)
     (void)co_timeout(nothing, NULL, 1, NULL);
 }
 
-/* --- locks ------------------------------------------------------------------
- */
+/* --- locks --------------------------------------------------------------- */
 
 static void rwlock_gone(void)
 {
@@ -152,8 +148,7 @@ static void queue_outside(void)
     co_queue_wait(&queue, NULL);
 }
 
-/* --- tasks ------------------------------------------------------------------
- */
+/* --- tasks --------------------------------------------------------------- */
 
 static int coroutine_fn yielding_task(AioTask *task)
 {
@@ -218,8 +213,7 @@ static void enter_who_waits_for_tasks(void)
     coroutine_enter(co);
 }
 
-/* --- requests ---------------------------------------------------------------
- */
+/* --- requests ------------------------------------------------------------ */
 
 static struct tracked_request requests[2];
 

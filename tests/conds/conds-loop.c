@@ -28,8 +28,7 @@ static int no_work(void *arg)
     return 0;
 }
 
-/* --- contexts ---------------------------------------------------------------
- */
+/* --- contexts ------------------------------------------------------------ */
 
 static void kick(void *opaque)
 {
@@ -76,8 +75,7 @@ static void poll_params(void)
     aio_context_set_poll_params(conds_ctx, -1, 0, 0);
 }
 
-/* --- timers -----------------------------------------------------------------
- */
+/* --- timers -------------------------------------------------------------- */
 
 static void timer_of_no_clock(void)
 {
@@ -113,8 +111,7 @@ static void timer_leaked(void)
     aio_context_unref(conds_ctx);
 }
 
-/* --- file descriptors -------------------------------------------------------
- */
+/* --- file descriptors ---------------------------------------------------- */
 
 static void no_fd(void)
 {
@@ -163,8 +160,7 @@ static void poll_refused(void)
     (void)aio_poll(conds_ctx, true);
 }
 
-/* --- counted locks ----------------------------------------------------------
- */
+/* --- counted locks ------------------------------------------------------- */
 
 static void count_below_zero(void)
 {
@@ -180,8 +176,7 @@ static void unlock_free(void)
     lockcnt_unlock(&lockcnt);
 }
 
-/* --- workers ----------------------------------------------------------------
- */
+/* --- workers ------------------------------------------------------------- */
 
 static void submit_outside(void)
 {

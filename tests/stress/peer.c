@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "base/atomics.h"
+#include "base/bytes.h"
 #include "nbd/proto.h"
 
 #define SECTOR    512
@@ -77,7 +78,7 @@ static void hear(const struct peer *peer, void *data, size_t bytes)
 static size_t put_option(uint8_t *p, uint32_t option, const void *data,
                          uint32_t bytes)
 {
-    nbd_put32(nbd_put32(nbd_put64(p, NBD_OPTS_MAGIC), option), bytes);
+    ct_put_be32(ct_put_be32(ct_put_be64(p, NBD_OPTS_MAGIC), option), bytes);
     if (bytes > 0) {
         memcpy(p + NBD_OPTION_HEAD_BYTES, data, bytes);
     }
@@ -92,10 +93,10 @@ static void hear_replies(struct peer *peer)
 
     do {
         hear(peer, head, sizeof(head));
-        g_assert_cmphex(nbd_get64(head), ==, NBD_REP_MAGIC);
-        type = nbd_get32(head + 12);
-        g_assert_cmpuint(nbd_get32(head + 16), <=, sizeof(data));
-        hear(peer, data, nbd_get32(head + 16));
+        g_assert_cmphex(ct_get_be64(head), ==, NBD_REP_MAGIC);
+        type = ct_get_be32(head + 12);
+        g_assert_cmpuint(ct_get_be32(head + 16), <=, sizeof(data));
+        hear(peer, data, ct_get_be32(head + 16));
         g_assert_cmphex(type, <, NBD_REP_ERR(0));
     } while (type != NBD_REP_ACK);
 }
@@ -121,7 +122,7 @@ static void greet(struct peer *peer)
                             sizeof(peer->address)),
                     ==, 0);
     hear(peer, greeting, sizeof(greeting));
-    g_assert_cmphex(nbd_get64(greeting), ==, NBD_MAGIC);
+    g_assert_cmphex(ct_get_be64(greeting), ==, NBD_MAGIC);
     say(peer, flags, sizeof(flags));
 }
 
@@ -205,12 +206,12 @@ static void ask(struct peer *peer, unsigned index, unsigned cut)
         chance(peer, 4)) {
         flags = NBD_CMD_FLAG_FUA;
     }
-    p = nbd_put32(p, NBD_REQUEST_MAGIC);
-    p = nbd_put16(p, flags);
-    p = nbd_put16(p, slot->type);
-    p = nbd_put64(p, index);
-    p = nbd_put64(p, offset);
-    (void)nbd_put32(p, bytes);
+    p = ct_put_be32(p, NBD_REQUEST_MAGIC);
+    p = ct_put_be16(p, flags);
+    p = ct_put_be16(p, slot->type);
+    p = ct_put_be64(p, index);
+    p = ct_put_be64(p, offset);
+    (void)ct_put_be32(p, bytes);
     say(peer, head, MIN(cut, sizeof(head)));
     if (slot->type == NBD_CMD_WRITE && cut > sizeof(head)) {
         memset(peer->data, slot->what, bytes);
@@ -292,10 +293,10 @@ static void hear_simple(struct peer *peer, const uint8_t *magic)
 
     memcpy(head, magic, 4);
     hear(peer, head + 4, sizeof(head) - 4);
-    uint64_t cookie = nbd_get64(head + 8);
-    struct slot *slot = answered(peer, cookie, nbd_get32(head + 4));
+    uint64_t cookie = ct_get_be64(head + 8);
+    struct slot *slot = answered(peer, cookie, ct_get_be32(head + 4));
 
-    if (nbd_get32(head + 4) == 0) {
+    if (ct_get_be32(head + 4) == 0) {
         if (slot->type == NBD_CMD_READ) {
             hear(peer, peer->data, slot->n * SECTOR);
         }
@@ -310,11 +311,11 @@ static void hear_chunk(struct peer *peer, const uint8_t *magic)
 
     memcpy(head, magic, 4);
     hear(peer, head + 4, sizeof(head) - 4);
-    uint16_t type = nbd_get16(head + 6);
-    uint64_t cookie = nbd_get64(head + 8);
-    uint32_t bytes = nbd_get32(head + 16);
+    uint16_t type = ct_get_be16(head + 6);
+    uint64_t cookie = ct_get_be64(head + 8);
+    uint32_t bytes = ct_get_be32(head + 16);
 
-    g_assert_cmphex(nbd_get16(head + 4), ==, NBD_REPLY_FLAG_DONE);
+    g_assert_cmphex(ct_get_be16(head + 4), ==, NBD_REPLY_FLAG_DONE);
     if (type == NBD_REPLY_TYPE_OFFSET_DATA) {
         hear(peer, before, sizeof(before));
         bytes -= (uint32_t)sizeof(before);
@@ -323,7 +324,7 @@ static void hear_chunk(struct peer *peer, const uint8_t *magic)
     hear(peer, peer->data, bytes);
     bool failed = type == NBD_REPLY_TYPE_ERROR;
     struct slot *slot =
-        answered(peer, cookie, failed ? nbd_get32(peer->data) : 0);
+        answered(peer, cookie, failed ? ct_get_be32(peer->data) : 0);
     if (!failed) {
         g_assert_true(slot->type != NBD_CMD_READ || bytes == slot->n * SECTOR);
         learn(peer, (unsigned)cookie);
@@ -336,10 +337,10 @@ static void hear_answers(struct peer *peer, unsigned n)
 
     for (; n > 0; n--) {
         hear(peer, magic, sizeof(magic));
-        if (nbd_get32(magic) == NBD_SIMPLE_REPLY_MAGIC) {
+        if (ct_get_be32(magic) == NBD_SIMPLE_REPLY_MAGIC) {
             hear_simple(peer, magic);
         } else {
-            g_assert_cmphex(nbd_get32(magic), ==, NBD_STRUCTURED_REPLY_MAGIC);
+            g_assert_cmphex(ct_get_be32(magic), ==, NBD_STRUCTURED_REPLY_MAGIC);
             hear_chunk(peer, magic);
         }
     }
@@ -378,7 +379,8 @@ static void leave_politely(struct peer *peer)
 {
     uint8_t head[NBD_REQUEST_BYTES] = {0}, end;
 
-    nbd_put16(nbd_put16(nbd_put32(head, NBD_REQUEST_MAGIC), 0), NBD_CMD_DISC);
+    ct_put_be16(ct_put_be16(ct_put_be32(head, NBD_REQUEST_MAGIC), 0),
+                NBD_CMD_DISC);
     say(peer, head, sizeof(head));
     g_assert_cmpint(recv(peer->fd, &end, 1, 0), ==, 0);
 }

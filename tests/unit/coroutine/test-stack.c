@@ -284,6 +284,24 @@ static void test_misuse(void)
     }
 }
 
+/* What the outermost frame has left behind must not outlive the mapping. */
+static void test_marks_of_address_sanitizer(void)
+{
+#ifdef CT_FIBER_ASAN
+    struct coroutine_stack stack;
+    struct coroutine_fiber fiber;
+
+    coroutine_stack_map(&stack);
+    fiber_init(&fiber, stack.base, stack.bytes);
+    __asan_poison_memory_region((char *)stack.base + stack.bytes - 256, 64);
+    fiber_fini(&fiber);
+    tap_check(__asan_region_is_poisoned(stack.base, stack.bytes) == NULL);
+    coroutine_stack_unmap(&stack);
+#else
+    printf("# without AddressSanitizer there are none\n");
+#endif
+}
+
 int main(void)
 {
     /*
@@ -296,5 +314,7 @@ int main(void)
     tap_run("/coroutine/registers", test_registers);
     tap_run("/coroutine/frames-reach-the-trampoline",
             test_frames_reach_the_trampoline);
+    tap_run("/coroutine/marks-of-address-sanitizer",
+            test_marks_of_address_sanitizer);
     return tap_end();
 }

@@ -235,11 +235,15 @@ struct qcow2_task {
     size_t offset_in;
     struct qcow2_alloc *alloc; /* of a write */
     unsigned flags;            /* of a write: BDRV_REQ_VM_STATE, or none */
-    uint64_t request;
+    uint64_t request;          /* whoever asked for it serves that .. */
+    unsigned graph_reads;      /* .. and has the graph's lock */
 };
 
 /* Tasks of one request at a time. */
 #define QCOW2_TASKS_MAX 8
+
+/** qcow2_adopt_task() - the calling coroutine works for whoever added it */
+void coroutine_fn qcow2_adopt_task(const struct qcow2_task *task);
 
 /** qcow2_add_task() - @pool: NULL: in the calling coroutine */
 int coroutine_fn qcow2_add_task(AioTaskPool *pool, AioTaskFunc *func,

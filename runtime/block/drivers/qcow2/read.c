@@ -15,7 +15,6 @@
 #include <inttypes.h>
 
 #include "block/drivers/qcow2/qcow2.h"
-#include "request/tracked.h"
 
 static int coroutine_fn qcow2_co_preadv_task(const struct qcow2_task *t)
 {
@@ -51,7 +50,7 @@ static int coroutine_fn qcow2_co_preadv_task_entry(AioTask *task)
 {
     const struct qcow2_task *t = (const struct qcow2_task *)task;
 
-    tracked_request_adopt(t->request);
+    qcow2_adopt_task(t);
     int ret = qcow2_co_preadv_task(t);
     return ret;
 }

@@ -12,7 +12,6 @@
 #include <errno.h>
 
 #include "block/drivers/qcow2/qcow2.h"
-#include "request/tracked.h"
 
 /* Around new data; written as often as it takes. */
 static const uint8_t zeroes[64 * 1024];
@@ -140,7 +139,7 @@ static int coroutine_fn qcow2_co_pwritev_task_entry(AioTask *task)
 {
     const struct qcow2_task *t = (const struct qcow2_task *)task;
 
-    tracked_request_adopt(t->request);
+    qcow2_adopt_task(t);
     int ret = qcow2_co_pwritev_task(t);
     return ret;
 }
