@@ -149,6 +149,7 @@ static void pair_sequences(struct ct_compare *compare)
             struct ct_aligned *aligned =
                 &g_array_index(compare->aligned, struct ct_aligned, number[i]);
             aligned->peak_busy[side] = sequence->peak_busy;
+            aligned->peak_alive[side] = sequence->peak_alive;
             aligned->saturated[side] = sequence->saturated;
         }
         compare->sequence[side] = g_new(uint32_t, run->n + 1);

@@ -26,6 +26,7 @@ struct ct_aligned {
     uint32_t *labels[CT_DIFF_SIDES]; /* by position */
     uint32_t n[CT_DIFF_SIDES];
     unsigned peak_busy[CT_DIFF_SIDES];
+    unsigned peak_alive[CT_DIFF_SIDES];
     uint64_t saturated[CT_DIFF_SIDES];
     uint32_t n_kept, n_moved;
     struct ct_order order;

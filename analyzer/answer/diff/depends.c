@@ -14,7 +14,8 @@
  *    runs submitted them in the same one.  When several workers take items, who
  *    says so first is chance;
  *  - fewer workers: in one run items waited while all of its workers were busy
- *    and none was idle, and the other run had more busy at once.
+ *    and none was idle, and the other run had more busy at once than this one
+ *    ever had alive.  One that started too late to be of use is no difference.
  */
 #include "answer/diff/compare.h"
 
@@ -167,7 +168,7 @@ static void find_workers(struct finder *finder, uint32_t sequence,
     const struct ct_run_result *run = compare->run[more];
 
     if (!aligned->is_pool || compare->is_lossy || !aligned->saturated[less] ||
-        aligned->peak_busy[more] <= aligned->peak_busy[less]) {
+        aligned->peak_busy[more] <= aligned->peak_alive[less]) {
         return;
     }
     for (uint32_t i = 0; i < run->n_taken; i++) {

@@ -95,8 +95,9 @@ struct ct_sequence {
     uint32_t name; /* word, unique in the run */
     bool is_pool;
     unsigned peak_busy;
-    uint64_t
-        saturated; /* an item waited while that many were busy, none idle */
+    unsigned peak_alive; /* workers; not less than peak_busy */
+    uint64_t saturated;  /* how often an item waited while peak_busy were busy
+                            and none was idle */
 };
 
 /* A stretch of which not all is known. */

@@ -502,12 +502,19 @@ static void on_counter(struct ct_consumer *consumer,
     struct ct_run *run = run_of(consumer);
 
     if (counter->kind == CT_COUNTER_WORK_QUEUED ||
+        counter->kind == CT_COUNTER_WORKERS_BUSY ||
         counter->kind == CT_COUNTER_WORKERS_IDLE) {
         struct sequence *pool =
             sequence_at(run, counter->pid, SEQUENCE_POOL, counter->id);
-        *(counter->kind == CT_COUNTER_WORK_QUEUED ? &pool->queued
-                                                  : &pool->idle) =
+        *(counter->kind == CT_COUNTER_WORK_QUEUED    ? &pool->queued
+          : counter->kind == CT_COUNTER_WORKERS_IDLE ? &pool->idle
+                                                     : &pool->counted_busy) =
             counter->value;
+        if (counter->kind == CT_COUNTER_WORKERS_IDLE) {
+            /* told after the busy ones, of the same instant */
+            pool->peak_alive =
+                MAX(pool->peak_alive, pool->idle + pool->counted_busy);
+        }
     }
 }
 

@@ -141,6 +141,8 @@ static void name_sequences(struct ct_run *run)
             .name = ct_words_get(words, name->str),
             .is_pool = place->kind == SEQUENCE_POOL,
             .peak_busy = sequence->peak_busy,
+            .peak_alive = MAX(sequence->peak_busy,
+                              (unsigned)MIN(sequence->peak_alive, INT32_MAX)),
             .saturated = sequence->saturated_busy == sequence->peak_busy
                              ? sequence->saturated
                              : 0,

@@ -157,7 +157,7 @@ def _(tmp):
     good = json.load(open(kept, encoding="utf-8"))
     wrong = os.path.join(tmp, "wrong")
     for key, value, what in (
-            ("cotrace_baseline", 2, "another version"),
+            ("cotrace_baseline", 1, "another version"),
             ("cotrace_baseline", "1", "number"), ("clock", 1, "true or false"),
             ("words", {}, "list"), ("words", ["\u0007", 7], "string"),
             ("labels", [1] * 8, "damaged"), ("labels", [10 ** 19], "large"),

@@ -209,6 +209,38 @@ def _(tmp):
     tap.equal(change["b"]["label"], change["a"]["label"])
 
 
+def with_a_late_worker(seed, is_late):
+    """Two requests; the second worker takes one of them, or finds nothing."""
+    run = Run(seed)
+    run.poll()
+    one, two = run.begin(0), run.begin(4096)
+    run.submit(one)
+    run.submit(two)
+    run.spawn(1)
+    if is_late:
+        run.work(one)
+        run.work(two)
+        run.spawn(2)
+    else:
+        run.spawn(2)
+        run.work_begin(one, 1)
+        run.work_begin(two, 2)
+        run.work_end(one, 1)
+        run.work_end(two, 2)
+    run.complete(one)
+    run.complete(two)
+    run.polled()
+    return run
+
+
+@tap.case("a worker that started too late is no difference")
+def _(tmp):
+    document = compare(tmp, with_a_late_worker(0, False),
+                       with_a_late_worker(1, True), 0)
+    pool = next(c for c in document["contexts"] if c["pool"])
+    tap.equal((pool["workers_a"], pool["workers_b"]), (2, 1))
+
+
 def with_lock(seed, first, contended=True):
     """Two requests want one lock; `first` gets it."""
     run = Run(seed)
