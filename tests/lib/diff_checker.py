@@ -110,6 +110,8 @@ def check(document):
             for side in "ab":
                 check_place(document, change[side], side, texts)
                 check_place(document, change[side + "_then"], side, texts)
+                if change["reason"] == "wakeup":
+                    check_place(document, change["waker_" + side], side, texts)
             check_place(document, change["last"], "a", texts)
     same(document["identical"], document["first_real_divergence"] is None,
          "identical")

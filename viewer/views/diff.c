@@ -63,13 +63,10 @@ static size_t break_at(const struct page *page, unsigned columns)
 /* A line, or as many as it takes. */
 static void end_line(struct page *page)
 {
-    unsigned columns =
-        page->text.columns > 2 * HANG ? page->text.columns : COLUMNS;
     size_t at;
 
-    columns = MIN(columns, COLUMNS);
-    while (ct_text_width(page->line->str) > columns &&
-           (at = break_at(page, columns)) > 0) {
+    while (ct_text_width(page->line->str) > page->text.columns &&
+           (at = break_at(page, page->text.columns)) > 0) {
         g_autofree char *rest = g_strdup(page->line->str + at + 1);
         g_string_truncate(page->line, at);
         ct_text_line(&page->text, page->line);
@@ -97,30 +94,68 @@ static void say_label(struct page *page, const struct ct_diff_place *place)
 
 /* --- one change ---------------------------------------------------------- */
 
+static void say_place(struct page *page, const char *before,
+                      const struct ct_diff_place *place)
+{
+    say(page, "%s", before);
+    say_label(page, place);
+    end_line(page);
+}
+
 /* "  A  first" and, if there is one, "     then second" */
 static void say_side(struct page *page, enum ct_diff_side side,
                      const struct ct_diff_change *change)
 {
     const struct ct_diff_place *first = &change->side[side];
-    const struct ct_diff_place *then = &change->then[side];
 
     say(page, "  %c  ", "AB"[side]);
     if (change->reason == CT_DIFF_REASON_ONLY && !first->is) {
         say(page, "has no such thing");
-    } else {
-        say_label(page, first);
-    }
-    end_line(page);
-    if (then->is) {
-        say(page, "     then ");
-        say_label(page, then);
         end_line(page);
+        return;
     }
+    say_label(page, first);
+    end_line(page);
+    if (change->then[side].is) {
+        say_place(page, "     then ", &change->then[side]);
+    }
+}
+
+/* A coroutine that goes on in one run, and who made it do so; in the other it
+ * waits. */
+static void say_wakeup(struct page *page, const struct ct_diff_change *change)
+{
+    for (unsigned side = 0; side < CT_DIFF_SIDES; side++) {
+        bool waits = side == change->waits;
+
+        say(page, "  %c  ", "AB"[side]);
+        say_label(page, &change->side[side]);
+        end_line(page);
+        say_place(page,
+                  waits ? "     then it waits to the end; not woken by "
+                        : "     woken by ",
+                  &change->waker[side]);
+    }
+}
+
+static const char *title_of(enum ct_diff_reason reason)
+{
+    static const char *const titles[CT_DIFF_REASONS] = {
+        [CT_DIFF_REASON_CAUSE] = "a cause came after what it had caused",
+        [CT_DIFF_REASON_LOCK] = "a lock was won by another",
+        [CT_DIFF_REASON_POOL] = "one overtook another in a pool's queue",
+        [CT_DIFF_REASON_AFTER] = "one began without waiting for the other",
+        [CT_DIFF_REASON_WORKERS] = "a pool had another number of workers",
+        [CT_DIFF_REASON_ONLY] = "only one of the runs did this",
+        [CT_DIFF_REASON_WAKEUP] = "a wake-up was lost",
+    };
+
+    return titles[reason];
 }
 
 static void explain(struct page *page, const struct ct_diff_change *change)
 {
-    const char *in = change->side[CT_DIFF_A].is ? "A" : "B";
+    char waits = "AB"[change->waits], goes_on = "BA"[change->waits];
 
     switch (change->reason) {
     case CT_DIFF_REASON_CAUSE:
@@ -147,7 +182,12 @@ static void explain(struct page *page, const struct ct_diff_change *change)
             change->workers[CT_DIFF_B]);
         break;
     case CT_DIFF_REASON_ONLY:
-        say(page, "  It is in %s only.", in);
+        say(page, "  It is in %c only.",
+            change->side[CT_DIFF_A].is ? 'A' : 'B');
+        break;
+    case CT_DIFF_REASON_WAKEUP:
+        say(page, "  What woke it in %c ran in %c, too, but did not wake it.",
+            goes_on, waits);
         break;
     default:
         say(page, "  They do not depend on one another: that alone means "
@@ -157,52 +197,104 @@ static void explain(struct page *page, const struct ct_diff_change *change)
     end_line(page);
 }
 
-static void say_change(struct page *page, const struct ct_diff_change *change,
-                       const char *title)
+/* "  In main, as its decision 40, 14.34 ms after the start." */
+static void say_where(struct page *page, const struct ct_diff_change *change)
 {
     const struct ct_diff_place *at =
         &change->side[change->side[CT_DIFF_A].is ? CT_DIFF_A : CT_DIFF_B];
-    const struct ct_diff_sequence *sequence =
-        &page->result->sequences[at->sequence];
-    GString *words = g_string_new(NULL);
 
-    g_string_append_printf(words, "%s, in ", title);
-    ct_inert_append(words, sequence->name);
-    g_string_append_printf(words, " at %" PRIu32, at->position);
+    say(page, "  In %s, decision %" PRIu32,
+        page->result->sequences[at->sequence].name, at->position);
     if (page->result->has_clock) {
-        g_string_append(words, ", ");
-        ct_text_ns(&page->text, words, at->when_ns);
-        g_string_append(words, " after the start");
+        g_string_append(page->line, ", ");
+        ct_text_ns(&page->text, page->line, at->when_ns);
+        g_string_append(page->line, " after the start");
     }
-    heading(page, words->str);
-    g_string_free(words, TRUE);
-
-    say_side(page, CT_DIFF_A, change);
-    say_side(page, CT_DIFF_B, change);
-    explain(page, change);
+    g_string_append_c(page->line, '.');
+    end_line(page);
     if (change->last.is) {
-        say(page, "  Both did last: ");
-        say_label(page, &change->last);
+        say_place(page, "  Both did last: ", &change->last);
+    }
+}
+
+static bool is_same_stack(const struct ct_diff_change *change)
+{
+    return change->n_common == change->side[CT_DIFF_A].n_frames &&
+           change->n_common == change->side[CT_DIFF_B].n_frames;
+}
+
+static void say_change(struct page *page, const struct ct_diff_change *change,
+                       const char *title)
+{
+    const char *what = title_of(change->reason);
+    g_autofree char *words =
+        what ? g_strdup_printf("%s: %s", title, what) : g_strdup(title);
+
+    heading(page, words);
+    if (change->reason == CT_DIFF_REASON_WAKEUP) {
+        say_wakeup(page, change);
+    } else {
+        say_side(page, CT_DIFF_A, change);
+        say_side(page, CT_DIFF_B, change);
+    }
+    explain(page, change);
+    say_where(page, change);
+    if (change->common && change->reason != CT_DIFF_REASON_WAKEUP &&
+        !is_same_stack(change)) {
+        say(page, "  The last common ancestor of both backtraces is %s ().",
+            change->common);
         end_line(page);
     }
-    if (change->common) {
-        say(page, "  Both come from %s (), %u frames from the outside.",
-            change->common, change->n_common);
-        end_line(page);
+}
+
+static bool has_code(const struct ct_diff_place *place)
+{
+    for (unsigned i = 0; i < place->n_frames; i++) {
+        if (place->frames[i].boundary == CT_BOUNDARY_NONE) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void say_backtrace(struct page *page, const char *title,
+                          const struct ct_diff_place *place)
+{
+    if (has_code(place)) {
+        heading(page, title);
+        ct_frames_text(&page->text, place->frames, place->n_frames,
+                       place->complete);
     }
 }
 
 static void say_backtraces(struct page *page,
                            const struct ct_diff_change *change)
 {
-    for (unsigned side = 0; side < CT_DIFF_SIDES; side++) {
-        const struct ct_diff_place *place = &change->side[side];
-        if (!place->n_frames) {
-            continue;
-        }
-        heading(page, side == CT_DIFF_A ? "Backtrace in A" : "Backtrace in B");
-        ct_frames_text(&page->text, place->frames, place->n_frames,
-                       place->complete);
+    const struct ct_diff_place *a = &change->side[CT_DIFF_A];
+    const struct ct_diff_place *b = &change->side[CT_DIFF_B];
+    enum ct_diff_side waits = change->waits;
+
+    if (!has_code(a) && !has_code(b)) {
+        ct_out_line(page->text.out);
+        ct_text_styled(&page->text, page->line, CT_DIM,
+                       "No stacks of it were recorded.");
+        end_line(page);
+    } else if (change->reason == CT_DIFF_REASON_WAKEUP) {
+        const struct ct_diff_place *waker =
+            &change->waker[waits == CT_DIFF_A ? CT_DIFF_B : CT_DIFF_A];
+        say_backtrace(page,
+                      waits == CT_DIFF_A ? "Where it waits in A"
+                                         : "Where it waits in B",
+                      &change->side[waits]);
+        say_backtrace(page,
+                      waits == CT_DIFF_A ? "What woke it in B"
+                                         : "What woke it in A",
+                      waker);
+    } else if (is_same_stack(change)) {
+        say_backtrace(page, "Backtrace, the same in both", a);
+    } else {
+        say_backtrace(page, "Backtrace in A", a);
+        say_backtrace(page, "Backtrace in B", b);
     }
 }
 
@@ -245,7 +337,13 @@ static void say_verdict(struct page *page)
 static void say_runs(struct page *page, const char *const names[])
 {
     for (unsigned side = 0; side < CT_DIFF_SIDES; side++) {
+        const char *program = ct_diff_program(page->diff, side, 0);
+
         say(page, "%c  %s, ", "AB"[side], names[side]);
+        if (program) {
+            say(page, "a run of %s%s, ", program,
+                ct_diff_program(page->diff, side, 1) ? " and others" : "");
+        }
         ct_text_count(page->line, page->result->decisions[side]);
         say(page, " decisions%s",
             page->result->complete[side] ? "" : ", damaged");
@@ -283,30 +381,38 @@ static void say_pairs(struct page *page)
     }
 }
 
-static void say_only(struct page *page, enum ct_diff_side side)
+/* Those that are real, or those that are not. */
+static void say_kinds(struct page *page, enum ct_diff_side side, bool is_real,
+                      const char *title)
 {
     const struct ct_diff_result *result = page->result;
-    unsigned shown = MIN(result->n_only[side], ONLY_SHOWN);
+    unsigned n = 0;
 
-    if (!shown) {
-        return;
-    }
-    heading(page, side == CT_DIFF_A ? "Only in A" : "Only in B");
-    for (unsigned i = 0; i < shown; i++) {
+    for (unsigned i = 0; i < result->n_only[side]; i++) {
         const struct ct_diff_only *only = &result->only[side][i];
 
+        if (only->real != is_real || n++ >= ONLY_SHOWN) {
+            continue;
+        }
+        if (n == 1) {
+            heading(page, title);
+        }
         say(page, "  %6" PRIu64 "  %s", only->count,
             only->count == 1 ? only->label : only->group);
-        if (!only->real) {
-            ct_text_styled(&page->text, page->line, CT_DIM,
-                           "  (how often is a matter of timing)");
-        }
         end_line(page);
     }
-    if (result->n_only[side] > shown) {
-        say(page, "  and %u more kinds", result->n_only[side] - shown);
+    if (n > ONLY_SHOWN) {
+        say(page, "  and %u more kinds", n - ONLY_SHOWN);
         end_line(page);
     }
+}
+
+static void say_only(struct page *page)
+{
+    say_kinds(page, CT_DIFF_A, true, "Only in A");
+    say_kinds(page, CT_DIFF_B, true, "Only in B");
+    say_kinds(page, CT_DIFF_A, false, "More often in A, by timing alone");
+    say_kinds(page, CT_DIFF_B, false, "More often in B, by timing alone");
 }
 
 /* "  594 ns -> 4.145 ms  bottom half refresh, 24 times in A and 24 in B" */
@@ -425,6 +531,9 @@ void ct_view_diff_text(struct ct_out *out, const struct ct_diff *diff,
         .line = g_string_new(NULL), .diff = diff, .result = result};
 
     ct_text_init(&page.text, out);
+    if (page.text.columns <= 2 * HANG || page.text.columns > COLUMNS) {
+        page.text.columns = COLUMNS;
+    }
     say_runs(&page, names);
     say_verdict(&page);
     if (!result->identical) {
@@ -434,8 +543,7 @@ void ct_view_diff_text(struct ct_out *out, const struct ct_diff *diff,
         say_change(&page, &result->first, "First change of order");
     }
     say_pairs(&page);
-    say_only(&page, CT_DIFF_A);
-    say_only(&page, CT_DIFF_B);
+    say_only(&page);
     say_latency(&page);
     g_string_free(page.line, TRUE);
 }

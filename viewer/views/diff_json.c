@@ -77,6 +77,14 @@ static void change_json(struct ct_json *json, const struct ct_diff *diff,
     ct_json_u64(json, change->n_common);
     ct_json_key(json, "common");
     ct_json_string(json, change->common);
+    if (change->reason == CT_DIFF_REASON_WAKEUP) {
+        ct_json_key(json, "waits");
+        ct_json_string(json, change->waits == CT_DIFF_A ? "a" : "b");
+        ct_json_key(json, "waker_a");
+        place_json(json, diff, &change->waker[CT_DIFF_A], true);
+        ct_json_key(json, "waker_b");
+        place_json(json, diff, &change->waker[CT_DIFF_B], true);
+    }
     if (change->reason == CT_DIFF_REASON_WORKERS) {
         ct_json_key(json, "workers_a");
         ct_json_u64(json, change->workers[CT_DIFF_A]);

@@ -118,9 +118,23 @@ void ct_frames_json(struct ct_json *json, const struct ct_frame *frames,
 
 /* --- text ---------------------------------------------------------------- */
 
+/* Where it is; on a line of its own if it is too long for this one. */
+static void text_place(const struct ct_text *text, GString *line,
+                       const GString *place)
+{
+    if (text->columns &&
+        ct_text_width(line->str) + ct_text_width(place->str) > text->columns) {
+        ct_text_line(text, line);
+        g_string_append(line, "    ");
+    }
+    g_string_append(line, place->str);
+}
+
 static void text_code(const struct ct_text *text, GString *line,
                       const struct ct_frame *frame, unsigned number)
 {
+    GString *place = g_string_new(NULL);
+
     g_string_append_printf(line, "#%-3u ", number);
     if (!frame->function) {
         g_string_append_printf(line, "0x%016" PRIx64 " in ?? ()",
@@ -134,25 +148,27 @@ static void text_code(const struct ct_text *text, GString *line,
         g_string_free(name, TRUE);
     }
     if (frame->file) {
-        GString *place = g_string_new(NULL);
+        GString *file = g_string_new(NULL);
 
-        ct_inert_append(place, frame->file);
-        g_string_append(line, " at ");
-        ct_text_styled(text, line, CT_GREEN, place->str);
+        ct_inert_append(file, frame->file);
+        g_string_append(place, " at ");
+        ct_text_styled(text, place, CT_GREEN, file->str);
         if (frame->line) {
-            g_string_append_printf(line, ":%u", frame->line);
+            g_string_append_printf(place, ":%u", frame->line);
         }
-        g_string_free(place, TRUE);
+        g_string_free(file, TRUE);
     } else if (frame->image) {
-        g_string_append(line, " from ");
-        ct_inert_append(line, frame->image);
+        g_string_append(place, " from ");
+        ct_inert_append(place, frame->image);
         if (!frame->function) {
-            g_string_append_printf(line, "+0x%" PRIx64, frame->image_offset);
+            g_string_append_printf(place, "+0x%" PRIx64, frame->image_offset);
         }
     }
     if (frame->inlined) {
-        ct_text_styled(text, line, CT_DIM, " (inlined)");
+        ct_text_styled(text, place, CT_DIM, " (inlined)");
     }
+    text_place(text, line, place);
+    g_string_free(place, TRUE);
 }
 
 /* What a boundary says: "bottom half 12: scheduled 134.2 us earlier"; where a

@@ -119,6 +119,11 @@ bool ct_compare_only_is_real(const struct ct_compare *compare,
     if (!ct_label_is_loose(label)) {
         return true;
     }
+    for (unsigned i = 0; i < compare->lost[side]->len; i++) {
+        if (g_array_index(compare->lost[side], uint32_t, i) == decision) {
+            return true;
+        }
+    }
     return label->kind != CT_DECISION_COROUTINE &&
            !(compare->seen[number] & 1u << other(side));
 }
@@ -428,6 +433,8 @@ void ct_compare_init(struct ct_compare *compare, struct ct_shared *shared,
         .run = {a, b},
         .aligned = g_array_new(FALSE, FALSE, sizeof(struct ct_aligned)),
         .blocks = g_array_new(FALSE, FALSE, sizeof(struct ct_block)),
+        .lost = {g_array_new(FALSE, FALSE, sizeof(uint32_t)),
+                 g_array_new(FALSE, FALSE, sizeof(uint32_t))},
     };
     choose_labels(compare);
     pair_sequences(compare);
@@ -469,6 +476,7 @@ void ct_compare_fini(struct ct_compare *compare)
         g_free(compare->position[side]);
         g_free(compare->unsure[side]);
         g_free(compare->epoch[side]);
+        g_array_unref(compare->lost[side]);
     }
     g_free(compare->seen);
     g_array_unref(compare->aligned);

@@ -52,8 +52,10 @@ struct ct_compare {
                                        runs; NULL: there are none */
     uint8_t *seen;                  /* by label: bit per side that has it */
     uint32_t n_labels;
-    GArray *aligned; /* struct ct_aligned */
-    GArray *blocks;  /* struct ct_block that are not empty */
+    GArray *aligned;             /* struct ct_aligned */
+    GArray *blocks;              /* struct ct_block that are not empty */
+    GArray *lost[CT_DIFF_SIDES]; /* uint32_t: decisions of one run that a lost
+                                    wake-up took from the other; few */
     uint64_t kept, moved, unknown;
     bool bound;
 };
@@ -86,10 +88,20 @@ struct ct_turned {
     uint32_t then[CT_DIFF_SIDES];
     uint32_t key; /* where it happens: decision of a */
     unsigned workers[CT_DIFF_SIDES];
+    uint32_t waker[CT_DIFF_SIDES]; /* WAKEUP: decision */
+    enum ct_diff_side waits;       /* WAKEUP: where it was not woken */
 };
 
 /** ct_depends_find() - all real changes of order, struct ct_turned, the first
  * first; the caller frees the array */
-GArray *ct_depends_find(const struct ct_compare *compare);
+GArray *ct_depends_find(struct ct_compare *compare);
+
+/* --- wakeups.c -------------------------------------------------------- */
+
+/** ct_wakeups_find() - requests that end in one run only, since in the other
+ * one their coroutine was not entered any more by what enters it in this one:
+ * they become CT_DIFF_REASON_WAKEUP
+ * @turned: struct ct_turned; in any order */
+void ct_wakeups_find(struct ct_compare *compare, GArray *turned);
 
 #endif

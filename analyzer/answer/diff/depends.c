@@ -256,7 +256,7 @@ static int by_key(const void *a, const void *b)
     return left < right ? -1 : left > right;
 }
 
-GArray *ct_depends_find(const struct ct_compare *compare)
+GArray *ct_depends_find(struct ct_compare *compare)
 {
     struct finder finder = {
         .compare = compare,
@@ -278,6 +278,7 @@ GArray *ct_depends_find(const struct ct_compare *compare)
         }
     }
     g_free(finder.place);
+    ct_wakeups_find(compare, finder.found);
     g_array_sort(finder.found, by_key);
     return finder.found;
 }

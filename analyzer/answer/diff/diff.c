@@ -36,6 +36,7 @@ static const char *const reason_words[CT_DIFF_REASONS] = {
     [CT_DIFF_REASON_CAUSE] = "cause",     [CT_DIFF_REASON_LOCK] = "lock",
     [CT_DIFF_REASON_POOL] = "overtaken",  [CT_DIFF_REASON_AFTER] = "after",
     [CT_DIFF_REASON_WORKERS] = "workers", [CT_DIFF_REASON_ONLY] = "only",
+    [CT_DIFF_REASON_WAKEUP] = "wakeup",
 };
 
 const char *ct_diff_reason_word(enum ct_diff_reason reason)
@@ -100,7 +101,11 @@ static struct ct_diff_change change_of(const struct ct_diff *diff,
         change.side[side] = place_of(diff, side, turned->first[side]);
         change.then[side] = place_of(diff, side, turned->then[side]);
         change.workers[side] = turned->workers[side];
+        if (turned->reason == CT_DIFF_REASON_WAKEUP) {
+            change.waker[side] = place_of(diff, side, turned->waker[side]);
+        }
     }
+    change.waits = turned->waits;
     enum ct_diff_side side = change.side[CT_DIFF_A].is ? CT_DIFF_A : CT_DIFF_B;
     change.last = last_before(diff, side, turned->first[side]);
     return change;
@@ -225,21 +230,45 @@ static void list_sequences(struct ct_diff *diff)
     }
 }
 
-static void ask(struct ct_diff *diff, enum ct_diff_side side,
-                const struct ct_diff_change *change)
+static const struct ct_decision *decision_at(const struct ct_diff *diff,
+                                             enum ct_diff_side side,
+                                             const struct ct_diff_place *place)
 {
-    const struct ct_diff_place *place = &change->side[side];
-
-    if (change->reason == CT_DIFF_REASON_NONE || !place->is ||
-        (side == CT_DIFF_A && diff->is_restored)) {
-        return;
-    }
     const struct ct_aligned *aligned = &g_array_index(
         diff->compare.aligned, struct ct_aligned, place->sequence);
-    const struct ct_decision *decision = ct_compare_decision(
-        &diff->compare, side, aligned->at[side][place->position]);
-    ct_explain_add(diff->explain[side], decision->slice, place->when_ns);
+
+    return ct_compare_decision(&diff->compare, side,
+                               aligned->at[side][place->position]);
+}
+
+/* Of the run in which it was not woken: where it waits. */
+static bool is_waiting(const struct ct_diff_change *change,
+                       enum ct_diff_side side)
+{
+    return change->reason == CT_DIFF_REASON_WAKEUP && change->waits == side;
+}
+
+static void ask(struct ct_diff *diff, enum ct_diff_side side,
+                const struct ct_diff_place *place, bool waits)
+{
+    if (!place->is || (side == CT_DIFF_A && diff->is_restored)) {
+        return;
+    }
+    const struct ct_decision *decision = decision_at(diff, side, place);
+    ct_explain_add(diff->explain[side], decision->slice, waits,
+                   waits ? decision->other_ns -
+                               diff->compare.run[side]->summary.origin_ns
+                         : place->when_ns);
     diff->wants_pass[side] |= decision->slice != 0;
+}
+
+static void ask_change(struct ct_diff *diff, enum ct_diff_side side,
+                       const struct ct_diff_change *change)
+{
+    if (change->reason != CT_DIFF_REASON_NONE) {
+        ask(diff, side, &change->side[side], is_waiting(change, side));
+        ask(diff, side, &change->waker[side], false);
+    }
 }
 
 void ct_diff_set_any_program(struct ct_diff *diff)
@@ -286,8 +315,8 @@ bool ct_diff_compare(struct ct_diff *diff, GError **error)
              diff->texts);
     for (unsigned side = 0; side < CT_DIFF_SIDES; side++) {
         const struct ct_run_result *run = diff->compare.run[side];
-        ask(diff, side, &result->first);
-        ask(diff, side, &result->first_real);
+        ask_change(diff, side, &result->first);
+        ask_change(diff, side, &result->first_real);
         result->complete[side] = run->summary.complete;
         result->decisions[side] = run->n;
         result->n_only[side] = diff->only[side]->len;
@@ -328,28 +357,30 @@ static bool is_same_frame(const struct ct_frame *a, const struct ct_frame *b)
             (a->function && g_strcmp0(a->function, b->function) == 0));
 }
 
+static void explain_place(const struct ct_diff *diff, enum ct_diff_side side,
+                          struct ct_diff_place *place, bool waits)
+{
+    if (!place->is) {
+        return;
+    }
+    const struct ct_explained *explained = ct_explain_get(
+        diff->explain[side], decision_at(diff, side, place)->slice, waits);
+    if (explained && explained->is) {
+        place->pid = explained->pid;
+        place->tid = explained->tid;
+        place->complete = explained->complete;
+        place->n_frames = explained->n_frames;
+        place->frames = explained->frames;
+    }
+}
+
 static void explain_change(const struct ct_diff *diff,
                            struct ct_diff_change *change)
 {
     for (unsigned side = 0; side < CT_DIFF_SIDES; side++) {
-        struct ct_diff_place *place = &change->side[side];
-        if (!place->is) {
-            continue;
-        }
-        const struct ct_aligned *aligned = &g_array_index(
-            diff->compare.aligned, struct ct_aligned, place->sequence);
-        const struct ct_explained *explained = ct_explain_get(
-            diff->explain[side],
-            ct_compare_decision(&diff->compare, side,
-                                aligned->at[side][place->position])
-                ->slice);
-        if (explained && explained->is) {
-            place->pid = explained->pid;
-            place->tid = explained->tid;
-            place->complete = explained->complete;
-            place->n_frames = explained->n_frames;
-            place->frames = explained->frames;
-        }
+        explain_place(diff, side, &change->side[side],
+                      is_waiting(change, side));
+        explain_place(diff, side, &change->waker[side], false);
     }
     const struct ct_diff_place *a = &change->side[CT_DIFF_A];
     const struct ct_diff_place *b = &change->side[CT_DIFF_B];

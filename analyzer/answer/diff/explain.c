@@ -1,18 +1,23 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Backtraces of decisions: of a coroutine where it goes on, of a work item its
- * function's begin, of a callback what asked for it.
+ * Backtraces of decisions: of a coroutine where it goes on (or waits next), of
+ * a work item its function's begin, of a callback what asked for it, of a
+ * request where it was begun.
  */
 #include "answer/diff/explain.h"
 
 #include <glib.h>
 
+#include "answer/diff/labels.h"
 #include "answer/frames.h"
 
 struct wanted {
     uint32_t slice;
+    bool waits;
     bool seen;
     bool waits_for_stack; /* a work item tells it after its begin */
+    bool is_base;         /* a request's stack, which reaches a thread's base */
+    bool is_running;      /* it is a coroutine, and has not waited since */
     int32_t pid, tid;
     uint64_t id;
     uint64_t stack;
@@ -46,6 +51,7 @@ static void on_slice_began(struct ct_consumer *consumer,
             continue;
         }
         wanted->seen = true;
+        wanted->is_running = slice->kind == CT_SLICE_COROUTINE;
         wanted->waits_for_stack = slice->kind == CT_SLICE_WORK;
         wanted->pid = slice->pid;
         wanted->tid = slice->tid;
@@ -63,10 +69,39 @@ static void on_own_stack(struct ct_consumer *consumer,
 
     for (unsigned i = 0; i < explain->n; i++) {
         struct wanted *wanted = &explain->wanted[i];
-        if (wanted->waits_for_stack && own->kind == CT_ENTITY_WORK &&
-            own->pid == wanted->pid && own->id == wanted->id) {
+        if (own->pid != wanted->pid || own->id != wanted->id) {
+            continue;
+        }
+        if (wanted->waits_for_stack && own->kind == CT_ENTITY_WORK) {
             wanted->stack = own->stack;
             wanted->waits_for_stack = false;
+        } else if (wanted->waits && wanted->is_running && own->waits &&
+                   own->kind == CT_ENTITY_COROUTINE) {
+            ct_origin_unref(wanted->origin);
+            wanted->origin = ct_origin_ref((struct ct_origin *)own->origin);
+            wanted->stack = own->stack;
+            wanted->when_ns = own->when_ns;
+            wanted->is_running = false;
+        }
+    }
+}
+
+static void on_request_began(struct ct_consumer *consumer,
+                             struct ct_request *request)
+{
+    struct ct_explain *explain = explain_of(consumer);
+
+    for (unsigned i = 0; i < explain->n; i++) {
+        struct wanted *wanted = &explain->wanted[i];
+        if (wanted->slice & CT_SLICE_IS_REQUEST &&
+            request->number == (wanted->slice & ~CT_SLICE_IS_REQUEST)) {
+            wanted->seen = true;
+            wanted->is_base = !request->origin;
+            wanted->pid = request->pid;
+            wanted->tid = request->tid;
+            wanted->stack = request->stack;
+            wanted->when_ns = request->begin_ns;
+            wanted->origin = ct_origin_ref(request->origin);
         }
     }
 }
@@ -91,7 +126,7 @@ static bool on_finish(struct ct_consumer *consumer,
                               wanted->when_ns);
         explained->frames = ct_frames_end(explain->frames, &explained->n_frames,
                                           &explained->complete);
-        explained->complete &= wanted->origin != NULL;
+        explained->complete &= wanted->origin || wanted->is_base;
         explained->is = true;
         explained->pid = wanted->pid;
         explained->tid = wanted->tid;
@@ -106,6 +141,7 @@ struct ct_explain *ct_explain_new(void)
     explain->consumer = (struct ct_consumer){
         .slice_began = on_slice_began,
         .own_stack = on_own_stack,
+        .request_began = on_request_began,
         .finish = on_finish,
         .wants_origins = true,
         .has_until = true,
@@ -125,15 +161,17 @@ void ct_explain_free(struct ct_explain *explain)
     g_free(explain);
 }
 
-void ct_explain_add(struct ct_explain *explain, uint32_t slice, int64_t when_ns)
+void ct_explain_add(struct ct_explain *explain, uint32_t slice, bool waits,
+                    int64_t when_ns)
 {
     struct ct_consumer *consumer = &explain->consumer;
 
     if (!slice || explain->n == CT_EXPLAIN_MAX ||
-        ct_explain_get(explain, slice)) {
+        ct_explain_get(explain, slice, waits)) {
         return;
     }
-    explain->wanted[explain->n++].slice = slice;
+    explain->wanted[explain->n++] =
+        (struct wanted){.slice = slice, .waits = waits};
     /* a stack that follows at once may be told a little later */
     consumer->until_ns = MAX(consumer->until_ns, when_ns + 1000000);
 }
@@ -144,10 +182,11 @@ struct ct_consumer *ct_explain_consumer(struct ct_explain *explain)
 }
 
 const struct ct_explained *ct_explain_get(const struct ct_explain *explain,
-                                          uint32_t slice)
+                                          uint32_t slice, bool waits)
 {
     for (unsigned i = 0; i < explain->n; i++) {
-        if (explain->wanted[i].slice == slice) {
+        if (explain->wanted[i].slice == slice &&
+            explain->wanted[i].waits == waits) {
             return &explain->wanted[i].explained;
         }
     }

@@ -4,11 +4,9 @@
  *
  * Model:    a consumer of one more pass over a run, which ends after the last
  *           decision that is asked for; the n-th run that began is found again
- *           by counting, since a trace is read in the same order every time.
- * Threads:  one pass, one thread.
- * Memory:   frames live as long as the explainer.
- * Errors:   none.
- * Depends:  ct/backtrace.h.
+ *           by counting, and requests by their number, since a trace is read in
+ * the same order every time. Threads:  one pass, one thread. Memory:   frames
+ * live as long as the explainer. Errors:   none. Depends:  ct/backtrace.h.
  */
 #ifndef CT_DIFF_EXPLAIN_H
 #define CT_DIFF_EXPLAIN_H
@@ -31,15 +29,19 @@ struct ct_explain;
 struct ct_explain *ct_explain_new(void);
 void ct_explain_free(struct ct_explain *explain);
 
-/** ct_explain_add() - @slice: as in struct ct_decision; @when_ns: from origin
+/**
+ * ct_explain_add() - ask for a backtrace
+ * @slice:   as in struct ct_decision; 0: nothing is done
+ * @waits:   a coroutine's run: not where it goes on, but where it waits next
+ * @when_ns: from the trace's origin; with @waits when the run ends
  */
-void ct_explain_add(struct ct_explain *explain, uint32_t slice,
+void ct_explain_add(struct ct_explain *explain, uint32_t slice, bool waits,
                     int64_t when_ns);
 
 struct ct_consumer *ct_explain_consumer(struct ct_explain *explain);
 
 /** ct_explain_get() - NULL: it was not asked for */
 const struct ct_explained *ct_explain_get(const struct ct_explain *explain,
-                                          uint32_t slice);
+                                          uint32_t slice, bool waits);
 
 #endif

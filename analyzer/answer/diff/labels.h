@@ -27,6 +27,8 @@
 
 #define CT_NOWHERE UINT32_MAX
 
+#define CT_SLICE_IS_REQUEST 0x80000000u
+
 enum ct_decision_kind {
     CT_DECISION_COROUTINE, /* was entered */
     CT_DECISION_BH,        /* ran */
@@ -66,7 +68,8 @@ struct ct_decision {
                          request began; else when_ns */
     uint32_t label;
     uint32_t slice; /* slice_began calls up to the run that it happened in, that
-                       one included; 0: outside of all */
+                       one included; 0: outside of all.  Of a begin whose stack
+                       is told: CT_SLICE_IS_REQUEST and the request's number */
     uint32_t cause; /* decision that asked for it; CT_NOWHERE */
     uint32_t sequence;
 };

@@ -381,46 +381,6 @@ static void on_lock(struct ct_consumer *consumer,
 
 /* --- requests --------------------------------------------------------- */
 
-/* "LAYER OP NODE", as far as they are told */
-static uint32_t name_of(struct ct_run *run, const struct ct_request *request)
-{
-    const char *const parts[] = {request->layer, request->op, request->node};
-    char text[512];
-    size_t length = 0;
-
-    for (unsigned i = 0; i < G_N_ELEMENTS(parts); i++) {
-        size_t room = sizeof(text) - 2 - length; /* a blank, and the end */
-        size_t n = parts[i] ? MIN(strlen(parts[i]), room) : 0;
-        if (length && n) {
-            text[length++] = ' ';
-        }
-        memcpy(text + length, parts[i] ?: "", n);
-        length += n;
-    }
-    text[length] = '\0';
-    return ct_words_get(&run->shared->words, text);
-}
-
-static void identify(struct ct_run *run, const struct ct_request *request)
-{
-    struct identity identity = {.request = name_of(run, request)};
-
-    if (!request->range_unknown) {
-        struct ct_range range = {request->offset, request->bytes};
-        identity.range = ct_interned_get(&run->shared->ranges, &range) + 1;
-    }
-    uint32_t key[2] = {identity.request, identity.range};
-    uint32_t same = ct_interned_get(&run->same, key);
-    if (same == run->counts->len) {
-        g_array_set_size(run->counts, same + 1);
-    }
-    identity.nth = ++g_array_index(run->counts, uint32_t, same);
-    if (request->number >= run->identities->len) {
-        g_array_set_size(run->identities, (unsigned)request->number + 1);
-    }
-    g_array_index(run->identities, struct identity, request->number) = identity;
-}
-
 /* A coroutine that was just entered for the first time and begins a request
  * is there for it. */
 static void adopt(struct ct_run *run, const struct thread *thread,
@@ -451,13 +411,17 @@ static void on_request_began(struct ct_consumer *consumer,
     struct ct_run *run = run_of(consumer);
     struct process *process = ct_run_process(run, request->pid);
 
-    identify(run, request);
+    ct_run_identify(run, request);
     if (request->parent || request->parent_id || !request->begin_known) {
         return;
     }
     struct thread *thread = ct_run_thread(run, request->pid, request->tid);
     adopt(run, thread, request);
     add_request(run, thread, CT_DECISION_BEGIN, request, request->begin_ns);
+    if (request->stack && request->number < CT_SLICE_IS_REQUEST) {
+        g_array_index(run->decisions, struct ct_decision, run->pending.decision)
+            .slice = CT_SLICE_IS_REQUEST | (uint32_t)request->number;
+    }
     if (process->in_flight++ == 0) {
         link_to(run, CT_LINK_AFTER, process->last_end, run->pending.decision);
     }

@@ -152,6 +152,11 @@ uint32_t ct_run_decision_at(struct ct_run *run, int32_t pid, int32_t tid,
  * added again */
 void ct_run_add_program(struct ct_run *run, const char *name);
 
+/* identity.c */
+
+/** ct_run_identify() - a request that began: what it is in every run */
+void ct_run_identify(struct ct_run *run, const struct ct_request *request);
+
 /* settle.c */
 
 /** ct_run_init() - empty tables */

@@ -41,6 +41,7 @@ enum ct_diff_reason {
     CT_DIFF_REASON_AFTER,   /* one waited for the end of the other */
     CT_DIFF_REASON_WORKERS, /* a pool had fewer workers for it */
     CT_DIFF_REASON_ONLY,    /* in one run only */
+    CT_DIFF_REASON_WAKEUP,  /* one was not woken in one run */
     CT_DIFF_REASONS,
 };
 
@@ -69,6 +70,9 @@ struct ct_diff_change {
     unsigned n_common;         /* outermost frames that both have */
     const char *common;        /* the innermost of them; NULL: none is known */
     unsigned workers[CT_DIFF_SIDES]; /* WORKERS: busy at once, at most */
+    /* WAKEUP: what woke it in one run, and did not in the other */
+    struct ct_diff_place waker[CT_DIFF_SIDES];
+    enum ct_diff_side waits; /* WAKEUP: the run in which it was not woken */
 };
 
 /* Per context: what both runs decided there. */

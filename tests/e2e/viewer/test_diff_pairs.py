@@ -20,6 +20,7 @@ import tap
 
 SOAK = os.environ.get("COTRACE_SOAK") == "1"
 RUNS = 20 if SOAK else 1
+AGAIN_MAX = max(1, RUNS // 10)
 KEEP = os.environ.get("COTRACE_PAIRS")
 PAIRS = os.path.join(story.BUILD, "tests", "programs", "pairs")
 
@@ -40,14 +41,15 @@ class Noise:
 
 
 def record_one(trace, change, side):
-    """Once more if a recording can't be read, which is not what is tested."""
-    if os.path.exists(trace):
-        return
-    for _ in range(3):
+    """How often it had to be done again since the trace could not be read: a
+    machine that gives the daemons no time for seconds ends a recording."""
+    for again in range(3):
+        if os.path.exists(trace):
+            return again
         story.record(trace, PAIRS, change, side)
         stat = story.run(story.COTRACE, "stat", trace, status=None)
         if stat.returncode == 0:
-            return
+            return again
         tap.note(f"recorded again: {stat.err}")
         shutil.rmtree(trace)
     raise AssertionError(f"{trace}: no recording of it can be read")
@@ -64,8 +66,9 @@ def record(tmp, change):
         done = [pool.submit(record_one, trace, change, side)
                 for side, traces in (("was", was), ("is", now))
                 for trace in traces]
-        for one in done:
-            one.result()
+        again = sum(one.result() for one in done)
+    if again > AGAIN_MAX:
+        raise AssertionError(f"{again} of {2 * RUNS} recordings can't be read")
     return was, now
 
 
@@ -76,18 +79,6 @@ def diff(a, b, status):
     document = story.parse(done.out)
     diff_checker.check(document)
     return document
-
-
-DEVICE_NS = 4000000  # what a work item of the program takes
-
-
-def is_disturbed(document):
-    """Did the machine have so much else to do that times say nothing?"""
-    for row in document["latency"]:
-        if row["label"] == "work item device":
-            return max(row["a"]["mean_ns"], row["b"]["mean_ns"]) > \
-                2 * DEVICE_NS
-    return True
 
 
 def label(place):
@@ -107,8 +98,6 @@ def workers(document):
     change = document["first_real_divergence"]
     tap.equal((change["reason"], change["workers_a"], change["workers_b"]),
               ("workers", 4, 1))
-    if is_disturbed(document):
-        return
     cause = document["cause"] or {"label": None, "state": None}
     tap.equal((cause["label"], cause["state"]),
               ("test read disk", "work-queued"))
@@ -125,31 +114,44 @@ def overtake(document):
 
 def slow(document):
     tap.equal(document["first_real_divergence"], None)
-    if not is_disturbed(document):
-        tap.equal(document["cause"] and document["cause"]["label"],
-                  "bottom half refresh")
+    tap.equal(document["cause"] and document["cause"]["label"],
+              "bottom half refresh")
+
+
+def functions(place):
+    return [frame.get("function") for frame in place["frames"]]
 
 
 def wakeup(document):
     change = document["first_real_divergence"]
-    tap.equal((change["reason"], label(change["a"]), change["b"]),
-              ("only", "end of test read disk 24576+4096", None))
+    tap.equal((change["reason"], change["waits"]), ("wakeup", "b"))
+    tap.equal((label(change["a"]), label(change["b"])),
+              ("coroutine waits of test read disk 24576+4096, entered again",
+               "coroutine waits of test read disk 24576+4096, first entered"))
+    for side in "ab":
+        waker = change["waker_" + side]
+        tap.equal(label(waker), "coroutine wakes of test read disk "
+                  "28672+4096, entered after its work")
+        for place, name in ((change[side], "waits"), (waker, "wakes")):
+            tap.equal(place["complete"], True, f"{name} in {side}")
+            assert {name, "main"} <= set(functions(place)), place["frames"]
+    assert "co_queue_wait" in functions(change["b"]), change["b"]
 
 
 def extra(document):
     change = document["first_real_divergence"]
     tap.equal((change["reason"], change["a"], label(change["b"])),
               ("only", None, "begin of test read disk 4096000+4096"))
+    tap.equal(functions(change["b"])[:2], ["begin", "reads"])
 
 
 def check_pair(tmp, change, check, status):
     was, now = record(tmp, change)
-    missed, n, n_disturbed = [], 0, 0
+    missed, n = [], 0
     for a, b in itertools.product(was, now):
         n += 1
         document = diff(a, b, None)
         try:
-            n_disturbed += is_disturbed(document)
             tap.equal(document["identical"], status == 0, "identical")
             check(document)
         except AssertionError as error:
@@ -170,9 +172,6 @@ def check_pair(tmp, change, check, status):
     tap.note(f"{RUNS} recordings of each side; {n} comparisons, "
              f"{len(missed)} without the planted change; {same} of the same "
              f"thing, {len(found)} with a real difference")
-    if change in ("workers", "slow"):
-        tap.note(f"in {n_disturbed} of them the machine was too busy for times "
-                 "to say anything")
     for line in missed[:10] + found[:10]:
         tap.note(line)
     tap.equal(len(missed), 0, "not named")

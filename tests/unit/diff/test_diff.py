@@ -321,6 +321,67 @@ def _(tmp):
                "begin of blk read disk 4096+512"))
 
 
+def with_a_wait(seed, wakes=True, ends=True):
+    """One request waits for another one to wake it, which it does or not."""
+    run = Run(seed)
+    run.poll()
+    waits = run.begin(0)
+    run.give(waits, "queue", 77)
+    wakes_it = run.begin(4096)
+    run.submit(wakes_it)
+    run.work(wakes_it)
+    run.say("bh_run_begin", bh=run.bh, ctx=run.ctx, name="completion",
+            callback=1)
+    run.say("thread_pool_complete", pool=run.pool, req=wakes_it["work"], ret=0)
+    run.enter(wakes_it)
+    if wakes:
+        run.say("aio_co_wake", ctx=run.ctx, co=waits["co"],
+                waker=wakes_it["co"], how="queued")
+    if ends:
+        run.end(wakes_it)
+    if wakes:
+        run.enter(waits)
+        run.end(waits)
+    if ends:
+        run.say("bh_run_end", bh=run.bh, ctx=run.ctx)
+        last = run.begin(8192)
+        run.end(last)
+        run.polled()
+    return run
+
+
+@tap.case("a wake-up that was lost, and who did not wake")
+def _(tmp):
+    document = compare(tmp, with_a_wait(0), with_a_wait(1, wakes=False), 1)
+    a, b = os.path.join(tmp, "a"), os.path.join(tmp, "b")
+    back, _ = diff(b, a, 1)
+    waker = "coroutine ? of blk read disk 4096+512, entered after its work"
+    for told, waits, goes_on in ((document, "b", "a"), (back, "a", "b")):
+        change = told["first_real_divergence"]
+        tap.equal((change["reason"], change["waits"], told["real"]),
+                  ("wakeup", waits, 1))
+        tap.equal((change[goes_on]["label"], change[waits]["label"]),
+                  ("coroutine ? of blk read disk 0+512, entered again",
+                   "coroutine ? of blk read disk 0+512, first entered"))
+        tap.equal([change["waker_" + side]["label"] for side in "ab"],
+                  [waker] * 2)
+        tap.equal([o["real"] for o in told["only_in_" + goes_on]],
+                  [True] * 2)
+    out = story.run(story.COTRACE, "diff", a, b, status=1).out
+    assert "a wake-up was lost" in out and "then it waits to the end" in out
+    out = story.run(story.COTRACE, "diff", a, b, "--fail-on=missing",
+                    status=1).err
+    assert "missing: " in out, out
+    story.run(story.COTRACE, "diff", a, b, "--fail-on=order", status=0)
+
+
+@tap.case("a run that ends before anybody could wake it lost no wake-up")
+def _(tmp):
+    b = with_a_wait(1, wakes=False, ends=False)
+    document = compare(tmp, with_a_wait(0), b, 1)
+    tap.equal(document["first_real_divergence"]["reason"], "only")
+
+
 def without(lines, first, n):
     """The trace without n events from the first on, a hole in their place."""
     events = [i for i, line in enumerate(lines) if line.startswith("@")]
@@ -497,6 +558,29 @@ def _(tmp):
     with open(page, encoding="utf-8") as file:
         text = file.read()
     assert "overtook" in text and "First real difference" in text, text
+
+
+@tap.case("the text fits 80 columns, whatever is told")
+def _(tmp):
+    pairs = {
+        "same": (plain(), plain(1)),
+        "harmless": (plain(), plain(1, (4096, 0, 8192, 12288))),
+        "extra": (plain(), plain(1, extra=65536)),
+        "overtaken": (plain(), plain(1, order=(0, 2, 1, 3))),
+        "lock": (with_lock(0, 0), with_lock(1, 1)),
+        "after": (one_after_the_other(0, True),
+                  one_after_the_other(1, False)),
+        "workers": (with_workers(0, 2), with_workers(1, 1)),
+        "wakeup": (with_a_wait(0), with_a_wait(1, wakes=False)),
+        "slow": (timed(0, False), timed(0, True)),
+    }
+    for name, (a, b) in pairs.items():
+        at = [run.write(os.path.join(tmp, f"{name}-{side}"))
+              for side, run in (("a", a), ("b", b))]
+        out = story.run(story.COTRACE, "diff", *at, status=None).out
+        wide = [line for line in out.splitlines() if len(line) > 80
+                and not line.startswith(tuple("AB"))]  # a path has no blanks
+        tap.equal(wide, [], name)
 
 
 tap.main(sys.argv[1:])

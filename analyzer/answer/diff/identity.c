@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What a request is in every run: its interface, operation, node and range, and
+ * the how-manieth of the same it is.
+ */
+#include <string.h>
+
+#include "answer/diff/run_int.h"
+
+/* "LAYER OP NODE", as far as they are told */
+static uint32_t name_of(struct ct_run *run, const struct ct_request *request)
+{
+    const char *const parts[] = {request->layer, request->op, request->node};
+    char text[512];
+    size_t length = 0;
+
+    for (unsigned i = 0; i < G_N_ELEMENTS(parts); i++) {
+        size_t room = sizeof(text) - 2 - length; /* a blank, and the end */
+        size_t n = parts[i] ? MIN(strlen(parts[i]), room) : 0;
+        if (length && n) {
+            text[length++] = ' ';
+        }
+        memcpy(text + length, parts[i] ?: "", n);
+        length += n;
+    }
+    text[length] = '\0';
+    return ct_words_get(&run->shared->words, text);
+}
+
+void ct_run_identify(struct ct_run *run, const struct ct_request *request)
+{
+    struct identity identity = {.request = name_of(run, request)};
+
+    if (!request->range_unknown) {
+        struct ct_range range = {request->offset, request->bytes};
+        identity.range = ct_interned_get(&run->shared->ranges, &range) + 1;
+    }
+    uint32_t key[2] = {identity.request, identity.range};
+    uint32_t same = ct_interned_get(&run->same, key);
+    if (same == run->counts->len) {
+        g_array_set_size(run->counts, same + 1);
+    }
+    identity.nth = ++g_array_index(run->counts, uint32_t, same);
+    if (request->number >= run->identities->len) {
+        g_array_set_size(run->identities, (unsigned)request->number + 1);
+    }
+    g_array_index(run->identities, struct identity, request->number) = identity;
+}
