@@ -181,12 +181,12 @@ def write_emit_c(voc):
 
 
 def probe_fields(event):
-    """LTTng's fields of an event, adjacent numbers between pack.h's marks."""
+    """LTTng's fields of an event, adjacent ones between pack.h's marks."""
     out, packing = [], False
     for field in event.fields:
         _, macro, wire = KINDS[field.kind]
         arg = f"arg_{field.name}"
-        packs = field.kind not in ("string", "hexes")
+        packs = field.kind != "hexes"
         if packs != packing:
             out.append("CT_PACK_BEGIN" if packs else "CT_PACK_END")
             packing = packs
@@ -196,7 +196,7 @@ def probe_fields(event):
                 f"uint8_t, n_{arg})"
             )
         elif field.kind == "string":
-            out.append(f"lttng_ust_field_string({field.name}, {arg})")
+            out.append(f"ct_pack_string({field.name}, {arg})")
         elif field.kind == "enum":
             out.append(
                 f"ct_pack_enum({event.provider.name}, {field.enum.name}, "

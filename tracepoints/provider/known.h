@@ -24,7 +24,8 @@
 #pragma GCC visibility push(hidden)
 
 #define CT_KNOWN_FRAMES 48  /* multiple of four; deeper stacks are walked */
-#define CT_KNOWN_SLOTS  64u /* power of two */
+#define CT_KNOWN_SETS   64u /* power of two */
+#define CT_KNOWN_WAYS   4u  /* stacks of a set */
 
 /* A frame: saved frame pointer as distance from the first frame, and return
  * address. */
@@ -42,16 +43,31 @@ struct ct_known {
     ct_record records[CT_KNOWN_FRAMES];
 };
 
-/* CT_KNOWN_SLOTS of them; NULL: none yet. */
-extern __thread struct ct_known *ct_known_stacks
+/*
+ * What is looked at first is the tags of a set, half a cache line: a stack's
+ * innermost return address, distance and outside, mixed.  Different stacks may
+ * have the same one, and then lie in several ways.
+ */
+struct ct_known_table {
+    uint64_t tags[CT_KNOWN_SETS][CT_KNOWN_WAYS]; /* 0: empty, or so rare that
+                                                    it does not matter */
+    uint8_t latest[CT_KNOWN_SETS]; /* the way that was found or learnt last */
+    struct ct_known stacks[CT_KNOWN_SETS][CT_KNOWN_WAYS];
+};
+
+/* NULL: none yet. */
+extern __thread struct ct_known_table *ct_known_table
     __attribute__((tls_model("initial-exec")));
 
-static inline struct ct_known *ct_known_slot(const uintptr_t *start,
-                                             uintptr_t distance)
+static inline uint64_t ct_known_tag(const uintptr_t *start, uintptr_t distance,
+                                    uint64_t outer)
 {
-    uint64_t key = (start[1] + distance) * 0x9e3779b97f4a7c15u;
+    return (start[1] + distance + (outer << 1)) * 0x9e3779b97f4a7c15u;
+}
 
-    return &ct_known_stacks[key / (UINT64_MAX / CT_KNOWN_SLOTS + 1)];
+static inline uint64_t ct_known_set(uint64_t tag)
+{
+    return tag / (UINT64_MAX / CT_KNOWN_SETS + 1);
 }
 
 /*
@@ -91,6 +107,27 @@ ct_known_is(const struct ct_known *known, const uintptr_t *start,
         }
     }
     return (differs | differ[0] | differ[1]) == 0;
+}
+
+/* NULL: in none of the other ways of the set. */
+struct ct_known *ct_known_search(const uintptr_t *start, uintptr_t distance,
+                                 uint64_t outer);
+
+/* NULL: unknown.  There must be a table. */
+__attribute__((always_inline)) static inline struct ct_known *ct_known_find(
+    const uintptr_t *start, uintptr_t distance, uint64_t outer)
+{
+    struct ct_known_table *table = ct_known_table;
+    uint64_t tag = ct_known_tag(start, distance, outer);
+    uint64_t set = ct_known_set(tag);
+    uint32_t way = table->latest[set];
+    struct ct_known *known = &table->stacks[set][way];
+
+    if (table->tags[set][way] == tag &&
+        ct_known_is(known, start, distance, outer)) {
+        return known;
+    }
+    return ct_known_search(start, distance, outer);
 }
 
 /**

@@ -70,12 +70,12 @@ struct thread {
     const uintptr_t *low, *high; /* of the stack that it was born with */
     struct ct_stack_entry base;
     struct ct_unwound unwound[UNWOUND_MAX];
-    struct ct_known known[CT_KNOWN_SLOTS];
+    struct ct_known_table known;
     struct hint hints[HINTS];
     struct outer outers[SETS][WAYS]; /* last: a page is used when needed */
 };
 
-__thread struct ct_known *ct_known_stacks
+__thread struct ct_known_table *ct_known_table
     __attribute__((tls_model("initial-exec")));
 
 static __thread struct thread *this_thread
@@ -108,7 +108,7 @@ static void thread_free(void *opaque)
         ct_stack_current = NULL;
     }
     this_thread = NULL;
-    ct_known_stacks = NULL;
+    ct_known_table = NULL;
     (void)munmap(thread, sizeof(*thread));
 }
 
@@ -139,7 +139,7 @@ static struct thread *thread_new(void)
     pthread_once(&at_exit_once, make_key);
     pthread_setspecific(at_exit, thread);
     this_thread = thread;
-    ct_known_stacks = thread->known;
+    ct_known_table = &thread->known;
     return thread;
 }
 

@@ -232,11 +232,10 @@ __attribute__((no_sanitize("address", "thread"))) uint64_t ct_stack_capture(
         return capture_slow(start, NULL);
     }
     distance = (uintptr_t)entry->frame - (uintptr_t)start;
-    if (ct_known_stacks) {
-        known = ct_known_slot(start, distance);
-        if (ct_known_is(known, start, distance, entry->outer) &&
-            known->generation ==
-                __atomic_load_n(&ct_intern_generation, __ATOMIC_RELAXED)) {
+    if (ct_known_table) {
+        known = ct_known_find(start, distance, entry->outer);
+        if (known && known->generation == __atomic_load_n(&ct_intern_generation,
+                                                          __ATOMIC_RELAXED)) {
             return known->id;
         }
     }
