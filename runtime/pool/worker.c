@@ -26,6 +26,11 @@
  * lock is free: if items are queued and workers are parked, at least one is on
  * its way.
  *
+ * A worker does not take the CPU from the one who wakes it (SCHED_BATCH): on a
+ * CPU that they share, the loop hands over what it has, and the worker then
+ * does it in one go, instead of a change of threads for every item.  Where
+ * another CPU is idle it starts there at once, as ever.
+ *
  * Ending.  A worker that ends leaves its thread to be joined by the next one
  * that does; the last is joined by thread_pool_free().
  */
@@ -33,6 +38,7 @@
 
 #include <errno.h>
 #include <linux/futex.h>
+#include <sched.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
@@ -269,6 +275,18 @@ static void worker_end(ThreadPool *pool, struct pool_worker *worker,
     }
 }
 
+/* Real-time and idle policies are somebody's choice, and stay. */
+static void let_loop_finish(void)
+{
+    struct sched_param param;
+    int policy;
+
+    if (pthread_getschedparam(pthread_self(), &policy, &param) == 0 &&
+        policy == SCHED_OTHER) {
+        (void)pthread_setschedparam(pthread_self(), SCHED_BATCH, &param);
+    }
+}
+
 static void *worker_thread(void *opaque)
 {
     struct pool_worker *worker = opaque;
@@ -280,6 +298,7 @@ static void *worker_thread(void *opaque)
     ct_emit_thread_start(thread_id, "worker");
     ct_emit_worker_start(pool->id, worker->id);
     (void)pthread_setname_np(pthread_self(), "worker");
+    let_loop_finish();
 
     pthread_mutex_lock(&pool->lock);
     worker->tid = gettid();
