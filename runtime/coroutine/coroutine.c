@@ -44,6 +44,7 @@
 #include "ct/id.h"
 #include "ct/kept.h"
 #include "ct/pre.h"
+#include "ct/when.h"
 
 #define NO_INLINE     __attribute__((noinline))
 #define ALWAYS_INLINE inline __attribute__((always_inline))
@@ -77,15 +78,22 @@ void coroutine_thread_context(void *ctx, uint64_t ctx_id)
 }
 
 /*
- * Around a change of state.  Only with a recording that wants the state of
- * coroutines; without one a field that would then be wrong is cleared.
+ * Before the event of a change of state, and around the change.  Only with a
+ * recording that wants the state of coroutines; without one a field that would
+ * then be wrong is cleared.
  */
+static inline void change_event(void)
+{
+    if (unlikely(ct_emit_on_state_coroutine())) {
+        ct_when_begin();
+    }
+}
+
 static inline void change_begin(Coroutine *co)
 {
     if (unlikely(ct_emit_on_state_coroutine())) {
         ct_store(&co->changes, co->changes | 1);
-        ct_store_release(&co->since_ns,
-                         (uint64_t)ct_clock_now_ns(&ct_clock_monotonic));
+        ct_store_release(&co->since_ns, ct_when_ns());
     } else {
         ct_store_release(&co->since_ns, 0);
     }
@@ -143,6 +151,7 @@ static ALWAYS_INLINE struct coroutine_switch enter_begin(void *ctx,
     ct_pre_msg("coroutine-enter/not-entered", co->caller == NULL && co != self,
                "Co-routine re-entered recursively");
 
+    change_event();
     ct_emit_aio_coroutine_enter(ctx_id, self->id, co->id);
     change_begin(co);
     ct_store_release(&co->caller, self);
@@ -174,6 +183,7 @@ NO_INLINE struct coroutine_switch coroutine_yield_begin(
     ct_pre_msg("coroutine-yield/in-coroutine", to != NULL,
                "Co-routine is yielding to no one");
 
+    change_event();
     ct_emit_coroutine_yield(self->id, to->id, reason, object);
     change_begin(self);
     if (unlikely(ct_emit_on_state_coroutine())) {
@@ -329,6 +339,7 @@ void coroutine_queue_wake(Coroutine *co)
     ct_pre("coroutine-queue-wake/in-coroutine",
            self != NULL && self != &thread.leader);
     ct_pre("coroutine-queue-wake/not-self", self != co);
+    change_event();
     change_begin(co);
     ct_store_release(&co->reason, COROUTINE_QUEUED);
     ct_store_release(&co->object, self->id);

@@ -21,7 +21,6 @@
 
 #include "aio/aio_int.h"
 #include "base/atomics.h"
-#include "base/clock.h"
 #include "base/thread.h"
 #include "coroutine/coroutine_int.h"
 #include "ct/emit.h"
@@ -42,17 +41,10 @@ static void add_slab(ThreadPool *pool)
     ct_store_release(&pool->slabs, slab);
 }
 
-static uint64_t state_time_ns(void)
-{
-    return ct_emit_on_state_work()
-               ? (uint64_t)ct_clock_now_ns(&ct_clock_monotonic)
-               : 0;
-}
-
 void pool_item_set_state(ThreadPoolWork *work, enum ct_work_state state)
 {
+    ct_store_release(&work->since_ns, 0);
     ct_store_release(&work->state, state);
-    ct_store_release(&work->since_ns, state_time_ns());
 }
 
 static ThreadPoolWork *item_new(ThreadPool *pool, ThreadPoolFunc *func,
@@ -88,6 +80,7 @@ void pool_item_done(ThreadPool *pool, ThreadPoolWork *work, int ret)
 {
     work->ret = ret;
     pool_item_set_state(work, CT_WORK_STATE_DONE);
+    pool_item_since(work);
     /* Pairs with next_done(): the item and all that its function did. */
     if (lifo_push(&pool->done, &work->link.done)) {
         aio_bh_schedule(pool->completion_bh);
@@ -179,7 +172,9 @@ ThreadPoolWork *thread_pool_submit_aio(ThreadPool *pool, ThreadPoolFunc *func,
     aio_home_claim(pool->ctx);
     if (__builtin_expect(ct_emit_on_thread_pool_submit(), 0)) {
         work = item_new(pool, func, arg, cb, opaque, ct_stack_keep());
+        pool_item_event();
         ct_emit_thread_pool_submit(pool->id, work->id, func, work->co);
+        pool_item_since(work);
     } else {
         work = item_new(pool, func, arg, cb, opaque, 0);
     }
@@ -241,6 +236,7 @@ bool thread_pool_cancel(ThreadPool *pool, ThreadPoolWork *work)
         pool->queued_count--;
     }
     pthread_mutex_unlock(&pool->lock);
+    pool_item_event();
     ct_emit_thread_pool_cancel(pool->id, work->id, taken);
     if (taken) {
         pool_item_done(pool, work, -ECANCELED);

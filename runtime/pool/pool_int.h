@@ -12,9 +12,11 @@
 
 #include <pthread.h>
 
+#include "base/atomics.h"
 #include "base/list.h"
-#include "ct/events.h"
+#include "ct/emit.h"
 #include "ct/pool.h"
+#include "ct/when.h"
 
 /* How many sleeping workers may be on their way to the queue at once. */
 #define POOL_WAKING_MAX 2
@@ -139,8 +141,23 @@ void pool_stop_workers(ThreadPool *pool);
 
 /* Any thread: the item's function returned, or will never be called. */
 void pool_item_done(ThreadPool *pool, ThreadPoolWork *work, int ret);
-/* The item's owner: a change of state, told. */
+/* The item's owner: a change of state, told; since when is not known yet. */
 void pool_item_set_state(ThreadPoolWork *work, enum ct_work_state state);
+
+/* Before the event of a change, and after both: since when. */
+static inline void pool_item_event(void)
+{
+    if (__builtin_expect(ct_emit_on_state_work(), 0)) {
+        ct_when_begin();
+    }
+}
+
+static inline void pool_item_since(ThreadPoolWork *work)
+{
+    if (__builtin_expect(ct_emit_on_state_work(), 0)) {
+        ct_store_release(&work->since_ns, ct_when_ns());
+    }
+}
 
 /* --- tell.c -------------------------------------------------------------- */
 

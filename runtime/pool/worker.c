@@ -195,8 +195,11 @@ static void run_item(ThreadPool *pool, struct pool_worker *worker,
     pthread_mutex_unlock(&pool->lock);
     pool_wake(&wakes);
 
+    pool_item_event();
     ct_emit_work_begin(pool->id, work->id, work->func, worker->id);
+    pool_item_since(work);
     ret = work->func(work->arg);
+    pool_item_event();
     ct_emit_work_end(pool->id, work->id, ret);
     ct_store(&worker->returning, 1);
     pool_item_done(pool, work, ret);

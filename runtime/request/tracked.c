@@ -11,8 +11,12 @@
  * holds the lock that joining and leaving take, so a trace never has a
  * state_request before the begin or after the end of its request.
  *
- * The open requests lie in shards by their id, so that threads which begin and
- * end requests at full speed seldom meet.
+ * The open requests lie in shards, one a thread, by the thread that began them:
+ * only the teller and whoever ends another thread's request meet its owner
+ * there.  So the lock is a word that is taken with one instruction and given
+ * back with a plain store; who finds it taken gives the CPU away.  The shard of
+ * a thread that has ended may still hold requests, and goes to the next thread
+ * that needs one.
  *
  * Which request a coroutine serves is a number in the coroutine (`serves`);
  * requests that nest on its stack remember the outer one.
@@ -20,27 +24,133 @@
 #include "request/tracked.h"
 
 #include <pthread.h>
+#include <sched.h>
+#include <stdlib.h>
+#include <time.h>
 
-#include "base/clock.h"
+#include <glib.h>
+
+#include "base/atomics.h"
 #include "coroutine/coroutine_int.h"
 #include "ct/emit.h"
 #include "ct/id.h"
 #include "ct/pre.h"
 #include "ct/retell.h"
+#include "ct/when.h"
 
-#define SHARDS 16
+enum {
+    SPINS = 100, /* a telling of a few requests */
+    YIELDS = 20,
+    PAUSE_NS = 50000,
+};
 
-struct shard {
-    pthread_mutex_t lock;
+struct request_shard {
+    unsigned lock;    /* atomic; 1: taken */
+    unsigned owned;   /* atomic; 1: by a thread that has not ended */
     struct list open; /* struct tracked_request, by `alive`; under lock */
+    struct request_shard *next; /* immutable */
 } __attribute__((aligned(64)));
 
-static struct shard shards[SHARDS];
-static pthread_once_t once = PTHREAD_ONCE_INIT;
+static struct request_shard *shards; /* atomic list, only grows */
+static pthread_key_t at_exit;
 
-static void tell_shard(struct shard *shard, uint64_t telling)
+static __thread struct request_shard *own
+    __attribute__((tls_model("initial-exec")));
+
+/* --- the lock ------------------------------------------------------------ */
+
+__attribute__((noinline)) static void shard_wait(struct request_shard *shard)
 {
-    pthread_mutex_lock(&shard->lock);
+    const struct timespec pause = {.tv_nsec = PAUSE_NS};
+
+    for (unsigned tries = 0;; tries++) {
+        if (ct_load(&shard->lock) == 0 && ct_xchg(&shard->lock, 1) == 0) {
+            return;
+        }
+        if (tries < SPINS) {
+            ct_cpu_relax();
+        } else if (tries < SPINS + YIELDS) {
+            (void)sched_yield();
+        } else {
+            /* A thread of lower priority may need this CPU to go on. */
+            (void)nanosleep(&pause, NULL);
+        }
+    }
+}
+
+static inline void shard_lock(struct request_shard *shard)
+{
+    /* Pairs with shard_unlock(): the list as the one before has left it. */
+    if (ct_xchg(&shard->lock, 1) != 0) {
+        shard_wait(shard);
+    }
+}
+
+static inline void shard_unlock(struct request_shard *shard)
+{
+    ct_store_release(&shard->lock, 0);
+}
+
+/* --- shards -------------------------------------------------------------- */
+
+static void thread_end(void *opaque)
+{
+    struct request_shard *shard = opaque;
+
+    own = NULL;
+    ct_store_release(&shard->owned, 0);
+}
+
+static struct request_shard *shard_new(void)
+{
+    struct request_shard *shard =
+        aligned_alloc(__alignof__(*shard), sizeof(*shard));
+
+    if (shard == NULL) {
+        g_error("no memory for requests"); /* as g_malloc() */
+    }
+    shard->lock = 0;
+    shard->owned = 1;
+    list_init(&shard->open);
+    shard->next = ct_load(&shards);
+    /* Pairs with the teller and shard_left(): it is complete. */
+    while (!ct_cmpxchg(&shards, &shard->next, shard)) {
+    }
+    return shard;
+}
+
+/* One whose thread has ended, NULL: none. */
+static struct request_shard *shard_left(void)
+{
+    for (struct request_shard *shard = ct_load_acquire(&shards); shard != NULL;
+         shard = shard->next) {
+        unsigned owned = 0;
+
+        if (ct_load(&shard->owned) == 0 &&
+            ct_cmpxchg(&shard->owned, &owned, 1)) {
+            return shard;
+        }
+    }
+    return NULL;
+}
+
+__attribute__((noinline)) static struct request_shard *own_new(void)
+{
+    struct request_shard *shard = shard_left();
+
+    if (shard == NULL) {
+        shard = shard_new();
+    }
+    own = shard;
+    (void)pthread_setspecific(at_exit, shard);
+    return shard;
+}
+
+/* --- telling ------------------------------------------------------------- */
+
+static void tell_shard(struct request_shard *shard, uint64_t telling)
+{
+    shard_lock(shard);
     list_for_each (node, &shard->open) {
         struct tracked_request *req =
             list_entry(node, struct tracked_request, alive);
@@ -48,7 +158,7 @@ static void tell_shard(struct shard *shard, uint64_t telling)
                               req->layer, req->op, req->node, req->offset,
                               req->bytes, req->since_ns);
     }
-    pthread_mutex_unlock(&shard->lock);
+    shard_unlock(shard);
 }
 
 static void tell(uint64_t telling)
@@ -56,26 +166,22 @@ static void tell(uint64_t telling)
     if (!ct_emit_on_state_request()) {
         return;
     }
-    for (int i = 0; i < SHARDS; i++) {
-        tell_shard(&shards[i], telling);
+    for (struct request_shard *shard = ct_load_acquire(&shards); shard != NULL;
+         shard = shard->next) {
+        tell_shard(shard, telling);
     }
 }
 
-static void set_up(void)
+/* Before any thread has a request. */
+__attribute__((constructor)) static void set_up(void)
 {
     static struct ct_teller teller = {.tell = tell};
 
-    for (int i = 0; i < SHARDS; i++) {
-        pthread_mutex_init(&shards[i].lock, NULL);
-        list_init(&shards[i].open);
-    }
+    (void)pthread_key_create(&at_exit, thread_end);
     ct_retell_register(&teller);
 }
 
-static struct shard *shard_of(const struct tracked_request *req)
-{
-    return &shards[req->id % SHARDS];
-}
+/* --- requests ------------------------------------------------------------ */
 
 uint64_t tracked_request_current(void)
 {
@@ -87,7 +193,6 @@ static void begin(struct tracked_request *req, uint64_t co, const char *layer,
                   const char *op, const char *node, int64_t offset,
                   int64_t bytes, unsigned flags)
 {
-    pthread_once(&once, set_up);
     *req = (struct tracked_request){
         .id = ct_id_new(),
         .parent = tracked_request_current(),
@@ -96,16 +201,17 @@ static void begin(struct tracked_request *req, uint64_t co, const char *layer,
         .node = node,
         .offset = offset,
         .bytes = bytes,
-        .since_ns = ct_clock_now_ns(&ct_clock_monotonic),
         .co = co,
+        .shard = own != NULL ? own : own_new(),
     };
+    ct_when_begin();
     ct_emit_request_begin(req->id, req->parent, co, layer, req->op, node,
                           offset, bytes, flags);
+    req->since_ns = (int64_t)ct_when_ns();
 
-    struct shard *shard = shard_of(req);
-    pthread_mutex_lock(&shard->lock);
-    list_add_tail(&shard->open, &req->alive);
-    pthread_mutex_unlock(&shard->lock);
+    shard_lock(req->shard);
+    list_add_tail(&req->shard->open, &req->alive);
+    shard_unlock(req->shard);
 }
 
 static void serve(struct tracked_request *req)
@@ -158,10 +264,9 @@ void tracked_request_leave(struct tracked_request *req)
 
 void tracked_request_end(struct tracked_request *req, int ret)
 {
-    struct shard *shard = shard_of(req);
-    pthread_mutex_lock(&shard->lock);
+    shard_lock(req->shard);
     list_del(&req->alive);
-    pthread_mutex_unlock(&shard->lock);
+    shard_unlock(req->shard);
 
     ct_emit_request_end(req->id, ret);
 }

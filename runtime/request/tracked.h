@@ -26,10 +26,11 @@ struct tracked_request {
     int64_t offset;
     int64_t bytes;
     int64_t since_ns;
+    struct request_shard *shard; /* where it is among the open ones */
 
     uint64_t co;       /* atomic: id of the coroutine that serves it, 0: none */
     uint64_t outer;    /* serving coroutine only: what it served before */
-    struct list alive; /* protected by the lock of the request's shard */
+    struct list alive; /* protected by the shard's lock */
 };
 
 /**

@@ -24,6 +24,7 @@
 #include "ct/retell.h"
 
 #include "load.h"
+#include "when.h"
 
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 #define SANITIZED 1
@@ -77,8 +78,15 @@ void ct_provider_load(void)
     const char *path = is_done ? NULL : provider_path();
     void *provider = path ? dlopen(path, RTLD_NOW | RTLD_LOCAL) : NULL;
 
+    void (*use_clock)(uint64_t(*read)(void));
+
     if (provider) {
         tell_files = (void (*)(void))dlsym(provider, "ct_provider_tell_files");
+        use_clock = (void (*)(uint64_t(*)(void)))dlsym(provider,
+                                                       "ct_provider_use_clock");
+        if (use_clock) {
+            use_clock(ct_when_clock);
+        }
     }
     if (tell_files && !is_done) {
         ct_retell_register(&teller);

@@ -5,6 +5,8 @@
 #ifndef CT_LOAD_H
 #define CT_LOAD_H
 
+#include <stdint.h>
+
 /**
  * ct_provider_load() - load the provider if there is one
  *
@@ -18,5 +20,13 @@ __attribute__((visibility("hidden"))) void ct_provider_load(void);
  * since the last time; defined in the provider
  */
 void ct_provider_tell_files(void);
+
+/**
+ * ct_provider_use_clock() - have LTTng read CLOCK_MONOTONIC by @read; defined
+ * in the provider
+ *
+ * If LTTng has been given a clock already, that one stays.
+ */
+void ct_provider_use_clock(uint64_t (*read)(void));
 
 #endif

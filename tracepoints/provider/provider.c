@@ -14,11 +14,13 @@
  *
  * - fork: handlers that stop LTTng's threads around it and let the child
  *   register under its own pid, before fork() returns there.
+ * - clock: the program's own reading of CLOCK_MONOTONIC (when.c).
  * - files: looked at whenever the live state is told, and at the end.
  */
 #define LTTNG_UST_TRACEPOINT_CREATE_PROBES
 #include "probes.h"
 
+#include <lttng/ust-clock.h>
 #include <lttng/ust-fork.h>
 #include <pthread.h>
 #include <signal.h>
@@ -48,6 +50,28 @@ static void after_fork_child(void)
 __attribute__((visibility("default"))) void ct_provider_tell_files(void)
 {
     lttng_ust_dl_update(__builtin_return_address(0));
+}
+
+/* All but the reading stays as it is. */
+__attribute__((visibility("default"))) void ct_provider_use_clock(
+    uint64_t (*read)(void))
+{
+    lttng_ust_clock_freq_function freq;
+    lttng_ust_clock_uuid_function uuid;
+    lttng_ust_clock_name_function name;
+    lttng_ust_clock_description_function description;
+
+    if (lttng_ust_trace_clock_get_freq_cb(&freq) == 0 &&
+        lttng_ust_trace_clock_get_uuid_cb(&uuid) == 0 &&
+        lttng_ust_trace_clock_get_name_cb(&name) == 0 &&
+        lttng_ust_trace_clock_get_description_cb(&description) == 0 &&
+        lttng_ust_trace_clock_set_freq_cb(freq) == 0 &&
+        lttng_ust_trace_clock_set_uuid_cb(uuid) == 0 &&
+        lttng_ust_trace_clock_set_name_cb(name) == 0 &&
+        lttng_ust_trace_clock_set_description_cb(description) == 0 &&
+        lttng_ust_trace_clock_set_read64_cb(read) == 0) {
+        (void)lttng_ust_enable_trace_clock_override();
+    }
 }
 
 __attribute__((constructor)) static void begin(void)

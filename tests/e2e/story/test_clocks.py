@@ -3,9 +3,12 @@
 """Every request's latency lies between the program's own clock readings.
 
 The program reads CLOCK_MONOTONIC outside and inside both events of every
-request: inner <= latency <= outer, without tolerance.
+request: inner <= latency <= outer, without tolerance.  And what is told again
+names the instant of the event that it repeats.
 """
 import os
+import re
+import shutil
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "..", "lib"))
@@ -52,6 +55,55 @@ def _(tmp):
 @tap.case("qcow2: inner <= latency <= outer for every request")
 def _(tmp):
     check(tmp, "qcow2")
+
+
+# of what is told: (id, state) -> the event that began it
+BEGINS = {
+    "request_begin": ("state_request", "request", None),
+    "coroutine_yield": ("state_coroutine", "from", "yielded"),
+    "aio_coroutine_enter": ("state_coroutine", "to", "running"),
+    "thread_pool_submit": ("state_work", "req", "queued"),
+    "work_begin": ("state_work", "req", "running"),
+    "work_end": ("state_work", "req", "done"),
+}
+IDS = {"state_request": "request", "state_coroutine": "co",
+       "state_work": "req"}
+LINE = re.compile(r"^\[0*(\d+)\].* cotrace:(\w+): (.*)$")
+FIELD = re.compile(r"(\w+) = (\d+)")
+STATE = re.compile(r'state = \( "(\w+)"')
+
+
+@tap.case("what is told again began at its event, to the nanosecond")
+def _(tmp):
+    if not shutil.which("babeltrace2"):
+        tap.skip("babeltrace2 is not installed")
+    image = os.path.join(tmp, "disk")
+    with open(image, "wb") as file:
+        file.truncate(4 << 20)
+    trace = os.path.join(tmp, "trace")
+    story.record(trace, os.path.join(story.BUILD, "runtime", "workloads",
+                                     "cotrace-io"),
+                 "bench", "-f", "raw", "-c", "4000", "-d", "16", "-s", "4k",
+                 image, env={"COTRACE_RETELL_MS": "5"})
+    begun, checked = {}, dict.fromkeys(IDS, 0)
+    text = story.run("babeltrace2", "--clock-cycles", trace).out
+    for now, event, fields in (LINE.match(line).groups()
+                               for line in text.splitlines()
+                               if LINE.match(line)):
+        values = dict(FIELD.findall(fields))
+        state = STATE.search(fields)
+        if event in BEGINS:
+            told, name, what = BEGINS[event]
+            begun[told, values[name]] = (what, now)
+        elif event in IDS:
+            known = begun.get((event, values[IDS[event]]))
+            what = state[1] if state else None
+            if known and known[0] == what and values["since"] != "0":
+                tap.equal(values["since"], known[1], f"{event} {fields}")
+                checked[event] += 1
+    if min(checked.values()) < 10:
+        raise AssertionError(f"hardly anything was told: {checked}")
+    tap.note(f"told: {checked}")
 
 
 tap.main(sys.argv[1:])
