@@ -201,6 +201,10 @@ static void print_json(const struct view *view,
     ct_json_object(&json);
     ct_json_key(&json, "complete");
     ct_json_bool(&json, result->complete);
+    if (result->truncated) {
+        ct_json_key(&json, "truncated");
+        ct_json_bool(&json, true);
+    }
     ct_json_key(&json, "findings");
     ct_json_array(&json);
     for (unsigned i = 0; i < result->n; i++) {
@@ -251,8 +255,13 @@ static void print_text(const struct view *view,
         g_string_append_printf(line, "%u finding%s, worst first", result->n,
                                result->n == 1 ? "" : "s");
     } else {
-        g_string_append(line, "Nothing to point at");
+        g_string_append(line, result->truncated ? "No findings"
+                                                : "Nothing to point at");
     }
+    g_string_append(line, result->truncated
+                              ? " (too many causes to keep them all: of those "
+                                "that cost least, some may be missing)"
+                              : "");
     g_string_append(
         line, result->complete ? "" : " (parts of the trace are missing)");
     ct_text_line(&text, line);

@@ -7,7 +7,7 @@
  *           before the cause itself; a cause that was never seen is no finding.
  * Threads:  one pass, one thread.
  * Memory:   names and origins are borrowed for the call.
- * Errors:   none; beyond a number of causes the later ones are not told.
+ * Errors:   none; of many causes of a kind, those that weigh most are kept.
  * Depends:  ct/findings.h.
  */
 #ifndef CT_FINDINGS_FAMILY_H

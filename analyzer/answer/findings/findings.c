@@ -2,6 +2,10 @@
 /*
  * The table of findings: what has the same cause is one, with the worst case's
  * place and backtrace; at the end they stand in the order of their cost.
+ *
+ * Of each kind so many are kept.  When there are more, the half that weighs
+ * least goes, and only its sum stays: if with that sum something more might
+ * have been told, the result says that it is not all.
  */
 #include <glib.h>
 #include <stdlib.h>
@@ -11,8 +15,8 @@
 #include "ct/pre.h"
 
 enum {
-    CAUSES_MAX = 4096,
-    CONVOY_MIN = 2, /* requests: fewer are not held up by one another */
+    CAUSES_MAX = 4096, /* of a kind */
+    CONVOY_MIN = 2,    /* requests: fewer are not held up by one another */
 };
 
 struct cause {
@@ -34,6 +38,8 @@ struct ct_findings {
     struct ct_spawns *spawns;
     struct ct_overhead *overhead;
     GHashTable *causes; /* struct cause (owned), itself */
+    unsigned n_causes[CT_FINDING_KINDS];
+    struct cause dropped[CT_FINDING_KINDS]; /* the sums of what went */
     struct ct_frames *frames;
     GArray *results; /* struct ct_finding */
     struct ct_findings_result result;
@@ -128,14 +134,79 @@ static void hurt(struct cause *cause, uint64_t request)
     finding->n_requests++;
 }
 
-/* NULL: there are too many already. */
+static void add_ns(int64_t *sum_ns, int64_t ns)
+{
+    if (__builtin_add_overflow(*sum_ns, ns, sum_ns)) {
+        *sum_ns = INT64_MAX;
+    }
+}
+
+/* As if the two had the same cause; nobody asks which requests. */
+static void add_cause(struct cause *sum, const struct cause *cause)
+{
+    bool is_earlier =
+        sum->worst_ns < 0 || cause->finding.begin_ns < sum->finding.begin_ns;
+
+    if (is_earlier) {
+        sum->finding.begin_ns = cause->finding.begin_ns;
+    }
+    sum->worst_ns = MAX(sum->worst_ns, cause->worst_ns);
+    add_ns(&sum->finding.cost_ns, cause->finding.cost_ns);
+    sum->finding.count += cause->finding.count;
+    sum->finding.n_requests += cause->finding.n_requests;
+}
+
+/* The least first. */
+static gint by_weight(gconstpointer a, gconstpointer b)
+{
+    const struct ct_finding *one = &(*(struct cause *const *)a)->finding;
+    const struct ct_finding *other = &(*(struct cause *const *)b)->finding;
+
+    switch (one->kind) {
+    case CT_FINDING_STUCK_COROUTINE: /* the longer ago, the more it costs */
+        return (one->begin_ns < other->begin_ns) -
+               (one->begin_ns > other->begin_ns);
+    case CT_FINDING_SPAWN_STORM:
+    case CT_FINDING_IDLE_WAKEUP: /* rates: those that were counted longest */
+        return (one->of > other->of) - (one->of < other->of);
+    default:
+        return (one->cost_ns > other->cost_ns) -
+               (one->cost_ns < other->cost_ns);
+    }
+}
+
+static void drop_half(struct ct_findings *findings, enum ct_finding_kind kind)
+{
+    GPtrArray *causes = g_ptr_array_new();
+    GHashTableIter iter;
+    struct cause *cause;
+
+    g_hash_table_iter_init(&iter, findings->causes);
+    while (g_hash_table_iter_next(&iter, (void **)&cause, NULL)) {
+        if (cause->finding.kind == kind) {
+            g_ptr_array_add(causes, cause);
+        }
+    }
+    g_ptr_array_sort(causes, by_weight);
+    for (unsigned i = 0; i < causes->len / 2; i++) {
+        cause = g_ptr_array_index(causes, i);
+        add_cause(&findings->dropped[kind], cause);
+        g_hash_table_remove(findings->causes, cause);
+        findings->n_causes[kind]--;
+    }
+    g_ptr_array_unref(causes);
+}
+
 static struct cause *get(struct ct_findings *findings,
                          enum ct_finding_kind kind, int32_t pid, uint64_t id,
                          const char *name)
 {
     struct cause *cause = find(findings, kind, pid, id, name);
 
-    if (!cause && g_hash_table_size(findings->causes) < CAUSES_MAX) {
+    if (!cause) {
+        if (findings->n_causes[kind] == CAUSES_MAX) {
+            drop_half(findings, kind);
+        }
         cause = g_new0(struct cause, 1);
         cause->finding.kind = kind;
         cause->finding.pid = pid;
@@ -143,6 +214,7 @@ static struct cause *get(struct ct_findings *findings,
         cause->name = g_strdup(name);
         cause->worst_ns = -1;
         g_hash_table_add(findings->causes, cause);
+        findings->n_causes[kind]++;
     }
     return cause;
 }
@@ -151,11 +223,7 @@ void ct_findings_hurt(struct ct_findings *findings, enum ct_finding_kind kind,
                       int32_t pid, uint64_t id, const char *name,
                       uint64_t request)
 {
-    struct cause *cause = get(findings, kind, pid, id, name);
-
-    if (cause) {
-        hurt(cause, request);
-    }
+    hurt(get(findings, kind, pid, id, name), request);
 }
 
 void ct_findings_of(struct ct_findings *findings, enum ct_finding_kind kind,
@@ -198,15 +266,9 @@ void ct_findings_see(struct ct_findings *findings, const struct ct_seen *seen)
 {
     struct cause *cause =
         get(findings, seen->kind, seen->pid, seen->cause, seen->name);
-
-    if (!cause) {
-        return;
-    }
     struct ct_finding *finding = &cause->finding;
-    if (__builtin_add_overflow(finding->cost_ns, seen->cost_ns,
-                               &finding->cost_ns)) {
-        finding->cost_ns = INT64_MAX;
-    }
+
+    add_ns(&finding->cost_ns, seen->cost_ns);
     finding->count += seen->times;
     finding->of += seen->of;
     cause->fn = cause->fn ? cause->fn : seen->fn;
@@ -306,6 +368,31 @@ static bool is_told(const struct ct_findings *findings,
     }
 }
 
+static void end_stuck(struct cause *cause, int64_t end_ns)
+{
+    if (cause->finding.kind == CT_FINDING_STUCK_COROUTINE) {
+        cause->finding.end_ns = end_ns;
+        cause->finding.cost_ns = end_ns - cause->finding.begin_ns;
+    }
+}
+
+/* Might one more have been told of its kind, but for what was dropped? */
+static bool might_be_told(const struct ct_findings *findings,
+                          const struct cause *cause, int64_t end_ns)
+{
+    const struct cause *dropped = &findings->dropped[cause->finding.kind];
+    struct cause sum = *dropped;
+
+    if (dropped->worst_ns < 0) {
+        return false;
+    }
+    if (cause != dropped) {
+        add_cause(&sum, cause);
+    }
+    end_stuck(&sum, end_ns);
+    return is_told(findings, &sum);
+}
+
 static int by_cost(const void *a, const void *b)
 {
     const struct ct_finding *one = a;
@@ -352,23 +439,28 @@ static bool on_finish(struct ct_consumer *consumer,
     struct ct_symbols *symbols = ct_symbols_new(summary->images);
     GHashTableIter iter;
     struct cause *cause;
+    bool is_cut = false;
 
     findings->frames = ct_frames_new(summary);
     ct_overhead_finish(findings, findings->overhead);
     g_hash_table_iter_init(&iter, findings->causes);
     while (g_hash_table_iter_next(&iter, (void **)&cause, NULL)) {
-        if (cause->finding.kind == CT_FINDING_STUCK_COROUTINE) {
-            cause->finding.end_ns = summary->end_ns;
-            cause->finding.cost_ns = summary->end_ns - cause->finding.begin_ns;
-        }
+        end_stuck(cause, summary->end_ns);
         if (is_told(findings, cause)) {
             make(findings, cause, symbols);
+        } else {
+            is_cut |= might_be_told(findings, cause, summary->end_ns);
         }
+    }
+    for (unsigned i = 0; i < CT_FINDING_KINDS; i++) {
+        is_cut |=
+            might_be_told(findings, &findings->dropped[i], summary->end_ns);
     }
     ct_symbols_free(symbols);
     g_array_sort(findings->results, by_cost);
     findings->result = (struct ct_findings_result){
         .complete = summary->complete,
+        .truncated = is_cut,
         .n = findings->results->len,
         .v = (const struct ct_finding *)(void *)findings->results->data,
     };
@@ -383,6 +475,10 @@ struct ct_findings *ct_findings_new(const struct ct_findings_limits *limits)
     struct ct_findings *findings = g_new0(struct ct_findings, 1);
 
     findings->limits = *limits;
+    for (unsigned i = 0; i < CT_FINDING_KINDS; i++) {
+        findings->dropped[i].finding.kind = (enum ct_finding_kind)i;
+        findings->dropped[i].worst_ns = -1;
+    }
     findings->spawns = ct_spawns_new();
     findings->overhead = ct_overhead_new();
     findings->consumer = (struct ct_consumer){

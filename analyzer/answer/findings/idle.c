@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Wake-ups that did nothing: a loop might have slept, did not or was woken, and
- * ran nothing; a coroutine
- * waited in a CoQueue, was woken, and waits in the same one again.
+ * Wake-ups that did nothing: a turn of a loop that might sleep ended, and had
+ * run nothing; a coroutine waited in a CoQueue, was woken, and waits in the
+ * same one again.
  *
  * What it costs is the time awake.  The kernel's part of a wake-up comes on top
  * of it, and no event tells that.  Queues may be many and short-lived: of each,

@@ -10,6 +10,13 @@
 
 #include "answer/findings/family.h"
 
+/* By what a callback or coroutine is the same in a slice and in a wait behind
+ * it: its function, else its name, else itself. */
+static uint64_t cause_of(uint64_t fn, const char *name, uint64_t id)
+{
+    return fn || name ? fn : ~id;
+}
+
 static void blocked(struct ct_findings *findings, const struct ct_slice *slice)
 {
     int64_t own_ns = slice->end_ns - slice->begin_ns - slice->children_ns;
@@ -17,14 +24,13 @@ static void blocked(struct ct_findings *findings, const struct ct_slice *slice)
     if (own_ns < ct_findings_limits(findings)->block_ns) {
         return;
     }
-    bool is_bh = slice->kind == CT_SLICE_BH;
+    const char *name = slice->kind == CT_SLICE_BH ? slice->name : NULL;
     bool is_co = slice->kind == CT_SLICE_COROUTINE;
     ct_findings_see(findings, &(struct ct_seen){
                                   .kind = CT_FINDING_BLOCKED_LOOP,
                                   .pid = slice->pid,
-                                  /* what is not known is not the same */
-                                  .cause = slice->fn ? slice->fn : ~slice->id,
-                                  .name = is_bh ? slice->name : NULL,
+                                  .cause = cause_of(slice->fn, name, slice->id),
+                                  .name = name,
                                   .times = 1,
                                   .fn = slice->fn,
                                   .cost_ns = own_ns,
@@ -143,8 +149,9 @@ void ct_findings_loop_request(struct ct_findings *findings,
             case CT_RAN_COROUTINE:
                 if (is_hurt(findings, ran)) {
                     ct_findings_hurt(findings, CT_FINDING_BLOCKED_LOOP,
-                                     request->pid, ran->fn, ran->name,
-                                     request->number);
+                                     request->pid,
+                                     cause_of(ran->fn, ran->name, ran->id),
+                                     ran->name, request->number);
                 }
                 break;
             default:

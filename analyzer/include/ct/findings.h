@@ -5,7 +5,7 @@
  * Model:    a consumer that adds up by cause, and after the pass has the causes
  *           in the order of the time that they cost.
  * Threads:  one pass, one thread.
- * Memory:   the query owns its result; it grows with the number of causes.
+ * Memory:   the query owns its result; of each kind so many causes are kept.
  * Errors:   none.
  * Depends:  ct/backtrace.h.
  */
@@ -77,7 +77,9 @@ struct ct_findings_limits {
     }
 
 struct ct_findings_result {
-    bool complete; /* nothing of the trace is missing */
+    bool complete;  /* nothing of the trace is missing */
+    bool truncated; /* there were so many causes that some may be missing, or
+                       have too low a cost */
     unsigned n;
     const struct ct_finding *v;
 };
