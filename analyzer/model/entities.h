@@ -139,7 +139,8 @@ struct ct_co {
     struct ct_co *children, *children_last;
     uint64_t newest_child; /* alive or not */
     struct ct_co *sibling_next, *sibling_prev;
-    struct ct_req *requests;  /* that it serves, innermost first */
+    struct ct_req *requests; /* that it serves, innermost first */
+    unsigned n_requests;
     struct ct_origin *origin; /* NULL: not known */
     uint64_t stack;           /* its last own one */
     int64_t stack_ns;

@@ -11,12 +11,17 @@
  * after the gap is told all the same, provisionally: it stands if the request
  * is told again with that coroutine, or ends in it; if not, everything since
  * the gap is unknown.
+ *
+ * Each step of a coroutine is told to all requests that it serves, so it serves
+ * a bounded number of them.  What goes beyond it is unknown until it ends.
  */
 #include "model/model_int.h"
 
 #include <string.h>
 
 #include <glib.h>
+
+enum { SERVED_MAX = 64 }; /* by a coroutine at once */
 
 static struct ct_request_change *change(struct ct_model *model,
                                         struct ct_req *req,
@@ -117,6 +122,7 @@ static void unlink_co(struct ct_req *req)
     if (req->next) {
         req->next->prev = req->prev;
     }
+    co->n_requests--;
     req->co = NULL;
     req->next = req->prev = NULL;
 }
@@ -127,9 +133,14 @@ static void serve(struct ct_model *model, struct ct_req *req,
     struct ct_co *co = ct_co_get(model, req->entity.process, step, id);
 
     unlink_co(req);
-    req->co = co;
     req->co_ended = false;
     req->served = true;
+    if (co->n_requests == SERVED_MAX) {
+        ct_model_odd(model);
+        return;
+    }
+    co->n_requests++;
+    req->co = co;
     req->next = co->requests;
     if (req->next) {
         req->next->prev = req;
