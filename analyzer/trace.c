@@ -187,6 +187,11 @@ static bool run_text(struct run *run, GError **error)
     if (!run_one(run, graph, added, why, error)) {
         return false;
     }
+    if (report.bad_lines > 0 && report.records == 0) {
+        g_autofree char *none =
+            g_strdup_printf("holds no cotrace events: %s", report.first_bad);
+        return fail(run, error, CT_TRACE_ERROR_INPUT, none);
+    }
     if (report.bad_lines > 0) {
         run->damaged = true;
         warn(run,

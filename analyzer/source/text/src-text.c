@@ -377,8 +377,10 @@ static bool advance(struct reader *reader)
     }
     switch (ct_text_parse(reader->parser, reader->line)) {
     case CT_TEXT_EVENT:
+        reader->report.records++;
         return put_event(reader, &reader->parser->record);
     case CT_TEXT_HOLE:
+        reader->report.records++;
         return put_hole(reader, &reader->parser->record);
     case CT_TEXT_BAD:
         count_bad(reader, reader->parser->reason);

@@ -14,6 +14,7 @@
 #include <stdbool.h>
 
 struct ct_text_report {
+    uint64_t records; /* events, and holes where some were lost */
     uint64_t bad_lines;
     char first_bad[192];   /* "line 7: why" */
     uint64_t stepped_back; /* times that were moved up */

@@ -141,6 +141,19 @@ static void test_bad_lines(void)
     reading_free(reading);
 }
 
+/* What is nothing but bad lines is no trace, however it begins. */
+static void test_no_good_line(void)
+{
+    g_autofree char *path = reading_file("trace", "cotrace-text 1\n"
+                                                  "what?\n");
+    struct reading *reading = reading_run(path, NULL, NULL);
+
+    g_assert_false(reading->good);
+    g_assert_nonnull(
+        strstr(reading->error, "holds no cotrace events: line 2: "));
+    reading_free(reading);
+}
+
 static void test_not_text(void)
 {
     g_autofree char *path = reading_file("trace", "");
@@ -255,6 +268,7 @@ int main(int argc, char **argv)
     g_test_add_func("/trace/links", test_links);
     g_test_add_func("/trace/text", test_text);
     g_test_add_func("/trace/bad-lines", test_bad_lines);
+    g_test_add_func("/trace/no-good-line", test_no_good_line);
     g_test_add_func("/trace/not-text", test_not_text);
     g_test_add_func("/trace/times-step-back", test_times_step_back);
     g_test_add_func("/trace/order-only", test_order_only);
