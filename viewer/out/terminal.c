@@ -244,27 +244,37 @@ static void put_row(struct ct_table *table, const char *const cells[],
                     enum ct_style style)
 {
     GString *line = g_string_new(NULL);
+    GString *cell = g_string_new(NULL);
 
     for (unsigned i = 0; i < table->n_columns; i++) {
         struct ct_column *column = &table->columns[i];
-        unsigned width = ct_text_width(cells[i]);
         bool last = i + 1 == table->n_columns;
+        bool is_word = !last && !column->right;
+        unsigned width;
 
         if (column->hidden) {
             continue;
         }
+        g_string_assign(cell, cells[i]);
+        if (is_word && table->text.columns) {
+            ct_text_cut(&table->text, cell, CT_CELL_MOST);
+        }
+        width = ct_text_width(cell->str);
         if (line->len) {
             spaces(line, 2);
         }
-        column->width = MAX(column->width, last ? 0 : width);
+        if (!last && !(is_word && width > CT_CELL_MOST)) {
+            column->width = MAX(column->width, width);
+        }
         if (column->right) {
             spaces(line, column->width > width ? column->width - width : 0);
         }
-        ct_text_styled(&table->text, line, style, cells[i]);
-        if (!column->right && !last) {
-            spaces(line, column->width - width);
+        ct_text_styled(&table->text, line, style, cell->str);
+        if (is_word) {
+            spaces(line, column->width > width ? column->width - width : 0);
         }
     }
+    g_string_free(cell, TRUE);
     put_line(&table->text, line);
 }
 

@@ -6,7 +6,8 @@
  *           terminal gets colour (unless NO_COLOR or TERM=dumb) and lines that
  *           fit it; everything else gets the same columns, plain and whole.
  *           A struct ct_table prints rows as they come: a column is as wide as
- *           its widest cell so far, at least as its title.
+ *           its widest cell so far, at least as its title.  Words of more than
+ *           CT_CELL_MOST columns widen no other row, and are cut on a terminal.
  * Threads:  one at a time.
  * Memory:   cells are borrowed for the call.
  * Errors:   those of struct ct_out.
@@ -71,6 +72,7 @@ void ct_text_size(GString *line, uint64_t bytes);
 /* --- tables -------------------------------------------------------------- */
 
 #define CT_TABLE_COLUMNS 16
+#define CT_CELL_MOST     32
 
 struct ct_column {
     const char *title;

@@ -120,6 +120,39 @@ static void test_table(void)
     ct_out_close(out, false, NULL);
 }
 
+/* A long word widens no other row, and on a terminal not its own either. */
+static void test_table_word(unsigned columns, const char *wanted)
+{
+    struct ct_table table = {
+        .n_columns = 3,
+        .columns = {{.title = "NAME"},
+                    {.title = "N", .right = true},
+                    {.title = "REST"}},
+    };
+    static const char *const rows[][3] = {
+        {"abcdefghijklmnopqrstuvwxyzabcdefghijklmnop", "1", "x"},
+        {"ab", "2", "y"},
+    };
+    struct ct_out *out = ct_out_memory();
+
+    table.text.out = out;
+    table.text.columns = columns;
+    for (unsigned i = 0; i < G_N_ELEMENTS(rows); i++) {
+        ct_table_row(&table, rows[i]);
+    }
+    *ct_out_room(out) = '\0';
+    g_assert_cmpstr(out->buffer, ==, wanted);
+    ct_out_close(out, false, NULL);
+}
+
+static void test_table_words(void)
+{
+    test_table_word(0, "abcdefghijklmnopqrstuvwxyzabcdefghijklmnop  1  x\n"
+                       "ab  2  y\n");
+    test_table_word(80, "abcdefghijklmnopqrstuvwxyzabcde~  1  x\n"
+                        "ab                                2  y\n");
+}
+
 static void check_progress(uint64_t mib, uint64_t total_mib, int64_t seconds,
                            const char *text)
 {
@@ -148,6 +181,7 @@ int main(int argc, char **argv)
     g_test_add_func("/terminal/cut", test_cut);
     g_test_add_func("/terminal/quantities", test_quantities);
     g_test_add_func("/terminal/table", test_table);
+    g_test_add_func("/terminal/table-words", test_table_words);
     g_test_add_func("/terminal/progress", test_progress);
     return g_test_run();
 }
