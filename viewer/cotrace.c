@@ -10,6 +10,7 @@
 #include "cotrace.h"
 
 #include <errno.h>
+#include <getopt.h>
 #include <glib.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -78,6 +79,24 @@ int ct_usage_error(const char *command, const char *format, ...)
     tell("", format, arguments, hint);
     va_end(arguments);
     return CT_EXIT_ERROR;
+}
+
+int ct_option_error(const char *command, char *const argv[], int value)
+{
+    const char *word = argv[optind - 1];
+
+    if (value == ':') {
+        return optopt < CT_OPTION_LONG
+                   ? ct_usage_error(command, "-%c: needs a value", optopt)
+                   : ct_usage_error(command, "%s: needs a value", word);
+    }
+    /* 0: a long one that is none, or the begin of several */
+    if (!optopt) {
+        return ct_usage_error(command, "%s: no such option", word);
+    }
+    return optopt < CT_OPTION_LONG
+               ? ct_usage_error(command, "-%c: no such option", optopt)
+               : ct_usage_error(command, "%s: takes no value", word);
 }
 
 int ct_told(void)

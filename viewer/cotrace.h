@@ -46,6 +46,16 @@ int ct_told(void);
 int ct_usage_error(const char *command, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
+/**
+ * ct_option_error() - as ct_usage_error(), for what getopt_long() refused
+ * @value: that it returned, '?' or ':'; the options' string has to begin with
+ *         ':' (or "+:"), and options with a long name have to have values from
+ *         CT_OPTION_LONG on: from a letter's one can't tell how it was written
+ */
+int ct_option_error(const char *command, char *const argv[], int value);
+
+#define CT_OPTION_LONG 256
+
 /* --- the commands, one file of commands/ each ---------------------------- */
 
 #ifdef CT_WITH_RECORD

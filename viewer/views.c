@@ -225,6 +225,10 @@ static bool set_only(struct ct_settings *settings, const char *value,
 {
     g_auto(GStrv) words = g_strsplit(value, ",", -1);
 
+    if (!words[0]) {
+        g_set_error(error, CT_VIEW_ERROR, 0, "'' is not a number");
+        return false;
+    }
     if (!settings->only) {
         settings->only = g_array_new(FALSE, FALSE, sizeof(uint64_t));
     }
@@ -277,6 +281,10 @@ static bool set_split(struct ct_settings *settings, const char *value,
 static bool set_path(struct ct_settings *settings, const char *value,
                      GError **error)
 {
+    if (!*value) {
+        g_set_error(error, CT_VIEW_ERROR, 0, "the file has an empty name");
+        return false;
+    }
     g_free(settings->path);
     settings->path = g_strdup(value);
     return true;

@@ -94,7 +94,10 @@ static void print_help(const char *command, const struct ct_view *view,
  * getopt's tables from ours.  An option's value in `longs` is its place in
  * ct_options, moved out of the way of letters.
  */
-#define PLACE 256
+enum {
+    HELP = CT_OPTION_LONG,
+    PLACE,
+};
 
 static void make_tables(unsigned taken, struct option *longs, char *letters)
 {
@@ -119,7 +122,7 @@ static void make_tables(unsigned taken, struct option *longs, char *letters)
             }
         }
     }
-    longs[n++] = (struct option){.name = "help", .val = 'h'};
+    longs[n++] = (struct option){.name = "help", .val = HELP};
     longs[n] = (struct option){.name = NULL};
     *letters++ = 'h';
     *letters = '\0';
@@ -154,20 +157,12 @@ static int parse(int argc, char **argv, const struct ct_view *view,
     while ((value = getopt_long(argc, argv, letters, longs, NULL)) != -1) {
         const struct ct_option *option;
 
-        if (value == 'h') {
+        if (value == 'h' || value == HELP) {
             print_help(argv[0], view, view->options, view->arguments);
             return ct_told();
         }
-        if (value == '?' && optopt && optopt < PLACE) {
-            return ct_usage_error(argv[0], "-%c: no such option", optopt);
-        }
-        if (value == '?') {
-            return ct_usage_error(argv[0], "%s: not understood",
-                                  argv[optind - 1]);
-        }
-        if (value == ':') {
-            return ct_usage_error(argv[0], "%s: needs a value",
-                                  argv[optind - 1]);
+        if (value == '?' || value == ':') {
+            return ct_option_error(argv[0], argv, value);
         }
         option = chosen(value);
         if (!ct_settings_set(settings, view, option->name, optarg, &error)) {
@@ -183,6 +178,12 @@ static int parse(int argc, char **argv, const struct ct_view *view,
     if (optind + 1 < argc) {
         return ct_usage_error(argv[0], "%s: only one trace can be given",
                               argv[optind + 1]);
+    }
+    if (!*argv[optind]) {
+        return ct_usage_error(argv[0], "the trace has an empty name");
+    }
+    if (!ct_out_spares(settings->path, argv[optind], &error)) {
+        return ct_error("%s", error->message);
     }
     *ret_trace = argv[optind];
     return CT_EXIT_OK;

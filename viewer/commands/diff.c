@@ -52,19 +52,22 @@ struct answers {
 
 /* --- the command line ---------------------------------------------------- */
 
+/* Apart from the letters that have no long name. */
+#define LONG(letter) (CT_OPTION_LONG + (letter))
+
 static const struct option longs[] = {
-    {"any-program", no_argument, NULL, 'p'},
-    {"against", required_argument, NULL, 'a'},
-    {"begin", required_argument, NULL, 'B'},
-    {"edits", no_argument, NULL, 'e'},
-    {"end", required_argument, NULL, 'E'},
-    {"fail-on", required_argument, NULL, 'f'},
-    {"format", required_argument, NULL, 'F'},
-    {"help", no_argument, NULL, 'h'},
-    {"html", no_argument, NULL, 'w'},
-    {"json", no_argument, NULL, 'j'},
-    {"output", required_argument, NULL, 'o'},
-    {"save-baseline", required_argument, NULL, 's'},
+    {"any-program", no_argument, NULL, LONG('p')},
+    {"against", required_argument, NULL, LONG('a')},
+    {"begin", required_argument, NULL, LONG('B')},
+    {"edits", no_argument, NULL, LONG('e')},
+    {"end", required_argument, NULL, LONG('E')},
+    {"fail-on", required_argument, NULL, LONG('f')},
+    {"format", required_argument, NULL, LONG('F')},
+    {"help", no_argument, NULL, LONG('h')},
+    {"html", no_argument, NULL, LONG('w')},
+    {"json", no_argument, NULL, LONG('j')},
+    {"output", required_argument, NULL, LONG('o')},
+    {"save-baseline", required_argument, NULL, LONG('s')},
     {NULL, 0, NULL, 0},
 };
 
@@ -134,9 +137,35 @@ static int set_traces(char **words, int n, struct request *request)
         return ct_usage_error("diff", "%s: only %s can be given", words[wanted],
                               wanted == 1 ? "one trace" : "two traces");
     }
+    for (int i = 0; i < n; i++) {
+        if (!*words[i]) {
+            return ct_usage_error("diff", "a trace has an empty name");
+        }
+    }
     request->trace[request->against ? CT_DIFF_B : CT_DIFF_A] = words[0];
     if (wanted == CT_DIFF_SIDES) {
         request->trace[CT_DIFF_B] = words[1];
+    }
+    return -1;
+}
+
+/* -1: nothing that is read would be overwritten; else the exit status */
+static int check_files(const struct request *request)
+{
+    const char *const outputs[] = {request->output, request->save};
+    const char *const inputs[] = {request->trace[CT_DIFF_A],
+                                  request->trace[CT_DIFF_B], request->against};
+    g_autoptr(GError) error = NULL;
+
+    for (unsigned i = 0; i < G_N_ELEMENTS(outputs); i++) {
+        if (outputs[i] && !*outputs[i]) {
+            return ct_usage_error("diff", "a file has an empty name");
+        }
+        for (unsigned k = 0; k < G_N_ELEMENTS(inputs); k++) {
+            if (!ct_out_spares(outputs[i], inputs[k], &error)) {
+                return ct_error("%s", error->message);
+            }
+        }
     }
     return -1;
 }
@@ -159,7 +188,7 @@ static int check_options(const struct request *request)
                               "--save-baseline compares nothing: no other "
                               "option goes with it");
     }
-    return -1;
+    return check_files(request);
 }
 
 static bool parse_format(const char *word, enum format *ret_format)
@@ -198,28 +227,28 @@ static int parse(int argc, char **argv, struct request *request)
     while (status < 0 &&
            (value = getopt_long(argc, argv, ":o:h", longs, NULL)) != -1) {
         switch (value) {
-        case 'a':
+        case LONG('a'):
             request->against = optarg;
             break;
-        case 'B':
+        case LONG('B'):
             status = set_time("begin", optarg, &request->span.has_begin,
                               &request->span.begin_ns);
             break;
-        case 'E':
+        case LONG('E'):
             status = set_time("end", optarg, &request->span.has_end,
                               &request->span.end_ns);
             break;
-        case 'e':
+        case LONG('e'):
             request->edits = true;
             break;
-        case 'f':
+        case LONG('f'):
             if (!ct_gate_parse(&request->gate, optarg)) {
                 return ct_usage_error("diff",
                                       "--fail-on: '%s' is not a list of %s",
                                       optarg, CT_GATE_WORDS);
             }
             break;
-        case 'F':
+        case LONG('F'):
             if (!parse_format(optarg, &request->format)) {
                 return ct_usage_error("diff",
                                       "--format: '%s' is none of text, json, "
@@ -228,30 +257,26 @@ static int parse(int argc, char **argv, struct request *request)
             }
             break;
         case 'h':
+        case LONG('h'):
             return help();
-        case 'j':
+        case LONG('j'):
             request->format = FORMAT_JSON;
             break;
-        case 'p':
+        case LONG('p'):
             request->any_program = true;
             break;
         case 'o':
+        case LONG('o'):
             request->output = optarg;
             break;
-        case 's':
+        case LONG('s'):
             request->save = optarg;
             break;
-        case 'w':
+        case LONG('w'):
             request->format = FORMAT_HTML;
             break;
-        case ':':
-            return ct_usage_error("diff", "%s: needs a value",
-                                  argv[optind - 1]);
         default:
-            return optopt && optopt < 128
-                       ? ct_usage_error("diff", "-%c: no such option", optopt)
-                       : ct_usage_error("diff", "%s: not understood",
-                                        argv[optind - 1]);
+            return ct_option_error("diff", argv, value);
         }
     }
     status =

@@ -111,8 +111,10 @@ static bool are_patterns(const char *text)
 }
 
 enum {
-    OPTION_EVENTS = 256,
+    OPTION_EVENTS = CT_OPTION_LONG,
+    OPTION_HELP,
     OPTION_NO_PRELOAD,
+    OPTION_OUTPUT,
     OPTION_PRELOAD,
     OPTION_QEMU,
     OPTION_SUBBUF_SIZE,
@@ -120,14 +122,14 @@ enum {
 };
 
 static const struct option long_options[] = {
-    {"output", required_argument, NULL, 'o'},
+    {"output", required_argument, NULL, OPTION_OUTPUT},
     {"events", required_argument, NULL, OPTION_EVENTS},
     {"qemu", optional_argument, NULL, OPTION_QEMU},
     {"no-preload", no_argument, NULL, OPTION_NO_PRELOAD},
     {"preload", no_argument, NULL, OPTION_PRELOAD},
     {"subbuf-size", required_argument, NULL, OPTION_SUBBUF_SIZE},
     {"subbufs", required_argument, NULL, OPTION_SUBBUFS},
-    {"help", no_argument, NULL, 'h'},
+    {"help", no_argument, NULL, OPTION_HELP},
     {NULL, 0, NULL, 0},
 };
 
@@ -138,6 +140,7 @@ static int parse_one(int option, const char *value, struct options *options)
 
     switch (option) {
     case 'o':
+    case OPTION_OUTPUT:
         config->output = value;
         break;
     case OPTION_EVENTS:
@@ -301,8 +304,10 @@ static void tell(const struct options *options,
                         : g_strdup("an unknown number of events");
     g_autofree char *first =
         g_strdup_printf("recorded %s, in %s", numbers, output);
-    g_autofree char *next =
-        g_strdup_printf("next: cotrace requests %s", output);
+    /* What a program tells that knows nothing of us has no requests. */
+    g_autofree char *next = g_strdup_printf(
+        "next: cotrace %s %s",
+        config->preload && !options->qemu ? "coroutines" : "requests", output);
 
     if (result->discarded) {
         ct_warning("events were lost because the buffers were full: larger "
@@ -374,16 +379,12 @@ int ct_command_record(int argc, char **argv)
     optind = 0;
     while ((option = getopt_long(argc, argv, "+:o:h", long_options, NULL)) !=
            -1) {
-        if (option == 'h') {
+        if (option == 'h' || option == OPTION_HELP) {
             fputs(usage, stdout);
-            return fflush(stdout)
-                       ? ct_error("standard output: %s", g_strerror(errno))
-                       : CT_EXIT_OK;
+            return ct_told();
         }
         if (option == '?' || option == ':') {
-            return ct_usage_error(COMMAND, "%s: %s", argv[optind - 1],
-                                  option == ':' ? "needs a value"
-                                                : "no such option");
+            return ct_option_error(COMMAND, argv, option);
         }
         if (parse_one(option, optarg, &options)) {
             return CT_EXIT_ERROR;

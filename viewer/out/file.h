@@ -55,6 +55,14 @@ struct ct_out {
  */
 struct ct_out *ct_out_open(const char *path, GError **error);
 
+/**
+ * ct_out_spares() - would an output leave alone what is read?
+ * @path: of the output, as for ct_out_open()
+ * @input: a file or a directory; NULL: nothing is read
+ * Return: false: it is the input, or a recording's file in it; @error
+ */
+bool ct_out_spares(const char *path, const char *input, GError **error);
+
 /** ct_out_length() - how much was written to it so far */
 static inline uint64_t ct_out_length(const struct ct_out *out)
 {

@@ -97,7 +97,63 @@ def _(tmp):
             names=["a.xyz"])
     refused("render", somewhere, "-o", "-", names=["--format"])
     refused("render", somewhere, "-o", "-", "--format=xyz", names=["xyz"])
+    refused("render", somewhere, "-o", os.path.join(tmp, "a.json"),
+            "--request=", names=["--request", "''"])
+    refused("stat", "", names=["the trace has an empty name"])
+    refused("stat", somewhere, "-o", "", names=["--output", "empty name"])
+    refused("diff", "", somewhere, names=["a trace has an empty name"])
+    refused("diff", somewhere, somewhere, "-o", "", names=["empty name"])
     tap.equal(os.listdir(tmp), [])
+
+
+@tap.case("what getopt refuses is named as it was written")
+def _(tmp):
+    for command in COMMANDS + ("diff", "record"):
+        for words, why in (
+                (("--help=x",), "--help=x: takes no value"),
+                (("--frobnicate",), "--frobnicate: no such option"),
+                (("-xy", "a"), "-x: no such option"),
+                (("-o",), "-o: needs a value"),
+                (("--output",), "--output: needs a value")):
+            tap.equal(refused(command, *words),
+                      f"cotrace: {why} (see 'cotrace {command} --help')\n")
+    for command in ("stat", "requests", "backtrace", "diff"):
+        refused(command, "--json=1", names=["--json=1: takes no value"])
+
+
+def kept(path, *words):
+    """Refused, and what is read is as it was."""
+    with open(path, "rb") as file:
+        before = file.read()
+    refused(*words, names=[path])
+    with open(path, "rb") as file:
+        tap.equal(file.read() == before, True, f"{words} wrote {path}")
+
+
+@tap.case("an output never replaces what is read")
+def _(tmp):
+    log = os.path.join(tmp, "t.json")
+    with open(log, "w", encoding="ascii") as file:
+        file.write("cotrace-text 1\n@1 1/1 context_create ctx=1\n")
+    link = os.path.join(tmp, "link.json")
+    os.symlink(log, link)
+    for out in (log, link, os.path.join(tmp, ".", "t.json")):
+        kept(out, "stat", log, "-o", out)
+        kept(out, "render", log, "-o", out)
+        kept(out, "diff", log, log, "-o", out)
+    kept(log, "diff", link, "--save-baseline=" + log)
+    base = os.path.join(tmp, "base")
+    cotrace("diff", log, "--save-baseline=" + base)
+    kept(base, "diff", "--against=" + base, log, "-o", base)
+    files = [os.path.join(folder, name)
+             for folder, _, names in os.walk(trace()) for name in names]
+    own = [path for path in files if os.path.getsize(path)]
+    for path in own:
+        kept(path, "stat", trace(), "-o", path)
+    beside = os.path.join(trace(), "stat.txt")
+    for _ in range(2):
+        cotrace("stat", trace(), "-o", beside)
+    os.unlink(beside)
 
 
 @tap.case("what is no trace: exit 2, its name and what is wrong, no output file")
