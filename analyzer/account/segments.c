@@ -33,6 +33,8 @@ static struct ct_segment waits_for_work(const struct ct_situation *situation)
     case CT_WORK_UNTRACED:
         segment.state = CT_STATE_WORK;
         segment.certainty = CT_BOUND;
+        segment.cause.kind = CT_CAUSE_POOL;
+        segment.cause.pool = situation->pool;
         break;
     case CT_WORK_QUEUED:
         segment.state = CT_STATE_WORK_QUEUED;
@@ -73,6 +75,7 @@ static struct ct_segment waits(const struct ct_situation *situation)
         cause.kind = cause.coroutine ? CT_CAUSE_WAKER : CT_CAUSE_UNKNOWN;
         return (struct ct_segment){.state = CT_STATE_QUEUE, .cause = cause};
     case CT_YIELD_REASON_TIMER:
+        cause.kind = CT_CAUSE_TIMER;
         return (struct ct_segment){.state = CT_STATE_TIMER, .cause = cause};
     case CT_YIELD_REASON_IO:
         cause.kind = CT_CAUSE_DEVICE;

@@ -288,6 +288,7 @@ static void enter(struct ct_model *model, struct ct_thread *thread,
     set_since(model, co, true);
     co->phase = CT_CO_RUNNING;
     co->was_entered = true;
+    co->ended_epoch = 0;
     co->context = step->context;
     co->woken_epoch = 0;
     co->waker = 0;

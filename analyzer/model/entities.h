@@ -141,6 +141,8 @@ struct ct_co {
     struct ct_co *sibling_next, *sibling_prev;
     struct ct_req *requests; /* that it serves, innermost first */
     unsigned n_requests;
+    uint32_t ended_epoch;     /* of the last that ended in this run; 0: none */
+    uint64_t ended;           /* ... its number */
     struct ct_origin *origin; /* NULL: not known */
     uint64_t stack;           /* its last own one */
     int64_t stack_ns;

@@ -95,12 +95,26 @@ void ct_req_worker(struct ct_model *model, struct ct_req *req, int32_t tid)
     }
 }
 
+/* That a coroutine serves, or has served in this run: one that ends lets those
+ * go on that wait for it. */
+static uint64_t request_of(const struct ct_model *model,
+                           const struct ct_process *process, uint64_t id)
+{
+    const struct ct_co *co = ct_table_get(&process->coroutines, id);
+
+    if (co && !co->requests && !model->in_gap &&
+        co->ended_epoch == model->epoch) {
+        return co->ended;
+    }
+    return ct_co_request(process, id);
+}
+
 void ct_req_waker(struct ct_model *model, struct ct_co *co, uint64_t waker)
 {
     if (!co->requests || !is_told(model)) {
         return;
     }
-    uint64_t number = ct_co_request(co->entity.process, waker);
+    uint64_t number = request_of(model, co->entity.process, waker);
     for (struct ct_req *req = co->requests; req; req = req->next) {
         struct ct_request_change *what =
             change(model, req, CT_CHANGE_REQUEST_WAKER);
@@ -238,6 +252,10 @@ void ct_req_end(struct ct_model *model, struct ct_req *req,
                                          : req->entity.begin_ns;
 
     unsure(model, req);
+    if (req->co && step && step->certainty == CT_KNOWN) {
+        req->co->ended = req->number;
+        req->co->ended_epoch = model->in_gap ? 0 : model->epoch;
+    }
     unlink_co(req);
     if (is_told(model)) {
         struct ct_request_change *what =

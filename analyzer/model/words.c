@@ -40,7 +40,8 @@ static const char *const cause_words[] = {
     [CT_CAUSE_LOOP] = "loop",   [CT_CAUSE_WORKER] = "worker",
     [CT_CAUSE_SPAWN] = "spawn", [CT_CAUSE_WAKEUP] = "wakeup",
     [CT_CAUSE_CHILD] = "child", [CT_CAUSE_DEVICE] = "device",
-    [CT_CAUSE_WAKER] = "waker", [CT_CAUSE_UNKNOWN] = "unknown",
+    [CT_CAUSE_WAKER] = "waker", [CT_CAUSE_TIMER] = "timer",
+    [CT_CAUSE_POOL] = "pool",   [CT_CAUSE_UNKNOWN] = "unknown",
 };
 
 static const char *const ran_words[CT_RAN_KINDS] = {

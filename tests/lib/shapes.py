@@ -15,7 +15,7 @@ RAN = frozenset(("bottom-half", "timer", "fd-handler", "coroutine",
                  "nested-poll", "loop", "kernel", "outside", "work-item",
                  "others", "unknown"))
 CAUSES = {"holder", "loop", "worker", "spawn", "wakeup", "child",
-          "device", "waker",
+          "device", "waker", "timer", "pool",
           "unknown"}
 BOUNDARIES = {"coroutine", "bottom-half", "timer", "fd-handler", "work-item",
               "worker-spawn", "thread"}

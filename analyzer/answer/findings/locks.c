@@ -3,8 +3,9 @@
  * Requests behind one another.
  *
  * A convoy: several wait for one CoMutex, one after the other.  Serialised:
- * they wait in a CoQueue until another coroutine lets them go on, as requests
- * do that must not overlap.  A wait that a timer ends (throttling) is neither.
+ * they wait in a CoQueue until another request's coroutine lets them go on, as
+ * requests do that must not overlap.  A wait that a timer ends, or a coroutine
+ * that a timer starts (throttling), is neither.
  */
 #include <glib.h>
 
@@ -22,7 +23,7 @@ void ct_findings_locks_request(struct ct_findings *findings,
             seen.cause = segment->cause.id;
         } else if (segment->state == CT_STATE_QUEUE &&
                    segment->cause.kind == CT_CAUSE_WAKER &&
-                   segment->cause.coroutine) {
+                   segment->cause.request) {
             /* Each of them may have a queue of its own. */
             seen = ct_seen_in_request(CT_FINDING_SERIALISED, request, segment);
             seen.name = request->node;

@@ -34,6 +34,7 @@ static struct ct_qemu_process *new_process(int32_t pid)
         g_hash_table_new_full(g_direct_hash, g_direct_equal, NULL, g_free);
     process->mutexes =
         g_hash_table_new_full(g_direct_hash, g_direct_equal, NULL, free_queue);
+    process->wakers = ct_qemu_wakers_new();
     process->nodes =
         g_hash_table_new_full(g_direct_hash, g_direct_equal, NULL, g_free);
     process->frames =
@@ -53,6 +54,7 @@ static void free_process(gpointer data)
     ct_lives_free(process->lives);
     g_hash_table_unref(process->works);
     g_hash_table_unref(process->mutexes);
+    g_hash_table_unref(process->wakers);
     g_hash_table_unref(process->nodes);
     g_hash_table_unref(process->open);
     g_hash_table_unref(process->frames);
@@ -129,6 +131,7 @@ static unsigned decode(struct ct_qemu *qemu, const struct ct_record *record,
         event.co = ct_qemu_co(ct_lives_only(event.process->lives));
         event.lane = event.co ? event.co->life.lane : event.lane;
     }
+    ct_qemu_wakers_else(&event);
     if (ct_qemu_polling(&event)) {
         return event.n;
     }

@@ -59,6 +59,7 @@ struct ct_qemu_co {
     enum ct_qemu_last last;
     uint64_t object; /* of `last`: work item or mutex */
     uint64_t mutex;  /* waits for; 0: none */
+    uint64_t queue;  /* lock of the CoQueue that it waits in; 0: none */
     uint64_t parent; /* address and id of who entered it first */
     uint64_t parent_id;
     uint64_t outer;      /* request of that one, 0: none */
@@ -68,6 +69,9 @@ struct ct_qemu_co {
     struct ct_qemu_request requests[CT_QEMU_DEPTH];
     unsigned n_requests;
     unsigned n_unlocks; /* since the innermost of them began */
+    /* since then it waited for nothing, but in queues of this lock (0: none) */
+    bool is_fresh;
+    uint64_t fresh_queue;
 };
 
 struct ct_qemu_work {
@@ -87,6 +91,7 @@ struct ct_qemu_process {
     GHashTable *works;   /* request's address ^ pool's -> struct ct_qemu_work
                             (owner) */
     GHashTable *mutexes; /* address -> GQueue of struct ct_qemu_co (owner) */
+    GHashTable *wakers;  /* struct ct_lane -> chain of wakers.c (owner) */
     GHashTable *nodes;   /* bs -> name (owner) */
     GHashTable *open;    /* ids of requests that are open */
     GHashTable *fronts;  /* device's request, or job -> struct front (owner) */
@@ -126,6 +131,27 @@ bool ct_qemu_sched(struct ct_qemu_event *event);
 /** ct_qemu_sched_ended() - a life is over: takes it out of its queues */
 void ct_qemu_sched_ended(struct ct_qemu_process *process,
                          struct ct_qemu_co *co);
+
+/* wakers.c: who lets go on what waits in a CoQueue */
+
+GHashTable *ct_qemu_wakers_new(void);
+
+/** ct_qemu_wakers_entered() - a coroutine is entered on the event's lane
+ * @from: by that one; NULL: by the thread itself
+ * Return: who let it go on, if it waited in a queue; 0: that can't be said. */
+uint64_t ct_qemu_wakers_entered(struct ct_qemu_event *event,
+                                const struct ct_qemu_co *co,
+                                const struct ct_generation *from);
+
+/** ct_qemu_wakers_released() - the lock @co->object */
+void ct_qemu_wakers_released(struct ct_qemu_event *event,
+                             const struct ct_qemu_co *co);
+
+/** ct_qemu_wakers_left() - a coroutine gave the event's lane away */
+void ct_qemu_wakers_left(struct ct_qemu_event *event, bool to_thread);
+
+/** ct_qemu_wakers_else() - something else happened on the event's lane */
+void ct_qemu_wakers_else(struct ct_qemu_event *event);
 
 /* polling.c: how loops wait */
 

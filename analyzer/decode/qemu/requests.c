@@ -142,6 +142,8 @@ struct ct_qemu_request *ct_qemu_begin(struct ct_qemu_event *event,
     }
     request = &co->requests[co->n_requests++];
     co->n_unlocks = 0;
+    co->is_fresh = true;
+    co->fresh_queue = 0;
     *request = (struct ct_qemu_request){.id = ct_lives_new_id(process->lives),
                                         .bs = bs,
                                         .outer_stack = co->stack,

@@ -83,6 +83,18 @@ static void tell_lost(struct ct_qemu_event *event, struct ct_qemu_co *co)
     step->subject = co->life.id;
 }
 
+/* A coroutine lets another one go on. */
+static void tell_wake(struct ct_qemu_event *event, const struct ct_qemu_co *co,
+                      uint64_t waker, uint64_t ctx, enum ct_wake_how how)
+{
+    struct ct_step *step = ct_qemu_step(event, CT_STEP_CO_WAKE);
+
+    step->subject = co->life.id;
+    step->object = waker;
+    step->context = ctx;
+    step->reason = (uint8_t)how;
+}
+
 /* --- coroutines ----------------------------------------------------------- */
 
 static void enter(struct ct_qemu_event *event)
@@ -92,6 +104,7 @@ static void enter(struct ct_qemu_event *event)
     struct ct_generation *lost, *from, *before;
     struct ct_qemu_co *co;
     struct ct_step *step;
+    uint64_t waker;
     bool is_new;
 
     before = ct_lives_find(lives, U(QEMU_AIO_COROUTINE_ENTER_TO));
@@ -123,6 +136,12 @@ static void enter(struct ct_qemu_event *event)
         ct_qemu_co(from)->last = CT_LAST_OTHER;
     }
     co->last = CT_LAST_NOTHING;
+    waker = ct_qemu_wakers_entered(event, co, from);
+    co->queue = 0;
+    if (waker) {
+        tell_wake(event, co, waker, event->process->ctx,
+                  from ? CT_WAKE_HOW_ENTERED : CT_WAKE_HOW_QUEUED);
+    }
     step = ct_qemu_step(event, CT_STEP_CO_ENTER);
     step->subject = co->life.id;
     step->object = from ? from->id : 0;
@@ -186,7 +205,16 @@ static void yield(struct ct_qemu_event *event)
     step->object = back ? back->id : 0;
     step->stack = co->stack;
     set_reason(event->process, co, step);
+    co->queue =
+        step->reason == CT_YIELD_REASON_QUEUE && co->last == CT_LAST_UNLOCK
+            ? co->object
+            : 0;
+    if (!co->queue || (co->fresh_queue && co->fresh_queue != co->queue)) {
+        co->is_fresh = false;
+    }
+    co->fresh_queue = co->queue;
     co->last = CT_LAST_NOTHING;
+    ct_qemu_wakers_left(event, !back);
 }
 
 static void terminate(struct ct_qemu_event *event)
@@ -197,6 +225,7 @@ static void terminate(struct ct_qemu_event *event)
         ct_qemu_co(ct_lives_get(lives, U(QEMU_COROUTINE_TERMINATE_CO)));
 
     event->lane = ct_lives_leave(lives, record->tid, &co->life, 0);
+    ct_qemu_wakers_left(event, !ct_lives_top(lives, event->lane));
     ct_qemu_end(event, co, 0, CT_KNOWN);
     ct_qemu_step(event, CT_STEP_CO_TERMINATE)->subject = co->life.id;
     ct_lives_end(lives, &co->life);
@@ -222,6 +251,12 @@ static void schedule(struct ct_qemu_event *event)
         ct_qemu_co(waker)->last =
             waker == life ? CT_LAST_SCHEDULE : CT_LAST_OTHER;
     }
+    ct_qemu_wakers_else(event);
+    if (waker && ct_qemu_co(life)->queue) {
+        tell_wake(event, ct_qemu_co(life), waker->id, U(AIO_CO_SCHEDULE_CTX),
+                  CT_WAKE_HOW_SCHEDULED);
+    }
+    ct_qemu_co(life)->queue = 0;
     step = ct_qemu_step(event, CT_STEP_CO_SCHEDULE);
     step->subject = life->id;
     step->object = waker ? waker->id : 0;
@@ -238,6 +273,7 @@ static void dequeue(struct ct_qemu_event *event)
     struct ct_step *step;
 
     event->lane = ct_lives_lane(lives, record->tid, NULL);
+    ct_qemu_wakers_else(event);
     step = ct_qemu_step(event, CT_STEP_CO_DEQUEUE);
     step->subject = life->id;
     step->context = U(AIO_CO_SCHEDULE_BH_CB_CTX);
@@ -323,6 +359,7 @@ static void complete(struct ct_qemu_event *event)
     struct ct_step *step;
 
     event->lane = ct_lives_lane(event->process->lives, record->tid, NULL);
+    ct_qemu_wakers_else(event);
     if (!work) {
         return;
     }
@@ -397,6 +434,7 @@ static void unlock(struct ct_qemu_event *event)
     struct ct_qemu_co *co = lock_event(event, CT_LAST_UNLOCK);
 
     co->n_unlocks++;
+    ct_qemu_wakers_released(event, co);
     lock_step(event, CT_STEP_LOCK_RELEASE, co);
 }
 

@@ -46,6 +46,8 @@ enum ct_cause_kind {
     CT_CAUSE_CHILD,
     CT_CAUSE_DEVICE,
     CT_CAUSE_WAKER, /* who ended a wait in a queue */
+    CT_CAUSE_TIMER, /* it sleeps: the timer, if it is told which */
+    CT_CAUSE_POOL,  /* has the item; queued or running is not traced */
     CT_CAUSE_UNKNOWN,
 };
 

@@ -140,8 +140,8 @@ const char *ct_state_word(enum ct_state state)
 const char *ct_cause_word(enum ct_cause_kind kind)
 {
     static const char *const words[] = {
-        "none",   "holder", "loop",   "worker", "spawn",
-        "wakeup", "child",  "device", "waker",  "unknown",
+        "none",  "holder", "loop",  "worker", "spawn", "wakeup",
+        "child", "device", "waker", "timer",  "pool",  "unknown",
     };
 
     return words[kind];

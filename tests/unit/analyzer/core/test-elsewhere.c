@@ -211,7 +211,8 @@ static void test_nested_twice(void)
     SAY(&t, WAIT_END, .subject = CTX, .context = CTX);
     end(&t, 1);
     check(&t, REQ,
-          "running 2 on 1, running 1 on 1 below, running 1 on 1, timer 1, "
+          "running 2 on 1, running 1 on 1 below, running 1 on 1, timer 1 "
+          "[timer 0/0/0], "
           "running 4 on 1 below, io 1 [device 0/0/0], "
           "running 4 on 1 below, running 1 on 1");
 }

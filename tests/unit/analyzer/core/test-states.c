@@ -260,7 +260,7 @@ static void test_work_start_not_traced(void)
     enter(&t);
     end(&t);
     check(&t, REQ,
-          "running 2 on 1, work 1, runnable 1 [loop 1/0/0], "
+          "running 2 on 1, work 1 [pool 50/0/0], runnable 1 [loop 1/0/0], "
           "running 1 on 1");
 }
 
@@ -426,7 +426,8 @@ static void test_queue_timer_io(void)
     end(&t);
     check(&t, REQ,
           "running 1 on 1, queue 5 [waker 7/20/2], runnable 2 [loop 1/20/2], "
-          "running 1 on 1, timer 1, running 1 on 1, io 1 [device 6/0/0], "
+          "running 1 on 1, timer 1 [timer 8/0/0], running 1 on 1, io 1 [device "
+          "6/0/0], "
           "running 1 on 1, unknown 1 [unknown 0/0/0], running 1 on 1, "
           "unknown 1 [unknown 0/0/0], running 2 on 1, "
           "runnable 1 [loop 1/0/0], running 1 on 1");
