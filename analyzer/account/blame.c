@@ -32,8 +32,9 @@ struct server { /* pid and coroutine -> the request */
 
 struct ct_blame {
     struct ct_meanwhile *meanwhile;
-    GHashTable *servers; /* struct server (owned), itself */
-    GHashTable *numbers; /* request number, in it -> struct ct_blamed */
+    GHashTable *servers;    /* struct server (owned), itself */
+    GHashTable *numbers;    /* request number, in it -> struct ct_blamed */
+    struct ct_ran_list all; /* of one wait, until it is settled */
 };
 
 static guint hash_server(const void *data)
@@ -71,6 +72,7 @@ void ct_blame_free(struct ct_blame *blame)
         g_hash_table_unref(blame->servers);
         g_hash_table_unref(blame->numbers);
         ct_meanwhile_free(blame->meanwhile);
+        ct_ran_fini(&blame->all);
         g_free(blame);
     }
 }
@@ -199,7 +201,7 @@ static void add_doing(struct doing *doing, const struct ct_blamed *request,
 static void blame_coroutine(struct ct_blame *blame, struct ct_blamed *request,
                             const struct ct_segment *segment, int64_t from_ns)
 {
-    struct doing doing = {.blame = blame, .list = &request->ran};
+    struct doing doing = {.blame = blame, .list = &blame->all};
     struct ct_blamed *other =
         served_by(blame, request->pid, segment->cause.coroutine);
 
@@ -246,6 +248,24 @@ static bool is_of_loop(enum ct_state state)
     return state == CT_STATE_RUNNABLE || state == CT_STATE_WORK_DONE;
 }
 
+/* What @segment, which waited for no children, waited for since @from_ns. */
+static void blame_wait(struct ct_blame *blame, struct ct_blamed *request,
+                       const struct ct_segment *segment, int64_t from_ns)
+{
+    const struct ct_cause *cause = &segment->cause;
+
+    if (is_of_loop(segment->state)) {
+        ct_meanwhile_loop(blame->meanwhile, request->pid, cause->id, from_ns,
+                          segment->end_ns, &blame->all);
+    } else if (segment->state == CT_STATE_WORK_QUEUED) {
+        ct_meanwhile_pool(blame->meanwhile, request->pid, cause->pool, from_ns,
+                          segment->end_ns, &blame->all);
+    } else if (segment->state == CT_STATE_LOCK) {
+        blame_coroutine(blame, request, segment, from_ns);
+    }
+    ct_ran_settle(&blame->all, 0);
+}
+
 static void closed(struct ct_blame *blame, struct ct_blamed *request,
                    struct ct_segment *segment, bool resumed)
 {
@@ -258,22 +278,17 @@ static void closed(struct ct_blame *blame, struct ct_blamed *request,
     if (segment->state == CT_STATE_CHILDREN) {
         blame_children(blame, request, segment);
         first = cause->first_ran;
+        ct_ran_settle(ran, first);
     } else {
+        blame->all.n = 0;
         for (unsigned i = 0; resumed && i < cause->n_ran; i++) {
-            struct ct_ran before = ran->v[cause->first_ran + i];
-            ct_ran_add(ran, &before);
+            ct_ran_add(&blame->all, &ran->v[cause->first_ran + i]);
         }
-        if (is_of_loop(segment->state)) {
-            ct_meanwhile_loop(blame->meanwhile, request->pid, cause->id,
-                              from_ns, segment->end_ns, ran);
-        } else if (segment->state == CT_STATE_WORK_QUEUED) {
-            ct_meanwhile_pool(blame->meanwhile, request->pid, cause->pool,
-                              from_ns, segment->end_ns, ran);
-        } else if (segment->state == CT_STATE_LOCK) {
-            blame_coroutine(blame, request, segment, from_ns);
+        blame_wait(blame, request, segment, from_ns);
+        for (unsigned i = 0; i < blame->all.n; i++) {
+            ct_ran_add(ran, &blame->all.v[i]);
         }
     }
-    ct_ran_settle(ran, first);
     cause->first_ran = first;
     cause->n_ran = ran->n - first;
 }

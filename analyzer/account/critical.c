@@ -164,7 +164,10 @@ void ct_critical_waited(struct ct_critical *critical,
 
     /* One that goes on took longer than those that ended since it began. */
     for (struct ct_path *path = critical->newest; path; path = path->before) {
-        if (path->end_ns <= before_ns && path->end_ns > wait->begin_ns) {
+        if (path->end_ns <= wait->begin_ns) {
+            break; /* each of the further ones ended before this one began */
+        }
+        if (path->end_ns <= before_ns) {
             g_ptr_array_add(chain, path);
             before_ns = path->begin_ns;
         }

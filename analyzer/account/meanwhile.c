@@ -6,37 +6,16 @@
  * callback, a coroutine, the turn itself, the sleep in the kernel.  A turn that
  * a callback or coroutine takes by itself is that one's nested poll.  A pool's
  * pieces are the items that its workers ran.  Both logs are in the order of
- * their ends.
- *
- * Nobody looks further back than to the begin of a wait that is still open, and
- * everybody looks as far as to now.  So what ended before the first open wait
- * is dropped, and between the begins of two waits the order does not matter:
- * when a log has grown, the pieces of each such span become a few sums.
+ * their ends (logs.c).
  *
  * What a slice's request is may be known at its end only; its pieces are then
  * put right, except for those that are part of a sum.
  */
 #include "account/meanwhile.h"
 
-#include <string.h>
-
 #include <glib.h>
 
 #include "ct/pre.h"
-
-enum { LOG_MIN = 1024 };
-
-struct piece {
-    int64_t begin_ns, end_ns;
-    bool is_sum; /* of some time within; else of all */
-    struct ct_ran what;
-};
-
-struct log {
-    struct piece *v;
-    unsigned n, capacity;
-    unsigned limit; /* when it is gone through again */
-};
 
 struct frame {
     enum ct_slice_kind kind;
@@ -55,7 +34,7 @@ struct key {
 struct pool {
     struct key key;
     unsigned workers; /* threads that ran an item of it */
-    struct log log;
+    struct ct_log log;
 };
 
 struct thread {
@@ -66,7 +45,7 @@ struct thread {
     bool is_sure; /* what lies below what is open is known: nothing */
     struct pool *pool;
     int64_t since_ns; /* of what is innermost */
-    struct log log;
+    struct ct_log log;
 };
 
 struct home {
@@ -75,13 +54,12 @@ struct home {
 };
 
 struct ct_meanwhile {
-    struct ct_wait waits;   /* ring, by begin */
-    struct thread threads;  /* ring */
-    struct thread *last;    /* that was told of */
-    GHashTable *by_tid;     /* key -> struct thread (owned) */
-    GHashTable *homes;      /* key -> struct home (owned) */
-    GHashTable *pools;      /* key -> struct pool (owned) */
-    struct ct_ran_list sum; /* for one span at a time */
+    struct ct_wait waits;  /* ring, by begin */
+    struct thread threads; /* ring */
+    struct thread *last;   /* that was told of */
+    GHashTable *by_tid;    /* key -> struct thread (owned) */
+    GHashTable *homes;     /* key -> struct home (owned) */
+    GHashTable *pools;     /* key -> struct pool (owned) */
 };
 
 static guint hash_key(const void *data)
@@ -106,7 +84,7 @@ static void free_thread(void *data)
     struct thread *thread = data;
 
     g_free(thread->open);
-    g_free(thread->log.v);
+    ct_log_fini(&thread->log);
     g_free(thread);
 }
 
@@ -114,7 +92,7 @@ static void free_pool(void *data)
 {
     struct pool *pool = data;
 
-    g_free(pool->log.v);
+    ct_log_fini(&pool->log);
     g_free(pool);
 }
 
@@ -141,7 +119,6 @@ void ct_meanwhile_free(struct ct_meanwhile *meanwhile)
     g_hash_table_unref(meanwhile->homes);
     g_hash_table_unref(meanwhile->by_tid);
     g_hash_table_unref(meanwhile->pools);
-    ct_ran_fini(&meanwhile->sum);
     g_free(meanwhile);
 }
 
@@ -168,101 +145,6 @@ void ct_wait_close(struct ct_wait *wait)
         wait->is_open = false;
         wait->prev->next = wait->next;
         wait->next->prev = wait->prev;
-    }
-}
-
-/* --- logs ------------------------------------------------------------- */
-
-/* What of a piece lies in from .. to. */
-static struct ct_ran part(const struct piece *piece, int64_t from_ns,
-                          int64_t to_ns)
-{
-    struct ct_ran what = piece->what;
-
-    if (piece->is_sum) {
-        what.ns = piece->begin_ns < from_ns ? 0 : what.ns;
-    } else {
-        what.ns = MIN(piece->end_ns, to_ns) - MAX(piece->begin_ns, from_ns);
-    }
-    if (piece->begin_ns < from_ns || piece->begin_ns >= to_ns) {
-        what.count = 0;
-    }
-    return what;
-}
-
-/* The sums of the spans between the begins of the open waits. */
-static void sum_up(struct ct_meanwhile *meanwhile, struct log *log)
-{
-    const struct ct_wait *end = &meanwhile->waits;
-    struct log new = {0};
-    unsigned first = 0;
-
-    for (const struct ct_wait *wait = end->next; wait != end;
-         wait = wait->next) {
-        int64_t from_ns = wait->begin_ns;
-        int64_t to_ns = wait->next == end ? INT64_MAX : wait->next->begin_ns;
-        int64_t last_ns = from_ns;
-
-        if (from_ns == to_ns) {
-            continue;
-        }
-        while (first < log->n && log->v[first].end_ns <= from_ns) {
-            first++;
-        }
-        meanwhile->sum.n = 0;
-        for (unsigned i = first; i < log->n; i++) {
-            if (log->v[i].begin_ns < to_ns) {
-                struct ct_ran what = part(&log->v[i], from_ns, to_ns);
-                ct_ran_add(&meanwhile->sum, &what);
-                last_ns = MIN(log->v[i].end_ns, to_ns);
-            }
-        }
-        ct_ran_settle(&meanwhile->sum, 0);
-        for (unsigned i = 0; i < meanwhile->sum.n; i++) {
-            if (new.n == new.capacity) {
-                new.capacity = MAX(LOG_MIN, new.capacity * 2);
-                new.v = g_renew(struct piece, new.v, new.capacity);
-            }
-            new.v[new.n++] = (struct piece){
-                .begin_ns = from_ns,
-                .end_ns = last_ns,
-                .is_sum = true,
-                .what = meanwhile->sum.v[i],
-            };
-        }
-    }
-    g_free(log->v);
-    new.limit = MAX(LOG_MIN, new.n * 2);
-    *log = new;
-}
-
-static void add_piece(struct ct_meanwhile *meanwhile, struct log *log,
-                      int64_t begin_ns, int64_t end_ns,
-                      const struct ct_ran *what)
-{
-    if (log->n >= MAX(LOG_MIN, log->limit)) {
-        if (meanwhile->waits.next == &meanwhile->waits) {
-            log->n = 0;
-        } else {
-            sum_up(meanwhile, log);
-        }
-    }
-    if (log->n == log->capacity) {
-        log->capacity = MAX(64, log->capacity * 2);
-        log->v = g_renew(struct piece, log->v, log->capacity);
-    }
-    log->v[log->n++] =
-        (struct piece){.begin_ns = begin_ns, .end_ns = end_ns, .what = *what};
-}
-
-static void add_parts(const struct log *log, int64_t from_ns, int64_t now_ns,
-                      struct ct_ran_list *list)
-{
-    unsigned i = log->n;
-
-    while (i > 0 && log->v[i - 1].end_ns > from_ns) {
-        struct ct_ran what = part(&log->v[--i], from_ns, now_ns);
-        ct_ran_add(list, &what);
     }
 }
 
@@ -309,7 +191,8 @@ static void advance(struct ct_meanwhile *meanwhile, struct thread *thread,
     }
     if (!thread->pool) { /* a worker is nobody's loop */
         struct ct_ran what = innermost(thread);
-        add_piece(meanwhile, &thread->log, thread->since_ns, now_ns, &what);
+        ct_log_add(&thread->log, &meanwhile->waits, thread->since_ns, now_ns,
+                   &what);
     }
     if (thread->n_open) {
         thread->open[thread->n_open - 1].is_counted = true;
@@ -376,13 +259,14 @@ static void works(struct ct_meanwhile *meanwhile, struct thread *thread,
 static void was_below(struct thread *thread, const struct frame *frame)
 {
     for (unsigned i = thread->log.n; i-- > 0;) {
-        struct piece *piece = &thread->log.v[i];
+        struct ct_piece *piece = &thread->log.v[i];
         if (piece->is_sum || piece->begin_ns < frame->begin_ns) {
             break;
         }
         if (piece->what.kind == CT_RAN_OUTSIDE ||
             piece->what.kind == CT_RAN_UNKNOWN) {
             piece->what = frame->what;
+            ct_log_changed(&thread->log, i);
         }
     }
 }
@@ -461,13 +345,14 @@ static void put_right(struct thread *thread, const struct frame *frame,
                       uint64_t request)
 {
     for (unsigned i = thread->log.n; i-- > 0;) {
-        struct piece *piece = &thread->log.v[i];
+        struct ct_piece *piece = &thread->log.v[i];
         if (piece->is_sum || piece->begin_ns < frame->begin_ns) {
             break;
         }
         if (piece->what.id == frame->what.id &&
             piece->what.fn == frame->what.fn) {
             piece->what.request = request;
+            ct_log_changed(&thread->log, i);
         }
     }
 }
@@ -487,8 +372,8 @@ static void ended(struct ct_meanwhile *meanwhile, const struct ct_slice *slice)
         frame.what.request = slice->request;
         frame.what.count = 1;
         frame.what.depth = 0;
-        add_piece(meanwhile, &thread->pool->log, slice->begin_ns, slice->end_ns,
-                  &frame.what);
+        ct_log_add(&thread->pool->log, &meanwhile->waits, slice->begin_ns,
+                   slice->end_ns, &frame.what);
     } else if (frame.is_run && slice->request != frame.what.request) {
         put_right(thread, &frame, slice->request);
     }
@@ -518,19 +403,19 @@ void ct_meanwhile_change(struct ct_meanwhile *meanwhile,
 
 /* --- questions -------------------------------------------------------- */
 
-void ct_meanwhile_loop(const struct ct_meanwhile *meanwhile, int32_t pid,
+void ct_meanwhile_loop(struct ct_meanwhile *meanwhile, int32_t pid,
                        uint64_t context, int64_t from_ns, int64_t now_ns,
                        struct ct_ran_list *list)
 {
     struct key key = {context, pid};
-    const struct home *home = g_hash_table_lookup(meanwhile->homes, &key);
+    struct home *home = g_hash_table_lookup(meanwhile->homes, &key);
     unsigned first = list->n;
     struct ct_ran rest = {.kind = CT_RAN_UNKNOWN, .ns = now_ns - from_ns};
 
     if (!home) {
         return;
     }
-    add_parts(&home->thread->log, from_ns, now_ns, list);
+    ct_log_parts(&home->thread->log, from_ns, now_ns, list);
     struct ct_ran now = innermost(home->thread);
     now.ns = now_ns - MAX(home->thread->since_ns, from_ns);
     now.count = now.count && home->thread->since_ns >= from_ns;
@@ -541,17 +426,17 @@ void ct_meanwhile_loop(const struct ct_meanwhile *meanwhile, int32_t pid,
     ct_ran_add(list, &rest);
 }
 
-void ct_meanwhile_pool(const struct ct_meanwhile *meanwhile, int32_t pid,
-                       uint64_t id, int64_t from_ns, int64_t now_ns,
+void ct_meanwhile_pool(struct ct_meanwhile *meanwhile, int32_t pid, uint64_t id,
+                       int64_t from_ns, int64_t now_ns,
                        struct ct_ran_list *list)
 {
     struct key key = {id, pid};
-    const struct pool *pool = g_hash_table_lookup(meanwhile->pools, &key);
+    struct pool *pool = g_hash_table_lookup(meanwhile->pools, &key);
 
     if (!pool) {
         return;
     }
-    add_parts(&pool->log, from_ns, now_ns, list);
+    ct_log_parts(&pool->log, from_ns, now_ns, list);
     for (const struct thread *thread = meanwhile->threads.next;
          thread != &meanwhile->threads; thread = thread->next) {
         for (unsigned i = 0; thread->pool == pool && i < thread->n_open; i++) {

@@ -5,26 +5,17 @@
  * Model:    is told of slices as they begin and end, and of the waits that are
  *           open; answers for the time from a wait's begin until now.
  * Threads:  one pass, one thread.
- * Memory:   by thread and pool, what the open waits may ask for: between the
- *           begins of two of them at most CT_RAN_MAX pieces, and a fixed number
- *           that is newer.
+ * Memory:   by thread and pool, what the open waits may ask for (logs.h).
  * Errors:   none; what was not seen is told as CT_RAN_UNKNOWN.
- * Depends:  ct/change.h, account/ran.h.
+ * Depends:  ct/change.h, account/logs.h.
  */
 #ifndef CT_ACCOUNT_MEANWHILE_H
 #define CT_ACCOUNT_MEANWHILE_H
 
-#include "account/ran.h"
+#include "account/logs.h"
 #include "ct/change.h"
 
 struct ct_meanwhile;
-
-/* An open wait; the waiter's memory. */
-struct ct_wait {
-    bool is_open;
-    int64_t begin_ns;
-    struct ct_wait *next, *prev;
-};
 
 struct ct_meanwhile *ct_meanwhile_new(void);
 void ct_meanwhile_free(struct ct_meanwhile *meanwhile);
@@ -44,12 +35,12 @@ void ct_wait_close(struct ct_wait *wait);
  * The pieces add up to the time.  Nothing if the trace does not tell which
  * thread the context runs in.
  */
-void ct_meanwhile_loop(const struct ct_meanwhile *meanwhile, int32_t pid,
+void ct_meanwhile_loop(struct ct_meanwhile *meanwhile, int32_t pid,
                        uint64_t context, int64_t from_ns, int64_t now_ns,
                        struct ct_ran_list *list);
 
 /** ct_meanwhile_pool() - what a pool's workers ran; likewise, in parallel */
-void ct_meanwhile_pool(const struct ct_meanwhile *meanwhile, int32_t pid,
+void ct_meanwhile_pool(struct ct_meanwhile *meanwhile, int32_t pid,
                        uint64_t pool, int64_t from_ns, int64_t now_ns,
                        struct ct_ran_list *list);
 

@@ -49,11 +49,13 @@ static int by_likeness(const void *a, const void *b)
     return one->name == other->name ? 0 : g_strcmp0(one->name, other->name);
 }
 
+/* What was too much before is the first that is so again. */
 static int by_length(const void *a, const void *b)
 {
     const struct ct_ran *one = a;
     const struct ct_ran *other = b;
 
+    COMPARE(one->kind == CT_RAN_OTHERS, other->kind == CT_RAN_OTHERS);
     COMPARE(other->ns, one->ns);
     return by_likeness(a, b);
 }

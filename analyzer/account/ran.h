@@ -3,7 +3,7 @@
  * account/ran.h - lists of what went on meanwhile
  *
  * Model:    pieces are added, then settled: like ones are one, the longest come
- *           first, and there are at most CT_RAN_MAX.
+ *           first and all others last, and there are at most CT_RAN_MAX.
  * Threads:  one pass, one thread.
  * Memory:   the list belongs to the caller; zeroed is empty; fini.
  * Errors:   none.
