@@ -150,7 +150,8 @@ static bool prepare_output(struct recording *recording, GError **error)
     recording->note = (struct ct_note){
         .program = recording->program,
         .argv = config->argv,
-        .events = config->events,
+        .events = config->of_qemu ? config->qemu : config->events,
+        .qemu = config->of_qemu,
         .begin_ns = g_get_real_time() * 1000,
     };
     int ret = ct_note_claim(recording->output, &recording->note);

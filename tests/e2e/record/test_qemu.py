@@ -3,6 +3,7 @@
 """`cotrace record --qemu` with QEMU's programs as Debian packs them."""
 import json
 import os
+import re
 import shutil
 import signal
 import socket
@@ -342,6 +343,44 @@ def _(tmp):
     story.run(story.COTRACE, "record", "--qemu=blk_*", "-o", part, "--", fake,
               "5", status=7)
     tap.equal(note(part)["own_events"], 5)
+    noted(part, "exact", "blk_*")
+
+
+def noted(trace, clock, patterns):
+    """What is noted of a QEMU, however it was recorded."""
+    said = note(trace)
+    tap.equal((said["qemu"]["clock"], said["patterns"]), (clock, patterns))
+    assert re.fullmatch(r"\d+\.\d+.*", said["qemu"]["version"]), said
+    with open(os.path.join(trace, "qemu.events"), encoding="ascii") as file:
+        events = file.read().splitlines()
+    assert events and all(name.startswith(patterns.strip("*"))
+                          for name in events), events
+    return said
+
+
+@tap.case("what was asked of QEMU is noted; why its log alone was recorded, too")
+def _(tmp):
+    need("qemu-io")
+    image = raw(os.path.join(tmp, "disk"))
+
+    def recorded(name, *options, **env):
+        trace = os.path.join(tmp, name)
+        done = story.run(story.COTRACE, "record", "--qemu=blk_*", *options,
+                         "-o", trace, "--", "qemu-io", "-f", "raw", "-c",
+                         "read -q 0 4k", image, env={**os.environ, **env})
+        return noted(trace, "exact" if name == "lines" else "reader",
+                     "blk_*"), done.err
+
+    said, _ = recorded("lines")
+    tap.equal(said["not_recorded"], None)
+    said, _ = recorded("log", "--no-preload")
+    tap.equal(said["not_recorded"], None)
+    said, err = recorded("fallback",
+                         LTTNG_SESSIOND_PATH="/bin/false")
+    why = said["not_recorded"]
+    assert why.startswith("stacks and worker threads: ") and \
+        why.endswith("; its log was recorded"), why
+    assert f"cotrace: warning: not recorded: {why}\n" in err, err
 
 
 # --- what must not happen -----------------------------------------------------

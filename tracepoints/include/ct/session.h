@@ -31,6 +31,13 @@ enum ct_session_error {
     CT_SESSION_ERROR_INTERRUPTED, /* a signal came before the program ran */
 };
 
+/* What is noted of a QEMU. */
+struct ct_session_qemu {
+    const char *version; /* as it told */
+    const char *clock;   /* whose times: "exact", "program", "reader" */
+    const char *events;  /* that were switched on, a name a line */
+};
+
 struct ct_session_config {
     const char *output;    /* directory to make; must not exist or be empty */
     char *const *argv;     /* program and arguments, NULL-terminated */
@@ -42,9 +49,11 @@ struct ct_session_config {
                               program finds its own */
     const char *qemu;      /* ct_session_record_qemu(): comma-separated patterns
                               of QEMU's events; NULL: what is analysed */
-    bool outlives;         /* the program goes on if this process is killed */
-    const char *preload;   /* path of libcotrace-preload.so, for a program
-                              without tracepoints; NULL: nothing is preloaded */
+    const struct ct_session_qemu *of_qemu; /* NULL: it is none; set by
+                              ct_session_record_qemu() */
+    bool outlives;       /* the program goes on if this process is killed */
+    const char *preload; /* path of libcotrace-preload.so, for a program
+                            without tracepoints; NULL: nothing is preloaded */
 };
 
 struct ct_session_result {

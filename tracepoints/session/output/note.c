@@ -101,14 +101,13 @@ static GString *compose(const struct ct_note *note)
     return text;
 }
 
-static int write_file(const char *path, const struct ct_note *note)
+static int write_text(const char *path, const char *text, size_t bytes)
 {
-    GString *text = compose(note);
     int file = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
     int ret = file < 0 ? -errno : 0;
 
-    for (size_t at = 0; !ret && at < text->len;) {
-        ssize_t length = write(file, text->str + at, text->len - at);
+    for (size_t at = 0; !ret && at < bytes;) {
+        ssize_t length = write(file, text + at, bytes - at);
         if (length >= 0) {
             at += (size_t)length;
         } else if (errno != EINTR) {
@@ -118,6 +117,14 @@ static int write_file(const char *path, const struct ct_note *note)
     if (file >= 0 && close(file) && !ret) {
         ret = -errno;
     }
+    return ret;
+}
+
+static int write_file(const char *path, const struct ct_note *note)
+{
+    GString *text = compose(note);
+    int ret = write_text(path, text->str, text->len);
+
     g_string_free(text, TRUE);
     return ret;
 }
@@ -125,8 +132,12 @@ static int write_file(const char *path, const struct ct_note *note)
 int ct_note_claim(const char *output, const struct ct_note *note)
 {
     g_autofree char *path = g_build_filename(output, CT_NOTE_NAME, NULL);
+    g_autofree char *list = g_build_filename(output, CT_NOTE_EVENTS, NULL);
+    int ret = write_file(path, note);
 
-    return write_file(path, note);
+    return ret || !note->qemu ? ret
+                              : write_text(list, note->qemu->events,
+                                           strlen(note->qemu->events));
 }
 
 int ct_note_write(const char *output, const struct ct_note *note)

@@ -14,12 +14,8 @@
 
 #include "ct/session.h"
 
-#define CT_NOTE_NAME "cotrace.json"
-
-struct ct_note_qemu {
-    const char *version; /* as it told */
-    const char *clock;   /* whose times: "program", "reader" */
-};
+#define CT_NOTE_NAME   "cotrace.json"
+#define CT_NOTE_EVENTS "qemu.events" /* a QEMU's, that were switched on */
 
 struct ct_note {
     const char *program; /* as found */
@@ -30,11 +26,11 @@ struct ct_note {
     int64_t end_ns;     /* 0: not yet */
     pid_t pid;          /* 0: not yet */
     const struct ct_session_result *result; /* NULL: not yet */
-    const struct ct_note_qemu *qemu; /* NULL: no log of a QEMU is recorded */
+    const struct ct_session_qemu *qemu;     /* NULL: it is none */
 };
 
 /**
- * ct_note_claim() - write the first note
+ * ct_note_claim() - write the first note; of a QEMU the list of its events, too
  * Return: -EEXIST if another recording has taken this directory.
  */
 int ct_note_claim(const char *output, const struct ct_note *note);

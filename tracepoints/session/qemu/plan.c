@@ -12,6 +12,8 @@
 
 #include <string.h>
 
+#include "session/output/note.h"
+
 /* What the analysis reads, as patterns: versions differ in names. */
 static const char *const usual[] = {
     "qemu_aio_coroutine_enter",
@@ -241,7 +243,7 @@ static char *trace_value(const char *output)
     g_auto(GStrv) parts = g_strsplit(output, ",", -1);
     g_autofree char *place = g_strjoinv(",,", parts);
 
-    return g_strdup_printf("events=%s/" CT_QEMU_EVENTS ",file=%s/" CT_QEMU_LOG,
+    return g_strdup_printf("events=%s/" CT_NOTE_EVENTS ",file=%s/" CT_QEMU_LOG,
                            place, place);
 }
 

@@ -22,9 +22,6 @@
 /* In the directory of the recording. */
 #define CT_QEMU_LOG    "qemu.log"
 #define CT_QEMU_STAMPS "qemu.log.stamps"
-#define CT_QEMU_EVENTS                                    \
-    "qemu.events" /* that were switched on, a name a line \
-                   */
 
 enum ct_qemu_way {
     CT_QEMU_WAY_UST,     /* LTTng-UST; the program is run as it was given */
@@ -37,7 +34,7 @@ struct ct_qemu_plan {
     bool needs_stamps; /* QEMU writes no times: somebody has to look on */
     char **argv;       /* to run */
     char *patterns;    /* UST: "qemu:blk_*,..." */
-    char *events;      /* LOG: contents of CT_QEMU_EVENTS */
+    char *events;      /* that are switched on, a name a line */
 };
 
 /**

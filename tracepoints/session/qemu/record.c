@@ -47,7 +47,8 @@ struct recording {
     struct ct_launch launch;
     int status; /* of the program, as waitpid() tells */
     struct ct_note note;
-    struct ct_note_qemu note_qemu;
+    struct ct_session_qemu note_qemu;
+    const char *bare; /* why there is no more than the log; NULL: wanted so */
 };
 
 static bool fail(GError **error, enum ct_session_error code, const char *name,
@@ -60,29 +61,19 @@ static bool fail(GError **error, enum ct_session_error code, const char *name,
 
 /* --- set-up --------------------------------------------------------------- */
 
-static int make_file(const char *output, const char *name, const char *text)
+static int make_log(const char *path)
 {
-    g_autofree char *path = g_build_filename(output, name, NULL);
     int file = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
-    size_t length = strlen(text);
-    int ret = file < 0                                       ? -errno
-              : write(file, text, length) != (ssize_t)length ? -EIO
-                                                             : 0;
 
-    if (file >= 0 && close(file) && !ret) {
-        ret = -errno;
-    }
-    return ret;
+    return file < 0 || close(file) ? -errno : 0;
 }
 
 static bool prepare_files(struct recording *recording, GError **error)
 {
     g_autofree char *stamps =
         g_build_filename(recording->output, CT_QEMU_STAMPS, NULL);
-    int ret =
-        make_file(recording->output, CT_QEMU_EVENTS, recording->plan.events);
+    int ret = make_log(recording->log);
 
-    ret = ret ? ret : make_file(recording->output, CT_QEMU_LOG, "");
     if (!ret && recording->plan.needs_stamps) {
         ret = ct_qemu_reader_start(&recording->reader, recording->log, stamps);
         recording->reads = !ret;
@@ -103,9 +94,10 @@ static bool prepare_output(struct recording *recording, GError **error)
         return false;
     }
     recording->log = g_build_filename(recording->output, CT_QEMU_LOG, NULL);
-    recording->note_qemu = (struct ct_note_qemu){
+    recording->note_qemu = (struct ct_session_qemu){
         .version = recording->qemu.version,
         .clock = recording->plan.needs_stamps ? "reader" : "program",
+        .events = recording->plan.events,
     };
     recording->note = (struct ct_note){
         .program = recording->program,
@@ -216,7 +208,10 @@ static bool count_lines(const char *path, uint64_t *ret_lines,
 static char *unrecorded(const struct recording *recording)
 {
     if (!recording->read_error) {
-        return NULL;
+        return recording->bare ? g_strdup_printf("stacks and worker threads: "
+                                                 "%s; its log was recorded",
+                                                 recording->bare)
+                               : NULL;
     }
     return g_strdup_printf(
         "times from some line on: %s; all lines are in %s/" CT_QEMU_LOG,
@@ -298,6 +293,9 @@ static bool record_ust(const struct recording *recording, bool preloads,
                            preloads, &plan, error)) {
         return false;
     }
+    const struct ct_session_qemu told = {recording->qemu.version, "exact",
+                                         plan.events};
+    config.of_qemu = &told;
     if (plan.way == CT_QEMU_WAY_PRELOAD) {
         config.argv = plan.argv;
         (void)g_setenv("COTRACE_LINES", "only", TRUE);
@@ -341,6 +339,7 @@ bool ct_session_record_qemu(const struct ct_session_config *config,
                    record_ust(&recording, true, ret_result, &reason)) {
             done = true;
         } else if (!reason || is_without_lttng(reason)) {
+            recording.bare = reason ? reason->message : refusal;
             done = record_log(&recording, ret_result, error);
         } else {
             g_propagate_error(error, g_steal_pointer(&reason));
