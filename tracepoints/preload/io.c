@@ -8,6 +8,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <linux/aio_abi.h>
 #include <sys/uio.h>
 #include <unistd.h>
@@ -27,11 +28,12 @@ CT_TOLD static void told_begin(enum ct_native_io op, int fd, int64_t offset,
     ct_emit_native_io_begin(op, fd, (uint64_t)offset, bytes, held, n);
 }
 
+/* The kernel refuses more, and there may be no more. */
 static uint64_t bytes_of(const struct iovec *vector, int n)
 {
     uint64_t bytes = 0;
 
-    for (int i = 0; i < n; i++) {
+    for (int i = 0; vector && n <= IOV_MAX && i < n; i++) {
         bytes += vector[i].iov_len;
     }
     return bytes;
@@ -220,7 +222,7 @@ CT_TOLD static void told_requests(struct iocb **requests, long n)
 {
     uintptr_t here = stack_of(__builtin_frame_address(0));
 
-    for (long i = 0; i < n; i++) {
+    for (long i = 0; requests && i < n && requests[i]; i++) {
         CT_GUARDED(tell_request(requests[i], here));
     }
 }

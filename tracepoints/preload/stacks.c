@@ -11,11 +11,14 @@
  * Finding takes no lock: whatever a place says, it counts only if the bounds
  * behind it have the address in them.  Adding takes a lock; it is tried for,
  * not waited for, so that a signal handler can't wait for the thread that it
- * interrupted, and the stack stays unknown then.  A stack that overlaps a new
+ * interrupted, and the stack stays unknown then.  A child that is forked while
+ * another thread has it takes it back.  A stack that overlaps a new
  * one is gone: its memory was given to somebody else.  Its bounds are empty
  * then, and its places are free for others.
  */
 #include "stacks.h"
+
+#include <pthread.h>
 
 #include "provider/stack_int.h"
 
@@ -184,6 +187,17 @@ static bool add(uintptr_t base, uintptr_t end)
     return true;
 }
 
+static void unlock(void)
+{
+    __atomic_store_n(&lock, 0, __ATOMIC_RELEASE);
+}
+
+/* The thread that had it is not in the child. */
+__attribute__((constructor)) static void follow_forks(void)
+{
+    (void)pthread_atfork(NULL, NULL, unlock);
+}
+
 bool ct_stacks_add(uintptr_t base, size_t bytes)
 {
     bool is_known;
@@ -194,6 +208,6 @@ bool ct_stacks_add(uintptr_t base, size_t bytes)
         return false;
     }
     is_known = add(base, base + bytes);
-    __atomic_store_n(&lock, 0, __ATOMIC_RELEASE);
+    unlock();
     return is_known;
 }

@@ -3,7 +3,8 @@
  * wait.c - calls that may sleep, and the eventfds that end such a sleep
  *
  * A call that can't sleep (timeout 0) is not told.  Which fds are eventfds is
- * remembered as they are made, up to FDS_MAX.
+ * remembered as they are made, up to FDS_MAX.  A child of vfork() has fds of
+ * its own and this memory: what it closes stays.
  */
 #include <errno.h>
 #include <poll.h>
@@ -169,6 +170,19 @@ static bool is_eventfd(int fd)
                1;
 }
 
+static pid_t process;
+
+static void is_process(void)
+{
+    process = getpid();
+}
+
+__attribute__((constructor)) static void follow_forks(void)
+{
+    is_process();
+    (void)pthread_atfork(NULL, NULL, is_process);
+}
+
 CT_TOLD static void told_wake(int fd)
 {
     if (ct_emit_on_native_wake() && is_eventfd(fd)) {
@@ -191,7 +205,7 @@ CT_HOOK int eventfd(unsigned count, int flags)
 CT_REAL_OF(close);
 CT_HOOK int close(int fd)
 {
-    if (is_eventfd(fd)) {
+    if (is_eventfd(fd) && getpid() == process) {
         __atomic_fetch_and(&eventfds[fd / BITS], ~(UINT64_C(1) << (fd % BITS)),
                            __ATOMIC_RELAXED);
     }

@@ -3,6 +3,8 @@
  * test-stacks.c - which stack an address lies on
  */
 #include <pthread.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "preload/stacks.h"
 #include "provider/stack_int.h"
@@ -126,6 +128,39 @@ static void test_threads(void)
     }
 }
 
+static bool is_over; /* atomic */
+
+static void *adds(void *opaque)
+{
+    while (!__atomic_load_n(&is_over, __ATOMIC_RELAXED)) {
+        (void)ct_stacks_add(UINT64_C(0x7b0000000000), 60 * MIB);
+        (void)ct_stacks_add(UINT64_C(0x7b0000001000), 60 * MIB);
+    }
+    return NULL;
+}
+
+/* Which most often happens in the middle of an add() of another thread. */
+static void test_fork(void)
+{
+    unsigned refused = 0;
+    pthread_t thread;
+
+    tap_equal(pthread_create(&thread, NULL, adds, NULL), 0);
+    for (unsigned i = 0; i < 40; i++) {
+        pid_t child = fork();
+        int status;
+
+        if (!child) {
+            _exit(!ct_stacks_add(UINT64_C(0x7a0000000000), PAGE));
+        }
+        tap_equal(waitpid(child, &status, 0), child);
+        refused += status != 0;
+    }
+    __atomic_store_n(&is_over, true, __ATOMIC_RELAXED);
+    pthread_join(thread, NULL);
+    tap_equal(refused, 0);
+}
+
 int main(void)
 {
     tap_run("an address lies on the stack that has it", test_bounds);
@@ -134,5 +169,6 @@ int main(void)
     tap_run("what can't be a stack", test_refused);
     tap_run("stacks that come and go", test_churn);
     tap_run("looking while others add", test_threads);
+    tap_run("a child that is forked while another thread adds", test_fork);
     return tap_end();
 }
