@@ -16,6 +16,9 @@ def _(tmp):
     plain = story.run(MISUSED)
     done = story.record(trace, MISUSED, options=("--preload",))
     tap.equal(done.out, plain.out)
+    # of a program that knows nothing of us there are no requests
+    tap.equal(done.err.splitlines()[-1],
+              f"cotrace: next: cotrace coroutines {trace}")
     text = subprocess.run(["babeltrace2", trace], check=True, text=True,
                           stdout=subprocess.PIPE).stdout
     tap.equal(text.count("cotrace:native_wake:"), 1, text)

@@ -35,13 +35,6 @@ def _(place):
               "stderr")
 
 
-@each_user("the next step after --preload is not requests: it has none")
-def _(place):
-    done = place.run(place.busy, "count", 10, 7, options=["--preload"])
-    tap.equal(done.err.splitlines()[-1],
-              f"cotrace: next: cotrace coroutines {place.path('trace')}")
-
-
 @each_user("children are recorded under their own pid, with and without exec")
 def _(place):
     place.run(place.busy, "fork", 500, 3)
