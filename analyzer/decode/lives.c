@@ -12,6 +12,9 @@
  *  - Enter, yield and terminate of a thread nest.  Where they don't, events are
  *    missing: the stack is cut to what the event says.
  *  - A coroutine's stack is found by its megabyte.
+ *
+ * Of very many lanes, those on which nothing runs are forgotten: their leaders
+ * are told again.  In a log that has as many running ones no end was seen.
  */
 #include "decode/lives.h"
 
@@ -26,10 +29,12 @@ struct ct_lives {
     uint64_t next_id;
     GHashTable *lives;   /* address -> struct ct_generation (owner) */
     GHashTable *stacks;  /* pointer >> STACK_SHIFT -> address */
-    GHashTable *threads; /* tid -> struct ct_lane (owner: all) */
+    GHashTable *threads; /* tid -> struct ct_lane (owner: all, or gone) */
     GHashTable *leaders; /* leader -> struct ct_lane, of those without a tid */
     GPtrArray *all;      /* struct ct_lane */
+    struct ct_lane busy; /* ring of those that have a stack */
     GPtrArray *dead;     /* struct ct_generation, until they are swept */
+    GPtrArray *gone;     /* struct ct_lane, likewise */
     struct ct_lane *now; /* without tids: where the last event was */
     int32_t next_tid;
 };
@@ -51,7 +56,9 @@ struct ct_lives *ct_lives_new(size_t size,
     lives->threads = g_hash_table_new(g_direct_hash, g_direct_equal);
     lives->leaders = g_hash_table_new(g_direct_hash, g_direct_equal);
     lives->all = g_ptr_array_new_with_free_func(g_free);
+    lives->busy.next = lives->busy.prev = &lives->busy;
     lives->dead = g_ptr_array_new_with_free_func(g_free);
+    lives->gone = g_ptr_array_new_with_free_func(g_free);
     return lives;
 }
 
@@ -81,6 +88,7 @@ void ct_lives_free(struct ct_lives *lives)
     g_hash_table_unref(lives->leaders);
     g_ptr_array_unref(lives->all);
     g_ptr_array_unref(lives->dead);
+    g_ptr_array_unref(lives->gone);
     g_free(lives);
 }
 
@@ -93,6 +101,9 @@ void ct_lives_sweep(struct ct_lives *lives)
 {
     if (lives->dead->len) {
         g_ptr_array_set_size(lives->dead, 0);
+    }
+    if (lives->gone->len) {
+        g_ptr_array_set_size(lives->gone, 0);
     }
 }
 
@@ -128,9 +139,26 @@ struct ct_generation *ct_lives_get(struct ct_lives *lives, uint64_t address)
 /* Takes what lies at @keep and above off a lane's stack. */
 static void cut(struct ct_lane *lane, unsigned keep)
 {
+    if (lane->n && !keep) {
+        lane->prev->next = lane->next;
+        lane->next->prev = lane->prev;
+    }
     while (lane->n > keep) {
         lane->stack[--lane->n]->lane = NULL;
     }
+}
+
+static void push(struct ct_lives *lives, struct ct_lane *lane,
+                 struct ct_generation *life)
+{
+    if (!lane->n) {
+        lane->next = lives->busy.next;
+        lane->prev = &lives->busy;
+        lane->next->prev = lane;
+        lives->busy.next = lane;
+    }
+    lane->stack[lane->n++] = life;
+    life->lane = lane;
 }
 
 /* Takes it, and what lies above it, off its lane. */
@@ -173,10 +201,55 @@ void ct_lives_learn_stack(struct ct_lives *lives, uint64_t pointer,
 
 /* --- lanes ---------------------------------------------------------------- */
 
+static gboolean is_gone(gpointer key, gpointer lane, gpointer data)
+{
+    const struct ct_lives *lives = data;
+
+    return lane != lives->now && ((struct ct_lane *)lane)->n == 0;
+}
+
+/* Forgets the lanes that nothing runs on, or all but the newest event's. */
+static void forget_lanes(struct ct_lives *lives)
+{
+    unsigned n_busy = 0;
+    unsigned kept = 0;
+
+    for (unsigned i = 0; i < lives->all->len; i++) {
+        n_busy += ((struct ct_lane *)lives->all->pdata[i])->n > 0;
+    }
+    for (unsigned i = 0; i < lives->all->len; i++) {
+        struct ct_lane *lane = lives->all->pdata[i];
+        if (n_busy > CT_LANES_MAX / 2 && lane != lives->now) {
+            cut(lane, 0);
+        }
+    }
+    g_hash_table_foreach_remove(lives->threads, is_gone, lives);
+    g_hash_table_foreach_remove(lives->leaders, is_gone, lives);
+    g_ptr_array_set_free_func(lives->all, NULL);
+    for (unsigned i = 0; i < lives->all->len; i++) {
+        struct ct_lane *lane = lives->all->pdata[i];
+        if (is_gone(NULL, lane, lives)) {
+            g_ptr_array_add(lives->gone, lane);
+        } else {
+            lives->all->pdata[kept++] = lane;
+        }
+    }
+    g_ptr_array_set_size(lives->all, (int)kept);
+    g_ptr_array_set_free_func(lives->all, g_free);
+}
+
+unsigned ct_lives_lanes(const struct ct_lives *lives)
+{
+    return lives->all->len;
+}
+
 static struct ct_lane *new_lane(struct ct_lives *lives, int32_t tid)
 {
     struct ct_lane *lane = g_new0(struct ct_lane, 1);
 
+    if (lives->all->len >= CT_LANES_MAX) {
+        forget_lanes(lives);
+    }
     lane->tid = tid;
     g_ptr_array_add(lives->all, lane);
     return lane;
@@ -229,32 +302,19 @@ struct ct_lane *ct_lives_lane(struct ct_lives *lives, int32_t tid,
 struct ct_generation *ct_lives_top(const struct ct_lives *lives,
                                    const struct ct_lane *lane)
 {
-    unsigned busy = 0;
-
-    if (!lane->n) {
-        return NULL;
-    }
     /* Without numbers an event that names no coroutine may be any thread's. */
-    for (unsigned i = 0; lane->tid <= 0 && i < lives->all->len; i++) {
-        const struct ct_lane *other = g_ptr_array_index(lives->all, i);
-        busy += other->n > 0;
-    }
-    return busy > 1 ? NULL : lane->stack[lane->n - 1];
+    bool is_any = lane->tid <= 0 && lives->busy.next != lives->busy.prev;
+
+    return lane->n && !is_any ? lane->stack[lane->n - 1] : NULL;
 }
 
 struct ct_generation *ct_lives_only(const struct ct_lives *lives)
 {
-    struct ct_generation *only = NULL;
+    const struct ct_lane *lane = lives->busy.next;
 
-    for (unsigned i = 0; i < lives->all->len; i++) {
-        const struct ct_lane *lane = g_ptr_array_index(lives->all, i);
-
-        if (lane->n && only) {
-            return NULL;
-        }
-        only = lane->n ? lane->stack[lane->n - 1] : only;
-    }
-    return only;
+    return lane != &lives->busy && lane == lives->busy.prev
+               ? lane->stack[lane->n - 1]
+               : NULL;
 }
 
 /* --- switches ------------------------------------------------------------- */
@@ -284,8 +344,7 @@ static struct ct_lane *lane_of_enter(struct ct_lives *lives, int32_t tid,
     } else if (life->lane != lane) {
         take_off(life);
         cut(lane, 0);
-        lane->stack[lane->n++] = life;
-        life->lane = lane;
+        push(lives, lane, life);
     } else {
         while (lane->stack[lane->n - 1] != life) {
             cut(lane, lane->n - 1);
@@ -320,8 +379,7 @@ struct ct_generation *ct_lives_enter(struct ct_lives *lives, int32_t tid,
         if (lane->n == CT_LANE_DEPTH) {
             cut(lane, 0);
         }
-        lane->stack[lane->n++] = life;
-        life->lane = lane;
+        push(lives, lane, life);
     }
     return life;
 }

@@ -10,7 +10,8 @@
  *           A coroutine's stack lies at one place for all its lives, so a
  *           pointer into it tells whose it is.
  * Threads:  one pass, one thread.
- * Memory:   a life that ended stays valid until the next ct_lives_sweep().
+ * Memory:   a life that ended stays valid until the next ct_lives_sweep(), and
+ *           so does a lane that was forgotten because there are too many.
  * Errors:   none: what does not fit is made to, and counted.
  * Depends:  libc, glib.h.
  */
@@ -22,6 +23,7 @@
 #include <stdint.h>
 
 #define CT_LANE_DEPTH 64
+#define CT_LANES_MAX  4096
 
 struct ct_lane;
 
@@ -39,6 +41,7 @@ struct ct_lane {
     uint64_t leader; /* 0: not known */
     struct ct_generation *stack[CT_LANE_DEPTH];
     unsigned n;
+    struct ct_lane *next, *prev; /* in the ring of those with a stack */
 };
 
 struct ct_lives;
@@ -101,6 +104,9 @@ struct ct_generation *ct_lives_top(const struct ct_lives *lives,
 
 /** ct_lives_only() - the one that runs if only one lane has any; NULL: else */
 struct ct_generation *ct_lives_only(const struct ct_lives *lives);
+
+/** ct_lives_lanes() - how many are known */
+unsigned ct_lives_lanes(const struct ct_lives *lives);
 
 /** ct_lives_of_stack() - whose stack a pointer is into; NULL: not known */
 struct ct_generation *ct_lives_of_stack(const struct ct_lives *lives,

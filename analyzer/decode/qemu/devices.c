@@ -27,7 +27,7 @@ struct front {
     uint64_t id;
     uint64_t key;
     uint64_t offset, bytes;
-    const struct ct_lane *lane;
+    int32_t lane; /* its number */
     bool linked;
     bool is_job;
 };
@@ -64,7 +64,7 @@ static struct front *begin_front(struct ct_qemu_event *event, uint64_t key,
                             .key = key,
                             .offset = offset,
                             .bytes = bytes,
-                            .lane = event->lane};
+                            .lane = event->lane->tid};
     g_hash_table_insert(process->fronts, KEY(key), front);
     g_queue_push_tail(&process->pending, front);
     g_hash_table_add(process->open, KEY(front->id));
@@ -116,7 +116,7 @@ void ct_qemu_link(struct ct_qemu_event *event, uint64_t offset, uint64_t bytes)
         next = at->next;
         /* The first lies where the coroutine's request does, others that were
          * merged with it behind. */
-        if (front->lane != event->lane || front->is_job ||
+        if (front->lane != event->lane->tid || front->is_job ||
             (found ? front->offset <= offset || front->offset - offset >= bytes
                    : front->offset != offset)) {
             continue;
