@@ -189,13 +189,15 @@ uint64_t tracked_request_current(void)
     return self != NULL ? self->serves : 0;
 }
 
-static void begin(struct tracked_request *req, uint64_t co, const char *layer,
-                  const char *op, const char *node, int64_t offset,
-                  int64_t bytes, unsigned flags)
+/* @self: of the caller, NULL: none; @co: who serves it, 0: not known yet */
+static inline void begin(struct tracked_request *req, const Coroutine *self,
+                         uint64_t co, const char *layer, const char *op,
+                         const char *node, int64_t offset, int64_t bytes,
+                         unsigned flags)
 {
     *req = (struct tracked_request){
         .id = ct_id_new(),
-        .parent = tracked_request_current(),
+        .parent = self != NULL ? self->serves : 0,
         .layer = layer,
         .op = op,
         .node = node,
@@ -214,9 +216,8 @@ static void begin(struct tracked_request *req, uint64_t co, const char *layer,
     shard_unlock(req->shard);
 }
 
-static void serve(struct tracked_request *req)
+static inline void serve(struct tracked_request *req, Coroutine *self)
 {
-    Coroutine *self = coroutine_self();
     req->outer = self->serves;
     self->serves = req->id;
 }
@@ -225,7 +226,7 @@ void tracked_request_begin(struct tracked_request *req, const char *layer,
                            const char *op, const char *node, int64_t offset,
                            int64_t bytes, unsigned flags)
 {
-    begin(req, 0, layer, op, node, offset, bytes, flags);
+    begin(req, coroutine_self(), 0, layer, op, node, offset, bytes, flags);
 }
 
 void tracked_request_begin_served(struct tracked_request *req,
@@ -233,10 +234,11 @@ void tracked_request_begin_served(struct tracked_request *req,
                                   const char *node, int64_t offset,
                                   int64_t bytes, unsigned flags)
 {
-    ct_pre("tracked-request-begin/in-coroutine", in_coroutine());
-    begin(req, coroutine_id(coroutine_self()), layer, op, node, offset, bytes,
-          flags);
-    serve(req);
+    Coroutine *self = coroutine_self();
+
+    ct_pre("tracked-request-begin/in-coroutine", self != NULL);
+    begin(req, self, self->id, layer, op, node, offset, bytes, flags);
+    serve(req, self);
 }
 
 void tracked_request_give(struct tracked_request *req, const Coroutine *co)
@@ -248,10 +250,11 @@ void tracked_request_give(struct tracked_request *req, const Coroutine *co)
 
 void tracked_request_serve(struct tracked_request *req)
 {
+    Coroutine *self = coroutine_self();
+
     ct_pre("tracked-request-serve/its-coroutine",
-           in_coroutine() &&
-               ct_load(&req->co) == coroutine_id(coroutine_self()));
-    serve(req);
+           self != NULL && ct_load(&req->co) == self->id);
+    serve(req, self);
 }
 
 void tracked_request_leave(struct tracked_request *req)
