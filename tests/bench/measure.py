@@ -51,12 +51,13 @@ class Goal:
 
 class Row:
     def __init__(self, name, title, unit, contenders, goal=None, more=False,
-                 turns=None):
+                 turns=None, also=None):
         self.name = name
         self.title = title
         self.unit = unit
         self.contenders = contenders  # [(label, function)], ours first
         self.goal = goal
+        self.also = also              # one more goal
         self.more = more              # more is better
         self.turns = turns            # None: as the runner says
         self.samples = {}
@@ -96,13 +97,14 @@ class Row:
                        "missing": self.missing.get(label)}
                       for label in peers],
             "missing": self.missing.get(ours),
-            "goal": None,
+            "goal": None, "also": None,
         }
-        if self.goal is not None:
-            ratio, reached = (self.goal.judge(value, medians, self.more)
-                              if value is not None else (None, None))
-            out["goal"] = {"text": self.goal.text(self.more), "ratio": ratio,
-                           "reached": reached}
+        for key, goal in (("goal", self.goal), ("also", self.also)):
+            if goal is not None:
+                ratio, reached = (goal.judge(value, medians, self.more)
+                                  if value is not None else (None, None))
+                out[key] = {"text": goal.text(self.more), "ratio": ratio,
+                            "reached": reached}
         return out
 
 

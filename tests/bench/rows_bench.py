@@ -41,9 +41,10 @@ class Load:
                 self.image()]
 
     def measure(self, program, *before):
-        """Nanoseconds of CPU time a request"""
-        out = self.bench.output([*before, "sh", "-c", '"$@" && times', "sh",
-                                 *self.words(program)])
+        """Nanoseconds of CPU time a request; @before itself is not pinned"""
+        out = self.bench.output([*before, "taskset", "-c", str(self.bench.cpu),
+                                 "sh", "-c", '"$@" && times', "sh",
+                                 *self.words(program)], pinned=False)
         found = TIMES.findall(out)
         if len(found) != 2 or "Run completed" not in out:
             raise RuntimeError(f"bench: {out}")

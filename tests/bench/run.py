@@ -52,6 +52,8 @@ def verdict(goal):
 def print_row(result):
     print(f"{result['title']:<34} {figure(result['ours'], result['unit']):>12}"
           f"   {verdict(result['goal'])}")
+    if result["also"]:
+        print(f"{'':<49}{verdict(result['also'])}")
     if result["missing"]:
         print(f"    not measured: {result['missing']}")
     for peer in result["peers"]:
@@ -150,7 +152,7 @@ def run(bench, args):
         else:
             print_row(results[-1])
     if not args.quick:
-        goals = [r["goal"] for r in results if r["goal"]]
+        goals = [r[key] for r in results for key in ("goal", "also") if r[key]]
         print(f"\n{sum(g['reached'] is True for g in goals)} of {len(goals)} "
               "goals reached")
     if args.json:
