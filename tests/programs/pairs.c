@@ -6,16 +6,25 @@
  *
  * Requests come in rounds; a round begins when the one before it has ended.
  * CHANGE says what the rounds are made of, and `is` makes the one change, in
- * round CHANGED unless it concerns all of them.  What takes long takes so much
- * longer than the rest that a busy machine can't hide it.
+ * round CHANGED unless it concerns all of them.
+ *
+ * What takes long takes it on the wall's clock, or, where the trace's clock is
+ * a file (COTRACE_CPU_CLOCK, see cpu-clock.c), moves that one on and takes no
+ * time at all: then nothing that the machine does besides is in any time. Items
+ * of the pool that run at once then take their time together, after the loop
+ * has seen the end of all that ended before.
  */
+#include <fcntl.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "ct/aio.h"
 #include "ct/emit.h"
@@ -83,14 +92,98 @@ static void wait_for_all(void)
     }
 }
 
+/* --- what takes time ------------------------------------------------------ */
+
+static _Atomic uint64_t *trace_ns; /* the trace's clock; NULL: the wall's */
+
+static void find_clock(void)
+{
+    const char *path = getenv("COTRACE_CPU_CLOCK");
+    int fd = path ? open(path, O_RDWR | O_CLOEXEC) : -1;
+    void *page = MAP_FAILED;
+
+    if (!path) {
+        return;
+    }
+    if (fd >= 0) {
+        page = mmap(NULL, sizeof(*trace_ns), PROT_READ | PROT_WRITE, MAP_SHARED,
+                    fd, 0);
+        close(fd);
+    }
+    if (page == MAP_FAILED) {
+        abort();
+    }
+    trace_ns = page;
+}
+
+/* Items of the pool; all of it under the lock. */
+static struct {
+    pthread_mutex_t lock;
+    pthread_cond_t cond;
+    unsigned at_once;  /* they run in groups of so many */
+    unsigned inside;   /* of a group that is not whole yet */
+    unsigned groups;   /* that are done */
+    unsigned returned; /* items */
+    unsigned resumed;  /* coroutines that went on after theirs */
+} items = {.lock = PTHREAD_MUTEX_INITIALIZER,
+           .cond = PTHREAD_COND_INITIALIZER,
+           .at_once = 1};
+
+static void take_together(void)
+{
+    pthread_mutex_lock(&items.lock);
+    unsigned group = items.groups;
+    items.inside++;
+    if (items.inside == items.at_once) {
+        while (items.resumed < items.returned) {
+            pthread_cond_wait(&items.cond, &items.lock);
+        }
+        atomic_fetch_add(trace_ns, DEVICE_NS);
+        items.inside = 0;
+        items.groups++;
+        items.returned += items.at_once;
+        pthread_cond_broadcast(&items.cond);
+    }
+    while (group == items.groups) {
+        pthread_cond_wait(&items.cond, &items.lock);
+    }
+    pthread_mutex_unlock(&items.lock);
+}
+
+static void has_resumed(void)
+{
+    pthread_mutex_lock(&items.lock);
+    items.resumed++;
+    pthread_cond_broadcast(&items.cond);
+    pthread_mutex_unlock(&items.lock);
+}
+
 /* A device that takes its time and no processor. */
 static int device(void *opaque)
 {
     struct timespec time = {.tv_nsec = DEVICE_NS};
 
-    (void)clock_nanosleep(CLOCK_MONOTONIC, 0, &time, NULL);
+    if (trace_ns) {
+        take_together();
+    } else {
+        (void)clock_nanosleep(CLOCK_MONOTONIC, 0, &time, NULL);
+    }
     return 0;
 }
+
+static void spin(int64_t ns)
+{
+    int64_t end_ns = aio_context_now_ns(ctx) + ns;
+
+    if (trace_ns) {
+        atomic_fetch_add(trace_ns, (uint64_t)ns);
+        return;
+    }
+    while (aio_context_now_ns(ctx) < end_ns) {
+    }
+}
+
+/* --- requests ------------------------------------------------------------- */
 
 static int nothing(void *opaque)
 {
@@ -101,6 +194,7 @@ static void coroutine_fn reads(void *opaque)
 {
     begin(opaque);
     (void)thread_pool_submit_co(pool, device, NULL);
+    has_resumed();
     end(opaque);
 }
 
@@ -217,21 +311,27 @@ static void run_lane(void)
     (void)pthread_join(thread, NULL);
 }
 
-/* --- slow: a callback beside each request ------------------------------- */
-
-static void spin(int64_t ns)
-{
-    int64_t end_ns = aio_context_now_ns(ctx) + ns;
-
-    while (aio_context_now_ns(ctx) < end_ns) {
-    }
-}
+/* --- slow: a callback that each request waits for ------------------------- */
 
 static __attribute__((noinline)) void refresh(void *opaque)
 {
     if (is_changed) {
         spin(SLOW_NS);
     }
+    co_queue_next(opaque);
+}
+
+static void coroutine_fn refreshes(void *opaque)
+{
+    struct request *request = opaque;
+    CoQueue *queue = &queue_of[request->round];
+
+    begin(request);
+    aio_bh_schedule_oneshot(ctx, refresh, queue);
+    co_queue_wait(queue, NULL);
+    (void)thread_pool_submit_co(pool, device, NULL);
+    has_resumed();
+    end(request);
 }
 
 /* --- wakeup: one that waits is not woken -------------------------------- */
@@ -273,8 +373,7 @@ static void run_round(const char *change, unsigned round)
         }
     } else if (!strcmp(change, "slow")) {
         for (unsigned i = 0; i < 4; i++) {
-            start(reads, round, 4 * round + i);
-            aio_bh_schedule_oneshot(ctx, refresh, NULL);
+            start(refreshes, round, 4 * round + i);
             wait_for_all();
         }
     } else if (!strcmp(change, "wakeup")) {
@@ -305,6 +404,7 @@ int main(int argc, char **argv)
         return 2;
     }
     is_changed = !strcmp(argv[2], "is");
+    find_clock();
     ctx = aio_context_new("main", NULL);
     aio_context_set_current(ctx);
     pool = thread_pool_new(ctx);
@@ -315,6 +415,7 @@ int main(int argc, char **argv)
     if (!strcmp(argv[1], "workers")) {
         int limit = is_changed ? 1 : 4;
         thread_pool_set_limits(pool, limit, limit);
+        items.at_once = (unsigned)limit;
     }
     if (!strcmp(argv[1], "overtake")) {
         run_lane();

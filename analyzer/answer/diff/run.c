@@ -134,6 +134,7 @@ static struct pending *add(struct ct_run *run, struct thread *thread,
         .tid = thread->tid,
         .label = {.kind = (uint8_t)kind},
     };
+    thread->last = run->decisions->len;
     g_array_append_val(run->decisions, decision);
     return &run->pending;
 }
@@ -203,6 +204,7 @@ static void on_slice_began(struct ct_consumer *consumer,
     struct open open = {
         .slice = run->n_slices,
         .decision = current,
+        .id = slice->id,
     };
 
     if (kind == CT_DECISION_KINDS) {
@@ -382,15 +384,29 @@ static void on_lock(struct ct_consumer *consumer,
 /* --- requests --------------------------------------------------------- */
 
 /* A coroutine that was just entered for the first time and begins a request
- * is there for it. */
+ * is there for it.  Meanwhile another thread may have made a decision. */
 static void adopt(struct ct_run *run, const struct thread *thread,
                   const struct ct_request *request)
 {
     struct pending *pending = &run->pending;
+    struct ct_label *label = &pending->label;
 
-    if (pending->is && pending->coroutine && pending->tid == thread->tid &&
-        pending->label.how == CT_HOW_FIRST && !pending->label.request) {
-        set_request(run, &pending->label, request->number);
+    if (thread->last == CT_NOWHERE || thread->last != ct_run_current(thread)) {
+        return;
+    }
+    if (!pending->is || pending->decision != thread->last) {
+        label = &g_array_index(run->labels, struct ct_label, thread->last);
+    }
+    if (label->kind == CT_DECISION_COROUTINE && label->how == CT_HOW_FIRST &&
+        !label->request) {
+        set_request(run, label, request->number);
+        if (label != &pending->label) {
+            /* as if it had been known at once */
+            label->parent = 0;
+            ct_run_coroutine(ct_run_process(run, thread->pid),
+                             ct_run_top(thread)->id)
+                ->parent = 0;
+        }
     }
 }
 

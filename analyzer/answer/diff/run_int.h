@@ -68,6 +68,7 @@ struct process {
 struct open {
     uint32_t slice;
     uint32_t decision; /* innermost up to here */
+    uint64_t id;       /* of what runs: coroutine ... */
 };
 
 struct logged {
@@ -79,6 +80,7 @@ struct thread {
     int64_t key;
     int32_t pid, tid;
     uint32_t last_taken; /* decision: its last work item */
+    uint32_t last;       /* decision that was made on it last; CT_NOWHERE */
     uint64_t context;    /* that it worked for last; 0: none yet */
     GArray *open;        /* struct open */
     GArray *log;         /* struct logged */

@@ -76,6 +76,7 @@ struct thread *ct_run_thread(struct ct_run *run, int32_t pid, int32_t tid)
         thread->pid = pid;
         thread->tid = tid;
         thread->last_taken = CT_NOWHERE;
+        thread->last = CT_NOWHERE;
         thread->open = g_array_new(FALSE, FALSE, sizeof(struct open));
         thread->log = g_array_new(FALSE, FALSE, sizeof(struct logged));
         g_hash_table_insert(run->threads, &thread->key, thread);

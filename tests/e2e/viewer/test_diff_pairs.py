@@ -2,6 +2,9 @@
 """`cotrace diff` on recordings of a program with one planted change: the change
 is named, each time; without it there is no real difference.
 
+Where the change is one of time, the trace's clock is one that the program moves
+itself, so that the machine takes no part in it; else it is the usual one.
+
 With COTRACE_SOAK=1 each side is recorded 20 times, with the machine kept busy,
 and every recording of one side is compared with every one of the other.
 COTRACE_PAIRS=DIR keeps the recordings there, and takes those that it finds.
@@ -40,13 +43,24 @@ class Noise:
             child.wait()
 
 
+def clock(trace, change):
+    """Where times are what is planted: a clock that only the program moves."""
+    if change not in ("workers", "slow"):
+        return {}
+    path = trace + ".clock"
+    with open(path, "wb") as file:
+        file.write(bytes(8))
+    return {"COTRACE_CPU_CLOCK": path, "LTTNG_UST_CLOCK_PLUGIN":
+            os.path.join(os.path.dirname(PAIRS), "cpu-clock.so")}
+
+
 def record_one(trace, change, side):
     """How often it had to be done again since the trace could not be read: a
     machine that gives the daemons no time for seconds ends a recording."""
     for again in range(3):
         if os.path.exists(trace):
             return again
-        story.record(trace, PAIRS, change, side)
+        story.record(trace, PAIRS, change, side, env=clock(trace, change))
         stat = story.run(story.COTRACE, "stat", trace, status=None)
         if stat.returncode == 0:
             return again

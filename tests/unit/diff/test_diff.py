@@ -1,44 +1,15 @@
 # SPDX-License-Identifier: MIT
 """`cotrace diff` on written traces: each pair has one planted change."""
 import os
-import re
 import sys
 
 import chrome_checker
-import diff_checker
 import story
 import tap
+from compared import compare, diff
 from written import Run
 
 OFFSETS = (0, 4096, 8192, 12288)
-
-
-def diff(a, b, status, *options):
-    done = story.run(story.COTRACE, "diff", a, b, "--json", "--edits",
-                     *options, status=status,
-                     env={"COTRACE_CHECK": "1", "LC_ALL": "C"})
-    is_told = done.returncode == 1 and "--fail-on" in " ".join(options)
-    others = [line for line in done.err.splitlines()
-              if not re.fullmatch(r"cotrace: warning: .* lost; .*", line)]
-    tap.equal(len(others), int(is_told), f"stderr: {done.err}")
-    document = story.parse(done.out)
-    texts = diff_checker.check(document)
-    return document, texts
-
-
-def compare(tmp, a, b, status):
-    """Both ways: what holds of a and b holds of b and a."""
-    a, b = a.write(os.path.join(tmp, "a")), b.write(os.path.join(tmp, "b"))
-    back, _ = diff(b, a, status)
-    document, texts = diff(a, b, status)
-    tap.equal(back["identical"], document["identical"], "the other way round")
-    tap.equal(back["exact"], document["exact"], "the other way round")
-    tap.equal(len(back["only_in_a"]), len(document["only_in_b"]))
-    for side, path in (("a", a), ("b", b)):
-        if "!" not in open(path, encoding="utf-8").read():
-            tap.equal(diff_checker.kinds_of_document(document, texts, side),
-                      diff_checker.kinds_of_trace(path), side)
-    return document
 
 
 def plain(seed=0, offsets=OFFSETS, extra=None, order=None, at_once=None,
@@ -209,38 +180,6 @@ def _(tmp):
     tap.equal(change["b"]["label"], change["a"]["label"])
 
 
-def with_a_late_worker(seed, is_late):
-    """Two requests; the second worker takes one of them, or finds nothing."""
-    run = Run(seed)
-    run.poll()
-    one, two = run.begin(0), run.begin(4096)
-    run.submit(one)
-    run.submit(two)
-    run.spawn(1)
-    if is_late:
-        run.work(one)
-        run.work(two)
-        run.spawn(2)
-    else:
-        run.spawn(2)
-        run.work_begin(one, 1)
-        run.work_begin(two, 2)
-        run.work_end(one, 1)
-        run.work_end(two, 2)
-    run.complete(one)
-    run.complete(two)
-    run.polled()
-    return run
-
-
-@tap.case("a worker that started too late is no difference")
-def _(tmp):
-    document = compare(tmp, with_a_late_worker(0, False),
-                       with_a_late_worker(1, True), 0)
-    pool = next(c for c in document["contexts"] if c["pool"])
-    tap.equal((pool["workers_a"], pool["workers_b"]), (2, 1))
-
-
 def with_lock(seed, first, contended=True):
     """Two requests want one lock; `first` gets it."""
     run = Run(seed)
@@ -319,67 +258,6 @@ def _(tmp):
     tap.equal((change["a"]["label"], change["b"]["label"]),
               ("end of blk read disk 0+512",
                "begin of blk read disk 4096+512"))
-
-
-def with_a_wait(seed, wakes=True, ends=True):
-    """One request waits for another one to wake it, which it does or not."""
-    run = Run(seed)
-    run.poll()
-    waits = run.begin(0)
-    run.give(waits, "queue", 77)
-    wakes_it = run.begin(4096)
-    run.submit(wakes_it)
-    run.work(wakes_it)
-    run.say("bh_run_begin", bh=run.bh, ctx=run.ctx, name="completion",
-            callback=1)
-    run.say("thread_pool_complete", pool=run.pool, req=wakes_it["work"], ret=0)
-    run.enter(wakes_it)
-    if wakes:
-        run.say("aio_co_wake", ctx=run.ctx, co=waits["co"],
-                waker=wakes_it["co"], how="queued")
-    if ends:
-        run.end(wakes_it)
-    if wakes:
-        run.enter(waits)
-        run.end(waits)
-    if ends:
-        run.say("bh_run_end", bh=run.bh, ctx=run.ctx)
-        last = run.begin(8192)
-        run.end(last)
-        run.polled()
-    return run
-
-
-@tap.case("a wake-up that was lost, and who did not wake")
-def _(tmp):
-    document = compare(tmp, with_a_wait(0), with_a_wait(1, wakes=False), 1)
-    a, b = os.path.join(tmp, "a"), os.path.join(tmp, "b")
-    back, _ = diff(b, a, 1)
-    waker = "coroutine ? of blk read disk 4096+512, entered after its work"
-    for told, waits, goes_on in ((document, "b", "a"), (back, "a", "b")):
-        change = told["first_real_divergence"]
-        tap.equal((change["reason"], change["waits"], told["real"]),
-                  ("wakeup", waits, 1))
-        tap.equal((change[goes_on]["label"], change[waits]["label"]),
-                  ("coroutine ? of blk read disk 0+512, entered again",
-                   "coroutine ? of blk read disk 0+512, first entered"))
-        tap.equal([change["waker_" + side]["label"] for side in "ab"],
-                  [waker] * 2)
-        tap.equal([o["real"] for o in told["only_in_" + goes_on]],
-                  [True] * 2)
-    out = story.run(story.COTRACE, "diff", a, b, status=1).out
-    assert "a wake-up was lost" in out and "then it waits to the end" in out
-    out = story.run(story.COTRACE, "diff", a, b, "--fail-on=missing",
-                    status=1).err
-    assert "missing: " in out, out
-    story.run(story.COTRACE, "diff", a, b, "--fail-on=order", status=0)
-
-
-@tap.case("a run that ends before anybody could wake it lost no wake-up")
-def _(tmp):
-    b = with_a_wait(1, wakes=False, ends=False)
-    document = compare(tmp, with_a_wait(0), b, 1)
-    tap.equal(document["first_real_divergence"]["reason"], "only")
 
 
 def without(lines, first, n):
@@ -571,7 +449,6 @@ def _(tmp):
         "after": (one_after_the_other(0, True),
                   one_after_the_other(1, False)),
         "workers": (with_workers(0, 2), with_workers(1, 1)),
-        "wakeup": (with_a_wait(0), with_a_wait(1, wakes=False)),
         "slow": (timed(0, False), timed(0, True)),
     }
     for name, (a, b) in pairs.items():

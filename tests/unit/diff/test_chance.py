@@ -1,0 +1,155 @@
+# SPDX-License-Identifier: MIT
+"""`cotrace diff` on written traces: what must not depend on how busy a machine
+is, and wake-ups that were lost."""
+import os
+import sys
+
+import story
+import tap
+from compared import compare, diff
+from written import Run
+
+
+def with_a_late_worker(seed, is_late):
+    """Two requests; the second worker takes one of them, or finds nothing."""
+    run = Run(seed)
+    run.poll()
+    one, two = run.begin(0), run.begin(4096)
+    run.submit(one)
+    run.submit(two)
+    run.spawn(1)
+    if is_late:
+        run.work(one)
+        run.work(two)
+        run.spawn(2)
+    else:
+        run.spawn(2)
+        run.work_begin(one, 1)
+        run.work_begin(two, 2)
+        run.work_end(one, 1)
+        run.work_end(two, 2)
+    run.complete(one)
+    run.complete(two)
+    run.polled()
+    return run
+
+
+@tap.case("a worker that started too late is no difference")
+def _(tmp):
+    document = compare(tmp, with_a_late_worker(0, False),
+                       with_a_late_worker(1, True), 0)
+    pool = next(c for c in document["contexts"] if c["pool"])
+    tap.equal((pool["workers_a"], pool["workers_b"]), (2, 1))
+
+
+def with_a_wait(seed, wakes=True, ends=True):
+    """One request waits for another one to wake it, which it does or not."""
+    run = Run(seed)
+    run.poll()
+    waits = run.begin(0)
+    run.give(waits, "queue", 77)
+    wakes_it = run.begin(4096)
+    run.submit(wakes_it)
+    run.work(wakes_it)
+    run.say("bh_run_begin", bh=run.bh, ctx=run.ctx, name="completion",
+            callback=1)
+    run.say("thread_pool_complete", pool=run.pool, req=wakes_it["work"], ret=0)
+    run.enter(wakes_it)
+    if wakes:
+        run.say("aio_co_wake", ctx=run.ctx, co=waits["co"],
+                waker=wakes_it["co"], how="queued")
+    if ends:
+        run.end(wakes_it)
+    if wakes:
+        run.enter(waits)
+        run.end(waits)
+    if ends:
+        run.say("bh_run_end", bh=run.bh, ctx=run.ctx)
+        last = run.begin(8192)
+        run.end(last)
+        run.polled()
+    return run
+
+
+@tap.case("a wake-up that was lost, and who did not wake")
+def _(tmp):
+    document = compare(tmp, with_a_wait(0), with_a_wait(1, wakes=False), 1)
+    a, b = os.path.join(tmp, "a"), os.path.join(tmp, "b")
+    back, _ = diff(b, a, 1)
+    waker = "coroutine ? of blk read disk 4096+512, entered after its work"
+    for told, waits, goes_on in ((document, "b", "a"), (back, "a", "b")):
+        change = told["first_real_divergence"]
+        tap.equal((change["reason"], change["waits"], told["real"]),
+                  ("wakeup", waits, 1))
+        tap.equal((change[goes_on]["label"], change[waits]["label"]),
+                  ("coroutine ? of blk read disk 0+512, entered again",
+                   "coroutine ? of blk read disk 0+512, first entered"))
+        tap.equal([change["waker_" + side]["label"] for side in "ab"],
+                  [waker] * 2)
+        tap.equal([o["real"] for o in told["only_in_" + goes_on]],
+                  [True] * 2)
+    out = story.run(story.COTRACE, "diff", a, b, status=1).out
+    assert "a wake-up was lost" in out and "then it waits to the end" in out
+    tap.equal([line for line in out.splitlines() if len(line) > 80
+               and not line.startswith(tuple("AB"))], [])
+    out = story.run(story.COTRACE, "diff", a, b, "--fail-on=missing",
+                    status=1).err
+    assert "missing: " in out, out
+    story.run(story.COTRACE, "diff", a, b, "--fail-on=order", status=0)
+
+
+@tap.case("a run that ends before anybody could wake it lost no wake-up")
+def _(tmp):
+    b = with_a_wait(1, wakes=False, ends=False)
+    document = compare(tmp, with_a_wait(0), b, 1)
+    tap.equal(document["first_real_divergence"]["reason"], "only")
+
+
+def in_between(seed, order):
+    """The first coroutine is entered while a worker takes an item of another
+    request: what the worker does comes between the entry and the request's
+    begin, or before, or after it."""
+    run = Run(seed)
+    run.poll()
+    other = run.begin(0)
+    run.submit(other)
+    run.spawn(1)
+    co, request = run.id(), run.id()
+
+    def worker():
+        run.work_begin(other)
+
+    def enter():
+        run.say("coroutine_create", co=co, entry=hex(run.code))
+        run.say("aio_coroutine_enter", ctx=run.ctx, **{"from": 0}, to=co)
+
+    def begin():
+        run.say("request_begin", request=request, parent=0, co=co,
+                layer="blk", op="read", node="disk", offset=4096, bytes=512,
+                flags=0)
+
+    for step in order:
+        (worker, enter, begin)[step]()
+    mine = {"co": co, "id": request}
+    run.submit(mine)
+    run.work_end(other)
+    run.work(mine)
+    run.complete(other)
+    run.complete(mine)
+    run.polled()
+    return run
+
+
+@tap.case("whose a coroutine is does not depend on what other threads do")
+def _(tmp):
+    for seed, order in enumerate(((1, 0, 2), (1, 2, 0)), 1):
+        document = compare(tmp, in_between(0, (0, 1, 2)),
+                           in_between(seed, order), 0)
+        tap.equal(document["only_in_a"], [], order)
+        assert any("coroutine ? of blk read disk 4096+512, first entered" ==
+                   label["text"] for label in diff(
+                       os.path.join(tmp, "a"), os.path.join(tmp, "b"),
+                       0)[0]["labels"]), document
+
+
+tap.main(sys.argv[1:])
