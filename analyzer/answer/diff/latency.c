@@ -13,6 +13,10 @@
 /* Beyond this z, chance alone does so once in a thousand comparisons. */
 #define Z_SURE 3291
 
+/* What is not known is no state that can be compared; there those are counted
+ * of which the whole is known, and not what they did. */
+#define WHOLE_ONLY (CT_STATE_UNKNOWN + 1)
+
 void ct_times_init(struct ct_times *times)
 {
     ct_interned_init(&times->keys, sizeof(struct ct_timed));
@@ -53,7 +57,7 @@ void ct_times_add_all(struct ct_times *times, const struct ct_timed *key,
 }
 
 void ct_times_add_request(struct ct_times *times, uint32_t what,
-                          const struct ct_request *request)
+                          const struct ct_request *request, bool is_lossy)
 {
     int64_t states[CT_STATES] = {0};
     struct ct_timed key = {.what = what, .kind = CT_DECISION_BEGIN};
@@ -63,9 +67,14 @@ void ct_times_add_request(struct ct_times *times, uint32_t what,
         const struct ct_segment *segment = &request->segments[i];
         states[segment->state] += segment->end_ns - segment->begin_ns;
     }
+    if (is_lossy && states[CT_STATE_UNKNOWN]) {
+        key.state = WHOLE_ONLY;
+        ct_times_add(times, &key, states[CT_STATE_UNKNOWN]);
+        return;
+    }
     for (unsigned state = 0; state < CT_STATES; state++) {
         key.state = (uint16_t)(state + 1);
-        if (states[state]) {
+        if (states[state] && state != CT_STATE_UNKNOWN) {
             ct_times_add(times, &key, states[state]);
         }
     }
@@ -170,6 +179,19 @@ static struct ct_diff_times describe(const GArray *sorted, uint64_t zeros)
     return told;
 }
 
+/* How many of the class did nothing of it. */
+static uint64_t count_zeros(const struct ct_times *times,
+                            const struct ct_timed *key, uint64_t n_all,
+                            uint64_t n_own)
+{
+    struct ct_timed known = *key;
+
+    known.state = WHOLE_ONLY;
+    const GArray *unknown = key->state ? find(times, &known) : NULL;
+    uint64_t n_known = n_all - MIN(n_all, unknown ? unknown->len : 0);
+    return n_known - MIN(n_known, n_own);
+}
+
 static bool compare_one(const struct ct_times *const runs[],
                         const struct ct_timed *key,
                         struct ct_diff_latency *latency)
@@ -187,7 +209,7 @@ static bool compare_one(const struct ct_times *const runs[],
         }
         values[side] =
             own ? g_array_ref(own) : g_array_new(FALSE, FALSE, sizeof(int64_t));
-        zeros[side] = all->len - values[side]->len;
+        zeros[side] = count_zeros(runs[side], key, all->len, values[side]->len);
         g_array_sort(values[side], by_value);
         latency->times[side] = describe(values[side], zeros[side]);
     }
@@ -199,7 +221,7 @@ static bool compare_one(const struct ct_times *const runs[],
     latency->sure = ABS(latency->z_milli) >= Z_SURE;
     g_array_unref(values[CT_DIFF_A]);
     g_array_unref(values[CT_DIFF_B]);
-    return true;
+    return latency->times[CT_DIFF_A].n && latency->times[CT_DIFF_B].n;
 }
 
 static int64_t shift_of(const struct ct_diff_latency *latency)
@@ -233,7 +255,8 @@ GArray *ct_latency_compare(const struct ct_times *a, const struct ct_times *b,
         for (uint32_t i = 0; i < runs[side]->keys.n; i++) {
             const struct ct_timed *key = ct_interned_key(&runs[side]->keys, i);
             struct ct_diff_latency latency = {0};
-            if ((side == CT_DIFF_B && ct_interned_has(&a->keys, key)) ||
+            if (key->state == WHOLE_ONLY ||
+                (side == CT_DIFF_B && ct_interned_has(&a->keys, key)) ||
                 !compare_one(runs, key, &latency)) {
                 continue;
             }

@@ -42,9 +42,11 @@ void ct_times_add_all(struct ct_times *times, const struct ct_timed *key,
                       GArray *values);
 
 /** ct_times_add_request() - the whole and every state of one that was seen
- * whole */
+ * whole
+ * @is_lossy: events were lost meanwhile: if time in it is unknown then the
+ *            whole is all that counts */
 void ct_times_add_request(struct ct_times *times, uint32_t what,
-                          const struct ct_request *request);
+                          const struct ct_request *request, bool is_lossy);
 
 /**
  * ct_latency_rank() - Mann and Whitney's test, normal approximation with ties

@@ -66,7 +66,7 @@ static struct sequence *sequence_at(struct ct_run *run, int32_t pid,
     return &g_array_index(run->sequences, struct sequence, number);
 }
 
-static uint32_t sequence_on(struct ct_run *run, const struct thread *thread,
+uint32_t ct_run_sequence_on(struct ct_run *run, const struct thread *thread,
                             uint64_t context)
 {
     context = context ? context : thread->context;
@@ -74,7 +74,7 @@ static uint32_t sequence_on(struct ct_run *run, const struct thread *thread,
                    : sequence_of(run, thread->pid, SEQUENCE_THREADS, 0);
 }
 
-static void set_request(struct ct_run *run, struct ct_label *label,
+void ct_run_set_request(struct ct_run *run, struct ct_label *label,
                         uint64_t number)
 {
     if (number && number < run->identities->len) {
@@ -114,7 +114,7 @@ static void seal(struct ct_run *run)
     g_array_append_val(run->labels, pending->label);
 }
 
-static struct pending *add(struct ct_run *run, struct thread *thread,
+struct pending *ct_run_add(struct ct_run *run, struct thread *thread,
                            enum ct_decision_kind kind, int64_t when_ns,
                            uint32_t sequence, uint32_t cause)
 {
@@ -139,8 +139,8 @@ static struct pending *add(struct ct_run *run, struct thread *thread,
     return &run->pending;
 }
 
-static void link_to(struct ct_run *run, enum ct_link_kind kind, uint32_t from,
-                    uint32_t to)
+void ct_run_link(struct ct_run *run, enum ct_link_kind kind, uint32_t from,
+                 uint32_t to)
 {
     struct ct_link link = {from, to, kind};
 
@@ -177,7 +177,7 @@ static void take_work(struct ct_run *run, struct process *process,
         &g_array_index(run->sequences, struct sequence, number);
     struct work *work = g_new0(struct work, 1);
 
-    link_to(run, CT_LINK_POOL, thread->last_taken, pending->decision);
+    ct_run_link(run, CT_LINK_POOL, thread->last_taken, pending->decision);
     pool->busy++;
     pool->peak_busy = MAX(pool->peak_busy, pool->busy);
     thread->last_taken = pending->decision;
@@ -226,14 +226,14 @@ static void on_slice_began(struct ct_consumer *consumer,
     }
     uint32_t sequence =
         is_work ? sequence_of(run, slice->pid, SEQUENCE_POOL, slice->context)
-                : sequence_on(run, thread, slice->context);
+                : ct_run_sequence_on(run, thread, slice->context);
     g_array_append_val(thread->open, open);
     struct pending *pending =
-        add(run, thread, kind, slice->begin_ns, sequence,
-            kind == CT_DECISION_COROUTINE ? current : CT_NOWHERE);
+        ct_run_add(run, thread, kind, slice->begin_ns, sequence,
+                   kind == CT_DECISION_COROUTINE ? current : CT_NOWHERE);
     pending->id = slice->id;
     pending->label.what = function_of(run, slice->pid, slice->fn, slice->name);
-    set_request(run, &pending->label, slice->request);
+    ct_run_set_request(run, &pending->label, slice->request);
     ct_run_top(thread)->decision = pending->decision;
     ct_run_log(thread, slice->begin_ns, pending->decision);
     if (is_work) {
@@ -319,8 +319,8 @@ static void on_done(struct ct_run *run, const struct ct_edge *edge)
     uint32_t cause =
         g_array_index(run->taken, struct ct_taken, work->taken).decision;
     struct pending *pending =
-        add(run, thread, CT_DECISION_COMPLETE, edge->to_ns,
-            sequence_on(run, thread, 0), cause);
+        ct_run_add(run, thread, CT_DECISION_COMPLETE, edge->to_ns,
+                   ct_run_sequence_on(run, thread, 0), cause);
     struct ct_label label = g_array_index(run->labels, struct ct_label, cause);
     label.kind = CT_DECISION_COMPLETE;
     pending->label = label;
@@ -350,7 +350,7 @@ static void on_edge(struct ct_consumer *consumer, const struct ct_edge *edge)
     if (edge->kind == CT_EDGE_RESUME && pending->label.how == CT_HOW_AGAIN) {
         pending->label.how = CT_HOW_WORK;
     }
-    link_to(run, CT_LINK_CAUSE, cause, pending->decision);
+    ct_run_link(run, CT_LINK_CAUSE, cause, pending->decision);
 }
 
 static void on_lock(struct ct_consumer *consumer,
@@ -367,11 +367,11 @@ static void on_lock(struct ct_consumer *consumer,
         lock->taken = current;
         break;
     case CT_LOCK_WAIT:
-        link_to(run, CT_LINK_LOCK, lock->taken, current);
+        ct_run_link(run, CT_LINK_LOCK, lock->taken, current);
         ct_run_coroutine(process, event->coroutine)->waits_for_lock = true;
         break;
     case CT_LOCK_TAKEN:
-        link_to(run, CT_LINK_LOCK, lock->released, current);
+        ct_run_link(run, CT_LINK_LOCK, lock->released, current);
         lock->taken = current;
         break;
     case CT_LOCK_RELEASE:
@@ -379,99 +379,6 @@ static void on_lock(struct ct_consumer *consumer,
         lock->taken = CT_NOWHERE;
         break;
     }
-}
-
-/* --- requests --------------------------------------------------------- */
-
-/* A coroutine that was just entered for the first time and begins a request
- * is there for it.  Meanwhile another thread may have made a decision. */
-static void adopt(struct ct_run *run, const struct thread *thread,
-                  const struct ct_request *request)
-{
-    struct pending *pending = &run->pending;
-    struct ct_label *label = &pending->label;
-
-    if (thread->last == CT_NOWHERE || thread->last != ct_run_current(thread)) {
-        return;
-    }
-    if (!pending->is || pending->decision != thread->last) {
-        label = &g_array_index(run->labels, struct ct_label, thread->last);
-    }
-    if (label->kind == CT_DECISION_COROUTINE && label->how == CT_HOW_FIRST &&
-        !label->request) {
-        set_request(run, label, request->number);
-        if (label != &pending->label) {
-            /* as if it had been known at once */
-            label->parent = 0;
-            ct_run_coroutine(ct_run_process(run, thread->pid),
-                             ct_run_top(thread)->id)
-                ->parent = 0;
-        }
-    }
-}
-
-static void add_request(struct ct_run *run, struct thread *thread,
-                        enum ct_decision_kind kind,
-                        const struct ct_request *request, int64_t when_ns)
-{
-    struct pending *pending =
-        add(run, thread, kind, when_ns, sequence_on(run, thread, 0),
-            ct_run_current(thread));
-
-    set_request(run, &pending->label, request->number);
-}
-
-static void on_request_began(struct ct_consumer *consumer,
-                             struct ct_request *request)
-{
-    struct ct_run *run = run_of(consumer);
-    struct process *process = ct_run_process(run, request->pid);
-
-    ct_run_identify(run, request);
-    if (request->parent || request->parent_id || !request->begin_known) {
-        return;
-    }
-    struct thread *thread = ct_run_thread(run, request->pid, request->tid);
-    adopt(run, thread, request);
-    add_request(run, thread, CT_DECISION_BEGIN, request, request->begin_ns);
-    if (request->stack && request->number < CT_SLICE_IS_REQUEST) {
-        g_array_index(run->decisions, struct ct_decision, run->pending.decision)
-            .slice = CT_SLICE_IS_REQUEST | (uint32_t)request->number;
-    }
-    if (process->in_flight++ == 0) {
-        link_to(run, CT_LINK_AFTER, process->last_end, run->pending.decision);
-    }
-}
-
-static void on_request(struct ct_consumer *consumer,
-                       const struct ct_request *request)
-{
-    struct ct_run *run = run_of(consumer);
-    struct process *process = ct_run_process(run, request->pid);
-    struct thread *thread = NULL;
-
-    if (request->parent || request->parent_id || !request->has_ret) {
-        return;
-    }
-    if (request->n_coroutines) {
-        const struct coroutine *co = g_hash_table_lookup(
-            process->coroutines,
-            &request->coroutines[request->n_coroutines - 1]);
-        thread = co ? co->thread : NULL;
-    }
-    if (!thread) {
-        thread = ct_run_thread(run, request->pid, request->tid);
-    }
-    add_request(run, thread, CT_DECISION_END, request, request->end_ns);
-    if (request->begin_known) {
-        g_array_index(run->decisions, struct ct_decision, run->pending.decision)
-            .other_ns = request->begin_ns;
-    }
-    if (request->complete) {
-        ct_times_add_request(&run->times, run->pending.label.request, request);
-    }
-    process->in_flight -= request->begin_known;
-    process->last_end = process->had_gap ? CT_NOWHERE : run->pending.decision;
 }
 
 /* --- the rest --------------------------------------------------------- */
@@ -530,6 +437,7 @@ static void on_gap(struct ct_consumer *consumer, const struct ct_gap *gap)
     struct ct_run *run = run_of(consumer);
     struct ct_hole hole = {gap->from_ns, gap->to_ns};
 
+    run->lost_to_ns = MAX(run->lost_to_ns, gap->to_ns);
     g_array_append_val(run->holes, hole);
     for (unsigned i = 0; i < run->processes->len; i++) {
         struct process *process = g_ptr_array_index(run->processes, i);
@@ -567,8 +475,8 @@ struct ct_run *ct_run_new(struct ct_shared *shared)
     struct ct_run *run = g_new0(struct ct_run, 1);
 
     run->consumer = (struct ct_consumer){
-        .request_began = on_request_began,
-        .request = on_request,
+        .request_began = ct_run_on_request_began,
+        .request = ct_run_on_request,
         .slice_began = on_slice_began,
         .slice = on_slice,
         .edge = on_edge,

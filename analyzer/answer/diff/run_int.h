@@ -2,7 +2,8 @@
 /*
  * answer/diff/run_int.h - what a run keeps while its pass goes on
  *
- * Model:    run.c fills it, settle.c makes the result of it when the pass ends.
+ * Model:    run.c and requests.c fill it, settle.c makes the result of it when
+ *           the pass ends.
  * Threads:  one pass, one thread.
  * Memory:   all of it is the run's; tables are keyed by the entry's own id.
  * Errors:   none.
@@ -122,6 +123,7 @@ struct ct_run {
     struct thread *thread; /* of the last call */
     struct pending pending;
     uint32_t n_slices;
+    int64_t lost_to_ns; /* end of the last hole, if there is one */
     struct ct_times times;
     GArray *told;     /* struct ct_sequence, of the result */
     GArray *programs; /* struct ct_program */
@@ -153,6 +155,33 @@ uint32_t ct_run_decision_at(struct ct_run *run, int32_t pid, int32_t tid,
 /** ct_run_add_program() - @name: NULL: not known; one that is there is not
  * added again */
 void ct_run_add_program(struct ct_run *run, const char *name);
+
+/* run.c */
+
+/** ct_run_sequence_on() - what a thread decides in that context; 0: in the one
+ * that it works for */
+uint32_t ct_run_sequence_on(struct ct_run *run, const struct thread *thread,
+                            uint64_t context);
+
+/** ct_run_add() - the next decision; its label is still to be filled */
+struct pending *ct_run_add(struct ct_run *run, struct thread *thread,
+                           enum ct_decision_kind kind, int64_t when_ns,
+                           uint32_t sequence, uint32_t cause);
+
+/** ct_run_set_request() - it serves that one, if @number is one */
+void ct_run_set_request(struct ct_run *run, struct ct_label *label,
+                        uint64_t number);
+
+/** ct_run_link() - if both are there, and two */
+void ct_run_link(struct ct_run *run, enum ct_link_kind kind, uint32_t from,
+                 uint32_t to);
+
+/* requests.c: of the run's consumer */
+
+void ct_run_on_request_began(struct ct_consumer *consumer,
+                             struct ct_request *request);
+void ct_run_on_request(struct ct_consumer *consumer,
+                       const struct ct_request *request);
 
 /* identity.c */
 
