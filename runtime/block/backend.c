@@ -200,6 +200,16 @@ int blk_reopen(BlockBackend *blk, const BlockOptions *options, GError **error)
     return bdrv_reopen(blk->root, options, error);
 }
 
+int blk_inactivate(BlockBackend *blk)
+{
+    blk_drain(blk);
+    if (!blk_is_writable(blk)) {
+        return 0;
+    }
+    int ret = blk_flush(blk);
+    return ret < 0 ? ret : bdrv_inactivate(blk->root);
+}
+
 bool blk_is_writable(const BlockBackend *blk)
 {
     return blk->root->options.is_writable;

@@ -129,6 +129,9 @@ int bdrv_try_change_aio_context(BlockDriverState *bs, AioContext *ctx,
 /** bdrv_is_out_of_reach() - does no request of a backend come to @bs? */
 bool bdrv_is_out_of_reach(BlockDriverState *bs);
 
+/** bdrv_inactivate() - the format's part of blk_inactivate(), after a flush */
+int bdrv_inactivate(BlockDriverState *bs);
+
 /** bdrv_reopen() - see blk_reopen() */
 int bdrv_reopen(BlockDriverState *bs, const BlockOptions *options,
                 GError **error);

@@ -148,28 +148,46 @@ static int coroutine_fn preallocate_new(BlockDriverState *bs, int64_t old,
     return ret;
 }
 
+/* Waits for whom the new length concerns.  Return: the length then, which is
+ * not that from before the wait if another truncate was waited for. */
+static int64_t coroutine_fn begin_truncate(struct node_request *place,
+                                           BlockDriverState *bs, int64_t bytes)
+{
+    for (;;) {
+        int64_t old = bdrv_length(bs);
+        int64_t from = MIN(bytes, old);
+
+        node_request_begin(place, bs, from, INT64_MAX - from,
+                           BDRV_REQ_SERIALISING);
+        if (bdrv_length(bs) == old) {
+            return old;
+        }
+        node_request_end(place, bs);
+    }
+}
+
 int coroutine_fn bdrv_co_truncate_prealloc(BlockDriverState *bs, int64_t bytes,
                                            PreallocMode mode)
 {
     struct tracked_request req;
     struct node_request place;
-    int64_t old = bdrv_length(bs);
-    int64_t from = MIN(bytes, old);
+    int64_t old;
     int ret = -ENOTSUP;
 
     if (!bs->options.is_writable) {
         return -EACCES;
     }
-    if (bytes < 0 || (bytes < old && mode != PREALLOC_MODE_OFF)) {
+    if (bytes < 0) {
         return -EINVAL;
     }
     bdrv_co_begin(bs);
     tracked_request_begin_served(&req, "bdrv",
                                  block_op_words[BLOCK_OP_TRUNCATE],
                                  bs->node_name, bytes, 0, 0);
-    node_request_begin(&place, bs, from, INT64_MAX - from,
-                       BDRV_REQ_SERIALISING);
-    if (bs->drv->co_truncate != NULL) {
+    old = begin_truncate(&place, bs, bytes);
+    if (bytes < old && mode != PREALLOC_MODE_OFF) {
+        ret = -EINVAL;
+    } else if (bs->drv->co_truncate != NULL) {
         ret = bs->drv->co_truncate(bs, bytes);
         bs->write_gen++;
     }

@@ -78,6 +78,10 @@ static int reopen_drained(BlockDriverState *bs, const BlockOptions *options,
         bdrv_graph_wrlock();
         ret = reopen_files(bs, options, is_writable, error);
         bdrv_graph_wrunlock();
+        if (ret < 0 && old.is_writable && !is_writable &&
+            reopen_format(bs, true, NULL) < 0) {
+            bs->options.is_writable = false;
+        }
     }
     if (ret >= 0 && is_writable && !old.is_writable) {
         ret = reopen_format(bs, true, error);
@@ -108,6 +112,35 @@ int bdrv_reopen(BlockDriverState *bs, const BlockOptions *options,
         bdrv_co_outside(reopen_outside, &reopen);
     } else {
         reopen_outside(&reopen);
+    }
+    return reopen.ret;
+}
+
+/* --- before closing ------------------------------------------------------ */
+
+static void inactivate_outside(void *opaque)
+{
+    struct reopen *reopen = opaque;
+    BlockDriverState *bs = reopen->bs;
+
+    bdrv_drained_begin(bs);
+    for (; bs != NULL && reopen->ret >= 0; bs = bs->file) {
+        if (bs->options.is_writable) {
+            reopen->ret = reopen_format(bs, false, NULL);
+            bs->options.is_writable = reopen->ret < 0;
+        }
+    }
+    bdrv_drained_end(reopen->bs);
+}
+
+int bdrv_inactivate(BlockDriverState *bs)
+{
+    struct reopen reopen = {.bs = bs};
+
+    if (in_coroutine()) {
+        bdrv_co_outside(inactivate_outside, &reopen);
+    } else {
+        inactivate_outside(&reopen);
     }
     return reopen.ret;
 }

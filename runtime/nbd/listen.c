@@ -157,6 +157,15 @@ static int number_in(const char *name)
     return text != NULL ? atoi(text) : 0;
 }
 
+static bool is_listening(int fd)
+{
+    int value = 0;
+    socklen_t bytes = sizeof(value);
+
+    return getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &value, &bytes) == 0 &&
+           value != 0;
+}
+
 bool nbd_listen_inherited(struct nbd_listeners *l)
 {
     int n = number_in("LISTEN_FDS");
@@ -165,12 +174,12 @@ bool nbd_listen_inherited(struct nbd_listeners *l)
         return false;
     }
     for (int fd = FIRST_FD; fd < FIRST_FD + n; fd++) {
-        int flags = fcntl(fd, F_GETFL);
-
-        if (flags < 0) {
+        if (!is_listening(fd)) {
             return false;
         }
-        (void)fcntl(fd, F_SETFL, flags | O_NONBLOCK);
+    }
+    for (int fd = FIRST_FD; fd < FIRST_FD + n; fd++) {
+        (void)fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK);
         (void)fcntl(fd, F_SETFD, FD_CLOEXEC);
         add(l, fd);
     }

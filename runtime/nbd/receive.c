@@ -37,6 +37,9 @@ static bool negotiate(struct nbd_client *client, const uint8_t *data,
     if (n->out->len > 0) {
         nbd_client_send(client);
     }
+    if (client->state != NBD_CLIENT_NEGOTIATING) {
+        return false; /* it has gone, whatever was agreed upon */
+    }
     if (n->state == NBD_NEGOTIATION_TRANSMISSION) {
         begin_serving(client);
     } else if (n->state == NBD_NEGOTIATION_CLOSE) {

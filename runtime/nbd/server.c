@@ -116,8 +116,7 @@ static void close_bh(void *opaque)
     struct nbd_server *server = opaque;
     BlockBackend *blk = server->host.blk;
 
-    blk_drain(blk);
-    int ret = blk_is_writable(blk) ? blk_flush(blk) : 0;
+    int ret = blk_inactivate(blk);
     if (blk_fault(blk) != NULL) {
         server->complaint = g_strdup(blk_fault(blk));
     } else if (ret < 0) {

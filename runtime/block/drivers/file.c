@@ -79,13 +79,19 @@ static bool takes(int fd, uint8_t *buf, size_t bytes)
     return pread(fd, buf, bytes, 0) >= 0 || errno != EINVAL;
 }
 
+/* In bytes; 0: any. */
+struct alignment {
+    int64_t request; /* of offsets and lengths */
+    int64_t memory;  /* of buffers */
+};
+
 /*
  * Asks the kernel what it takes.  Where it takes everything, as some file
  * systems do that go through their cache after all, the most is as good.
  */
-static int probe_alignment(BlockDriverState *bs, int fd, GError **error)
+static int probe_alignment(int fd, struct alignment *ret_alignment,
+                           GError **error)
 {
-    struct raw_state *s = bs->opaque;
     uint8_t *buf;
     void *memory;
     int64_t align = ALIGNMENT_MIN;
@@ -100,12 +106,12 @@ static int probe_alignment(BlockDriverState *bs, int fd, GError **error)
     while (align < ALIGNMENT_MAX && !takes(fd, buf, (size_t)align)) {
         align *= 2;
     }
-    bs->request_alignment = align;
+    ret_alignment->request = align;
     align = ALIGNMENT_MIN;
     while (align < ALIGNMENT_MAX && !takes(fd, buf + align, ALIGNMENT_MAX)) {
         align *= 2;
     }
-    s->memory_alignment = align;
+    ret_alignment->memory = align;
     free(memory);
     return 0;
 }
@@ -155,18 +161,21 @@ static int take_file(BlockDriverState *bs, int fd, const BlockOptions *options,
                      GError **error)
 {
     struct raw_state *s = bs->opaque;
-    int64_t length = file_length(fd, &s->is_device, error);
+    struct alignment alignment = {0};
+    bool is_device = false;
+    int64_t length = file_length(fd, &is_device, error);
     int ret = (int)MIN(length, 0);
 
-    bs->request_alignment = 0;
-    s->memory_alignment = 0;
     if (ret >= 0 && options->is_direct) {
-        ret = probe_alignment(bs, fd, error);
+        ret = probe_alignment(fd, &alignment, error);
     }
     if (ret < 0) {
         close(fd);
         return ret;
     }
+    bs->request_alignment = alignment.request;
+    s->memory_alignment = alignment.memory;
+    s->is_device = is_device;
     /* Else io_uring gives up where it would have to wait for the disk. */
     (void)fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) & ~O_NONBLOCK);
     bdrv_set_length(bs, length);

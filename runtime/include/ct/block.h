@@ -177,7 +177,21 @@ int blk_reopen(BlockBackend *blk, const BlockOptions *options, GError **error);
 BlockBackend *blk_new_beside(BlockBackend *blk);
 
 /**
+ * blk_inactivate() - write all that closing would write, to see it fail
+ * @blk: the last handle on its image
+ *
+ * Waits for all requests (blk_drain()), flushes, and lets the format write what
+ * it holds back until the end (lazy refcounts, the dirty bit).  The image takes
+ * no writes any more.
+ * Context: as blk_drained_begin().
+ * Return: 0; -errno: what is in the file is as after a crash.
+ */
+int blk_inactivate(BlockBackend *blk);
+
+/**
  * blk_unref() - wait for all requests (blk_drain()), then close
+ *
+ * Whoever wants to know whether all was written calls blk_inactivate() before.
  * @blk: NULL is allowed
  */
 void blk_unref(BlockBackend *blk);

@@ -347,6 +347,12 @@ int io_bench(int argc, char **argv)
                     g_strerror(-ret));
         }
         status = ret < 0 ? IO_COMMAND_FAILED : IO_OK;
+        ret = blk_inactivate(b.blk);
+        if (ret < 0) {
+            fprintf(stderr, "cotrace-io: %s: closing: %s\n", filename,
+                    g_strerror(-ret));
+            status = IO_BAD_INPUT;
+        }
     }
     blk_unref(b.blk);
     aio_context_set_current(NULL);

@@ -80,8 +80,7 @@ void io_session_close(struct io_session *io)
     if (io->blk == NULL) {
         return;
     }
-    blk_drain(io->blk);
-    int ret = blk_is_writable(io->blk) ? blk_flush(io->blk) : 0;
+    int ret = blk_inactivate(io->blk);
     const char *fault = blk_fault(io->blk);
     if (fault != NULL) {
         fprintf(stderr, "cotrace-io: %s: %s\n", io->filename, fault);

@@ -81,6 +81,20 @@ def _(tmp):
     tap.equal("closing: Input/output error" in done.err, True, done.err)
 
 
+@tap.case("what closing can't write is told")
+def _(tmp):
+    lazy = "cluster_size=4k,compat=1.1,lazy_refcounts=on"
+    commands = ["write -q 0 64k", "flush"]
+    writes = next(n for n in range(1, 100)
+                  if faulty(make(tmp, lazy), [f"write@{n}=EIO"],
+                            commands).returncode == 0)
+    # The last of all is the dirty bit that is cleared; before it, refcounts.
+    for n in (writes - 1, writes - 2):
+        done = faulty(make(tmp, lazy), [f"write@{n}=EIO"], commands)
+        tap.equal((done.returncode, done.out), (2, ""), done.err)
+        tap.equal("closing: Input/output error" in done.err, True, done.err)
+
+
 @tap.case("rules that make no sense are refused")
 def _(tmp):
     path = make(tmp)

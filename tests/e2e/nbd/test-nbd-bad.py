@@ -6,6 +6,7 @@ memory and file descriptors afterwards than before."""
 import contextlib
 import os
 import random
+import signal
 import struct
 import subprocess
 import sys
@@ -50,6 +51,23 @@ class Watch:
     def end(self):
         self.look()
         self.server.settle(self.fds)
+
+
+@tap.case("a client that goes before its GO is answered was never served")
+def _(tmp):
+    with Server(tmp, disk(tmp), "-f", "raw", "-e", "0") as server:
+        client = Client(server)
+        os.kill(server.pid, signal.SIGSTOP)
+        os.waitpid(server.pid, os.WUNTRACED)
+        client.option(GO, client.named())
+        client.request(WRITE, 0, 512, b"x" * 512)
+        client.close()
+        os.kill(server.pid, signal.SIGCONT)
+        # Without -t the server ends with its last served client: not with it.
+        other = Client(server).go()
+        tap.equal(other.call(READ, 0, 512), (0, b"\x5a" * 512), "its write")
+        other.close()
+        server.wait()
 
 
 @tap.case("options: the right error for each mistake")

@@ -145,6 +145,7 @@ struct write_task {
     AioTask task;
     struct guest *guest;
     unsigned first, n, value;
+    unsigned zero_flags;
 };
 
 static int coroutine_fn write_entry(AioTask *task)
@@ -164,7 +165,7 @@ static int coroutine_fn write_entry(AioTask *task)
                                    (int64_t)bytes, &vector, 0, 0);
     } else {
         ret = bdrv_co_pwrite_zeroes(t->guest->bs, t->first * SECTOR,
-                                    (int64_t)bytes, BDRV_REQ_MAY_UNMAP);
+                                    (int64_t)bytes, t->zero_flags);
     }
     g_assert_cmpint(ret, ==, 0);
     return 0;
@@ -191,6 +192,8 @@ static void coroutine_fn run_batch(struct guest *guest)
             .first = first,
             .n = n,
             .value = is_zero ? 0 : ++guest->last_value,
+            /* without it the cluster stays, and is written to again */
+            .zero_flags = g_rand_boolean(rand) ? BDRV_REQ_MAY_UNMAP : 0,
         };
         struct written written = {guest->disk->ops->len, first, n, t->value};
         g_array_append_val(guest->writes, written);
@@ -279,6 +282,13 @@ static unsigned sector_in(const GByteArray *disk, uint64_t host)
     return value;
 }
 
+/* Refcounts may be behind; who opens it counts anew. */
+static bool is_dirty(const GByteArray *disk)
+{
+    return get(disk, IMAGE_AT_VERSION, 4) >= 3 &&
+           (get(disk, IMAGE_AT_INCOMPATIBLE, 8) & 1) != 0;
+}
+
 /* Checks the tables; @values: what each sector holds */
 static void check_disk(const GByteArray *disk, unsigned *values)
 {
@@ -328,7 +338,7 @@ static void check_disk(const GByteArray *disk, unsigned *values)
             block != 0 ? get(disk, block + i % per_block * 2, 2) : 0;
 
         g_assert_cmpuint(count, <=, 1);
-        g_assert_cmpuint(refcount, >=, count);
+        g_assert_true(refcount >= count || is_dirty(disk));
         g_assert_cmpuint(refcount, <=, 1);
     }
     g_array_free(counts, TRUE);
@@ -369,20 +379,29 @@ static void check_crash(const struct guest *guest, GRand *rand, guint crash)
 
 /* --- cases --------------------------------------------------------------- */
 
-static GByteArray *empty_image(uint32_t version, uint32_t bits)
+struct kind {
+    uint32_t version;
+    uint32_t cluster_bits;
+    bool is_lazy; /* lazy refcounts */
+};
+
+static GByteArray *empty_image(const struct kind *kind)
 {
-    struct image *image = image_new(version, bits, SECTORS * SECTOR);
+    struct image *image =
+        image_new(kind->version, kind->cluster_bits, SECTORS * SECTOR);
     GByteArray *bytes = g_byte_array_ref(image->file);
 
     image_count(image);
+    if (kind->is_lazy) {
+        image_put64(image, IMAGE_AT_COMPATIBLE, 1);
+    }
     image_free(image);
     return bytes;
 }
 
-static void run(struct loop *loop, uint32_t version, uint32_t bits,
-                guint32 seed)
+static void run(struct loop *loop, const struct kind *kind, guint32 seed)
 {
-    GByteArray *start = empty_image(version, bits);
+    GByteArray *start = empty_image(kind);
     struct disk disk = {
         .ctx = loop->ctx,
         .rand = g_rand_new_with_seed(seed),
@@ -410,7 +429,7 @@ static void run(struct loop *loop, uint32_t version, uint32_t bits,
         .bs = &qcow2,
         .writes = g_array_new(FALSE, FALSE, sizeof(struct written)),
         .flushes = g_array_new(FALSE, FALSE, sizeof(struct flushed)),
-        .is_zero_safe = version >= 3,
+        .is_zero_safe = kind->version >= 3,
     };
     g_autoptr(GError) error = NULL;
 
@@ -440,10 +459,13 @@ static void run(struct loop *loop, uint32_t version, uint32_t bits,
 
 static void test_crashes(struct loop *loop)
 {
+    static const struct kind kinds[] = {
+        {3, 9, false}, {3, 12, false}, {2, 10, false}, {3, 10, true}};
+
     for (guint32 seed = 0; seed < 6; seed++) {
-        run(loop, 3, 9, seed);
-        run(loop, 3, 12, seed);
-        run(loop, 2, 10, seed);
+        for (size_t i = 0; i < G_N_ELEMENTS(kinds); i++) {
+            run(loop, &kinds[i], seed);
+        }
     }
 }
 

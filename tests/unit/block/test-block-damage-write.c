@@ -136,6 +136,100 @@ static void test_table_as_data(void)
     image_free(image);
 }
 
+/* Tables in one place: either would destroy the other. */
+static void expect_overlap(const struct image *image, const char *want)
+{
+    BlockOptions options = {.format = "qcow2", .is_writable = true};
+    g_autoptr(GError) error = NULL;
+    char *name = image_save(image, image->file->len);
+
+    g_assert_null(blk_new_open(name, &options, ctx, &error));
+    g_assert_nonnull(error);
+    g_assert_cmpstr(error->message, ==, want);
+    image_remove(name);
+}
+
+static void test_tables_overlap(void)
+{
+    struct image *image = mixed(3);
+    uint64_t table = image_get64(image, IMAGE_AT_REFCOUNT_OFFSET);
+    uint64_t block = image_get64(image, table);
+
+    g_autofree char *refcounts =
+        g_strdup_printf("damaged: the refcount block at %" G_GUINT64_FORMAT
+                        " overlaps with the active L2 table",
+                        block);
+    image_put64(image, image->l1_offset, block | UINT64_C(1) << 63);
+    expect_overlap(image, refcounts);
+    g_autofree char *l1 =
+        g_strdup_printf("damaged: the refcount table at %" G_GUINT64_FORMAT
+                        " overlaps with the active L1 table",
+                        table);
+    image_put64(image, IMAGE_AT_L1_OFFSET, table);
+    expect_overlap(image, l1);
+    image_free(image);
+}
+
+/* After a power cut: an entry is there, the file's new length is not. */
+static void test_lost_length(void)
+{
+    BlockOptions options = {.format = "qcow2", .is_writable = true};
+    struct image *image = mixed(3);
+    uint64_t lost = ((image->file->len + 511) & ~UINT64_C(511)) + 3 * 512;
+    g_autoptr(GError) error = NULL;
+    uint8_t data[512] = {0};
+    gsize bytes;
+    char *after;
+
+    image_put64(image, image_l2_entry(image, 5), lost | UINT64_C(1) << 63);
+    image_put64(image, IMAGE_AT_INCOMPATIBLE, 1);
+    image_put64(image, IMAGE_AT_COMPATIBLE, 1);
+    char *name = image_save(image, image->file->len);
+    BlockBackend *blk = blk_new_open(name, &options, ctx, &error);
+    g_assert_no_error(error);
+    for (uint64_t n = 6; n < 11; n++) {
+        memset(data, (int)n, sizeof(data));
+        g_assert_cmpint(blk_pwrite(blk, (int64_t)n * 512, 512, data, 0), ==, 0);
+    }
+    g_assert_cmpint(blk_inactivate(blk), ==, 0);
+    blk_unref(blk);
+    g_assert_true(g_file_get_contents(name, &after, &bytes, NULL));
+    memcpy(image->file->data, after, image->file->len);
+    for (uint64_t n = 6; n < 11; n++) {
+        uint64_t entry = image_get64(image, image_l2_entry(image, n));
+
+        g_assert_cmpuint(entry & 0xfffffffffffe00, !=, 0);
+        g_assert_cmpuint(entry & 0xfffffffffffe00, !=, lost);
+    }
+    g_free(after);
+    image_remove(name);
+    image_free(image);
+}
+
+/* The file is gone, so it can't be opened anew: all goes on as before. */
+static void test_failed_reopen(void)
+{
+    BlockOptions options = {.format = "qcow2", .is_writable = true};
+    BlockOptions reading = {.format = "qcow2"};
+    struct image *image = mixed(3);
+    g_autoptr(GError) error = NULL;
+    uint8_t data[512] = {1}, back[512];
+
+    char *name = image_save(image, image->file->len);
+    BlockBackend *blk = blk_new_open(name, &options, ctx, &error);
+    g_assert_no_error(error);
+    image_remove(name);
+    g_assert_cmpint(blk_reopen(blk, &reading, &error), ==, -ENOENT);
+    g_assert_true(blk_is_writable(blk));
+    g_assert_cmpint(blk_pwrite(blk, 5 * 512, 512, data, 0), ==, 0);
+    g_assert_cmpint(blk_flush(blk), ==, 0);
+    g_assert_cmpint(blk_pread(blk, 5 * 512, 512, back), ==, 0);
+    g_assert_cmpmem(back, 512, data, 512);
+    g_assert_null(blk_fault(blk));
+    blk_unref(blk);
+    image_free(image);
+}
+
 static void flip_bits(uint32_t version)
 {
     GRand *rand = g_rand_new_with_seed(version);
@@ -191,6 +285,9 @@ int main(int argc, char **argv)
     aio_context_set_current(ctx);
     g_test_add_func("/damage-write/sound", test_sound);
     g_test_add_func("/damage-write/table-as-data", test_table_as_data);
+    g_test_add_func("/damage-write/tables-overlap", test_tables_overlap);
+    g_test_add_func("/damage-write/lost-length", test_lost_length);
+    g_test_add_func("/damage-write/failed-reopen", test_failed_reopen);
     g_test_add_func("/damage-write/flips", test_flips);
     g_test_add_func("/damage-write/noise", test_noise);
     int ret = g_test_run();

@@ -390,7 +390,7 @@ int coroutine_fn qcow2_alloc_cluster_link_l2(BlockDriverState *bs,
         qcow2_alloc_cluster_abort(bs, alloc);
         return ret;
     }
-    if (alloc->has_copied) {
+    if (alloc->needs_flush) {
         qcow2_cache_depends_on_flush(s->l2);
     }
     uint8_t *entries = slice->data + index * sizeof(uint64_t);

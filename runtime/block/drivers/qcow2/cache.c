@@ -4,7 +4,7 @@
  *
  * Every place is in `by_use`, the one that was used last at the head.  Places
  * that hold a piece are in `by_offset` as well; one whose piece could not be
- * read goes to the tail, empty, and is the next to be taken.
+ * read stays where it is, empty, until its turn to be taken.
  *
  * Nothing is written out of order: before the first piece goes to the file,
  * qcow2_cache_write_piece() serves what the cache depends on.  There is at
@@ -130,11 +130,6 @@ int coroutine_fn qcow2_cache_flush(struct qcow2_cache *cache)
     return ret;
 }
 
-bool qcow2_cache_is_dirty(const struct qcow2_cache *cache)
-{
-    return !list_is_empty(&cache->dirty);
-}
-
 int coroutine_fn qcow2_cache_set_dependency(struct qcow2_cache *cache,
                                             struct qcow2_cache *other)
 {
@@ -228,7 +223,7 @@ int coroutine_fn qcow2_cache_get(struct qcow2_cache *cache, uint64_t offset,
                              (int64_t)cache->piece_bytes, piece->data);
         }
         if (ret < 0) {
-            return ret; /* empty, and still at the tail */
+            return ret; /* the place is empty now */
         }
         fill_place(cache, piece, offset);
     }

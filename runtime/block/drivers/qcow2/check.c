@@ -60,29 +60,65 @@ int coroutine_fn qcow2_for_each_snapshot(BlockDriverState *bs,
 
 /* --- counting ------------------------------------------------------------ */
 
+/* Of metadata, and of disks that are small. */
+#define LOST_CLUSTERS_MAX 65536
+
 struct counts {
     uint64_t n;
-    uint16_t *of; /* cluster -> references, no more than UINT16_MAX */
+    uint64_t n_max; /* a reference beyond is damage */
+    uint16_t *of;   /* cluster -> references, no more than UINT16_MAX */
 };
 
-static void count(const BlockDriverState *bs, struct counts *c, uint64_t offset,
-                  uint64_t bytes)
+/*
+ * After a power cut an entry may be on the disk and the file's new length not:
+ * what lies behind the end is referred to all the same, and must not be given
+ * to somebody else.
+ */
+static int reach(struct counts *c, uint64_t i)
+{
+    uint64_t n = MIN(MAX(i + 1, c->n * 2), c->n_max);
+    uint16_t *of;
+
+    if (i < c->n) {
+        return 0;
+    }
+    if (i >= c->n_max) {
+        return -EINVAL;
+    }
+    of = g_try_renew(uint16_t, c->of, n);
+    if (of == NULL) {
+        return -ENOMEM;
+    }
+    memset(of + c->n, 0, (size_t)(n - c->n) * sizeof(*of));
+    c->of = of;
+    c->n = n;
+    return 0;
+}
+
+static int count(const BlockDriverState *bs, struct counts *c, uint64_t offset,
+                 uint64_t bytes)
 {
     const struct qcow2_state *s = bs->opaque;
     uint32_t bits = s->header.cluster_bits;
 
     if (bytes == 0) {
-        return;
+        return 0;
     }
     for (uint64_t i = offset >> bits; i <= (offset + bytes - 1) >> bits; i++) {
-        if (i < c->n && c->of[i] < UINT16_MAX) {
+        int ret = reach(c, i);
+
+        if (ret < 0) {
+            return ret;
+        }
+        if (c->of[i] < UINT16_MAX) {
             c->of[i]++;
         }
     }
+    return 0;
 }
 
-static void count_l2_entry(BlockDriverState *bs, struct counts *c,
-                           uint64_t entry)
+static int count_l2_entry(BlockDriverState *bs, struct counts *c,
+                          uint64_t entry)
 {
     const struct qcow2_state *s = bs->opaque;
     uint64_t offset = entry & QCOW2_OFFSET_MASK;
@@ -91,9 +127,9 @@ static void count_l2_entry(BlockDriverState *bs, struct counts *c,
     if (entry & QCOW2_L2_COMPRESSED) {
         qcow2_compressed_place(&s->header, entry, &offset, &bytes);
     } else if (offset == 0) {
-        return;
+        return 0;
     }
-    count(bs, c, offset, bytes);
+    return count(bs, c, offset, bytes);
 }
 
 static int coroutine_fn count_l1(BlockDriverState *bs, uint64_t l1_offset,
@@ -105,10 +141,9 @@ static int coroutine_fn count_l1(BlockDriverState *bs, uint64_t l1_offset,
     size_t l1_bytes = l1_entries * sizeof(uint64_t);
     g_autofree uint64_t *l1 = g_malloc(l1_bytes + 1);
     g_autofree uint64_t *l2 = g_malloc(table_bytes);
-    int ret = 0;
+    int ret = count(bs, c, l1_offset, l1_bytes);
 
-    count(bs, c, l1_offset, l1_bytes);
-    if (l1_entries > 0) {
+    if (ret == 0 && l1_entries > 0) {
         ret = bdrv_pread(bs->file, (int64_t)l1_offset, (int64_t)l1_bytes, l1);
     }
     for (uint32_t i = 0; i < l1_entries && ret >= 0; i++) {
@@ -116,11 +151,14 @@ static int coroutine_fn count_l1(BlockDriverState *bs, uint64_t l1_offset,
         if (table == 0) {
             continue;
         }
-        count(bs, c, table, table_bytes);
-        ret = bdrv_pread(bs->file, (int64_t)table, (int64_t)table_bytes, l2);
+        ret = count(bs, c, table, table_bytes);
+        if (ret == 0) {
+            ret =
+                bdrv_pread(bs->file, (int64_t)table, (int64_t)table_bytes, l2);
+        }
         for (size_t j = 0; j < table_bytes / sizeof(uint64_t) && ret >= 0;
              j++) {
-            count_l2_entry(bs, c, ct_get_be64(&l2[j]));
+            ret = count_l2_entry(bs, c, ct_get_be64(&l2[j]));
         }
     }
     return ret;
@@ -132,23 +170,26 @@ static int coroutine_fn count_all(BlockDriverState *bs, struct counts *c)
     const struct qcow2_header *h = &s->header;
     uint64_t bytes;
 
-    count(bs, c, 0, h->cluster_bytes);
-    int ret = count_l1(bs, h->l1_offset, h->l1_entries, c);
+    int ret = count(bs, c, 0, h->cluster_bytes);
+    if (ret >= 0) {
+        ret = count_l1(bs, h->l1_offset, h->l1_entries, c);
+    }
     if (ret >= 0) {
         ret = qcow2_for_each_snapshot(bs, count_l1, c, &bytes);
     }
-    if (ret < 0) {
-        return ret;
+    if (ret >= 0) {
+        ret = count(bs, c, h->snapshots_offset, bytes);
     }
-    count(bs, c, h->snapshots_offset, bytes);
-    count(bs, c, h->refcount_offset,
-          (uint64_t)h->refcount_clusters << h->cluster_bits);
-    for (uint64_t i = 0; i < s->n_refcount_table; i++) {
+    if (ret >= 0) {
+        ret = count(bs, c, h->refcount_offset,
+                    (uint64_t)h->refcount_clusters << h->cluster_bits);
+    }
+    for (uint64_t i = 0; i < s->n_refcount_table && ret >= 0; i++) {
         if (s->refcount_table[i] != 0) {
-            count(bs, c, s->refcount_table[i], h->cluster_bytes);
+            ret = count(bs, c, s->refcount_table[i], h->cluster_bytes);
         }
     }
-    return 0;
+    return ret;
 }
 
 /* --- setting ------------------------------------------------------------- */
@@ -181,6 +222,9 @@ int coroutine_fn qcow2_repair(BlockDriverState *bs, GError **error)
              s->header.cluster_bits,
     };
 
+    /* No cut loses more of the file than what the whole disk takes. */
+    c.n_max =
+        c.n + (s->header.size >> s->header.cluster_bits) + LOST_CLUSTERS_MAX;
     c.of = g_try_new0(uint16_t, c.n);
     if (c.of == NULL) {
         return block_error(error, ENOMEM, "%s", g_strerror(ENOMEM));

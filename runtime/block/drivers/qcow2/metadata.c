@@ -2,11 +2,12 @@
 /*
  * metadata.c - what in the file is no data, and what the header says of that
  *
- * Every write to the file asks first whether it hits a table of another kind.
- * In a sound image it never does; in a damaged one, where a data cluster and a
- * table share a place, writing on would destroy what is left.  Then the image
- * is marked corrupt in its header, so that nobody else writes to it either,
- * and is not used any more.
+ * Every write to the file asks first whether it hits a table of another kind,
+ * and an image with two in one place is not opened for writing at all.  In a
+ * sound image it never does; in a damaged one, where a data cluster and a table
+ * share a place, writing on would destroy what is left.  Then the image is
+ * marked corrupt in its header, so that nobody else writes to it either, and is
+ * not used any more.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -44,26 +45,55 @@ void qcow2_metadata_add(struct qcow2_state *s, enum qcow2_metadata kind,
     }
 }
 
+/* The first metadata of another kind in a range; QCOW2_DATA: there is none. */
+static enum qcow2_metadata other_kind(const struct qcow2_state *s,
+                                      enum qcow2_metadata kind, uint64_t offset,
+                                      uint64_t bytes)
+{
+    uint32_t bits = s->header.cluster_bits;
+
+    for (uint64_t i = offset >> bits; i << bits < offset + bytes; i++) {
+        int found = GPOINTER_TO_INT(
+            g_hash_table_lookup(s->metadata, GSIZE_TO_POINTER(i)));
+
+        if (found != QCOW2_DATA && found != (int)kind) {
+            return (enum qcow2_metadata)found;
+        }
+    }
+    return QCOW2_DATA;
+}
+
+int qcow2_metadata_found(struct qcow2_state *s, enum qcow2_metadata kind,
+                         uint64_t offset, uint64_t bytes, GError **error)
+{
+    enum qcow2_metadata other =
+        bytes > 0 ? other_kind(s, kind, offset, bytes) : QCOW2_DATA;
+
+    if (other != QCOW2_DATA) {
+        return block_error(error, EINVAL,
+                           "damaged: the %s at %" PRIu64
+                           " overlaps with the %s",
+                           kind_names[kind], offset, kind_names[other]);
+    }
+    qcow2_metadata_add(s, kind, offset, bytes);
+    return 0;
+}
+
 int coroutine_fn qcow2_pre_write_overlap_check(BlockDriverState *bs,
                                                enum qcow2_metadata kind,
                                                uint64_t offset, uint64_t bytes)
 {
     const struct qcow2_state *s = bs->opaque;
-    uint32_t bits = s->header.cluster_bits;
 
     if (s->is_corrupt) {
         return -EIO;
     }
-    for (uint64_t i = offset >> bits; i << bits < offset + bytes; i++) {
-        int found = GPOINTER_TO_INT(
-            g_hash_table_lookup(s->metadata, GSIZE_TO_POINTER(i)));
-        if (found != 0 && found != (int)kind) {
-            return qcow2_signal_corruption(bs,
-                                           "damaged: a write to offset %" PRIu64
-                                           " would overlap with the "
-                                           "%s",
-                                           offset, kind_names[found]);
-        }
+    enum qcow2_metadata other = other_kind(s, kind, offset, bytes);
+    if (other != QCOW2_DATA) {
+        return qcow2_signal_corruption(bs,
+                                       "damaged: a write to offset %" PRIu64
+                                       " would overlap with the %s",
+                                       offset, kind_names[other]);
     }
     return 0;
 }

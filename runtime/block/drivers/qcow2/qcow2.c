@@ -143,9 +143,8 @@ static int coroutine_fn check_l2_write(void *opaque, uint64_t offset,
 static int coroutine_fn add_inactive_l1(BlockDriverState *bs, uint64_t offset,
                                         uint32_t n, void *opaque)
 {
-    qcow2_metadata_add(bs->opaque, QCOW2_INACTIVE_L1, offset,
-                       n * sizeof(uint64_t));
-    return 0;
+    return qcow2_metadata_found(bs->opaque, QCOW2_INACTIVE_L1, offset,
+                                n * sizeof(uint64_t), opaque);
 }
 
 static int coroutine_fn add_metadata(BlockDriverState *bs, GError **error)
@@ -154,22 +153,32 @@ static int coroutine_fn add_metadata(BlockDriverState *bs, GError **error)
     const struct qcow2_header *h = &s->header;
     uint64_t bytes = 0;
 
+    GError *reason = NULL;
+
     s->metadata = g_hash_table_new(NULL, NULL);
     qcow2_metadata_add(s, QCOW2_HEADER, 0, h->cluster_bytes);
-    qcow2_metadata_add(s, QCOW2_ACTIVE_L1, h->l1_offset,
-                       h->l1_entries * sizeof(uint64_t));
-    for (uint32_t i = 0; i < h->l1_entries; i++) {
+    int ret = qcow2_metadata_found(s, QCOW2_ACTIVE_L1, h->l1_offset,
+                                   h->l1_entries * sizeof(uint64_t), error);
+    for (uint32_t i = 0; i < h->l1_entries && ret == 0; i++) {
         if (s->l1[i] & QCOW2_OFFSET_MASK) {
-            qcow2_metadata_add(s, QCOW2_ACTIVE_L2, s->l1[i] & QCOW2_OFFSET_MASK,
-                               h->cluster_bytes);
+            ret = qcow2_metadata_found(s, QCOW2_ACTIVE_L2,
+                                       s->l1[i] & QCOW2_OFFSET_MASK,
+                                       h->cluster_bytes, error);
         }
     }
-    int ret = qcow2_for_each_snapshot(bs, add_inactive_l1, NULL, &bytes);
+    if (ret < 0) {
+        return ret;
+    }
+    ret = qcow2_for_each_snapshot(bs, add_inactive_l1, &reason, &bytes);
+    if (reason != NULL) {
+        g_propagate_error(error, reason);
+        return ret;
+    }
     if (ret < 0) {
         return block_error(error, -ret, "snapshot table: %s", g_strerror(-ret));
     }
-    qcow2_metadata_add(s, QCOW2_SNAPSHOT_TABLE, h->snapshots_offset, bytes);
-    return 0;
+    return qcow2_metadata_found(s, QCOW2_SNAPSHOT_TABLE, h->snapshots_offset,
+                                bytes, error);
 }
 
 /* Features that only programs which know them may keep up to date */

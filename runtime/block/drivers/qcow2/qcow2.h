@@ -67,6 +67,14 @@ void qcow2_metadata_add(struct qcow2_state *s, enum qcow2_metadata kind,
                         uint64_t offset, uint64_t bytes);
 
 /**
+ * qcow2_metadata_found() - a range is metadata, says an image that is opened
+ * Return: 0; -EINVAL with @error set: metadata of another kind lies there, so
+ * writing either would destroy the other.
+ */
+int qcow2_metadata_found(struct qcow2_state *s, enum qcow2_metadata kind,
+                         uint64_t offset, uint64_t bytes, GError **error);
+
+/**
  * qcow2_pre_write_overlap_check() - may this be written?
  * @kind: what is about to be written
  *
@@ -182,7 +190,7 @@ struct qcow2_alloc {
     bool is_reused;     /* the clusters were the guest's already, as zeroes */
     uint64_t data_from; /* in them: what the write fills, */
     uint64_t data_to;   /* the rest is copied */
-    bool has_copied;    /* something of another cluster: on the disk first */
+    bool needs_flush;   /* the data are on the disk before the entry is */
     CoQueue dependents; /* wait for its end */
 };
 

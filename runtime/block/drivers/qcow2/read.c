@@ -90,6 +90,12 @@ int coroutine_fn qcow2_co_preadv_part(BlockDriverState *bs, int64_t offset,
     int ret = 0;
 
     while (ret == 0 && left > 0) {
+        /* Before the place is looked up: once it is, the read has to be among
+         * the file's requests before anybody can free the cluster. */
+        ret = qcow2_wait_slot(pool);
+        if (ret < 0) {
+            break;
+        }
         t.bytes = left;
         ret = find_piece(&t);
         if (ret < 0) {
@@ -101,10 +107,7 @@ int coroutine_fn qcow2_co_preadv_part(BlockDriverState *bs, int64_t offset,
             if (pool == NULL && t.bytes < left) {
                 pool = aio_task_pool_new(QCOW2_TASKS_MAX);
             }
-            ret = qcow2_wait_slot(pool);
-            if (ret == 0) {
-                ret = qcow2_add_task(pool, qcow2_co_preadv_task_entry, &t);
-            }
+            ret = qcow2_add_task(pool, qcow2_co_preadv_task_entry, &t);
         }
         t.offset += t.bytes;
         t.offset_in += (size_t)t.bytes;

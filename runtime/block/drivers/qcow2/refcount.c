@@ -125,15 +125,16 @@ int coroutine_fn qcow2_refcount_open(BlockDriverState *bs, GError **error)
     if (ret < 0) {
         return block_error(error, -ret, "refcount table: %s", g_strerror(-ret));
     }
-    qcow2_metadata_add(s, QCOW2_REFCOUNT_TABLE, s->header.refcount_offset,
-                       bytes);
+    ret = qcow2_metadata_found(s, QCOW2_REFCOUNT_TABLE,
+                               s->header.refcount_offset, bytes, error);
     for (uint64_t i = 0; i < s->n_refcount_table && ret == 0; i++) {
         s->refcount_table[i] =
             ct_get_be64(&s->refcount_table[i]) & ~UINT64_C(0x1ff);
         ret = check_table_entry(bs, i, error);
         if (ret == 0 && s->refcount_table[i] != 0) {
-            qcow2_metadata_add(s, QCOW2_REFCOUNT_BLOCK, s->refcount_table[i],
-                               s->header.cluster_bytes);
+            ret = qcow2_metadata_found(s, QCOW2_REFCOUNT_BLOCK,
+                                       s->refcount_table[i],
+                                       s->header.cluster_bytes, error);
         }
     }
     s->freed = g_hash_table_new(NULL, NULL);

@@ -28,6 +28,10 @@ static int coroutine_fn write_size(BlockDriverState *bs, uint64_t size)
     ct_put_be64(field, size);
     int ret = qcow2_write_caches(bs);
     if (ret >= 0) {
+        /* What hides the old bytes of a new range is on the disk first. */
+        ret = bdrv_co_flush(bs->file);
+    }
+    if (ret >= 0) {
         ret = bdrv_co_pwrite(bs->file, QCOW2_AT_SIZE, sizeof(field), field);
     }
     if (ret >= 0) {

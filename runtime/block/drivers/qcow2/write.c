@@ -104,7 +104,13 @@ static int coroutine_fn perform_cow(const struct qcow2_task *t)
             do_perform_cow_read(t->bs, alloc->offset + alloc->data_to,
                                 all - alloc->data_to, t->flags, &whole, &tail);
     }
-    alloc->has_copied = head != NULL || tail != NULL;
+    /*
+     * What the guest did not write now must be on the disk before the entry
+     * is, be it copied, zeroes in the place of what was there, or old bytes
+     * that nobody else's flush holds back.
+     */
+    alloc->needs_flush =
+        alloc->is_reused || s->has_lazy_refcounts || all != t->bytes;
     if (ret >= 0) {
         ret = bdrv_co_pwritev_part(t->bs->file, (int64_t)alloc->host,
                                    (int64_t)all, &whole, 0, 0);
@@ -252,7 +258,7 @@ int coroutine_fn qcow2_co_preallocate(BlockDriverState *bs, int64_t offset,
         ret = find_place(&t);
         if (ret >= 0 && t.alloc != NULL) {
             /* After a crash, too, the zeroes are there before the entries. */
-            t.alloc->has_copied = true;
+            t.alloc->needs_flush = true;
             ret = clear_host(bs->file, (int64_t)t.alloc->host,
                              (int64_t)(t.alloc->n << s->header.cluster_bits),
                              mode);
