@@ -1,6 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * backend.h - what the two files of a backend share
+ *
+ * Model:    made on a root -> requests begin and end -> unref. A drained
+ *           section keeps requests that come from beginning; they wait in
+ *           `waiting` until the last section ends.
+ * Threads:  as each field says; "home" is the root's context.
+ * Memory:   counted by blk_new_beside() and blk_unref(): each handle is its
+ *           own, the root is shared.
+ * Errors:   none.
+ * Depends:  block/graph.h.
  */
 #ifndef CT_BLOCK_BACKEND_H
 #define CT_BLOCK_BACKEND_H

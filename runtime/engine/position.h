@@ -1,6 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * position.h - where a read or write that came back short goes on
+ *
+ * Model:    a cursor over a vector, from its first byte to behind its last.
+ * Threads:  one.
+ * Memory:   the vector is borrowed and not changed.
+ * Errors:   none; going beyond the end leaves niov 0.
+ * Depends:  libc.
  */
 #ifndef CT_ENGINE_POSITION_H
 #define CT_ENGINE_POSITION_H
@@ -14,6 +20,7 @@ struct position {
     size_t skip; /* bytes of iov[0] that are done */
 };
 
+/** position_advance() - @bytes more are done */
 static inline void position_advance(struct position *at, size_t bytes)
 {
     bytes += at->skip;
@@ -25,6 +32,7 @@ static inline void position_advance(struct position *at, size_t bytes)
     at->skip = bytes;
 }
 
+/** position_fill_zeroes() - behind the file's end: the rest reads as zeroes */
 static inline void position_fill_zeroes(struct position *at)
 {
     while (at->niov > 0) {

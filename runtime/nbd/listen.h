@@ -1,6 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * listen.h - sockets that wait for clients
+ *
+ * Model:    zeroed -> filled by one of nbd_listen_*() -> nbd_listeners_close().
+ * Threads:  one.
+ * Memory:   the fds and the path are the struct's; fds don't block.
+ * Errors:   GError, or false alone where nothing was asked for; then nothing
+ *           is open.
+ * Depends:  GLib.
  */
 #ifndef CT_NBD_LISTEN_H
 #define CT_NBD_LISTEN_H

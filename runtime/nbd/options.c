@@ -247,7 +247,7 @@ static void meta_context(struct nbd_negotiation *n, uint32_t option,
     ack(n, option);
 }
 
-/* ------------------------------------------------------------------------- */
+/* --- which of them ------------------------------------------------------- */
 
 bool nbd_option(struct nbd_negotiation *n, uint32_t option, const uint8_t *data,
                 size_t bytes)

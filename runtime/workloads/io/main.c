@@ -244,8 +244,7 @@ static void run_main_loop(struct program *p)
     g_source_remove(source);
 }
 
-/* ---------------------------------------------------------------------------
- */
+/* --- the end ------------------------------------------------------------- */
 
 static void check_output(struct program *p)
 {

@@ -85,7 +85,6 @@ int coroutine_fn qcow2_cache_write(struct qcow2_cache *cache);
 /** qcow2_cache_flush() - and have it, and all before, on the disk */
 int coroutine_fn qcow2_cache_flush(struct qcow2_cache *cache);
 
-
 /**
  * qcow2_cache_set_dependency() - from now on @cache depends on @other
  *

@@ -160,9 +160,7 @@ static int check_geometry(struct qcow2_header *h, GError **error)
                          h->size);
     }
 
-    uint32_t covered_bits = h->cluster_bits + h->l2_bits;
-    h->l1_needed = (h->size >> covered_bits) +
-                   ((h->size & ((UINT64_C(1) << covered_bits) - 1)) != 0);
+    h->l1_needed = qcow2_l1_needed(h, h->size);
     if (h->l1_entries > QCOW2_L1_BYTES_MAX / sizeof(uint64_t)) {
         return malformed(error, "L1 table of %" PRIu32 " entries is too large",
                          h->l1_entries);
@@ -389,6 +387,13 @@ int qcow2_header_check(const struct qcow2_header *h, const uint8_t *extensions,
                            h->crypt_method);
     }
     return 0;
+}
+
+uint64_t qcow2_l1_needed(const struct qcow2_header *header, uint64_t size)
+{
+    uint32_t bits = header->cluster_bits + header->l2_bits;
+
+    return (size >> bits) + ((size & ((UINT64_C(1) << bits) - 1)) != 0);
 }
 
 void qcow2_compressed_place(const struct qcow2_header *header, uint64_t entry,

@@ -107,6 +107,9 @@ int qcow2_header_check(const struct qcow2_header *header,
 /** qcow2_header_backing_format() - as the extensions say; g_free(); or NULL */
 char *qcow2_header_backing_format(const uint8_t *extensions, size_t bytes);
 
+/** qcow2_l1_needed() - L1 entries for a disk of @size bytes */
+uint64_t qcow2_l1_needed(const struct qcow2_header *header, uint64_t size);
+
 /** qcow2_compressed_place() - where an L2 entry says that its bytes lie */
 void qcow2_compressed_place(const struct qcow2_header *header, uint64_t entry,
                             uint64_t *ret_offset, uint64_t *ret_bytes);

@@ -104,8 +104,12 @@ int coroutine_fn qcow2_mark_dirty(BlockDriverState *bs);
 
 /* --- refcount.c, clusters.c ---------------------------------------------- */
 
-/** qcow2_refcount_open() - read the table of an image that will be written
+/*
+ * Context: coroutine that holds the lock, or nobody else has the image: while
+ * it is opened, reopened, repaired or closed.
  */
+
+/** qcow2_refcount_open() - read the table of an image that will be written */
 int coroutine_fn qcow2_refcount_open(BlockDriverState *bs, GError **error);
 void qcow2_refcount_close(struct qcow2_state *s);
 
@@ -181,6 +185,11 @@ int coroutine_fn qcow2_co_block_status(BlockDriverState *bs, int64_t offset,
 
 /* --- alloc.c ------------------------------------------------------------- */
 
+/*
+ * Context: coroutine that holds the lock; it may be given up and taken again
+ * where a function says that it waits.
+ */
+
 /* Clusters on their way into the tables: until then nobody else writes there */
 struct qcow2_alloc {
     struct list link;
@@ -230,6 +239,11 @@ int coroutine_fn qcow2_get_cluster_table(BlockDriverState *bs, uint64_t offset,
 int coroutine_fn qcow2_grow_l1_table(BlockDriverState *bs, uint64_t n_min);
 
 /* --- read.c, compressed.c, write.c --------------------------------------- */
+
+/*
+ * Context: coroutine without the lock, which they take where they look at or
+ * change tables.
+ */
 
 /* A piece of a request: one run of clusters */
 struct qcow2_task {
@@ -291,11 +305,13 @@ int coroutine_fn qcow2_co_pwrite_zeroes(BlockDriverState *bs, int64_t offset,
 int coroutine_fn qcow2_co_pdiscard(BlockDriverState *bs, int64_t offset,
                                    int64_t bytes);
 
-/** qcow2_cluster_discard() - whole clusters; @is_full: what is below shows */
+/** qcow2_cluster_discard() - whole clusters; @is_full: what is below shows
+ * Context: holds the lock. */
 int coroutine_fn qcow2_cluster_discard(BlockDriverState *bs, uint64_t offset,
                                        uint64_t bytes, bool is_full);
 
-/** qcow2_cluster_zeroize() - whole clusters; -ENOTSUP: version 2 can't */
+/** qcow2_cluster_zeroize() - whole clusters; -ENOTSUP: version 2 can't
+ * Context: holds the lock. */
 int coroutine_fn qcow2_cluster_zeroize(BlockDriverState *bs, uint64_t offset,
                                        uint64_t bytes, unsigned flags);
 

@@ -13,13 +13,6 @@
 
 #define SECTOR_BYTES 512
 
-static uint64_t l1_needed(const struct qcow2_header *h, uint64_t size)
-{
-    uint32_t bits = h->cluster_bits + h->l2_bits;
-
-    return (size >> bits) + ((size & ((UINT64_C(1) << bits) - 1)) != 0);
-}
-
 static int coroutine_fn write_size(BlockDriverState *bs, uint64_t size)
 {
     struct qcow2_state *s = bs->opaque;
@@ -39,7 +32,7 @@ static int coroutine_fn write_size(BlockDriverState *bs, uint64_t size)
     }
     if (ret >= 0) {
         s->header.size = size;
-        s->header.l1_needed = l1_needed(&s->header, size);
+        s->header.l1_needed = qcow2_l1_needed(&s->header, size);
         bdrv_set_length(bs, (int64_t)size);
     }
     return ret;
@@ -82,7 +75,7 @@ static int coroutine_fn grow(BlockDriverState *bs, uint64_t from, uint64_t to)
         end = (end + unit - 1) / unit * unit;
     }
     co_mutex_lock(&s->lock);
-    int ret = qcow2_grow_l1_table(bs, l1_needed(&s->header, to));
+    int ret = qcow2_grow_l1_table(bs, qcow2_l1_needed(&s->header, to));
     if (ret >= 0 && end > border) {
         ret = qcow2_cluster_zeroize(bs, border, end - border, 0);
     }
@@ -110,7 +103,7 @@ int coroutine_fn qcow2_co_truncate(BlockDriverState *bs, int64_t bytes)
     if (h->snapshots > 0 && h->version < 3) {
         return -ENOTSUP; /* they could not have a length of their own */
     }
-    if (l1_needed(h, new) > QCOW2_L1_BYTES_MAX / sizeof(uint64_t)) {
+    if (qcow2_l1_needed(h, new) > QCOW2_L1_BYTES_MAX / sizeof(uint64_t)) {
         return -EFBIG;
     }
     if (new > old) {
