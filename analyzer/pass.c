@@ -24,7 +24,8 @@
 #define EARLY_MAX 1024
 
 /* Gaps that are open at once, each of another stream; more are not told one by
- * one (all that is in them is uncertain in any case). */
+ * one: the newest becomes wider (all that is in it is uncertain in any case).
+ */
 #define GAPS_MAX 4096
 
 struct ct_pass {
@@ -133,6 +134,14 @@ static void keep_gap(struct ct_pass *pass, const struct ct_gap *gap)
     if (pass->gaps->len < GAPS_MAX) {
         g_array_append_val(pass->gaps, *gap);
         pass->gaps_due_ns = MIN(pass->gaps_due_ns, gap->to_ns);
+    } else {
+        struct ct_gap *last =
+            &g_array_index(pass->gaps, struct ct_gap, GAPS_MAX - 1);
+        last->from_ns = MIN(last->from_ns, gap->from_ns);
+        last->to_ns = MAX(last->to_ns, gap->to_ns);
+        bool is_known =
+            last->lost != CT_LOST_UNKNOWN && gap->lost != CT_LOST_UNKNOWN;
+        last->lost = is_known ? last->lost + gap->lost : CT_LOST_UNKNOWN;
     }
 }
 

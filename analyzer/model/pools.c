@@ -404,17 +404,21 @@ void ct_pool_told_all(struct ct_model *model, struct ct_process *process)
         if (pool->known_epoch == model->epoch) {
             continue;
         }
-        pool->known_epoch = model->epoch;
         pool->awaited = 0;
         for (unsigned i = 0; i < pool->n_spawns; i++) {
             pool->awaited += pool->spawns[i].epoch == model->epoch;
         }
-        uint32_t at = 0;
-        while ((worker = ct_table_each(&process->workers, &at))) {
-            if (worker->pool == pool) {
-                worker->awaited = worker->phase == CT_WORKER_CREATED;
-                pool->awaited += worker->awaited;
-            }
+    }
+    pos = 0;
+    while ((worker = ct_table_each(&process->workers, &pos))) {
+        pool = worker->pool;
+        if (pool && pool->known_epoch != model->epoch) {
+            worker->awaited = worker->phase == CT_WORKER_CREATED;
+            pool->awaited += worker->awaited;
         }
+    }
+    pos = 0;
+    while ((pool = ct_table_each(&process->pools, &pos))) {
+        pool->known_epoch = model->epoch;
     }
 }

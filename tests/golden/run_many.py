@@ -140,4 +140,18 @@ def _(tmp):
               [(5, 1), (6, 0)])
 
 
+@tap.case("of 5000 holes at once every lost event is told, to the last one's end")
+def _(tmp):
+    lines = [f"! stream={i % 64} from={2000 + i} "
+             f"to={200000 if i == 4999 else 100000} lost=1"
+             for i in range(5000)]
+    drawn = os.path.join(tmp, "drawn.json")
+    ask(tmp, lines + ["@300000 7/7 aio_notify ctx=1"], "render", "-o", drawn)
+    with open(drawn, encoding="utf-8") as file:
+        lost = [each["args"] for each in json.load(file)["traceEvents"]
+                if each.get("cat") == "lost"]
+    tap.equal(sum(each["events"] for each in lost), 5000)
+    tap.equal(max(each["until_us"] for each in lost), 199.0)
+
+
 tap.main()

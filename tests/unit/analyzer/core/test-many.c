@@ -196,6 +196,31 @@ static void test_children(void)
     ct_ran_fini(&list);
 }
 
+/* A telling lists as many pools as workers: all are counted in one go. */
+static void test_pools(void)
+{
+    enum { N = 200000 };
+    struct said t = {.pass = pass_new(CT_WANT_REQUESTS), .now_ns = 1000};
+
+    SAY(&t, STATE_BEGIN, .subject = 1, .reason = CT_TELL_REASON_ATTACH);
+    for (unsigned i = 1; i <= N; i++) {
+        SAY(&t, STATE_WORKER, .subject = i, .context = N + i,
+            .value = CT_WORKER_STATE_IDLE);
+    }
+    SAY(&t, STATE_END, .subject = 1);
+    SAY(&t, CO_CREATE, .subject = CO);
+    SAY(&t, CO_ENTER, .subject = CO);
+    SAY(&t, REQUEST_BEGIN, .subject = REQ, .waits_for = CO);
+    SAY(&t, WORK_SUBMIT, .subject = 5, .object = CO, .context = 2 * N);
+    SAY(&t, CO_YIELD, .subject = CO, .reason = CT_YIELD_REASON_WORK,
+        .waits_for = 5);
+    SAY(&t, REQUEST_END, .subject = REQ);
+    pass_finish(t.pass, t.now_ns + 1);
+    assert_segments(pass_request(t.pass, REQ),
+                    "running 2 on 1, work-queued 1 [wakeup 5/0/0]");
+    pass_free(t.pass);
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -203,5 +228,6 @@ int main(int argc, char **argv)
     g_test_add_func("/many/queued", test_queued);
     g_test_add_func("/many/log", test_log);
     g_test_add_func("/many/children", test_children);
+    g_test_add_func("/many/pools", test_pools);
     return g_test_run();
 }
