@@ -21,9 +21,41 @@
 
 #include "ct/pre.h"
 
+static void threads_in_gap(struct ct_model *model, struct ct_process *process)
+{
+    struct ct_thread *thread;
+    uint32_t pos = 0;
+
+    while ((thread = ct_table_each(&process->threads, &pos))) {
+        ct_thread_unwind(model, thread, 0);
+        thread->base_known = false;
+        thread->clean = true;
+        thread->horizon_ns = MAX(model->gap_end_ns, model->now_ns);
+    }
+}
+
+static void request_in_gap(struct ct_model *model, struct ct_req *req,
+                           int64_t from_ns)
+{
+    ct_req_tell(model, req);
+    req->doubt_ns = req->doubt ? MIN(req->doubt_ns, from_ns) : from_ns;
+    req->doubt = true;
+    if (from_ns < model->now_ns &&
+        ct_model_wants_any(model, CT_WANT_REQUESTS)) {
+        struct ct_request_change *late =
+            &ct_model_change(model, CT_CHANGE_REQUEST_UNSURE)->request;
+        late->number = req->number;
+        late->slot = &req->slot;
+        late->when_ns = model->now_ns;
+        late->doubt.from_ns = from_ns;
+    }
+}
+
 void ct_gap_begin(struct ct_model *model, const struct ct_step *step)
 {
     int64_t from_ns = CLAMP(step->from_ns, 0, model->now_ns);
+    /* All requests are in doubt since then already, or since they began. */
+    bool is_within = model->in_gap && from_ns >= model->gap_from_ns;
     struct ct_process *process;
     uint32_t at = 0;
 
@@ -36,35 +68,15 @@ void ct_gap_begin(struct ct_model *model, const struct ct_step *step)
         };
     }
     model->gap_end_ns = MAX(model->in_gap ? model->gap_end_ns : 0, step->ns);
+    model->gap_from_ns = is_within ? model->gap_from_ns : from_ns;
     model->in_gap = true; /* also what is late is no oddity */
     while ((process = ct_table_each(&model->processes, &at))) {
-        struct ct_thread *thread;
         struct ct_req *req;
         uint32_t pos = 0;
-        while ((thread = ct_table_each(&process->threads, &pos))) {
-            ct_thread_unwind(model, thread, 0);
-            thread->base_known = false;
-            thread->clean = true;
-            thread->horizon_ns = MAX(model->gap_end_ns, model->now_ns);
-        }
+        threads_in_gap(model, process);
         process->telling.open = false;
-        pos = 0;
-        while ((req = ct_table_each(&process->requests, &pos))) {
-            ct_req_tell(model, req);
-            if (!req->doubt) {
-                req->doubt = true;
-                req->doubt_ns = from_ns;
-            }
-            req->doubt_ns = MIN(req->doubt_ns, from_ns);
-            if (from_ns < model->now_ns &&
-                ct_model_wants_any(model, CT_WANT_REQUESTS)) {
-                struct ct_request_change *late =
-                    &ct_model_change(model, CT_CHANGE_REQUEST_UNSURE)->request;
-                late->number = req->number;
-                late->slot = &req->slot;
-                late->when_ns = model->now_ns;
-                late->doubt.from_ns = from_ns;
-            }
+        while (!is_within && (req = ct_table_each(&process->requests, &pos))) {
+            request_in_gap(model, req, from_ns);
         }
     }
     /* A gap that ends before now tells of the past alone. */

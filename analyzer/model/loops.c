@@ -294,11 +294,11 @@ static void turn_begin(struct ct_model *model, struct ct_thread *thread,
         });
 }
 
-void ct_loop_step(struct ct_model *model, struct ct_thread *thread,
-                  const struct ct_step *step)
+/* Contexts and their turns. */
+static void turn_step(struct ct_model *model, struct ct_thread *thread,
+                      const struct ct_step *step)
 {
     struct ct_process *process = thread->process;
-    struct ct_callback *callback;
     struct ct_context *context;
 
     switch (step->kind) {
@@ -334,14 +334,25 @@ void ct_loop_step(struct ct_model *model, struct ct_thread *thread,
     case CT_STEP_BUSY_END:
         ct_thread_pop(model, thread, CT_SLICE_BUSY, step->subject, false, step);
         break;
-    case CT_STEP_POLL_GROW ... CT_STEP_FDMON_CHOOSE:
-        break; /* how a loop waits changes no state */
     case CT_STEP_WAIT_BEGIN:
         turn_begin(model, thread, step, CT_SLICE_WAIT);
         break;
     case CT_STEP_WAIT_END:
         ct_thread_pop(model, thread, CT_SLICE_WAIT, step->subject, false, step);
         break;
+    default:
+        break; /* how a loop waits changes no state */
+    }
+}
+
+/* Fd handlers, timers, bottom halves. */
+static void callback_step(struct ct_model *model, struct ct_thread *thread,
+                          const struct ct_step *step)
+{
+    struct ct_process *process = thread->process;
+    struct ct_callback *callback;
+
+    switch (step->kind) {
     case CT_STEP_FD_SET:
         set_pending(model, thread, step, &process->fds, CT_BOUNDARY_FD_HANDLER);
         break;
@@ -385,5 +396,15 @@ void ct_loop_step(struct ct_model *model, struct ct_thread *thread,
         break;
     default:
         ct_thread_pop(model, thread, CT_SLICE_BH, step->subject, false, step);
+    }
+}
+
+void ct_loop_step(struct ct_model *model, struct ct_thread *thread,
+                  const struct ct_step *step)
+{
+    if (step->kind < CT_STEP_FD_SET) {
+        turn_step(model, thread, step);
+    } else {
+        callback_step(model, thread, step);
     }
 }

@@ -32,6 +32,7 @@ struct ct_model {
     int64_t now_ns;  /* the same; on a thread with its own clock, that one's */
     uint32_t epoch;
     bool in_gap;
+    int64_t gap_from_ns;
     int64_t gap_end_ns; /* inclusive */
     bool finishing;
     uint64_t oddities;

@@ -7,13 +7,14 @@
  * Threads:  any; immutable after reading.
  * Memory:   ct_ctf_layout_free().
  * Errors:   see ct/ctf.h.
- * Depends:  ct/ctf.h.
+ * Depends:  ct/bytes.h, ct/ctf.h.
  */
 #ifndef CT_CTF_LAYOUT_H
 #define CT_CTF_LAYOUT_H
 
 #include <string.h>
 
+#include "ct/bytes.h"
 #include "ct/ctf.h"
 
 #define CT_LITTLE_ENDIAN      (__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__)
@@ -110,10 +111,7 @@ static inline uint64_t ct_ctf_layout_number(const struct ct_ctf_layout *layout,
         memcpy(&value, at, bytes);
         return value;
     }
-    for (unsigned i = 0; i < bytes; i++) {
-        value = value << 8 | at[layout->big_endian ? i : bytes - 1 - i];
-    }
-    return value;
+    return ct_bytes_get(at, bytes, layout->big_endian);
 }
 
 /** ct_ctf_layout_head() - a field of a packet's head; 0 if there is none */

@@ -9,17 +9,11 @@
 
 #include <glib.h>
 
+#include "ct/bytes.h"
+
 #define METADATA_MAX    (64u << 20)
 #define METADATA_MAGIC  0x75d11d57u
 #define METADATA_HEADER 37 /* bytes before a metadata packet's content */
-
-static uint32_t get32(const uint8_t *at, bool big_endian)
-{
-    return big_endian ? (uint32_t)at[0] << 24 | (uint32_t)at[1] << 16 |
-                            (uint32_t)at[2] << 8 | at[3]
-                      : (uint32_t)at[3] << 24 | (uint32_t)at[2] << 16 |
-                            (uint32_t)at[1] << 8 | at[0];
-}
 
 /* A packet: magic, uuid, checksum, content and packet size in bits, ... */
 static char *text_of_packets(const uint8_t *bytes, size_t n, bool big_endian,
@@ -36,9 +30,9 @@ static char *text_of_packets(const uint8_t *bytes, size_t n, bool big_endian,
             *ret_why = "its metadata is cut short";
             goto bad;
         }
-        content = get32(bytes + at + 24, big_endian) / 8;
-        packet = get32(bytes + at + 28, big_endian) / 8;
-        if (get32(bytes + at, big_endian) != METADATA_MAGIC ||
+        content = (uint32_t)ct_bytes_get(bytes + at + 24, 4, big_endian) / 8;
+        packet = (uint32_t)ct_bytes_get(bytes + at + 28, 4, big_endian) / 8;
+        if (ct_bytes_get(bytes + at, 4, big_endian) != METADATA_MAGIC ||
             content < METADATA_HEADER || packet < content) {
             *ret_why = "its metadata is damaged";
             goto bad;
@@ -74,10 +68,10 @@ char *ct_ctf_text(const char *path, const char **ret_why)
         g_free(bytes);
         return NULL;
     }
-    if (get32((uint8_t *)bytes, false) == METADATA_MAGIC ||
-        get32((uint8_t *)bytes, true) == METADATA_MAGIC) {
+    if (ct_bytes_get(bytes, 4, false) == METADATA_MAGIC ||
+        ct_bytes_get(bytes, 4, true) == METADATA_MAGIC) {
         text = text_of_packets((uint8_t *)bytes, n,
-                               get32((uint8_t *)bytes, true) == METADATA_MAGIC,
+                               ct_bytes_get(bytes, 4, true) == METADATA_MAGIC,
                                ret_why);
         g_free(bytes);
         return text;

@@ -14,13 +14,13 @@
 
 #include "ct/entity.h"
 
+/* Frames that are no code have addresses above this one, and names. */
+#define CT_FRAME_NAMED UINT64_C(0xffffff0000000000)
+
 /*
  * Columns: subject | object | context | what else is used.
  * `fn` is a code address, `name` a string, `stack` where the kind has one.
  */
-/* Frames that are no code have addresses above this one, and names. */
-#define CT_FRAME_NAMED UINT64_C(0xffffff0000000000)
-
 enum ct_step_kind {
     CT_STEP_NONE,
 

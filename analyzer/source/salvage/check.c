@@ -16,6 +16,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "ct/bytes.h"
+
 #define INDEX_MAGIC 0xc1f1dcc1u
 #define INDEX_HEAD  16
 
@@ -44,16 +46,6 @@ struct index {
     bool bad;
 };
 
-static uint64_t big_endian(const char *at, unsigned bytes)
-{
-    uint64_t value = 0;
-
-    for (unsigned i = 0; i < bytes; i++) {
-        value = value << 8 | (uint8_t)at[i];
-    }
-    return value;
-}
-
 static void index_open(struct index *index, const char *dir, const char *name)
 {
     char *idx = g_strconcat(name, ".idx", NULL);
@@ -62,11 +54,11 @@ static void index_open(struct index *index, const char *dir, const char *name)
     *index = (struct index){.at = INDEX_HEAD};
     if (g_file_get_contents(path, &index->bytes, &index->n, NULL)) {
         index->entry = index->n >= INDEX_HEAD
-                           ? (gsize)big_endian(index->bytes + 12, 4)
+                           ? (gsize)ct_bytes_get(index->bytes + 12, 4, true)
                            : 0;
         index->bad = index->n < INDEX_HEAD ||
-                     big_endian(index->bytes, 4) != INDEX_MAGIC ||
-                     big_endian(index->bytes + 4, 4) != 1 ||
+                     ct_bytes_get(index->bytes, 4, true) != INDEX_MAGIC ||
+                     ct_bytes_get(index->bytes + 4, 4, true) != 1 ||
                      index->entry < 56 || index->entry > 4096;
     }
     g_free(path);
@@ -83,11 +75,11 @@ static void index_compare(struct index *index,
     }
     entry = index->bytes + index->at;
     if (index->n - index->at < index->entry ||
-        big_endian(entry, 8) != packet->offset ||
-        big_endian(entry + 8, 8) != packet->bytes * 8 ||
-        big_endian(entry + 16, 8) != packet->content_bits ||
-        big_endian(entry + 24, 8) != packet->begin ||
-        big_endian(entry + 32, 8) != packet->end) {
+        ct_bytes_get(entry, 8, true) != packet->offset ||
+        ct_bytes_get(entry + 8, 8, true) != packet->bytes * 8 ||
+        ct_bytes_get(entry + 16, 8, true) != packet->content_bits ||
+        ct_bytes_get(entry + 24, 8, true) != packet->begin ||
+        ct_bytes_get(entry + 32, 8, true) != packet->end) {
         index->bad = true;
         return;
     }
@@ -99,7 +91,7 @@ static uint64_t index_more(const struct index *index, uint64_t size)
 {
     if (!index->bytes || index->bad || index->n - index->at < index->entry ||
         (index->n - index->at) % index->entry != 0 ||
-        big_endian(index->bytes + index->at, 8) != size) {
+        ct_bytes_get(index->bytes + index->at, 8, true) != size) {
         return 0;
     }
     return (index->n - index->at) / index->entry;

@@ -221,6 +221,34 @@ static void test_pools(void)
     pass_free(t.pass);
 }
 
+/* Holes that reach into one another, while many requests are open. */
+static void test_gaps(void)
+{
+    enum { N = 60000 };
+    struct said t = {.pass = pass_new(CT_WANT_REQUESTS), .now_ns = 0};
+
+    for (unsigned i = 0; i < N; i++) {
+        SAY(&t, REQUEST_BEGIN, .subject = REQ + i);
+    }
+    int64_t from_ns = t.now_ns + 1;
+    for (unsigned i = 0; i < N; i++) {
+        SAY(&t, GAP, .when_ns = from_ns + 2 * i, .from_ns = from_ns + 2 * i,
+            .ns = from_ns + 2 * i + 3);
+    }
+    SAY(&t, NOTIFY, .subject = CTX, .when_ns = from_ns + 2 * N + 2);
+    for (unsigned i = 0; i < N; i++) {
+        SAY(&t, REQUEST_END, .subject = REQ + i);
+    }
+    pass_finish(t.pass, t.now_ns + 1);
+    for (unsigned i = 0; i < N; i += N / 10) {
+        const struct ct_request *request = pass_request(t.pass, REQ + i);
+        g_assert_cmpuint(request->n_segments, ==, 2);
+        g_assert_cmpint(request->segments[1].begin_ns, ==, from_ns);
+        g_assert_cmpint(request->segments[1].certainty, ==, CT_UNKNOWN);
+    }
+    pass_free(t.pass);
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -229,5 +257,6 @@ int main(int argc, char **argv)
     g_test_add_func("/many/log", test_log);
     g_test_add_func("/many/children", test_children);
     g_test_add_func("/many/pools", test_pools);
+    g_test_add_func("/many/gaps", test_gaps);
     return g_test_run();
 }
