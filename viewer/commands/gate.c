@@ -153,6 +153,15 @@ static int64_t time_of(const struct ct_diff_times *times,
                                  : times->mean_ns;
 }
 
+/* By a test of its own: the median by that of ranks. */
+static bool is_sure(const struct ct_diff_latency *latency,
+                    enum ct_gate_time time)
+{
+    return time == CT_GATE_P50   ? latency->sure
+           : time == CT_GATE_P99 ? latency->sure_p99
+                                 : latency->sure_mean;
+}
+
 static void append_ms(GString *why, int64_t ns)
 {
     g_string_append_printf(why, "%" PRId64 ".%03d ms", ns / 1000000,
@@ -166,8 +175,8 @@ static void judge_time(GString *why, const struct ct_diff_result *result,
         const struct ct_diff_latency *latency = &result->latency[i];
         int64_t was = time_of(&latency->times[CT_DIFF_A], time);
         int64_t is = time_of(&latency->times[CT_DIFF_B], time);
-        if (!latency->is_request || latency->has_state || !latency->sure ||
-            latency->z_milli <= 0 ||
+        if (!latency->is_request || latency->has_state ||
+            !is_sure(latency, time) || is <= was ||
             (double)is * 100 <= (double)was * (100 + (double)percent)) {
             continue;
         }

@@ -415,15 +415,15 @@ static void say_only(struct page *page)
     say_kinds(page, CT_DIFF_B, false, "More often in B, by timing alone");
 }
 
-/* "  594 ns -> 4.145 ms  bottom half refresh, 24 times in A and 24 in B" */
-static void say_times(struct page *page, const struct ct_diff_latency *latency)
+/* "  594 ns -> 4.145 ms  bottom half refresh" */
+static void say_times(struct page *page, const struct ct_diff_latency *latency,
+                      const char *prefix, const int64_t ns[])
 {
-    const struct ct_diff_times *times = latency->times;
     GString *was = g_string_new(NULL);
     GString *is = g_string_new(NULL);
 
-    ct_text_ns(&page->text, was, times[CT_DIFF_A].mean_ns);
-    ct_text_ns(&page->text, is, times[CT_DIFF_B].mean_ns);
+    ct_text_ns(&page->text, was, ns[CT_DIFF_A]);
+    ct_text_ns(&page->text, is, ns[CT_DIFF_B]);
     for (unsigned width = ct_text_width(was->str); width < 10; width++) {
         g_string_append_c(page->line, ' ');
     }
@@ -431,7 +431,7 @@ static void say_times(struct page *page, const struct ct_diff_latency *latency)
     for (unsigned width = ct_text_width(is->str); width < 9; width++) {
         g_string_append_c(page->line, ' ');
     }
-    say(page, "  %s%s%s",
+    say(page, "  %s%s%s%s", prefix,
         latency->has_state ? ct_state_word(latency->state) : "",
         latency->has_state ? " of " : "", latency->label);
     end_line(page);
@@ -496,25 +496,51 @@ static void say_cause(struct page *page)
     end_line(page);
 }
 
+/* One or two lines: what is sure to be another. */
+static unsigned say_sure(struct page *page,
+                         const struct ct_diff_latency *latency, unsigned n)
+{
+    const struct ct_diff_times *a = &latency->times[CT_DIFF_A];
+    const struct ct_diff_times *b = &latency->times[CT_DIFF_B];
+    const struct {
+        bool is;
+        const char *prefix;
+        int64_t ns[CT_DIFF_SIDES];
+    } lines[] = {
+        {latency->sure_mean || (latency->sure && a->p50_ns == b->p50_ns),
+         "",
+         {a->mean_ns, b->mean_ns}},
+        {latency->sure && !latency->sure_mean && a->p50_ns != b->p50_ns,
+         "p50 of ",
+         {a->p50_ns, b->p50_ns}},
+        /* where all take longer, so do the longest */
+        {latency->sure_p99 && !latency->sure,
+         "p99 of ",
+         {a->p99_ns, b->p99_ns}},
+    };
+
+    for (unsigned i = 0; i < G_N_ELEMENTS(lines); i++) {
+        if (lines[i].is && !n++) {
+            heading(page, "Took longer or less in B, on average, more than "
+                          "chance explains");
+        }
+        if (lines[i].is && n <= LATENCY_SHOWN) {
+            say_times(page, latency, lines[i].prefix, lines[i].ns);
+        }
+    }
+    return n;
+}
+
 static void say_latency(struct page *page)
 {
     const struct ct_diff_result *result = page->result;
-    unsigned n = 0, n_sure = 0;
+    unsigned n = 0;
 
     for (unsigned i = 0; i < result->n_latency; i++) {
-        n_sure += result->latency[i].sure;
+        n = say_sure(page, &result->latency[i], n);
     }
-    for (unsigned i = 0; i < result->n_latency && n < LATENCY_SHOWN; i++) {
-        if (result->latency[i].sure) {
-            if (!n++) {
-                heading(page, "Took longer or less in B, on average, more than "
-                              "chance explains");
-            }
-            say_times(page, &result->latency[i]);
-        }
-    }
-    if (n_sure > n) {
-        say(page, "  and %u more", n_sure - n);
+    if (n > LATENCY_SHOWN) {
+        say(page, "  and %u more", n - LATENCY_SHOWN);
         end_line(page);
     }
     if (result->cause) {

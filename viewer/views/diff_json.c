@@ -182,6 +182,10 @@ static void one_latency_json(struct ct_json *json,
     ct_json_i64(json, latency->z_milli);
     ct_json_key(json, "sure");
     ct_json_bool(json, latency->sure);
+    ct_json_key(json, "sure_mean");
+    ct_json_bool(json, latency->sure_mean);
+    ct_json_key(json, "sure_p99");
+    ct_json_bool(json, latency->sure_p99);
     ct_json_object_end(json);
 }
 

@@ -8,10 +8,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "answer/diff/chance.h"
 #include "answer/diff/labels.h"
 
-/* Beyond this z, chance alone does so once in a thousand comparisons. */
-#define Z_SURE 3291
+/* How often chance may make any row of a comparison sure. */
+#define ALPHA 0.001
 
 /* What is not known is no state that can be compared; there those are counted
  * of which the whole is known, and not what they did. */
@@ -192,9 +193,17 @@ static uint64_t count_zeros(const struct ct_times *times,
     return n_known - MIN(n_known, n_own);
 }
 
+/* How likely what a row says is by chance: by what says it. */
+enum said {
+    SAID_RANK,
+    SAID_MEAN,
+    SAID_P99,
+    SAID,
+};
+
 static bool compare_one(const struct ct_times *const runs[],
                         const struct ct_timed *key,
-                        struct ct_diff_latency *latency)
+                        struct ct_diff_latency *latency, double ret_p[])
 {
     struct ct_timed whole = *key;
     GArray *values[CT_DIFF_SIDES];
@@ -218,10 +227,21 @@ static bool compare_one(const struct ct_times *const runs[],
     latency->state = (enum ct_state)(key->state ? key->state - 1 : 0);
     latency->z_milli = ct_latency_rank(values[CT_DIFF_A], zeros[CT_DIFF_A],
                                        values[CT_DIFF_B], zeros[CT_DIFF_B]);
-    latency->sure = ABS(latency->z_milli) >= Z_SURE;
+    const struct ct_sample a = {values[CT_DIFF_A], zeros[CT_DIFF_A]};
+    const struct ct_sample b = {values[CT_DIFF_B], zeros[CT_DIFF_B]};
+    ret_p[SAID_RANK] = ct_chance_rank(latency->z_milli);
+    ret_p[SAID_MEAN] = ct_chance_mean(&a, &b, ALPHA);
+    ret_p[SAID_P99] = latency->is_request && !latency->has_state
+                          ? ct_chance_tail(a.values, b.values)
+                          : 1;
     g_array_unref(values[CT_DIFF_A]);
     g_array_unref(values[CT_DIFF_B]);
     return latency->times[CT_DIFF_A].n && latency->times[CT_DIFF_B].n;
+}
+
+static bool is_sure(const struct ct_diff_latency *latency)
+{
+    return latency->sure || latency->sure_mean || latency->sure_p99;
 }
 
 static int64_t shift_of(const struct ct_diff_latency *latency)
@@ -235,8 +255,8 @@ static int by_shift(const void *a, const void *b)
     const struct ct_diff_latency *one = a;
     const struct ct_diff_latency *two = b;
 
-    if (one->sure != two->sure) {
-        return one->sure ? -1 : 1;
+    if (is_sure(one) != is_sure(two)) {
+        return is_sure(one) ? -1 : 1;
     }
     if (shift_of(one) != shift_of(two)) {
         return shift_of(one) > shift_of(two) ? -1 : 1;
@@ -245,19 +265,39 @@ static int by_shift(const void *a, const void *b)
     return order ? order : (int)one->state - (int)two->state;
 }
 
+/* The more is asked, the more often chance says yes: all that a comparison asks
+ * is corrected for together. */
+static void correct(GArray *told, const GArray *p)
+{
+    bool *sure = g_new(bool, p->len + 1);
+
+    ct_chance_holm((const double *)(void *)p->data, p->len, ALPHA, sure);
+    for (unsigned i = 0; i < told->len; i++) {
+        struct ct_diff_latency *latency =
+            &g_array_index(told, struct ct_diff_latency, i);
+        const bool *own = &sure[(size_t)i * SAID];
+        latency->sure = own[SAID_RANK];
+        latency->sure_mean = own[SAID_MEAN];
+        latency->sure_p99 = own[SAID_P99];
+    }
+    g_free(sure);
+}
+
 GArray *ct_latency_compare(const struct ct_times *a, const struct ct_times *b,
                            const struct ct_words *words, GPtrArray *texts)
 {
     const struct ct_times *const runs[] = {a, b};
     GArray *told = g_array_new(FALSE, TRUE, sizeof(struct ct_diff_latency));
+    GArray *chances = g_array_new(FALSE, FALSE, sizeof(double));
 
     for (unsigned side = 0; side < CT_DIFF_SIDES; side++) {
         for (uint32_t i = 0; i < runs[side]->keys.n; i++) {
             const struct ct_timed *key = ct_interned_key(&runs[side]->keys, i);
             struct ct_diff_latency latency = {0};
+            double p[SAID];
             if (key->state == WHOLE_ONLY ||
                 (side == CT_DIFF_B && ct_interned_has(&a->keys, key)) ||
-                !compare_one(runs, key, &latency)) {
+                !compare_one(runs, key, &latency, p)) {
                 continue;
             }
             const char *what = ct_words_text(words, key->what);
@@ -271,8 +311,11 @@ GArray *ct_latency_compare(const struct ct_times *a, const struct ct_times *b,
             g_ptr_array_add(texts, label);
             latency.label = label;
             g_array_append_val(told, latency);
+            g_array_append_vals(chances, p, SAID);
         }
     }
+    correct(told, chances);
+    g_array_unref(chances);
     g_array_sort(told, by_shift);
     return told;
 }
@@ -299,7 +342,8 @@ static bool has_changed(const GArray *latency)
     for (unsigned i = 0; i < latency->len; i++) {
         const struct ct_diff_latency *one =
             &g_array_index(latency, struct ct_diff_latency, i);
-        if (one->sure && one->is_request && !one->has_state && is_much(one)) {
+        if ((one->sure || one->sure_mean) && one->is_request &&
+            !one->has_state && is_much(one)) {
             return true;
         }
     }
@@ -334,7 +378,8 @@ const struct ct_diff_latency *ct_latency_cause(const GArray *latency)
             &g_array_index(latency, struct ct_diff_latency, i);
         const struct ct_diff_latency **best =
             one->is_request ? &state : &callback;
-        if (one->sure && (!one->is_request || one->has_state) &&
+        if ((one->sure || one->sure_mean) &&
+            (!one->is_request || one->has_state) &&
             (!*best || weight_of(one) > weight_of(*best))) {
             *best = one;
         }

@@ -121,7 +121,12 @@ struct ct_diff_latency {
     enum ct_state state;
     struct ct_diff_times times[CT_DIFF_SIDES];
     int64_t z_milli; /* rank test, in thousandths; > 0: b takes longer */
-    bool sure;       /* chance does that less than once in a thousand times */
+    /* More than chance: of any row of a diff that is said by chance less than
+       once in a thousand diffs. */
+    bool sure;      /* most take longer, or less: the rank test */
+    bool sure_mean; /* the mean is another: a permutation test */
+    bool sure_p99;  /* the longest are one run's: a quantile test; requests as a
+                       whole only */
 };
 
 struct ct_diff_result {

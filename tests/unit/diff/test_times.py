@@ -164,4 +164,61 @@ def _(tmp):
     tap.equal(document["first_real_divergence"]["reason"], "after")
 
 
+# --- each figure has a test of its own ----------------------------------------
+
+def reads(seed, n, times):
+    """Reads one by one that wait times(i) * 10 ns."""
+    run = Run(seed)
+    run.step = 10
+    for i in range(n):
+        request = run.begin(4096 * i)
+        run.give(request, "io", 9)
+        run.now += 10 * times(i)
+        run.enter(request)
+        run.end(request)
+    return run
+
+
+@tap.case("a few that got far slower: no test of ranks sees them")
+def _(tmp):
+    a = reads(0, 1000, lambda i: 10000 + i * 7919 % 2000)
+    b = reads(1, 1000, lambda i: 10000 + i * 6007 % 2000 +
+              (100000 if i % 33 == 5 else 0))
+    a, b = a.write(os.path.join(tmp, "a")), b.write(os.path.join(tmp, "b"))
+    document, rows = rows_of(a, b)
+    whole = rows["blk read disk", None]
+    tap.equal((whole["sure"], whole["sure_mean"], whole["sure_p99"]),
+              (False, True, True))
+    assert abs(whole["z_milli"]) < 2000, whole
+    tap.equal(document["cause"]["state"], "io")
+    out = diff(a, b).out
+    for words in ("  blk read disk", "p99 of blk read disk",
+                  "more than chance explains"):
+        assert words in out, out
+    for what, status in (("p99:+10%", 1), ("mean:+10%", 1), ("p50:+10%", 0),
+                         ("p99:+100000%", 0), ("mean:+50%", 0)):
+        done = diff(a, b, f"--fail-on={what}", status=status)
+        if status:
+            assert what[:-5] + " of blk read disk: " in done.err, done.err
+        diff(b, a, f"--fail-on={what}")
+
+
+@tap.case("most take a little longer, the longest as long as ever")
+def _(tmp):
+    def longest(i):
+        return 10000000 + i * 1000 if i % 20 == 3 else 0
+
+    a = reads(0, 1000, lambda i: longest(i) or 1000 + i * 7919 % 500)
+    b = reads(1, 1000, lambda i: longest(i) * 11 // 10 if i > 780
+              else longest(i) or 1300 + i * 6007 % 500)
+    a, b = a.write(os.path.join(tmp, "a")), b.write(os.path.join(tmp, "b"))
+    _, rows = rows_of(a, b)
+    whole = rows["blk read disk", None]
+    tap.equal((whole["sure"], whole["sure_p99"]), (True, False))
+    diff(a, b, "--fail-on=p50:+10%", status=1)
+    assert whole["b"]["p99_ns"] > 1.09 * whole["a"]["p99_ns"], whole
+    diff(a, b, "--fail-on=p99:+5%", status=0)
+    assert "p50 of blk read disk" in diff(a, b).out
+
+
 tap.main(sys.argv[1:])

@@ -1,0 +1,251 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * How likely a difference is by chance: against values that were worked out by
+ * hand, and against chance itself.
+ */
+#include <glib.h>
+
+#include "answer/diff/chance.h"
+#include "answer/diff/labels.h"
+#include "answer/diff/latency.h"
+
+static GArray *row(unsigned n, int64_t first, int64_t step)
+{
+    GArray *array = g_array_new(FALSE, FALSE, sizeof(int64_t));
+
+    for (unsigned i = 0; i < n; i++) {
+        int64_t value = first + (int64_t)i * step;
+        g_array_append_val(array, value);
+    }
+    return array;
+}
+
+static double mean_of(const GArray *a, const GArray *b, double enough)
+{
+    const struct ct_sample one = {a, 0}, two = {b, 0};
+
+    return ct_chance_mean(&one, &two, enough);
+}
+
+#define ASSERT_WITHIN(value, low, high)     \
+    do {                                    \
+        double value_ = (value);            \
+        g_assert_cmpfloat(value_, >, low);  \
+        g_assert_cmpfloat(value_, <, high); \
+    } while (0)
+
+static void test_mean(void)
+{
+    GArray *low = row(3, 1, 1), *high = row(3, 4, 1), *none = row(0, 0, 0);
+
+    /* off by 4.5 of a deviation of sqrt(9 * 17.5 / 30): z = 1.964 */
+    ASSERT_WITHIN(mean_of(low, high, 0.001), 0.0495, 0.0496);
+    /* of 20 deals two are as far off */
+    ASSERT_WITHIN(mean_of(low, high, 1), 0.09, 0.11);
+    g_assert_cmpfloat(mean_of(low, high, 1), ==, mean_of(low, high, 1));
+    g_assert_cmpfloat(mean_of(low, low, 1), ==, 1);
+    g_assert_cmpfloat(mean_of(low, none, 1), ==, 1);
+
+    /* zeros are values */
+    GArray *zeros = row(5, 0, 0), *tens = row(8, 10, 1);
+    const struct ct_sample brief = {none, 5}, long_one = {tens, 0};
+    g_assert_cmpfloat(ct_chance_mean(&brief, &long_one, 0.5), ==,
+                      mean_of(zeros, tens, 0.5));
+
+    /* one long value in the far smaller of both: in one deal of 101, though
+     * its z is 10 */
+    GArray *many = row(1000, 1000, 0), *few = row(10, 1000, 0);
+    g_array_index(few, int64_t, 9) = 1000000000;
+    ASSERT_WITHIN(mean_of(many, few, 0.001), 0.007, 0.013);
+    g_array_unref(low);
+    g_array_unref(high);
+    g_array_unref(none);
+    g_array_unref(zeros);
+    g_array_unref(tens);
+    g_array_unref(many);
+    g_array_unref(few);
+}
+
+static void test_tail(void)
+{
+    GArray *a = row(100, 1, 1), *b = row(100, 1, 1), *few = row(9, 1, 1);
+    double by_hand = 2;
+
+    g_assert_cmpfloat(ct_chance_tail(a, b), ==, 1);
+    for (unsigned i = 0; i < 20; i++) {
+        g_array_index(b, int64_t, 80 + i) += 1000;
+        by_hand *= (100.0 - i) / (200.0 - i);
+    }
+    ASSERT_WITHIN(ct_chance_tail(a, b), by_hand * 0.999, by_hand * 1.001);
+    ASSERT_WITHIN(ct_chance_tail(b, a), by_hand * 0.999, by_hand * 1.001);
+    /* all as long: no answer; so with few values, which are all the longest */
+    GArray *same = row(100, 5, 0);
+    g_assert_cmpfloat(ct_chance_tail(same, same), ==, 1);
+    g_assert_cmpfloat(ct_chance_tail(few, few), ==, 1);
+    g_array_unref(a);
+    g_array_unref(b);
+    g_array_unref(few);
+    g_array_unref(same);
+}
+
+static void test_holm(void)
+{
+    const double both[] = {0.0004, 0.5, 0.0003}, one[] = {0.0004, 0.9, 0.9};
+    const double stop[] = {0.0006, 0.0001, 0.0006, 0.00001};
+    bool sure[4];
+
+    ct_chance_holm(both, 3, 0.001, sure);
+    g_assert_true(sure[0] && !sure[1] && sure[2]);
+    ct_chance_holm(one, 3, 0.001, sure);
+    g_assert_true(!sure[0] && !sure[1] && !sure[2]);
+    ct_chance_holm(stop, 4, 0.001, sure);
+    g_assert_true(!sure[0] && sure[1] && !sure[2] && sure[3]);
+    ct_chance_holm(NULL, 0, 0.001, sure);
+}
+
+/* One in ten takes a hundred times as long; of @n the first @slow 1 ms more. */
+static GArray *draw(GRand *rand, unsigned n, unsigned slow)
+{
+    GArray *array = g_array_new(FALSE, FALSE, sizeof(int64_t));
+
+    for (unsigned i = 0; i < n; i++) {
+        double scale = slow || g_rand_int_range(rand, 0, 10) ? 1 : 100;
+        int64_t value =
+            (int64_t)(scale * g_rand_double_range(rand, 100000, 120000)) +
+            (i < slow ? 1000000 : 0);
+        g_array_append_val(array, value);
+    }
+    return array;
+}
+
+static int by_value(const void *a, const void *b)
+{
+    int64_t one = *(const int64_t *)a, two = *(const int64_t *)b;
+
+    return one < two ? -1 : one > two;
+}
+
+/* At 0.05 each test is wrong in one case of twenty, or less. */
+static void test_chance(void)
+{
+    GRand *rand = g_rand_new_with_seed(2);
+    unsigned mean = 0, tail = 0;
+
+    for (unsigned i = 0; i < 400; i++) {
+        GArray *a = draw(rand, 40, 0), *b = draw(rand, 40, 0);
+        g_array_sort(a, by_value);
+        g_array_sort(b, by_value);
+        mean += mean_of(a, b, 0.1) < 0.05;
+        tail += ct_chance_tail(a, b) < 0.05;
+        g_array_unref(a);
+        g_array_unref(b);
+    }
+    g_test_message("of 400 pairs of 40: mean %u, tail %u", mean, tail);
+    g_assert_cmpuint(mean, <=, 30);
+    g_assert_cmpuint(mean, >=, 5);
+    g_assert_cmpuint(tail, <=, 30);
+    g_assert_cmpuint(tail, >=, 2);
+    g_rand_free(rand);
+}
+
+/* --- a comparison of many rows ---------------------------------------- */
+
+static void fill(struct ct_times *times, struct ct_shared *shared, GRand *rand,
+                 unsigned slow)
+{
+    for (unsigned i = 0; i < 100; i++) {
+        g_autofree char *name = g_strdup_printf("callback_%u", i);
+        struct ct_timed key = {.what = ct_words_get(&shared->words, name),
+                               .kind = CT_DECISION_BH};
+        GArray *values = draw(rand, 40, 0);
+        for (unsigned k = 0; k < values->len; k++) {
+            ct_times_add(times, &key,
+                         g_array_index(values, int64_t, k) *
+                             (i < slow ? 2 : 1));
+        }
+        g_array_unref(values);
+    }
+}
+
+/* Of two runs that differ in @slow callbacks of a hundred: how many are sure,
+ * and beyond the z of a single test. */
+static void compare(GRand *rand, unsigned slow, unsigned *ret_sure,
+                    unsigned *ret_single)
+{
+    struct ct_shared shared;
+    struct ct_times a, b;
+    GPtrArray *texts = g_ptr_array_new_with_free_func(g_free);
+
+    ct_shared_init(&shared);
+    ct_times_init(&a);
+    ct_times_init(&b);
+    fill(&a, &shared, rand, 0);
+    fill(&b, &shared, rand, slow);
+    GArray *rows = ct_latency_compare(&a, &b, &shared.words, texts);
+    g_assert_cmpuint(rows->len, ==, 100);
+    *ret_sure = *ret_single = 0;
+    for (unsigned i = 0; i < rows->len; i++) {
+        const struct ct_diff_latency *one =
+            &g_array_index(rows, struct ct_diff_latency, i);
+        *ret_sure += one->sure || one->sure_mean || one->sure_p99;
+        *ret_single += ABS(one->z_milli) > 3291;
+    }
+    g_array_unref(rows);
+    g_ptr_array_unref(texts);
+    ct_times_fini(&a);
+    ct_times_fini(&b);
+    ct_shared_fini(&shared);
+}
+
+static void test_many(void)
+{
+    GRand *rand = g_rand_new_with_seed(3);
+    unsigned wrong = 0, single = 0;
+
+    for (unsigned i = 0; i < 400; i++) {
+        unsigned sure, beyond;
+        compare(rand, 0, &sure, &beyond);
+        wrong += sure > 0;
+        single += beyond > 0;
+    }
+    g_test_message("of 400 diffs of 100 rows: a sure one in %u, %u without "
+                   "the correction",
+                   wrong, single);
+    g_assert_cmpuint(wrong, <=, 2);
+    g_assert_cmpuint(single, >=, 10);
+
+    unsigned sure, beyond;
+    compare(rand, 10, &sure, &beyond);
+    g_assert_cmpuint(sure, ==, 10);
+    g_rand_free(rand);
+}
+
+/* What Mann and Whitney's test can't see: the others can. */
+static void test_few_slow(void)
+{
+    GRand *rand = g_rand_new_with_seed(4);
+    GArray *a = draw(rand, 1000, 1), *b = draw(rand, 1000, 30);
+
+    g_array_sort(a, by_value);
+    g_array_sort(b, by_value);
+    int64_t z = ct_latency_rank(a, 0, b, 0);
+    g_test_message("z %.3f", (double)z / 1000);
+    g_assert_cmpfloat(ct_chance_rank(z), >, 0.01);
+    g_assert_cmpfloat(ct_chance_tail(a, b), <, 1e-4);
+    g_assert_cmpfloat(mean_of(a, b, 0.001), <, 1e-4);
+    g_array_unref(a);
+    g_array_unref(b);
+    g_rand_free(rand);
+}
+
+int main(int argc, char **argv)
+{
+    g_test_init(&argc, &argv, NULL);
+    g_test_add_func("/diff-figures/mean", test_mean);
+    g_test_add_func("/diff-figures/tail", test_tail);
+    g_test_add_func("/diff-figures/holm", test_holm);
+    g_test_add_func("/diff-figures/chance", test_chance);
+    g_test_add_func("/diff-figures/many-rows", test_many);
+    g_test_add_func("/diff-figures/few-slow", test_few_slow);
+    return g_test_run();
+}
