@@ -16,6 +16,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "ct/key.h"
+
 /* A slice that began before the window. */
 struct early {
     struct ct_slice slice;     /* its origin held */
@@ -36,11 +38,8 @@ struct name {
 guint ct_window_hash(gconstpointer data)
 {
     const struct ct_window_key *key = data;
-    uint64_t mixed = (key->id + (uint64_t)(uint32_t)key->pid * 31 +
-                      (uint64_t)(uint32_t)key->kind * 131) *
-                     UINT64_C(0x9e3779b97f4a7c15);
 
-    return (guint)(mixed >> 32);
+    return ct_key_hash(key->pid, key->id) ^ (guint)key->kind;
 }
 
 gboolean ct_window_equal(gconstpointer a, gconstpointer b)
@@ -119,6 +118,17 @@ static void slice_began(struct ct_consumer *consumer,
     CT_WINDOW_TELL(window, slice_began, &numbered);
 }
 
+static void forget_thread(struct ct_window *window, struct thread *thread)
+{
+    struct ct_window_key name = {thread->key.id, thread->key.pid, false};
+
+    (void)g_ptr_array_remove(window->name_list,
+                             g_hash_table_lookup(window->names, &name));
+    g_hash_table_remove(window->names, &name);
+    (void)g_ptr_array_remove(window->thread_list, thread);
+    g_hash_table_remove(window->threads, &thread->key);
+}
+
 static void slice_ended(struct ct_consumer *consumer,
                         const struct ct_slice *slice)
 {
@@ -135,6 +145,9 @@ static void slice_ended(struct ct_consumer *consumer,
         if (early) {
             early->early_children++;
             early->early_children_ns += slice->end_ns - slice->begin_ns;
+        }
+        if (thread && slice->kind == CT_SLICE_THREAD && !early) {
+            forget_thread(window, thread);
         }
         return;
     }

@@ -7,7 +7,8 @@
  *           tells all of that as begun there; then it hands on what comes,
  *           its begin cut off.
  * Threads:  one pass, one thread.
- * Memory:   what is open; the consumers are borrowed.
+ * Memory:   what is open, and a counter for each context and pool that there
+ *           was before it opens; the consumers are borrowed.
  * Errors:   as the consumers'.
  * Depends:  ct/consumer.h.
  */

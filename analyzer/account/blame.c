@@ -19,6 +19,8 @@
 
 #include <glib.h>
 
+#include "ct/key.h"
+
 enum {
     DEPTH_MAX = 8,    /* holders of holders */
     PIECES_MAX = 256, /* looked at for one wait */
@@ -41,10 +43,7 @@ static guint hash_server(const void *data)
 {
     const struct server *server = data;
 
-    return (guint)((server->coroutine +
-                    (uint64_t)(uint32_t)server->pid * 0x9e3779b1u) *
-                       0x9e3779b97f4a7c15ull >>
-                   32);
+    return ct_key_hash(server->pid, server->coroutine);
 }
 
 static gboolean is_same_server(const void *a, const void *b)

@@ -16,6 +16,7 @@
 #include <glib.h>
 
 #include "ct/pre.h"
+#include "ct/key.h"
 
 struct frame {
     enum ct_slice_kind kind;
@@ -66,9 +67,7 @@ static guint hash_key(const void *data)
 {
     const struct key *key = data;
 
-    return (guint)((key->id + (uint64_t)(uint32_t)key->pid * 0x9e3779b1u) *
-                       0x9e3779b97f4a7c15ull >>
-                   32);
+    return ct_key_hash(key->pid, key->id);
 }
 
 static gboolean is_same_key(const void *a, const void *b)

@@ -5,7 +5,8 @@
  * Model:    is told of slices as they begin and end, and of the waits that are
  *           open; answers for the time from a wait's begin until now.
  * Threads:  one pass, one thread.
- * Memory:   by thread and pool, what the open waits may ask for (logs.h).
+ * Memory:   by thread and pool, what the open waits may ask for (logs.h); of
+ *           each context that a thread turned, which thread, until that ends.
  * Errors:   none; what was not seen is told as CT_RAN_UNKNOWN.
  * Depends:  ct/change.h, account/logs.h.
  */

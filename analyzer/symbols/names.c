@@ -14,6 +14,7 @@
 #include <string.h>
 
 #include "ct/backtrace.h"
+#include "ct/key.h"
 #include "symbols/images.h"
 #include "symbols/object.h"
 
@@ -41,10 +42,7 @@ static guint hash_key(const void *data)
 {
     const struct key *key = data;
 
-    return (guint)((key->address * 2 + key->is_return +
-                    (uint64_t)(uint32_t)key->pid * 0x9e3779b1u) *
-                       0x9e3779b97f4a7c15ull >>
-                   32);
+    return ct_key_hash(key->pid, key->address * 2 + key->is_return);
 }
 
 static gboolean is_same_key(const void *a, const void *b)

@@ -13,6 +13,7 @@
 #include "answer/findings/family.h"
 #include "answer/frames.h"
 #include "ct/pre.h"
+#include "ct/key.h"
 
 enum {
     CAUSES_MAX = 4096, /* of a kind */
@@ -74,10 +75,8 @@ static guint hash_cause(const void *data)
 {
     const struct cause *cause = data;
 
-    return (guint)(((cause->cause + cause->finding.kind) *
-                    0x9e3779b97f4a7c15ull) >>
-                   32) ^
-           (guint)cause->finding.pid ^
+    return ct_key_hash(cause->finding.pid,
+                       cause->cause + (unsigned)cause->finding.kind) ^
            (cause->name ? g_str_hash(cause->name) : 0);
 }
 

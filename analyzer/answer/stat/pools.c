@@ -9,6 +9,8 @@
 
 #include <glib.h>
 
+#include "ct/key.h"
+
 struct level {
     int64_t value, since_ns;
     int64_t *sum_ns; /* level x time */
@@ -34,10 +36,8 @@ struct ct_pools {
 static guint hash_pool(gconstpointer data)
 {
     const struct pool *pool = data;
-    uint64_t mixed = (pool->id + (uint64_t)(uint32_t)pool->pid * 31) *
-                     UINT64_C(0x9e3779b97f4a7c15);
 
-    return (guint)(mixed >> 32);
+    return ct_key_hash(pool->pid, pool->id);
 }
 
 static gboolean equal_pool(gconstpointer a, gconstpointer b)

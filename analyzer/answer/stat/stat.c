@@ -18,6 +18,7 @@
 #include "answer/stat/pools.h"
 #include "answer/stat/series.h"
 #include "ct/span.h"
+#include "ct/key.h"
 
 struct key {
     int32_t pid;
@@ -55,10 +56,8 @@ struct ct_stat {
 static guint hash_key(gconstpointer key)
 {
     const struct key *k = key;
-    uint64_t mixed = (k->id + (uint64_t)(uint32_t)k->pid * 31) *
-                     UINT64_C(0x9e3779b97f4a7c15);
 
-    return (guint)(mixed >> 32);
+    return ct_key_hash(k->pid, k->id);
 }
 
 static gboolean equal_key(gconstpointer a, gconstpointer b)

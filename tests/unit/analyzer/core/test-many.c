@@ -11,6 +11,7 @@
 #include "account/critical.h"
 #include "account/logs.h"
 #include "say.h"
+#include "window_int.h"
 
 enum { CTX = 1, CO = 10, REQ = 1000 };
 
@@ -249,6 +250,42 @@ static void test_gaps(void)
     pass_free(t.pass);
 }
 
+static void count_slice(struct ct_consumer *consumer,
+                        const struct ct_slice *slice)
+{
+    consumer->origin_ns++;
+}
+
+/* Threads that come and go before a window opens: it keeps who is there. */
+static void test_window(void)
+{
+    enum { N = 1000 };
+    struct ct_consumer inner = {.slice_began = count_slice,
+                                .slice = count_slice};
+    struct ct_consumer *const consumers[] = {&inner, NULL};
+    struct ct_window *window = ct_window_new(consumers);
+    struct ct_consumer *told = ct_window_consumers(window)[0];
+    struct ct_slice slice = {.pid = 1};
+
+    for (int32_t tid = 1; tid <= N; tid++) {
+        slice.tid = tid;
+        slice.kind = CT_SLICE_THREAD;
+        told->slice_began(told, &slice);
+        slice.kind = CT_SLICE_BH;
+        told->slice_began(told, &slice);
+        told->slice(told, &slice);
+        slice.kind = CT_SLICE_THREAD;
+        if (tid != N / 2) {
+            told->slice(told, &slice);
+        }
+        g_assert_cmpuint(g_hash_table_size(window->threads), <=, 2);
+        g_assert_cmpuint(window->thread_list->len, <=, 2);
+    }
+    ct_window_open(window, 10);
+    g_assert_cmpint(inner.origin_ns, ==, 1);
+    ct_window_free(window);
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -258,5 +295,6 @@ int main(int argc, char **argv)
     g_test_add_func("/many/children", test_children);
     g_test_add_func("/many/pools", test_pools);
     g_test_add_func("/many/gaps", test_gaps);
+    g_test_add_func("/many/window", test_window);
     return g_test_run();
 }
