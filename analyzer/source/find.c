@@ -107,9 +107,14 @@ static bool is_directory(const char *path)
     return lstat(path, &status) == 0 && S_ISDIR(status.st_mode);
 }
 
+struct search {
+    unsigned entries;
+    char *log; /* a directory with a log of QEMU; NULL: none */
+};
+
 /* What can't be opened below the path is passed over: it may be anything. */
 static void search(struct ct_found *found, const char *dir, unsigned depth,
-                   unsigned *entries)
+                   struct search *seen)
 {
     GDir *listing = g_dir_open(dir, 0, NULL);
     const char *name;
@@ -121,12 +126,15 @@ static void search(struct ct_found *found, const char *dir, unsigned depth,
     if (is_regular(dir, "metadata") && found->dirs->len < DIRS_MAX) {
         g_ptr_array_add(found->dirs, g_strdup(dir));
     }
+    if (!seen->log && is_regular(dir, "qemu.log")) {
+        seen->log = g_strdup(dir);
+    }
     while ((name = g_dir_read_name(listing))) {
         char *path = g_build_filename(dir, name, NULL);
 
-        ++*entries;
+        seen->entries++;
         if (depth < DEPTH_MAX && is_directory(path)) {
-            search(found, path, depth + 1, entries);
+            search(found, path, depth + 1, seen);
         }
         g_free(path);
     }
@@ -141,20 +149,26 @@ static int compare(const void *a, const void *b)
 static bool find_in_directory(const char *path, struct ct_found *found,
                               GError **error)
 {
-    unsigned entries = 0;
+    struct search seen = {0};
 
     if (access(path, R_OK | X_OK) < 0) {
         return fail(error, path, g_strerror(errno));
     }
     found->dirs = g_ptr_array_new_with_free_func(g_free);
-    search(found, path, 0, &entries);
+    search(found, path, 0, &seen);
+    g_autofree char *log = seen.log;
     if (found->dirs->len == 0) {
+        /* A log is one recording, whose directory has to be named. */
+        g_autofree char *below =
+            g_strdup_printf("not a trace itself, but %s is", log);
         ct_found_fini(found);
         return fail(error, path,
-                    entries == 0 ? "not a trace: the directory is empty"
+                    seen.entries == 0 ? "not a trace: the directory is empty"
                     : is_regular(path, NOTE)
                         ? "holds no cotrace events: nothing was recorded"
-                        : "not a trace: no CTF metadata in it");
+                    : log ? below
+                          : "not a trace: neither CTF metadata nor qemu.log "
+                            "in it");
     }
     g_ptr_array_sort(found->dirs, compare);
     return true;

@@ -68,6 +68,9 @@ static void end_line(struct page *page)
     while (ct_text_width(page->line->str) > page->text.columns &&
            (at = break_at(page, page->text.columns)) > 0) {
         g_autofree char *rest = g_strdup(page->line->str + at + 1);
+        while (at > 0 && page->line->str[at - 1] == ' ') {
+            at--;
+        }
         g_string_truncate(page->line, at);
         ct_text_line(&page->text, page->line);
         g_string_append_printf(page->line, "%*s%s", HANG, "", rest);

@@ -268,6 +268,15 @@ static void print_text(const struct view *view,
     for (unsigned i = 0; i < result->n; i++) {
         text_finding(view, &text, line, &result->v[i]);
     }
+    /* Who reads it is told where to go from here. */
+    if (text.columns && result->n && result->v[0].n_requests) {
+        g_autofree char *words =
+            g_strdup_printf("next: cotrace backtrace TRACE --request=%" PRIu64,
+                            result->v[0].requests[0]);
+
+        ct_text_styled(&text, line, CT_DIM, words);
+        ct_text_line(&text, line);
+    }
     g_string_free(line, TRUE);
 }
 

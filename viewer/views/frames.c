@@ -224,9 +224,6 @@ static void text_boundary(const struct ct_text *text, GString *line,
             words, "; %" PRIu64 " boundaries outside it are left out",
             frame->skipped);
     }
-    if (frame->cut) {
-        g_string_append(words, "; what lies outside is not known");
-    }
     g_string_append_printf(words, " %s", rule);
     ct_text_styled(text, line, CT_CYAN, words->str);
     g_string_free(words, TRUE);
@@ -247,14 +244,16 @@ void ct_frames_text(const struct ct_text *text, const struct ct_frame *frames,
             text_boundary(text, line, frame);
         }
         ct_text_line(text, line);
-        if (frame->limit) {
+        /* Within a chain; where it ends below says it all. */
+        if (frame->limit && (complete || i + 1 < n)) {
             ct_text_styled(text, line, CT_DIM, "(more frames than recorded)");
             ct_text_line(text, line);
         }
     }
     if (!complete) {
         ct_text_styled(text, line, CT_DIM,
-                       "(what lies outside was not recorded)");
+                       n ? "(what lies outside was not recorded)"
+                         : "(no stack was recorded)");
         ct_text_line(text, line);
     }
     g_string_free(line, TRUE);

@@ -42,6 +42,9 @@ struct requests {
     struct ct_causes causes;
     uint64_t shown;
     bool wants_no_more;
+    GTree *layers;    /* char *, of all requests; with `layer` only */
+    uint64_t slowest; /* of those that are wanted; 0: none yet */
+    int64_t slowest_ns;
 };
 
 static struct requests *from_consumer(struct ct_consumer *consumer)
@@ -430,6 +433,14 @@ static void on_request(struct ct_consumer *consumer,
     struct requests *view = from_consumer(consumer);
     int64_t latency_ns = request->end_ns - request->begin_ns;
 
+    if (view->layer && request->layer) {
+        g_tree_insert(view->layers, g_strdup(request->layer), NULL);
+    }
+    if (is_shown(view, request) &&
+        (!view->slowest || latency_ns > view->slowest_ns)) {
+        view->slowest = request->number;
+        view->slowest_ns = latency_ns;
+    }
     if (view->best &&
         (!is_shown(view, request) || !ct_best_wants(view->best, latency_ns))) {
         return;
@@ -452,6 +463,43 @@ static void on_request(struct ct_consumer *consumer,
     }
 }
 
+/* " blk, nvme" */
+static gboolean add_layer(gpointer key, gpointer value, gpointer data)
+{
+    GString *line = data;
+
+    g_string_append(line, g_str_has_suffix(line->str, "are") ? " " : ", ");
+    ct_inert_append(line, key);
+    return FALSE;
+}
+
+/* Instead of a table without rows. */
+static void text_none(const struct requests *view)
+{
+    GString *line = g_string_new("no requests");
+
+    if (view->layer && g_tree_nnodes(view->layers) > 0) {
+        g_string_assign(line, "no request of layer ");
+        ct_inert_append(line, view->layer);
+        g_string_append(line, "; there are");
+        g_tree_foreach(view->layers, add_layer, line);
+    }
+    ct_text_line(&view->table.text, line);
+    g_string_free(line, TRUE);
+}
+
+/* Who reads it is told where to go from here. */
+static void text_next(const struct requests *view)
+{
+    GString *line = g_string_new(NULL);
+    g_autofree char *words = g_strdup_printf(
+        "next: cotrace backtrace TRACE --request=%" PRIu64, view->slowest);
+
+    ct_text_styled(&view->table.text, line, CT_DIM, words);
+    ct_text_line(&view->table.text, line);
+    g_string_free(line, TRUE);
+}
+
 static bool on_finish(struct ct_consumer *consumer,
                       const struct ct_summary *summary, GError **error)
 {
@@ -467,10 +515,17 @@ static bool on_finish(struct ct_consumer *consumer,
         ct_held_error(view->held, error)) {
         return false;
     }
-    if (!view->json && !view->shown && !view->out->error) {
-        ct_table_titles(&view->table);
+    if (!view->json && !view->shown && !view->wants_no_more) {
+        text_none(view);
+    } else if (!view->json && view->out->is_terminal && view->slowest) {
+        text_next(view);
     }
     return ct_out_flush(view->out) || ct_out_failed(view->out, error);
+}
+
+static int by_name(const void *a, const void *b, void *data)
+{
+    return strcmp(a, b);
 }
 
 static void free_run(struct ct_view_run *run)
@@ -481,6 +536,7 @@ static void free_run(struct ct_view_run *run)
     ct_best_free(view->best);
     ct_causes_fini(&view->causes);
     ct_out_close(view->row, false, NULL);
+    g_tree_unref(view->layers);
     g_free(view->layer);
     g_free(view);
 }
@@ -494,6 +550,7 @@ struct ct_view_run *ct_view_requests(const struct ct_settings *settings,
     view->json = settings->json;
     view->all = settings->all;
     view->layer = g_strdup(settings->layer);
+    view->layers = g_tree_new_full(by_name, NULL, g_free, NULL);
     view->has_limit = settings->has_limit;
     view->limit = settings->limit;
     if (settings->sort == CT_SORT_LATENCY) {

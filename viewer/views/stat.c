@@ -15,6 +15,8 @@
 #include "out/terminal.h"
 #include "views/make.h"
 
+enum { EMPTY_MOST = 3 }; /* so many empty lines are one */
+
 struct view {
     struct ct_view_run run;
     struct ct_consumer printer;
@@ -69,7 +71,7 @@ static void text_trace(struct ct_text *text, GString *words,
         g_string_append(words, ", ");
     }
     ct_text_count(words, summary->events);
-    g_string_append(words, " events, ");
+    g_string_append(words, summary->events == 1 ? " event, " : " events, ");
     if (!summary->discarded_known) {
         ct_text_styled(text, words, CT_YELLOW, "an unknown number lost");
     } else if (summary->discarded) {
@@ -112,7 +114,7 @@ static void text_log(struct ct_text *text, GString *words,
         return;
     }
     ct_text_count(words, log->lines);
-    g_string_append(words, " lines");
+    g_string_append(words, log->lines == 1 ? " line" : " lines");
     for (unsigned i = 0; i < G_N_ELEMENTS(counts); i++) {
         if (counts[i].n) {
             g_string_append(words, ", ");
@@ -266,6 +268,16 @@ static void text_histogram(struct ct_text *text, GString *words,
         }
     }
     for (unsigned i = first; i <= last; i++) {
+        unsigned next = i;
+
+        while (!times->octaves[next]) {
+            next++;
+        }
+        if (next - i >= EMPTY_MOST) {
+            g_string_append(words, text->utf8 ? "\u2026" : "...");
+            put(text, title, words);
+            i = next;
+        }
         g_string_truncate(cell, 0);
         g_string_append(cell, i ? "from " : "below ");
         ct_text_ns(text, cell, INT64_C(1) << MAX(i, 1));
@@ -307,17 +319,25 @@ static void print_text(struct view *view, const struct ct_stat_result *result,
     }
     const char *seen =
         ct_stat_is_bound(&result->summary) ? ", of what was recorded" : "";
-    ct_text_count(words, result->workers_spawned);
-    g_string_append(words, " spawned, ");
-    ct_text_count(words, result->workers_exited);
-    g_string_append(words, " exited, at most ");
-    ct_text_count(words, result->workers_peak);
-    g_string_append_printf(words, " at once%s", seen);
+    if (result->workers_spawned || result->workers_peak) {
+        ct_text_count(words, result->workers_spawned);
+        g_string_append(words, " spawned, ");
+        ct_text_count(words, result->workers_exited);
+        g_string_append(words, " exited, at most ");
+        ct_text_count(words, result->workers_peak);
+        g_string_append_printf(words, " at once%s", seen);
+    } else {
+        g_string_append(words, "none recorded");
+    }
     put(&text, "Workers", words);
-    ct_text_count(words, result->coroutines_created);
-    g_string_append(words, " created, at most ");
-    ct_text_count(words, result->coroutines_peak);
-    g_string_append_printf(words, " at once%s", seen);
+    if (result->coroutines_created || result->coroutines_peak) {
+        ct_text_count(words, result->coroutines_created);
+        g_string_append(words, " created, at most ");
+        ct_text_count(words, result->coroutines_peak);
+        g_string_append_printf(words, " at once%s", seen);
+    } else {
+        g_string_append(words, "none recorded");
+    }
     put(&text, "Coroutines", words);
     if (result->n_contexts) {
         ct_out_line(text.out);

@@ -191,7 +191,7 @@ def _(tmp):
             if len(line) > columns:
                 raise AssertionError(f"{len(line)} columns: {line}")
     seen = on_terminal("requests", "turns=200", "sort=latency")
-    tap.equal(len(seen.splitlines()), 21)
+    tap.equal(len(seen.splitlines()), 1 + 20 + 1)
 
 
 @tap.case("a narrow terminal still shows the latency and where it went")
@@ -204,7 +204,7 @@ def _(tmp):
         for title in ("REQUEST", "LATENCY", "WHERE"):
             tap.equal(title in titles, True, title)
         tap.equal("NODE" in titles or "BEGIN" in titles, False)
-        for line in lines[1:]:
+        for line in lines[1:-1]:
             if not re.search(r"\d\.\d{3}  [a-z]", line):
                 raise AssertionError(line)
 
@@ -257,6 +257,18 @@ def _(tmp):
                        "/lib/libc.so.6+0x2724a")
 
 
+@tap.case("an answer that is empty says so, a person is told where to go on")
+def _(tmp):
+    tap.equal(run("requests", "layer=zzz").out,
+              "no request of layer zzz; there are bdrv, blk, nbd\n")
+    tap.equal(run("requests", "layer=zzz", "json").out, "")
+    shown = requests()
+    slowest = max(shown, key=lambda each: each["latency_ns"] or 0)["request"]
+    told = f"next: cotrace backtrace TRACE --request={slowest}"
+    tap.equal(bare(on_terminal("requests")).splitlines()[-1], told)
+    assert told not in run("requests").out
+
+
 @tap.case("coroutines as text: a group, its members, its frames")
 def _(tmp):
     rows = run("coroutines").out.splitlines()
@@ -271,7 +283,7 @@ def _(tmp):
     tap.equal(rows[12], "#0   do_spawn_thread () at runtime/pool/worker.c:123")
     tap.equal(rows[-3:], ["1 coroutine: created, process 4000",
                           "  coroutine 90",
-                          "(what lies outside was not recorded)"])
+                          "(no stack was recorded)"])
 
 
 @tap.case("a file is the same as what is printed, and appears whole")

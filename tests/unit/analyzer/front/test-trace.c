@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "reading.h"
@@ -40,7 +41,19 @@ static void test_directory_without_trace(void)
     g_autofree char *dir = reading_scratch();
 
     file_write(dir, "readme", 0, "x", 1);
-    check_error(dir, "not a trace");
+    check_error(dir, "not a trace: neither CTF metadata nor qemu.log in it");
+}
+
+/* A log is found where it is named alone; one further in is pointed at. */
+static void test_log_further_in(void)
+{
+    g_autofree char *dir = reading_scratch();
+    g_autofree char *inner = g_build_filename(dir, "inner", NULL);
+    g_autofree char *why = g_strdup_printf("but %s is", inner);
+
+    g_assert_cmpint(mkdir(inner, 0777), ==, 0);
+    file_write(inner, "qemu.log", 0, "x", 1);
+    check_error(dir, why);
 }
 
 static void test_other_files(void)
@@ -263,6 +276,7 @@ int main(int argc, char **argv)
     g_test_add_func("/trace/empty-directory", test_empty_directory);
     g_test_add_func("/trace/directory-without-trace",
                     test_directory_without_trace);
+    g_test_add_func("/trace/log-further-in", test_log_further_in);
     g_test_add_func("/trace/other-files", test_other_files);
     g_test_add_func("/trace/no-events", test_no_events);
     g_test_add_func("/trace/links", test_links);
