@@ -146,12 +146,13 @@ BT_PLUGIN_LICENSE("MIT");
         name, ct_sink_graph_is_configured)
 
 SINK(findings, "What held requests up, worst first",
-     "Parameters: block=NS, stuck=NS, begin=NS, end=NS, json=yes, "
-     "path=\"FILE\".");
+     "Parameters: block=NS, stuck=NS, spawns=N, idles=N, tracing=PERCENT, "
+     "begin=NS, end=NS, json=yes, path=\"FILE\".");
 SINK(stat, "Totals: requests, latency, states, contexts, workers",
      "Parameters: begin=NS, end=NS, json=yes, path=\"FILE\".");
 SINK(requests, "Every request, and where its time went",
-     "Parameters: json=yes, all=yes, layer=\"LAYER\", "
+     "Parameters: json=yes, all=yes, blame=yes, critical_path=yes, "
+     "layer=\"LAYER\", "
      "sort=\"start\"|\"latency\", limit=N, begin=NS, end=NS, path=\"FILE\".");
 SINK(backtrace, "The stack that was cut, joined back to main",
      "Parameters: one of request=ID, coroutine=ID, worker=TID, work=ID; "
@@ -159,7 +160,7 @@ SINK(backtrace, "The stack that was cut, joined back to main",
 SINK(coroutines, "Every coroutine alive at an instant, and where it is",
      "Parameters: at=NS, pid=PID, begin=NS, end=NS, json=yes, path=\"FILE\".");
 SINK(chrome, "A timeline for Perfetto, speedscope or chrome://tracing",
-     "Parameters: begin=NS, end=NS, path=\"FILE\".");
+     "Parameters: begin=NS, end=NS, split=\"SIZE\", path=\"FILE\".");
 
 /* --- a log as a source --------------------------------------------------- */
 

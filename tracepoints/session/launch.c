@@ -11,6 +11,8 @@
  * - LD_PRELOAD, if it is asked for: the library that sees what a program
  *   without tracepoints does.  Else nothing is preloaded: it brings LTTng, with
  *   its threads, into every process below the program.
+ * - COTRACE_LINES, of a QEMU: what becomes of its log's lines (preload/line.c);
+ *   qemu/record.c sets it in this process.
  * The provider takes care of forks and of libraries that are loaded later.
  *
  * The program gets SIGTERM if the recorder dies: what it was started for is
