@@ -38,6 +38,10 @@
 #include <glib.h>
 #include "ct/coroutine.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 struct ct_clock;
 
 typedef struct AioContext AioContext;
@@ -488,5 +492,9 @@ void iothread_stop(IOThread *iothread);
 
 /** iothread_free() - stop it and free it with its reference to the context */
 void iothread_free(IOThread *iothread);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

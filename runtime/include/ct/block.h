@@ -48,6 +48,10 @@
 
 #include "ct/aio.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 typedef struct BlockBackend BlockBackend;
 
 #define BLOCK_ERROR (block_error_quark())
@@ -412,5 +416,9 @@ unsigned blk_in_flight(const BlockBackend *blk);
  * polls.  A coroutine that serves one of them must not call it.
  */
 void blk_drain(BlockBackend *blk);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -30,6 +30,10 @@
 #include "ct/coroutine_switch.h"
 #include "ct/events.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 /*
  * Marks a function that may yield, so may only be called in a coroutine.  A
  * lint test reads it; clang keeps it in the syntax tree.
@@ -140,6 +144,10 @@ static inline void coroutine_fn coroutine_yield_for(enum ct_yield_reason reason,
 static inline void coroutine_fn coroutine_yield(void)
 {
     coroutine_yield_for(CT_YIELD_REASON_OTHER, 0);
+}
+#endif
+
+#ifdef __cplusplus
 }
 #endif
 

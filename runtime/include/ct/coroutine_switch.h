@@ -29,6 +29,10 @@
 
 #include <stdint.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 #define CT_COROUTINE_SANITIZED 1
 #elif defined(__has_feature)
@@ -148,6 +152,10 @@ static inline __attribute__((always_inline)) uintptr_t coroutine_jump(
 /* switch/ucontext.c; the jumps are the first members of larger structs */
 uintptr_t coroutine_jump(struct coroutine_switch s);
 
+#endif
+
+#ifdef __cplusplus
+}
 #endif
 
 #endif

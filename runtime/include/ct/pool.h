@@ -29,6 +29,10 @@
 #include <stdint.h>
 #include "ct/aio.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 typedef struct ThreadPool ThreadPool;
 typedef struct ThreadPoolWork ThreadPoolWork;
 
@@ -137,5 +141,9 @@ typedef struct ThreadPoolCounts {
 
 /** thread_pool_counts() - what the pool has just now */
 void thread_pool_counts(ThreadPool *pool, ThreadPoolCounts *ret_counts);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

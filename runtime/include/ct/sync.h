@@ -28,6 +28,10 @@
 #include <stdint.h>
 #include "ct/aio.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 /* --- CoMutex ------------------------------------------------------------- */
 
 typedef struct CoMutex CoMutex;
@@ -264,5 +268,9 @@ int aio_task_pool_status(const AioTaskPool *pool);
 
 /** aio_task_pool_empty() - is no task running? */
 bool aio_task_pool_empty(const AioTaskPool *pool);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -26,6 +26,10 @@
 
 #include "ct/coroutine.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 typedef struct CtRequest CtRequest;
 
 /**
@@ -76,5 +80,9 @@ void ct_request_end(CtRequest *request, int ret);
 
 /** ct_request_id() - its id in traces */
 uint64_t ct_request_id(const CtRequest *request);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

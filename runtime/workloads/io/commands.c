@@ -5,6 +5,7 @@
  * A command runs where the script runs: on the main thread, or (--loop=glib)
  * in a coroutine; what waits, waits the way that suits the place.
  */
+#include <errno.h>
 #include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
@@ -329,6 +330,22 @@ static bool io_sleep(struct io_session *io, int argc, char **argv)
     return true;
 }
 
+/* Of a driver that stops requests, and that is not here: --fault is. */
+static bool io_break(struct io_session *io, int argc, char **argv)
+{
+    const char *why = g_strerror(EOPNOTSUPP);
+
+    if (strcmp(argv[0], "break") == 0) {
+        printf("Could not set breakpoint: %s\n", why);
+    } else if (strcmp(argv[0], "remove_break") == 0) {
+        printf("Could not remove breakpoint %s: %s\n", argv[1], why);
+    } else {
+        printf("Could not %s request: %s\n",
+               strcmp(argv[0], "resume") == 0 ? "resume" : "wait for a", why);
+    }
+    return false;
+}
+
 static bool io_abort(struct io_session *io, int argc, char **argv)
 {
     abort();
@@ -414,6 +431,8 @@ static const struct command commands[] = {
      " -i          an invalid request: only says so\n" ZERO_OPTIONS},
     {"alloc", NULL, io_alloc, 1, 2, ANY_FILE, "offset [count] ",
      "says how much of a range lies in this image", NULL},
+    {"break", NULL, io_break, 2, 2, ANY_FILE, "event tag ",
+     "stops a request: not supported, see --fault", NULL},
     {"close", "c", io_close, 0, 0, ANY_FILE, "", "closes the file", NULL},
     {"discard", "d", io_discard, 2, NO_LIMIT, WRITABLE_FILE, "[-Cq] off len ",
      "gives the space of a range back",
@@ -448,6 +467,8 @@ static const struct command commands[] = {
     {"readv", NULL, io_readv, 2, NO_LIMIT, ANY_FILE,
      "[-Cqv] [-P pattern] off len [len..] ",
      "reads a range into one buffer for each length", READ_OPTIONS},
+    {"remove_break", NULL, io_break, 1, 1, ANY_FILE, "tag ",
+     "undoes break: not supported", NULL},
     {"reopen", NULL, io_reopen, 0, NO_LIMIT, ANY_FILE,
      "[(-r|-w)] [-c cache] [-o options] ", "changes how the file is open",
      "\n"
@@ -456,12 +477,16 @@ static const struct command commands[] = {
      " -c cache    as for open -t\n"
      " -o options  key=value,..: read-only, cache.direct, cache.no-flush, "
      "discard\n"},
+    {"resume", NULL, io_break, 1, 1, ANY_FILE, "tag ",
+     "lets a stopped request go on: not supported", NULL},
     {"sigraise", NULL, io_sigraise, 1, 1, NO_FILE, "signal ", "raises a signal",
      NULL},
     {"sleep", NULL, io_sleep, 1, 1, NO_FILE, "ms ",
      "waits so many milliseconds", NULL},
     {"truncate", "t", io_truncate, 1, 3, WRITABLE_FILE,
      "[-m prealloc_mode] off ", "changes the disk's length", NULL},
+    {"wait_break", NULL, io_break, 1, 1, ANY_FILE, "tag ",
+     "waits for a stopped request: not supported", NULL},
     {"write", "w", io_write, 2, NO_LIMIT, WRITABLE_FILE,
      "[-bCfnquz] [-P pattern | -s source_file] off len ",
      "writes a range of the disk",
@@ -475,12 +500,12 @@ static const struct command commands[] = {
     {0},
 };
 
-static bool has_arguments(const struct command *c, int n)
+static bool has_arguments(const struct command *c, const char *as_typed, int n)
 {
     if (n >= c->args_min && (c->args_max == NO_LIMIT || n <= c->args_max)) {
         return true;
     }
-    fprintf(stderr, "bad argument count %d to %s, expected ", n, c->name);
+    fprintf(stderr, "bad argument count %d to %s, expected ", n, as_typed);
     if (c->args_max == NO_LIMIT) {
         fprintf(stderr, "at least %d arguments\n", c->args_min);
     } else if (c->args_max != c->args_min) {
@@ -504,7 +529,7 @@ static bool run_command(struct io_session *io, int argc, char **argv)
         fprintf(stderr, "no file open, try 'help open'\n");
         return false;
     }
-    if (!has_arguments(c, argc - 1)) {
+    if (!has_arguments(c, argv[0], argc - 1)) {
         return false;
     }
     if (c->needs == WRITABLE_FILE && !blk_is_writable(io->blk)) {

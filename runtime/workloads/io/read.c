@@ -21,6 +21,7 @@ struct read_options {
     bool is_quiet;
     bool is_dumped;
     bool is_vm_state;
+    bool is_part;         /* not all of the data is checked */
     bool is_injected;     /* nothing is read: told, and done */
     int pattern;          /* -1: not checked */
     int64_t check_offset; /* in the data */
@@ -34,7 +35,6 @@ struct read_options {
 static bool take_options(int argc, char **argv, const char *letters,
                          struct read_options *o)
 {
-    bool is_part = false;
     int letter;
 
     *o = (struct read_options){.pattern = -1, .check_bytes = -1};
@@ -52,7 +52,7 @@ static bool take_options(int argc, char **argv, const char *letters,
             o->is_injected = true;
             break;
         case 'l':
-            is_part = true;
+            o->is_part = true;
             is_good = io_parse_size(optarg, &o->check_bytes);
             break;
         case 'p': /* had a meaning in old scripts */
@@ -64,7 +64,7 @@ static bool take_options(int argc, char **argv, const char *letters,
             o->is_quiet = true;
             break;
         case 's':
-            is_part = true;
+            o->is_part = true;
             is_good = io_parse_size(optarg, &o->check_offset);
             break;
         case 'v':
@@ -77,10 +77,6 @@ static bool take_options(int argc, char **argv, const char *letters,
         if (!is_good) {
             return false;
         }
-    }
-    if (is_part && o->pattern < 0) {
-        io_usage(argv[0]);
-        return false;
     }
     return true;
 }
@@ -124,6 +120,10 @@ bool io_read(struct io_session *io, int argc, char **argv)
         return false;
     }
     if (!io_take_range(argc, argv, &offset, &bytes)) {
+        return false;
+    }
+    if (o.is_part && o.pattern < 0) {
+        io_usage(argv[0]);
         return false;
     }
     int64_t check_end = MAX(o.check_bytes, 0);

@@ -12,6 +12,9 @@
 
 #define SECTOR_BYTES 512
 
+/* As long as a disk can be for qemu-io: offsets rounded up still are numbers */
+#define LENGTH_MAX ((INT64_MAX >> 30) << 30)
+
 bool io_discard(struct io_session *io, int argc, char **argv)
 {
     bool is_for_machines = false, is_quiet = false;
@@ -57,10 +60,17 @@ static int parse_preallocation(const char *word)
 }
 
 /* In the words of the formats; false: told */
-static bool check_preallocation(BlockBackend *blk, int64_t bytes, int mode)
+static bool check_truncation(BlockBackend *blk, int64_t bytes, int mode)
 {
     bool is_raw = strcmp(blk_format(blk), "raw") == 0;
 
+    if (bytes > LENGTH_MAX) {
+        fprintf(stderr,
+                "cotrace-io: offset(%" PRId64 ") exceeds maximum(%" PRId64
+                ")\n",
+                bytes, LENGTH_MAX);
+        return false;
+    }
     if (mode == PREALLOC_MODE_METADATA && is_raw) {
         fprintf(stderr, "cotrace-io: Unsupported preallocation mode: %s\n",
                 "metadata");
@@ -107,8 +117,12 @@ bool io_truncate(struct io_session *io, int argc, char **argv)
             return false;
         }
     }
-    if (optind >= argc || !io_parse_size(argv[optind], &bytes) ||
-        !check_preallocation(io->blk, bytes, mode)) {
+    if (optind >= argc) {
+        io_usage(argv[0]);
+        return false;
+    }
+    if (!io_parse_size(argv[optind], &bytes) ||
+        !check_truncation(io->blk, bytes, mode)) {
         return false;
     }
     int ret = blk_truncate_prealloc(io->blk, bytes, (PreallocMode)mode);

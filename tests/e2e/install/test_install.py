@@ -7,6 +7,7 @@ pkg-config, the installed `cotrace` records the program.
 """
 import os
 import shlex
+import shutil
 import subprocess
 import sys
 
@@ -64,6 +65,58 @@ def _(tmp):
     for name in names:
         story.run(*CC, "-Wall", "-Wextra", "-Werror", "-fsyntax-only", "-x", "c",
                   "-include", f"ct/{name}", os.devnull, *flags(prefix))
+
+
+CPLUSPLUS = r"""
+#include <ct/aio.h>
+#include <ct/block.h>
+#include <ct/coroutine.h>
+#include <ct/pool.h>
+#include <ct/sync.h>
+#include <ct/traced.h>
+#include <cstdio>
+
+static int work(void *arg) { return *static_cast<int *>(arg); }
+
+static void entry(void *opaque)
+{
+    int arg = 42;
+    CtRequest *request = ct_request_begin("c++", "work", nullptr, 0, 0);
+    ThreadPool *pool = aio_get_thread_pool(aio_context_current());
+    *static_cast<int *>(opaque) = thread_pool_submit_co(pool, work, &arg);
+    ct_request_end(request, 0);
+}
+
+int main()
+{
+    AioContext *ctx = aio_context_new("main", nullptr);
+    int result = 0;
+    aio_context_set_current(ctx);
+    coroutine_enter(coroutine_create(entry, &result));
+    AIO_WAIT_WHILE(ctx, result == 0);
+    std::printf("%d\n", result);
+    aio_context_set_current(nullptr);
+    aio_context_unref(ctx);
+}
+"""
+
+
+@tap.case("a program in C++: every header alone, built, run")
+def _(tmp):
+    compiler = shutil.which("g++") or shutil.which("clang++")
+    if not compiler:
+        tap.skip("no C++ compiler")
+    prefix = install(tmp)
+    for name in os.listdir(os.path.join(prefix, "include", "cotrace", "ct")):
+        story.run(compiler, "-Wall", "-Wextra", "-Werror", "-fsyntax-only", "-x",
+                  "c++", "-include", f"ct/{name}", os.devnull, *flags(prefix))
+    source = os.path.join(tmp, "program.cc")
+    with open(source, "w", encoding="ascii") as out:
+        out.write(CPLUSPLUS)
+    program = os.path.join(tmp, "program")
+    story.run(compiler, "-O2", "-Wall", "-Wextra", "-Werror", source, "-o",
+              program, *flags(prefix))
+    tap.equal(story.run(program).out, "42\n", "what it prints")
 
 
 @tap.case("an example: built, recorded, its requests and backtraces whole")

@@ -52,8 +52,10 @@ static int coroutine_fn zero_rest(BlockDriverState *bs, uint64_t from,
     co_mutex_lock(&s->lock);
     int ret = qcow2_get_host_offset(bs, from, &n, &host, &type);
     co_mutex_unlock(&s->lock);
+    /* A backing file that ends before has nothing that could come up. */
     if (ret < 0 || type == QCOW2_CLUSTER_ZERO ||
-        (type == QCOW2_CLUSTER_UNALLOCATED && bs->backing == NULL)) {
+        (type == QCOW2_CLUSTER_UNALLOCATED &&
+         (bs->backing == NULL || (uint64_t)bdrv_length(bs->backing) <= from))) {
         return ret;
     }
     g_autofree uint8_t *zeroes = g_malloc0(to - from);
