@@ -111,6 +111,13 @@ def images(corpus):
         subprocess.run(["qemu-io", "-f", "qcow2", "-t", "unsafe",
                         "-c", "write -q 0 9k", "-c", "write -q -z 12k 8k",
                         "-c", "write -q 40k 3k", path], check=False)
+    raw = os.path.join(corpus, "raw")
+    put(corpus, "raw", bytes(range(256)) * 16 + b"a" * 40960)
+    for how in ("zlib", "zstd"):
+        subprocess.run(["qemu-img", "convert", "-c", "-O", "qcow2", "-o",
+                        f"cluster_size=4k,compression_type={how}", raw,
+                        os.path.join(corpus, how)], check=True)
+    os.unlink(raw)
 
 
 def connections(corpus):

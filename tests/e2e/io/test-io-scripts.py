@@ -26,7 +26,7 @@ LINES = 40
 
 WORDS = ("read", "readv", "aio_read", "write", "writev", "aio_write", "discard",
          "alloc", "map", "length", "flush", "aio_flush", "truncate", "close",
-         "sleep", "sigraise", "open", "reopen", "abort", "help", "info")
+         "sigraise", "open", "reopen", "abort", "help", "info")
 # Each command's own letters, and some that it does not have.
 LETTERS = {"read": "bCPqvsl", "readv": "CPqv", "aio_read": "CPqvi",
            "write": "bCfnPquzs", "writev": "CfPq", "aio_write": "CfiPquz",
