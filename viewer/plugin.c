@@ -15,6 +15,7 @@
 #include <inttypes.h>
 
 #include "ct/sink.h"
+#include "out/inert.h"
 #include "views.h"
 
 /* --- parameters ---------------------------------------------------------- */
@@ -88,7 +89,11 @@ static void on_finished(void *data, const GError *error)
 
     /* No method runs that could still return it. */
     if (!ct_view_close(data, !error, &reason)) {
-        g_printerr("cotrace: %s\n", reason->message);
+        GString *line = g_string_new("cotrace: ");
+
+        ct_inert_append(line, reason->message);
+        g_printerr("%s\n", line->str);
+        g_string_free(line, TRUE);
     }
 }
 

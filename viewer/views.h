@@ -122,8 +122,11 @@ void ct_settings_fini(struct ct_settings *settings);
 bool ct_settings_set(struct ct_settings *settings, const struct ct_view *view,
                      const char *name, const char *value, GError **error);
 
-/** ct_option_ns() - an option's value as a time, not below 0 */
-bool ct_option_ns(int64_t *ns, const char *value, GError **error);
+/** ct_option_number() - an option's value: a number, not below 0 */
+bool ct_option_number(int64_t *ret_number, const char *value, GError **error);
+
+/** ct_option_bytes() - likewise: a number, with K, M or G (1024) behind it */
+bool ct_option_bytes(uint64_t *ret_bytes, const char *value, GError **error);
 
 /** ct_settings_check() - does what was set agree with itself? */
 bool ct_settings_check(const struct ct_settings *settings, GError **error);

@@ -75,7 +75,8 @@ static int help(void)
 {
     fputs("usage: cotrace diff A B [--fail-on=WHAT,...] "
           "[--json [--edits] | --html]\n"
-          "                    [--begin=NS] [--end=NS] [-o FILE]\n"
+          "                    [--any-program] [--begin=NS] [--end=NS] "
+          "[-o FILE]\n"
           "       cotrace diff --against=BASELINE B [...]\n"
           "       cotrace diff --save-baseline=BASELINE A\n"
           "\n"
@@ -211,7 +212,7 @@ static int set_time(const char *name, const char *value, bool *ret_has,
     g_autoptr(GError) error = NULL;
 
     *ret_has = true;
-    return ct_option_ns(ret_ns, value, &error)
+    return ct_option_number(ret_ns, value, &error)
                ? -1
                : ct_usage_error("diff", "--%s: %s", name, error->message);
 }

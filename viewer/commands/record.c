@@ -18,6 +18,7 @@
 
 #include "cotrace.h"
 #include "out/inert.h"
+#include "views.h"
 
 #define COMMAND     "record"
 #define PAGE_BYTES  4096
@@ -49,9 +50,10 @@ static const char usage[] =
     "with\n"
     "                         threads, ucontext and siglongjmp coroutines,\n"
     "                         blocking I/O and waits, with stacks\n"
-    "      --subbuf-size=SIZE size of a buffer's parts, a power of two; K and "
-    "M\n"
-    "                         are understood (default: what /dev/shm has room\n"
+    "      --subbuf-size=SIZE size of a buffer's parts, a power of two; K, M "
+    "and\n"
+    "                         G are understood (default: what /dev/shm has "
+    "room\n"
     "                         for, 4M at most)\n"
     "      --subbufs=N        parts of a buffer, a power of two (default: 8)\n"
     "  -h, --help             this text\n"
@@ -68,27 +70,6 @@ struct options {
     char *made; /* output directory that was named and made here */
     bool preload, no_preload;
 };
-
-static bool parse_size(const char *text, uint64_t *ret_value)
-{
-    char *end;
-
-    errno = 0;
-    uint64_t value = g_ascii_strtoull(text, &end, 10);
-    unsigned shift = *end == 'K' || *end == 'k'   ? 10
-                     : *end == 'M' || *end == 'm' ? 20
-                     : *end == 'G' || *end == 'g' ? 30
-                                                  : 0;
-    if (shift) {
-        end++;
-    }
-    if (!g_ascii_isdigit(text[0]) || *end || errno ||
-        value > UINT64_MAX >> shift) {
-        return false;
-    }
-    *ret_value = value << shift;
-    return true;
-}
 
 static bool is_power_of_two(uint64_t value)
 {
@@ -167,8 +148,8 @@ static int parse_one(int option, const char *value, struct options *options)
         options->no_preload = false;
         break;
     case OPTION_SUBBUF_SIZE:
-        if (!parse_size(value, &number) || !is_power_of_two(number) ||
-            number < PAGE_BYTES) {
+        if (!ct_option_bytes(&number, value, NULL) ||
+            !is_power_of_two(number) || number < PAGE_BYTES) {
             return ct_usage_error(
                 COMMAND, "--subbuf-size=%s: not a power of two from 4K on",
                 value);
@@ -176,8 +157,8 @@ static int parse_one(int option, const char *value, struct options *options)
         config->subbuf_bytes = number;
         break;
     case OPTION_SUBBUFS:
-        if (!parse_size(value, &number) || !is_power_of_two(number) ||
-            number < 2 || number > MAX_SUBBUFS) {
+        if (!ct_option_bytes(&number, value, NULL) ||
+            !is_power_of_two(number) || number < 2 || number > MAX_SUBBUFS) {
             return ct_usage_error(
                 COMMAND, "--subbufs=%s: not a power of two from 2 to %d", value,
                 MAX_SUBBUFS);
@@ -396,6 +377,10 @@ int ct_command_record(int argc, char **argv)
     if (options.qemu && options.config.events) {
         return ct_usage_error(COMMAND, "--events is for cotrace's own events: "
                                        "give --qemu the patterns");
+    }
+    if (options.no_preload && !options.qemu) {
+        return ct_usage_error(COMMAND, "--no-preload is for --qemu: else "
+                                       "nothing is preloaded by itself");
     }
     options.config.argv = argv + optind;
     int status = run(&options);

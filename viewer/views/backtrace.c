@@ -1,10 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * backtrace.c - a logical backtrace, as a debugger would print it
- *
- * Frames of code are numbered through, as gdb does; where the stack was cut
- * stands a line that says what lies inside the cut and how long before it what
- * lies outside happened.
+ * backtrace.c - whose logical backtrace, and of when; its frames are frames.c's
  */
 #include "views/make.h"
 

@@ -99,6 +99,9 @@ def _(tmp):
     refused("render", somewhere, "-o", "-", "--format=xyz", names=["xyz"])
     refused("render", somewhere, "-o", os.path.join(tmp, "a.json"),
             "--request=", names=["--request", "''"])
+    refused("render", somewhere, "-o", os.path.join(tmp, "a.json"),
+            "--split=1k", names=["1k is less than 1M"])
+    refused("record", "--no-preload", "true", names=["--no-preload is for"])
     refused("stat", "", names=["the trace has an empty name"])
     refused("stat", somewhere, "-o", "", names=["--output", "empty name"])
     refused("diff", "", somewhere, names=["a trace has an empty name"])
