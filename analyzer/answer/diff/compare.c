@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Sequences of the same name are aligned with one another; what lies between
- * two pairs that were kept is a block, and all differences are in blocks.
+ * Sequences of the same name (contexts.c) are aligned with one another; what
+ * lies between two pairs that were kept is a block, and all differences are in
+ * blocks.
  *
  * Where events were lost, a block is unsure, on both sides: nothing in it is
  * counted.  Counts of equal requests are no part of a label then, since they
@@ -133,17 +134,19 @@ bool ct_compare_only_is_real(const struct ct_compare *compare,
 static void pair_sequences(struct ct_compare *compare)
 {
     GHashTable *by_name = g_hash_table_new(NULL, NULL);
+    uint32_t *names_b = ct_contexts_names(compare);
 
     for (unsigned side = 0; side < CT_DIFF_SIDES; side++) {
         const struct ct_run_result *run = compare->run[side];
         uint32_t *number = g_new(uint32_t, run->n_sequences + 1);
         for (uint32_t i = 0; i < run->n_sequences; i++) {
             const struct ct_sequence *sequence = &run->sequences[i];
-            gpointer name = GUINT_TO_POINTER(sequence->name);
+            uint32_t word = side == CT_DIFF_A ? sequence->name : names_b[i];
+            gpointer name = GUINT_TO_POINTER(word);
             gpointer found;
             if (!g_hash_table_lookup_extended(by_name, name, NULL, &found)) {
                 struct ct_aligned aligned = {
-                    .name = sequence->name,
+                    .name = word,
                     .is_pool = sequence->is_pool,
                 };
                 found = GUINT_TO_POINTER(compare->aligned->len);
@@ -168,6 +171,7 @@ static void pair_sequences(struct ct_compare *compare)
         }
         g_free(number);
     }
+    g_free(names_b);
     g_hash_table_unref(by_name);
 }
 

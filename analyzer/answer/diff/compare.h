@@ -79,6 +79,14 @@ bool ct_compare_only_is_real(const struct ct_compare *compare,
 int32_t ct_compare_worker(const struct ct_compare *compare,
                           enum ct_diff_side side, uint32_t decision);
 
+/* --- contexts.c ------------------------------------------------------- */
+
+/** ct_contexts_names() - by sequence of B, the name (word) of what it is in A;
+ * one that A has not: a name that A has not
+ * Pre: labels of both are chosen.
+ * Return: the caller frees it. */
+uint32_t *ct_contexts_names(const struct ct_compare *compare);
+
 /* --- depends.c -------------------------------------------------------- */
 
 /* Two decisions that one run makes in the other order, and must not. */

@@ -42,6 +42,40 @@ def _(tmp):
     tap.equal((pool["workers_a"], pool["workers_b"]), (2, 1))
 
 
+def two_threads(seed, order, more=0):
+    """Contexts without names, each with callbacks of its own; threads get to
+    run in that order, which is chance."""
+    run = Run(seed)
+    contexts = [run.id() for _ in range(3 + more)]
+    for turn in range(3):
+        for i in order:
+            for bh in range(4):
+                fields = {"bh": run.id(), "ctx": contexts[i],
+                          "name": f"of_{i}_{(turn + bh) % 4}",
+                          "callback": hex(run.code + 16 * i + bh)}
+                run.say("bh_schedule", i + 1, **fields, flags=1)
+                run.say("bh_run_begin", i + 1, **fields)
+                run.say("bh_run_end", i + 1, bh=fields["bh"],
+                        ctx=contexts[i])
+    request = run.begin(0)
+    run.submit(request)
+    run.work(request)
+    run.complete(request)
+    return run
+
+
+@tap.case("which thread came first does not say which context it is")
+def _(tmp):
+    document = compare(tmp, two_threads(0, (0, 1, 2)),
+                       two_threads(1, (2, 0, 1)), 0)
+    tap.equal(document["exact"], True)
+    document = compare(tmp, two_threads(0, (0, 1, 2)),
+                       two_threads(1, (3, 2, 0, 1), 1), 1)
+    new = [only["label"] for only in document["only_in_b"]]
+    tap.equal(new, [f"bottom half of_3_{i}" for i in range(4)])
+    tap.equal(document["only_in_a"], [])
+
+
 def with_a_wait(seed, wakes=True, ends=True):
     """One request waits for another one to wake it, which it does or not."""
     run = Run(seed)
