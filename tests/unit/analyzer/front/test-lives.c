@@ -54,7 +54,7 @@ static void test_only(void)
 /* Each from another leader; those whose end is seen, and those that run on. */
 static void test_many(gconstpointer data)
 {
-    enum { N = 200000 };
+    enum { N = 50000 };
     bool ends = data != NULL;
     unsigned n_ended = 0;
     struct ct_lives *lives =
