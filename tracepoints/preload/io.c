@@ -175,6 +175,18 @@ CT_HOOK int posix_fallocate64(int fd, off64_t offset, off64_t bytes)
          CT_REAL(posix_fallocate64)(fd, offset, bytes), 1);
 }
 
+CT_REAL_OF(ftruncate);
+CT_HOOK int ftruncate(int fd, off_t bytes)
+{
+    TOLD(int, TRUNCATE, fd, bytes, 0, CT_REAL(ftruncate)(fd, bytes), 0);
+}
+
+CT_REAL_OF(ftruncate64);
+CT_HOOK int ftruncate64(int fd, off64_t bytes)
+{
+    TOLD(int, TRUNCATE, fd, bytes, 0, CT_REAL(ftruncate64)(fd, bytes), 0);
+}
+
 CT_REAL_OF(copy_file_range);
 CT_HOOK ssize_t copy_file_range(int from, off64_t *from_offset, int to,
                                 off64_t *to_offset, size_t bytes,

@@ -3,13 +3,13 @@
 """cotrace record --preload: programs without tracepoints, and that they run as
 they do without it."""
 import os
-import re
 import shutil
 import subprocess
 import sys
 
 import story
 import tap
+from preloaded import check_items, check_workers, names_of
 
 PROGRAMS = os.path.join(story.BUILD, "tests", "programs")
 CONTEXTS = os.path.join(PROGRAMS, "contexts")
@@ -48,10 +48,6 @@ def record(place, *command, status=0, **more):
     return trace, done
 
 
-def names(piece):
-    return [frame.get("function") for frame in piece]
-
-
 @tap.case("coroutines that swap contexts: made, entered, ended; back to main")
 def _(place):
     trace, _ = record(place, CONTEXTS, "swap")
@@ -68,10 +64,10 @@ def _(place):
         told = story.document("backtrace", trace, f"--coroutine={number}")
         tap.equal(told["complete"], True, "complete")
         (_, own), (boundary, outer) = story.pieces(told["frames"])
-        tap.equal(names(own), ["swapcontext", "leave_here", "waits_here",
+        tap.equal(names_of(own), ["swapcontext", "leave_here", "waits_here",
                                "generate", "ct_switch_begin"], "its own")
         tap.equal(boundary["boundary"], "coroutine", "boundary")
-        shown = names(outer)
+        shown = names_of(outer)
         tap.equal((shown[:2], "main" in shown, shown[-1]),
                   (["swapcontext", "enter_here"], True, "_start"), "outside")
 
@@ -88,9 +84,9 @@ def _(place):
     tap.equal(sorted(waiting), [1, 2, 3], "waiting")
     for group in groups:
         (_, own), (_, outer) = story.pieces(group["frames"])
-        tap.equal(names(own), ["siglongjmp", "leave_here", "waits_here",
+        tap.equal(names_of(own), ["siglongjmp", "leave_here", "waits_here",
                                "generate", "ct_switch_begin"], "its own")
-        tap.equal(names(outer)[:2], ["swapcontext", "make_here"], "made by")
+        tap.equal(names_of(outer)[:2], ["swapcontext", "make_here"], "made by")
 
 
 @tap.case("many switches: none is lost, and they pair")
@@ -161,66 +157,10 @@ def _(place):
     for group in story.document("coroutines", trace)["groups"]:
         for frames in [group["frames"]]:
             pieces = story.pieces(frames)
-            tap.equal(names(pieces[0][1])[:2],
+            tap.equal(names_of(pieces[0][1])[:2],
                       ["siglongjmp", "qemu_coroutine_switch"], "its own")
-            whole += len(pieces) > 1 and "main" in names(pieces[-1][1])
+            whole += len(pieces) > 1 and "main" in names_of(pieces[-1][1])
     tap.equal(whole > 0, True, "back to main")
-
-
-def numbers(text):
-    return [int(word, 16) for word in re.findall(r"\] = (0x[0-9A-F]+)", text)]
-
-
-def items(trace):
-    """What the events themselves say: [(submitted, begin, end, completed)] of
-    each call of a worker, by the request that it holds, as places in the order;
-    and the workers."""
-    waiting, calls, found, workers = {}, {}, [], set()
-    done = subprocess.run(["babeltrace2", "--no-delta", trace], check=True,
-                          text=True, stdout=subprocess.PIPE).stdout
-    for at, line in enumerate(done.splitlines()):
-        tid = re.search(r"vtid = (\d+)", line)[1]
-        told = re.search(r'text = "thread_pool_(submit|complete)(?:_aio)? '
-                         r'pool \S+ req (\S+)', line)
-        if told and told[1] == "submit":
-            waiting[int(told[2], 16)] = [at, None, None, None]
-        elif told:
-            item = waiting.pop(int(told[2], 16))
-            item[3] = at
-            found.append(item)
-        elif "native_io_begin:" in line:
-            held = [n for n in numbers(line) if n in waiting]
-            if held:
-                fresh = [n for n in held if waiting[n][1] is None]
-                item = waiting[min(fresh or held,
-                                   key=lambda n: waiting[n][0])]
-                item[1] = item[1] or at
-                calls[tid] = item
-                workers.add(int(tid))
-        elif "native_io_end:" in line and tid in calls:
-            calls.pop(tid)[2] = at
-    return found, workers
-
-
-def check_worker(trace, tid):
-    """From its thread over the bottom half, the submission, the coroutine's
-    start and who entered it, to main."""
-    told = story.document("backtrace", trace, f"--worker={tid}")
-    tap.equal(told["complete"], True, "complete")
-    cut = story.pieces(told["frames"])
-    tap.equal([boundary["boundary"] for boundary, _ in cut[1:3]],
-              ["worker-spawn", "bottom-half"], "boundaries")
-    made, asked = names(cut[1][1]), names(cut[2][1])
-    tap.equal(made[:2], ["pthread_create", "qemu_thread_create"], "made")
-    tap.equal(made[made.index("aio_bh_poll") + 1] in ("aio_poll",
-                                                      "aio_dispatch"),
-              True, "by a bottom half")
-    tap.equal("main" in made, True, "in main's loop")
-    for name in ("thread_pool_submit_aio", "thread_pool_submit_co"):
-        tap.equal(name in asked, True, f"{name} in {asked}")
-    tap.equal(asked[-1], "ct_switch_begin", "in a coroutine")
-    tap.equal((cut[3][0]["boundary"], "main" in names(cut[-1][1])),
-              ("coroutine", True), "whom main entered")
 
 
 @tap.case("QEMU as packaged, with its log: one worker back to main; items")
@@ -234,20 +174,13 @@ def _(place):
     done = story.record(trace, *words, options=("--qemu",))
     tap.equal((done.out, "0 lost" in done.err), ("", True), done.err)
 
-    found, workers = items(trace)
-    tap.equal(all(begin and submitted < begin < end < completed
-                  for submitted, begin, end, completed in found), True,
-              f"every item has a begin and an end within: {found}")
-    requests = story.requests(trace, "--all")
-    story.check_sums(requests)
+    found, workers, requests = check_items(trace)
     states = {s["state"] for r in requests for s in r["segments"]}
-    tap.equal(("work" in states, "unknown" in states,
-               {"work-running", "work-done"} <= states),
-              (False, False, True), f"states: {states}")
+    tap.equal({"work-queued", "work-running", "work-done"} <= states, True,
+              f"queue, run and completion are three states: {states}")
     tap.equal({tid for r in requests for tid in r["workers"]}, workers,
               "workers of requests")
-    for tid in workers:
-        check_worker(trace, tid)
+    check_workers(trace, workers)
     tap.note(f"{len(found)} items, {len(workers)} workers, "
              f"{len(requests)} requests")
 
@@ -277,11 +210,11 @@ def _(place):
             done = story.record(trace, *command, stdin=stdin,
                                 options=("--qemu",))
         tap.equal("0 lost" in done.err, True, done.err)
-        story.check_sums(story.requests(trace, "--all"))
-        workers = items(trace)[1]
+        found, workers, requests = check_items(trace)
         tap.equal(len(workers) > 0, True, f"workers of {command[0]}")
-        for tid in workers:
-            check_worker(trace, tid)
+        check_workers(trace, workers)
+        tap.note(f"{command[0]}: {len(found)} items, {len(workers)} workers, "
+                 f"{len(requests)} requests")
         told += 1
     if not told:
         tap.skip("neither qemu-storage-daemon nor qemu-system-x86_64 here")

@@ -4,26 +4,19 @@
 import json
 import os
 import re
-import shutil
 import signal
-import socket
 import subprocess
 import sys
 
-sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from recording import until  # noqa: E402
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)),
+                                "..", "..", "lib"))
 import story  # noqa: E402
 import tap  # noqa: E402
+from qemu import (Monitor, boot_sector, child_of, connect,  # noqa: E402
+                  need, until)
 
-HERE = os.path.dirname(os.path.abspath(__file__))
 KIB = 1024
 TIMED = ("nbd", "virtio-blk", "nvme")
-
-
-def need(*programs):
-    for program in programs:
-        if not shutil.which(program):
-            tap.skip(f"{program} is not installed")
 
 
 def raw(path, size="4M"):
@@ -48,19 +41,6 @@ def end(process, status=0):
         process.kill()
     tap.equal(process.returncode, status, err)
     return out, err
-
-
-def connect(path):
-    """Once somebody listens: the path is there a little earlier."""
-    def tried():
-        made = socket.socket(socket.AF_UNIX)
-        try:
-            made.connect(path)
-        except OSError:
-            made.close()
-            return None
-        return made
-    return until(tried, f"somebody listens at {path}")
 
 
 def note(trace):
@@ -216,40 +196,6 @@ def _(tmp):
 
 # --- a guest ------------------------------------------------------------------
 
-def boot_sector(tmp):
-    need("as", "ld", "qemu-system-x86_64")
-    part, whole = (os.path.join(tmp, name) for name in ("guest.o", "guest.bin"))
-    story.run("as", "--32", "-o", part, os.path.join(HERE, "guest.S"))
-    story.run("ld", "-m", "elf_i386", "-Ttext", "0x7c00", "--oformat",
-              "binary", "-o", whole, part)
-    with open(whole, "rb") as file:
-        return file.read()
-
-
-class Monitor:
-    """QMP, as much of it as is needed."""
-
-    def __init__(self, path):
-        self.socket = connect(path)
-        self.socket.settimeout(story.TIMEOUT)
-        self.lines = self.socket.makefile("rw", encoding="utf-8")
-        json.loads(self.lines.readline())
-        self("qmp_capabilities")
-
-    def __call__(self, what, **arguments):
-        self.lines.write(json.dumps({"execute": what,
-                                     "arguments": arguments}) + "\n")
-        self.lines.flush()
-        return self.until(lambda answer: "return" in answer)
-
-    def until(self, wanted):
-        while True:
-            answer = json.loads(self.lines.readline())
-            assert "error" not in answer, answer
-            if wanted(answer):
-                return answer
-
-
 @tap.case("qemu-system-x86_64: a guest on virtio-blk and NVMe, a throttled "
           "drive, an error, a block job meanwhile")
 def _(tmp):
@@ -394,19 +340,6 @@ def idle_server(tmp, trace):
                     "--export", "nbd,id=e,node-name=n,name=n")
     connect(place).close()
     return process, f"nbd+unix:///n?socket={place}"
-
-
-def child_of(pid, name):
-    for entry in os.listdir("/proc"):
-        try:
-            with open(f"/proc/{entry}/stat", encoding="utf-8") as file:
-                text = file.read()
-        except (OSError, NotADirectoryError):
-            continue
-        words = text[text.rindex(")") + 2:].split()
-        if words[1] == str(pid) and f"({name})" in text and words[0] != "Z":
-            return int(entry)
-    return None
 
 
 def uses(uri):

@@ -4,14 +4,19 @@
  *
  * Through the BIOS, so through whatever device a disk hangs on.  It prints on
  * the first serial line: "." for a read, "E" for an error, a line a disk, then
- * "D", and halts.
+ * "D", and halts.  With DISKS and READS defined (as --defsym) it reads that
+ * many; with WRITES it writes what it read to 1024 sectors behind, too.
  */
     .code16
     .globl  _start
 
     .set    FIRST, 0x80
+    .ifndef DISKS
     .set    DISKS, 4
+    .endif
+    .ifndef READS
     .set    READS, 8
+    .endif
     .set    PORT, 0x3f8
 
 _start:
@@ -29,6 +34,17 @@ read:
     mov     $0x42, %ah
     mov     $packet, %si
     int     $0x13
+    .ifdef  WRITES
+    jc      2f
+    addl    $1024, sector
+    mov     $0x4300, %ax
+    mov     $packet, %si
+    int     $0x13
+    pushf
+    subl    $1024, sector
+    popf
+2:
+    .endif
     mov     $'.', %al
     jnc     1f
     mov     $'E', %al

@@ -1,0 +1,97 @@
+# SPDX-License-Identifier: MIT
+"""Recordings of a QEMU into which the library was preloaded: what its events
+themselves say of workers, to hold the analysis against."""
+import re
+import subprocess
+
+import story
+import tap
+
+
+def names_of(piece):
+    return [frame.get("function") for frame in piece]
+
+
+def numbers(text):
+    return [int(word, 16) for word in re.findall(r"\] = (0x[0-9A-F]+)", text)]
+
+
+def items(trace):
+    """What the events themselves say: [(submitted, begin, end, completed)] of
+    each call of a worker, by the request that it holds, as places in the order;
+    and the workers."""
+    waiting, calls, found, workers = {}, {}, [], set()
+    done = subprocess.run(["babeltrace2", "--no-delta", trace], check=True,
+                          text=True, stdout=subprocess.PIPE).stdout
+    for at, line in enumerate(done.splitlines()):
+        tid = re.search(r"vtid = (\d+)", line)[1]
+        told = re.search(r'text = "thread_pool_(submit|complete)(?:_aio)? '
+                         r'pool \S+ req (\S+)', line)
+        if told and told[1] == "submit":
+            waiting[int(told[2], 16)] = [at, None, None, None]
+        elif told:
+            item = waiting.pop(int(told[2], 16))
+            item[3] = at
+            found.append(item)
+        elif "native_io_begin:" in line:
+            held = [n for n in numbers(line) if n in waiting]
+            if held:
+                fresh = [n for n in held if waiting[n][1] is None]
+                item = waiting[min(fresh or held,
+                                   key=lambda n: waiting[n][0])]
+                item[1] = item[1] or at
+                calls[tid] = item
+                workers.add(int(tid))
+        elif "native_io_end:" in line and tid in calls:
+            calls.pop(tid)[2] = at
+    return found, workers
+
+
+def check_worker(trace, tid):
+    """From its thread over the bottom half, the submission, the coroutine's
+    start and who entered it, to main."""
+    told = story.document("backtrace", trace, f"--worker={tid}")
+    tap.equal(told["complete"], True, "complete")
+    cut = story.pieces(told["frames"])
+    tap.equal([boundary["boundary"] for boundary, _ in cut[1:3]],
+              ["worker-spawn", "bottom-half"], "boundaries")
+    made, asked = names_of(cut[1][1]), names_of(cut[2][1])
+    tap.equal(made[:2], ["pthread_create", "qemu_thread_create"], "made")
+    tap.equal(made[made.index("aio_bh_poll") + 1] in ("aio_poll",
+                                                      "aio_dispatch"),
+              True, "by a bottom half")
+    tap.equal("main" in made, True, "in main's loop")
+    for name in ("thread_pool_submit_aio", "thread_pool_submit_co"):
+        tap.equal(name in asked, True, f"{name} in {asked}")
+    tap.equal(asked[-1], "ct_switch_begin", "in a coroutine")
+    tap.equal((cut[3][0]["boundary"], "main" in names_of(cut[-1][1])),
+              ("coroutine", True), "whom main entered")
+    return made + asked
+
+
+def check_workers(trace, workers):
+    """All of them, and that one was made for a read."""
+    names = set()
+    for tid in workers:
+        names.update(check_worker(trace, tid))
+    for name in ("bdrv_co_preadv_part", "aio_bh_poll", "aio_poll"):
+        tap.equal(name in names, True, f"{name} in {names}")
+
+
+def check_items(trace, unknown=False):
+    """Of a whole recording: every item begins and ends within its submission
+    and completion; no request waits in a state that only a log has; sums.
+    @unknown: some wait for what nobody tells (jobs, a stopped machine)
+    Return: items, workers, requests."""
+    found, workers = items(trace)
+    for item in found:
+        submitted, begin, end, completed = item
+        if not (begin and end and submitted < begin < end < completed):
+            raise AssertionError(f"an item's begin and end: {item}")
+    requests = story.requests(trace, "--all")
+    story.check_sums(requests)
+    tap.equal({s["state"] for r in requests for s in r["segments"]} &
+              ({"work"} if unknown else {"work", "unknown"}), set(), "states")
+    tap.equal({tid for r in requests for tid in r["workers"]} <= workers, True,
+              "workers of requests")
+    return found, workers, requests
