@@ -293,6 +293,14 @@ static bool set_format(struct ct_settings *settings, const char *value,
     return true;
 }
 
+/* Of the process: names are the same for all that it shows. */
+static bool set_debug_dir(struct ct_settings *settings, const char *value,
+                          GError **error)
+{
+    ct_symbols_debug_dirs(value);
+    return true;
+}
+
 const struct ct_option ct_options[] = {
     {CT_OPTION_REQUEST, "request", NULL, 0, "ID",
      "of a request, by its number in 'cotrace requests'", set_request},
@@ -336,6 +344,9 @@ const struct ct_option ct_options[] = {
      "only the N slowest, and all that touched them", set_slowest},
     {CT_OPTION_SPLIT, "split", NULL, 0, "SIZE",
      "several files, FILE-1 ..., none larger than SIZE (100M)", set_split},
+    {CT_OPTION_DEBUG, "debug-dir", "debug_dir", 0, "DIR",
+     "debug information is looked for there first; several: DIR:DIR",
+     set_debug_dir},
     {CT_OPTION_PATH, "output", "path", 'o', "FILE",
      "file to write, as a whole; '-' is standard output", set_path},
     {CT_OPTION_FORMAT, "format", NULL, 0, "FORMAT",

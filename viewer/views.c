@@ -16,47 +16,51 @@ GQuark ct_view_error_quark(void)
 }
 
 const struct ct_view ct_views[] = {
-    {"stat", NULL, CT_OPTION_SPAN | CT_OPTION_JSON | CT_OPTION_PATH,
-     "TRACE [--begin=NS] [--end=NS] [--json]",
+    {"stat", NULL,
+     CT_OPTION_DEBUG | CT_OPTION_SPAN | CT_OPTION_JSON | CT_OPTION_PATH,
+     "TRACE [--begin=NS] [--end=NS] [--debug-dir=DIR] [--json]",
      "totals: requests, latency, states, contexts, workers", NULL,
      ct_view_stat},
     {"requests", NULL,
      CT_OPTION_ALL | CT_OPTION_BLAME | CT_OPTION_CRITICAL | CT_OPTION_LAYER |
-         CT_OPTION_SORT | CT_OPTION_LIMIT | CT_OPTION_SPAN | CT_OPTION_JSON |
-         CT_OPTION_PATH,
+         CT_OPTION_SORT | CT_OPTION_LIMIT | CT_OPTION_DEBUG | CT_OPTION_SPAN |
+         CT_OPTION_JSON | CT_OPTION_PATH,
      "TRACE [--all] [--blame] [--critical-path] [--layer=LAYER] "
      "[--begin=NS] [--end=NS] "
-     "[--sort=start|latency] [--limit=N] [--json]",
+     "[--sort=start|latency] [--limit=N] [--debug-dir=DIR] [--json]",
      "every request, and where its time went",
      "By start, rows come as soon as no earlier request is open.  By latency,\n"
      "the slowest 20 on a terminal, else all.  With --json: one object a line.",
      ct_view_requests},
     {"backtrace", NULL,
      CT_OPTION_REQUEST | CT_OPTION_COROUTINE | CT_OPTION_WORKER |
-         CT_OPTION_WORK | CT_OPTION_AT | CT_OPTION_PID | CT_OPTION_SPAN |
-         CT_OPTION_JSON | CT_OPTION_PATH,
+         CT_OPTION_WORK | CT_OPTION_AT | CT_OPTION_PID | CT_OPTION_DEBUG |
+         CT_OPTION_SPAN | CT_OPTION_JSON | CT_OPTION_PATH,
      "TRACE (--request=ID | --coroutine=ID | --worker=TID | --work=ID) "
-     "[--at=NS] [--pid=PID] [--begin=NS] [--end=NS] [--json]",
+     "[--at=NS] [--pid=PID] [--begin=NS] [--end=NS] [--debug-dir=DIR] [--json]",
      "the stack that was cut, joined back to main",
      "Without --at: of a worker its start, of a coroutine its last yield, of "
      "a\n"
      "work item its begin, of a request the start of its longest wait.",
      ct_view_backtrace},
     {"coroutines", NULL,
-     CT_OPTION_AT | CT_OPTION_PID | CT_OPTION_SPAN | CT_OPTION_JSON |
-         CT_OPTION_PATH,
-     "TRACE [--at=NS] [--pid=PID] [--begin=NS] [--end=NS] [--json]",
+     CT_OPTION_AT | CT_OPTION_PID | CT_OPTION_DEBUG | CT_OPTION_SPAN |
+         CT_OPTION_JSON | CT_OPTION_PATH,
+     "TRACE [--at=NS] [--pid=PID] [--begin=NS] [--end=NS] [--debug-dir=DIR] "
+     "[--json]",
      "every coroutine alive at an instant, and where it is",
      "Without --at: at the end of the trace.  Coroutines in the same state "
      "with "
      "the\nsame backtrace stand together.",
      ct_view_coroutines},
     {"findings", NULL,
-     CT_OPTION_LIMITS | CT_OPTION_SPAN | CT_OPTION_JSON | CT_OPTION_PATH,
+     CT_OPTION_LIMITS | CT_OPTION_DEBUG | CT_OPTION_SPAN | CT_OPTION_JSON |
+         CT_OPTION_PATH,
      "TRACE [--block=NS] [--stuck=NS] [--spawns=N] [--idles=N] "
-     "[--tracing=PERCENT] [--begin=NS] [--end=NS] [--json]",
+     "[--tracing=PERCENT] [--begin=NS] [--end=NS] [--debug-dir=DIR] [--json]",
      "what held requests up, worst first", NULL, ct_view_findings},
-    {"chrome", ".json", CT_OPTION_SPAN | CT_OPTION_SPLIT | CT_OPTION_PATH,
+    {"chrome", ".json",
+     CT_OPTION_DEBUG | CT_OPTION_SPAN | CT_OPTION_SPLIT | CT_OPTION_PATH,
      "TRACE -o FILE.json",
      "a timeline for Perfetto, speedscope or chrome://tracing", NULL,
      ct_view_chrome},

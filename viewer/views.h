@@ -74,7 +74,8 @@ enum ct_option_bits {
     CT_OPTION_LIMITS = 1 << 15,
     CT_OPTION_SPLIT = 1 << 17,
     CT_OPTION_NARROW = 1 << 18,
-    CT_OPTION_SPAN = 1 << 16, /* every view takes it */
+    CT_OPTION_DEBUG = 1 << 19, /* every view that names functions */
+    CT_OPTION_SPAN = 1 << 16,  /* every view takes it */
 };
 
 struct ct_option {

@@ -30,6 +30,7 @@ struct ct_lives {
     GHashTable *lives;   /* address -> struct ct_generation (owner) */
     GHashTable *stacks;  /* pointer >> STACK_SHIFT -> address */
     GHashTable *threads; /* tid -> struct ct_lane (owner: all, or gone) */
+    GHashTable *bases;   /* base of a stack -> address */
     GHashTable *leaders; /* leader -> struct ct_lane, of those without a tid */
     GPtrArray *all;      /* struct ct_lane */
     struct ct_lane busy; /* ring of those that have a stack */
@@ -53,6 +54,7 @@ struct ct_lives *ct_lives_new(size_t size,
     lives->next_id = 1;
     lives->lives = g_hash_table_new(g_direct_hash, g_direct_equal);
     lives->stacks = g_hash_table_new(g_direct_hash, g_direct_equal);
+    lives->bases = g_hash_table_new(g_direct_hash, g_direct_equal);
     lives->threads = g_hash_table_new(g_direct_hash, g_direct_equal);
     lives->leaders = g_hash_table_new(g_direct_hash, g_direct_equal);
     lives->all = g_ptr_array_new_with_free_func(g_free);
@@ -84,6 +86,7 @@ void ct_lives_free(struct ct_lives *lives)
     g_hash_table_foreach(lives->lives, free_left, NULL);
     g_hash_table_unref(lives->lives);
     g_hash_table_unref(lives->stacks);
+    g_hash_table_unref(lives->bases);
     g_hash_table_unref(lives->threads);
     g_hash_table_unref(lives->leaders);
     g_ptr_array_unref(lives->all);
@@ -197,6 +200,20 @@ void ct_lives_learn_stack(struct ct_lives *lives, uint64_t pointer,
 {
     g_hash_table_insert(lives->stacks, KEY(pointer >> STACK_SHIFT),
                         KEY(life->address));
+}
+
+struct ct_generation *ct_lives_on_base(const struct ct_lives *lives,
+                                       uint64_t base)
+{
+    void *address = g_hash_table_lookup(lives->bases, KEY(base));
+
+    return address ? g_hash_table_lookup(lives->lives, address) : NULL;
+}
+
+void ct_lives_learn_base(struct ct_lives *lives, uint64_t base,
+                         const struct ct_generation *life)
+{
+    g_hash_table_insert(lives->bases, KEY(base), KEY(life->address));
 }
 
 /* --- lanes ---------------------------------------------------------------- */

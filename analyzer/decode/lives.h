@@ -116,4 +116,14 @@ struct ct_generation *ct_lives_of_stack(const struct ct_lives *lives,
 void ct_lives_learn_stack(struct ct_lives *lives, uint64_t pointer,
                           const struct ct_generation *life);
 
+/** ct_lives_on_base() - whose stack begins there, as it was told; NULL: not
+ * known
+ */
+struct ct_generation *ct_lives_on_base(const struct ct_lives *lives,
+                                       uint64_t base);
+
+/** ct_lives_learn_base() - this address's, whoever lives there */
+void ct_lives_learn_base(struct ct_lives *lives, uint64_t base,
+                         const struct ct_generation *life);
+
 #endif

@@ -7,23 +7,17 @@
  * path comes from a trace: only a regular file is opened, and if the trace
  * told a build id, only a file with that id.
  *
- * Debug information in a file of its own is looked for on this machine alone
- * (.build-id and .gnu_debuglink, as Debian's dbg packages have it), and never
- * over the network, which libdwfl's standard search may do.
+ * Debug information in a file of its own is debug.c's to find: libdwfl's
+ * standard search is not used, which may ask the network at any time.
  */
 #include "symbols/object.h"
 
-#include <elfutils/libdwelf.h>
 #include <elfutils/libdwfl.h>
-#include <errno.h>
-#include <fcntl.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
+#include "symbols/debug.h"
 #include "symbols/object_int.h"
-
-#define DEBUG_ROOT "/usr/lib/debug"
 
 /* --- debug information in another file ----------------------------------- */
 
@@ -33,95 +27,24 @@ static int no_elf(Dwfl_Module *module, void **userdata, const char *name,
     return -1; /* the main file was opened when it was reported */
 }
 
-/* A regular file, or -1. */
-static int open_regular(const char *path)
-{
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-    struct stat status;
-
-    if (fd >= 0 && (fstat(fd, &status) < 0 || !S_ISREG(status.st_mode))) {
-        close(fd);
-        errno = EINVAL;
-        return -1;
-    }
-    return fd;
-}
-
-static bool has_build_id(int fd, const unsigned char *id, int n)
-{
-    Elf *elf = elf_begin(fd, ELF_C_READ_MMAP, NULL);
-    const void *bits;
-    bool same = elf && dwelf_elf_gnu_build_id(elf, &bits) == n &&
-                memcmp(bits, id, (size_t)n) == 0;
-
-    elf_end(elf);
-    return same;
-}
-
-/* Takes over @path. */
-static int try_debug_file(char *path, const unsigned char *id, int n,
-                          char **ret_path)
-{
-    int fd = open_regular(path);
-
-    if (fd >= 0 && !has_build_id(fd, id, n)) {
-        close(fd);
-        fd = -1;
-    }
-    if (fd >= 0) {
-        *ret_path = strdup(path); /* libdwfl frees it */
-    }
-    g_free(path);
-    return fd;
-}
-
-static char *build_id_path(const unsigned char *id, int n)
-{
-    GString *path = g_string_new(DEBUG_ROOT "/.build-id/");
-
-    for (int i = 0; i < n; i++) {
-        g_string_append_printf(path, i == 0 ? "%02x/" : "%02x", id[i]);
-    }
-    g_string_append(path, ".debug");
-    return g_string_free(path, FALSE);
-}
-
 static int find_debuginfo(Dwfl_Module *module, void **userdata,
                           const char *name, Dwarf_Addr base,
                           const char *file_name, const char *link,
                           GElf_Word crc, char **ret_path)
 {
-    const unsigned char *id;
+    struct ct_debug_id id;
     GElf_Addr address;
-    char *dir;
-    int n = dwfl_module_build_id(module, &id, &address);
     int fd;
 
+    id.n = dwfl_module_build_id(module, &id.bytes, &address);
     if (link && g_path_is_absolute(link)) {
         /* What several files of debug information share (dwz). */
-        fd = open_regular(link);
+        fd = ct_debug_open_regular(link);
         *ret_path = fd >= 0 ? strdup(link) : NULL;
         return fd;
     }
-    if (n <= 1 || !file_name) {
-        return -1;
-    }
-    fd = try_debug_file(build_id_path(id, n), id, n, ret_path);
-    if (fd >= 0 || !link) {
-        return fd;
-    }
-    dir = g_path_get_dirname(file_name);
-    fd = try_debug_file(g_build_filename(dir, link, NULL), id, n, ret_path);
-    if (fd < 0) {
-        fd = try_debug_file(g_build_filename(dir, ".debug", link, NULL), id, n,
-                            ret_path);
-    }
-    if (fd < 0) {
-        fd = try_debug_file(g_build_filename(DEBUG_ROOT, dir, link, NULL), id,
-                            n, ret_path);
-    }
-    g_free(dir);
-    return fd;
+    return id.n > 1 && file_name ? ct_debug_find(file_name, link, &id, ret_path)
+                                 : -1;
 }
 
 static const Dwfl_Callbacks callbacks = {
@@ -175,7 +98,7 @@ struct ct_object *ct_object_open(const char *path, const char *build_id,
                                  bool *ret_other)
 {
     struct ct_object *object;
-    int fd = g_path_is_absolute(path) ? open_regular(path) : -1;
+    int fd = g_path_is_absolute(path) ? ct_debug_open_regular(path) : -1;
 
     *ret_other = false;
     if (fd < 0) {

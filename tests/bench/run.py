@@ -25,6 +25,7 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import rows_analysis
 import rows_bench
 import rows_nbd
+import rows_preload
 import rows_runtime
 import rows_tracing
 from measure import Bench
@@ -127,7 +128,7 @@ def run(bench, args):
     load = rows_tracing.Load(bench)
     rows = (rows_runtime.rows(bench) + rows_tracing.rows(bench, load) +
             rows_analysis.rows(bench, load) + rows_nbd.rows(bench) +
-            rows_bench.rows(bench))
+            rows_preload.rows(bench) + rows_bench.rows(bench))
     if args.only:
         rows = [row for row in rows
                 if any(word in row.name for word in args.only)]

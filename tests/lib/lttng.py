@@ -155,8 +155,8 @@ def value_of(field):
     return [int(word, 0) for word in re.findall(r"= (\w+)", field[5] or "")]
 
 
-def events(trace):
-    """All events in time order."""
+def events(trace, provider=None):
+    """All events in time order, or those of a provider."""
     done = subprocess.run(["babeltrace2", "--clock-seconds", trace], text=True,
                           timeout=TIMEOUT, stdout=subprocess.PIPE,
                           stderr=subprocess.PIPE)
@@ -164,6 +164,8 @@ def events(trace):
         raise AssertionError(f"babeltrace2: {done.stderr}")
     out = []
     for line in done.stdout.splitlines():
+        if provider and f" {provider}:" not in line:
+            continue
         match = LINE.match(line)
         if not match:
             raise AssertionError(f"not understood: {line}")

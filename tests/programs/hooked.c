@@ -9,8 +9,12 @@
  *   hooked early      a constructor has made a coroutine and a thread already
  *   hooked arguments  makecontext() with 0 to 12 arguments
  *   hooked errors     errno and results of calls that fail
+ *   hooked jumps      a handler leaves everything by siglongjmp(), as programs
+ *                     limit the time of a call
+ *   hooked later F    the module F, opened for us alone, calls what it brought
  * Prints what was counted: the same with and without the library.
  */
+#include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -369,6 +373,95 @@ static void errors(void)
     printf("\n");
 }
 
+/* --- jumps ---------------------------------------------------------------- */
+
+enum { JUMPS = 200 };
+
+static sigjmp_buf out;
+static volatile sig_atomic_t armed;
+static int cancel_state;
+
+static void on_jump(int number)
+{
+    if (armed) {
+        armed = 0;
+        siglongjmp(out, 1);
+    }
+}
+
+static void *sleeps(void *opaque)
+{
+    (void)poll(NULL, 0, 1);
+    return opaque;
+}
+
+static void jumps(void)
+{
+    struct itimerval often = {{0, 150}, {0, 150}};
+    stack_t alternate = {.ss_sp = malloc(STACK_BYTES), .ss_size = STACK_BYTES};
+    int fd = eventfd(0, EFD_NONBLOCK);
+    volatile int jumped = 0;
+    char name[] = "/tmp/hooked-XXXXXX";
+    uint64_t one = 1;
+    pthread_t thread;
+    sigset_t blocked;
+    int status = 0;
+    char data[4];
+
+    file = mkstemp(name);
+    if (file < 0 || write(file, "abcdef", 6) != 6 || write(fd, &one, 8) != 8 ||
+        pread(file, data, 4, 1) != 4) {
+        fail(name);
+    }
+    unlink(name);
+    sigaltstack(&alternate, NULL);
+    setitimer(ITIMER_REAL, &often, NULL);
+    while (jumped < JUMPS) {
+        struct sigaction action = {.sa_handler = on_jump,
+                                   .sa_flags = jumped % 2 ? SA_ONSTACK : 0};
+
+        sigaction(SIGALRM, &action, NULL);
+        if (sigsetjmp(out, 1) == 0) {
+            armed = 1;
+            while (true) {
+                wrong |= pread(file, data, 4, 1) != 4 ||
+                         memcmp(data, "bcde", 4) != 0 ||
+                         write(fd, &one, 8) != 8;
+            }
+        }
+        jumped++;
+    }
+    setitimer(ITIMER_REAL, &(struct itimerval){0}, NULL);
+    /* No lock is held, nothing is blocked, and recording goes on. */
+    pthread_create(&thread, NULL, sleeps, NULL);
+    pthread_join(thread, NULL);
+    if (fork() == 0) {
+        _exit((int)co_run(co_new(), 3));
+    }
+    wait(&status);
+    pthread_setcancelstate(PTHREAD_CANCEL_ENABLE, &cancel_state);
+    sigprocmask(SIG_BLOCK, NULL, &blocked);
+    printf("%d %d %d %d %d\n", jumped, (int)wrong, WEXITSTATUS(status),
+           cancel_state == PTHREAD_CANCEL_ENABLE,
+           sigismember(&blocked, SIGALRM));
+    (void)fdatasync(-1);
+}
+
+/* --- later ---------------------------------------------------------------- */
+
+static int later(const char *path)
+{
+    void *module = dlopen(path, RTLD_NOW | RTLD_LOCAL);
+    int (*call)(void) = module ? (int (*)(void))dlsym(module, "call_it") : NULL;
+
+    if (!call) {
+        fprintf(stderr, "hooked: %s\n", dlerror());
+        return 3;
+    }
+    printf("%d\n", call());
+    return 0;
+}
+
 int main(int argc, char **argv)
 {
     static const struct {
@@ -376,8 +469,12 @@ int main(int argc, char **argv)
         void (*run)(void);
     } modes[] = {
         {"signals", signals},     {"fork", fork_all}, {"threads", threads},
-        {"arguments", arguments}, {"errors", errors},
+        {"arguments", arguments}, {"errors", errors}, {"jumps", jumps},
     };
+
+    if (argc > 2 && strcmp(argv[1], "later") == 0) {
+        return later(argv[2]);
+    }
 
     for (size_t i = 0; argc > 1 && i < sizeof(modes) / sizeof(modes[0]); i++) {
         if (strcmp(argv[1], modes[i].name) == 0) {

@@ -28,6 +28,7 @@
 
 #include "ct/retell.h"
 
+#include "jump.h"
 #include "provider/kept.h"
 #include "provider/load.h"
 #include "provider/stack_int.h"
@@ -52,6 +53,24 @@ static _Noreturn void no_such_function(const char *name)
     abort();
 }
 
+/* A library that was opened later, for its opener alone, is not among those
+ * that come next; whoever calls one of these has it, though. */
+static void *look_elsewhere(const char *name)
+{
+    static const char *const libraries[] = {"liburing.so.2", "liburing.so.1",
+                                            "libaio.so.1", "libaio.so.1t64"};
+    void *function = NULL;
+
+    for (size_t i = 0; !function && strstr(name, "io_") &&
+                       i < sizeof(libraries) / sizeof(libraries[0]);
+         i++) {
+        void *library = dlopen(libraries[i], RTLD_LAZY | RTLD_NOLOAD);
+
+        function = library ? dlsym(library, name) : NULL;
+    }
+    return function;
+}
+
 static void *look(const char *name)
 {
 #ifdef __x86_64__
@@ -64,7 +83,9 @@ static void *look(const char *name)
         return function;
     }
 #endif
-    return dlsym(RTLD_NEXT, name);
+    void *next = dlsym(RTLD_NEXT, name);
+
+    return next ? next : look_elsewhere(name);
 }
 
 /* A program that calls one that nobody has would not have been started. */
@@ -107,6 +128,10 @@ bool ct_guard_enter(struct ct_guard *guard)
     if (!ct_guard_may()) {
         return false;
     }
+    /* From here on a jump out of a signal handler comes after our leave. */
+    guard->outer = ct_self.guard;
+    ct_self.guard = guard;
+    __atomic_signal_fence(__ATOMIC_SEQ_CST);
     ct_self.busy++;
     guard->error = errno;
     (void)pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &guard->cancel);
@@ -132,6 +157,12 @@ void ct_guard_leave(struct ct_guard *guard)
     (void)pthread_setcancelstate(guard->cancel, NULL);
     errno = guard->error;
     ct_self.busy--;
+    __atomic_signal_fence(__ATOMIC_SEQ_CST);
+    ct_self.guard = guard->outer;
+    __atomic_signal_fence(__ATOMIC_SEQ_CST);
+    if (__builtin_expect(ct_self.jumps, 0)) {
+        ct_jump_now();
+    }
 }
 
 /* --- what a thread holds -------------------------------------------------- */

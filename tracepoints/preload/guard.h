@@ -62,12 +62,19 @@ static inline void *ct_real(struct ct_real *real)
 
 /* --- the thread ----------------------------------------------------------- */
 
+struct ct_guard;
+
 struct ct_self {
     bool is_ours;  /* its beginning was seen, its end was not */
     bool is_first; /* the process's first thread */
     unsigned busy; /* it records: nothing of what it calls is the program's */
     uint64_t id;   /* 0: the first thread */
     uintptr_t now; /* base of the stack that it is known to be on, 0: its own */
+    const void *mutex;   /* of the condition that it waited for; NULL: none */
+    const void *section; /* mutex without which it does something; NULL: none */
+    unsigned guesses; /* unlocks left that may begin a section all the same */
+    struct ct_guard *guard; /* of what it records; NULL: nothing */
+    bool jumps;             /* ... and what is to be done when it is done */
 };
 
 extern __thread struct ct_self ct_self
@@ -91,6 +98,8 @@ struct ct_guard {
     bool has_entry;
     struct ct_stack_entry entry; /* of a coroutine's stack */
     struct ct_stack_entry *before;
+    struct ct_guard *outer; /* that was about to be entered or left when a
+                               signal came; NULL: none */
 };
 
 /** ct_guard_may() - worth asking: the answer of ct_guard_enter(), cheaply */

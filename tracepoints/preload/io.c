@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * io.c - calls that do a file's I/O and wait for it, which is what workers do,
- * and those that give it to the kernel
+ * io.c - calls that do a file's I/O and wait for it, which is what workers do
  *
  * read() and write() are left out: they are the calls of pipes, sockets and
  * terminals.
@@ -9,12 +8,11 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <linux/aio_abi.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
+#include "files.h"
 #include "guard.h"
-#include "stacks.h"
 
 extern ssize_t __pread_chk(int, void *, size_t, off_t, size_t);
 extern ssize_t __pread64_chk(int, void *, size_t, off64_t, size_t);
@@ -25,6 +23,7 @@ CT_TOLD static void told_begin(enum ct_native_io op, int fd, int64_t offset,
     uint64_t held[CT_HELD_MAX];
     uint32_t n = ct_self.is_first ? 0 : ct_held(held);
 
+    ct_files_see(fd);
     ct_emit_native_io_begin(op, fd, (uint64_t)offset, bytes, held, n);
 }
 
@@ -196,54 +195,4 @@ CT_HOOK ssize_t copy_file_range(int from, off64_t *from_offset, int to,
          CT_REAL(copy_file_range)(from, from_offset, to, to_offset, bytes,
                                   flags),
          0);
-}
-
-/* --- linux-aio ------------------------------------------------------------ */
-
-extern int io_submit(void *, long, struct iocb **);
-
-/* The coroutine's stack that an address lies on, 0: none. */
-static uintptr_t stack_of(const void *address)
-{
-    struct ct_stack_place place = ct_stacks_find((uintptr_t)address);
-
-    return place.base == CT_STACKS_UNKNOWN ? 0 : place.base;
-}
-
-static void tell_request(const struct iocb *request, uintptr_t here)
-{
-    bool is_vector = request->aio_lio_opcode == IOCB_CMD_PREADV ||
-                     request->aio_lio_opcode == IOCB_CMD_PWRITEV;
-    bool is_read = request->aio_lio_opcode == IOCB_CMD_PREADV ||
-                   request->aio_lio_opcode == IOCB_CMD_PREAD;
-    bool is_flush = request->aio_lio_opcode == IOCB_CMD_FSYNC ||
-                    request->aio_lio_opcode == IOCB_CMD_FDSYNC;
-
-    ct_emit_native_aio(
-        is_read    ? CT_NATIVE_IO_READ
-        : is_flush ? CT_NATIVE_IO_FLUSH
-                   : CT_NATIVE_IO_WRITE,
-        (int)request->aio_fildes, (uint64_t)request->aio_offset,
-        is_vector ? bytes_of((const struct iovec *)(uintptr_t)request->aio_buf,
-                             (int)request->aio_nbytes)
-                  : request->aio_nbytes,
-        request, stack_of(request), here);
-}
-
-CT_TOLD static void told_requests(struct iocb **requests, long n)
-{
-    uintptr_t here = stack_of(__builtin_frame_address(0));
-
-    for (long i = 0; requests && i < n && requests[i]; i++) {
-        CT_GUARDED(tell_request(requests[i], here));
-    }
-}
-
-CT_REAL_OF(io_submit);
-CT_HOOK int io_submit(void *context, long n, struct iocb **requests)
-{
-    if (ct_emit_on_native_aio() && ct_guard_may()) {
-        told_requests(requests, n);
-    }
-    return CT_REAL(io_submit)(context, n, requests);
 }

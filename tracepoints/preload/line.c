@@ -19,6 +19,7 @@
 #include "ct/schema.h"
 
 #include "guard.h"
+#include "stacks.h"
 
 extern int __vfprintf_chk(FILE *, int, const char *, va_list);
 extern int __fprintf_chk(FILE *, int, const char *, ...);
@@ -88,9 +89,19 @@ static bool is_event(const char *format)
 
 /* --- lines ---------------------------------------------------------------- */
 
+static void tell(const char *text)
+{
+    uintptr_t base = ct_stacks_first_here(__builtin_frame_address(0));
+
+    if (base) {
+        ct_emit_native_here(base);
+    }
+    ct_emit_native_line(text);
+}
+
 CT_TOLD static void told_line(const char *text)
 {
-    CT_GUARDED(ct_emit_native_line(text));
+    CT_GUARDED(tell(text));
 }
 
 /* Return: what the call is to return; -1: the line is to be printed. */

@@ -32,6 +32,7 @@ enum {
 
 struct bounds {
     uintptr_t low, high; /* atomic, high is written last; 0: empty */
+    bool was_asked;      /* atomic; ct_stacks_first_here() has told it */
 };
 
 static struct bounds bounds[STACKS_MAX];
@@ -85,6 +86,18 @@ struct ct_stack_place ct_stacks_find(uintptr_t address)
         .base = low,
         .end = (const void *)(high & ~(uintptr_t)15),
     };
+}
+
+uintptr_t ct_stacks_first_here(const void *address)
+{
+    int found = ct_outer_limit(address) ? -1 : find((uintptr_t)address);
+
+    if (found < 0 ||
+        __atomic_load_n(&bounds[found].was_asked, __ATOMIC_RELAXED) ||
+        __atomic_exchange_n(&bounds[found].was_asked, true, __ATOMIC_RELAXED)) {
+        return 0;
+    }
+    return __atomic_load_n(&bounds[found].low, __ATOMIC_RELAXED);
 }
 
 struct ct_stack_place ct_stacks_place(const void *address)
@@ -169,6 +182,7 @@ static bool add(uintptr_t base, uintptr_t end)
     int at;
 
     if (known >= 0 && bounds[known].low == base && bounds[known].high == end) {
+        __atomic_store_n(&bounds[known].was_asked, false, __ATOMIC_RELAXED);
         return true;
     }
     forget(base, end);
@@ -182,6 +196,7 @@ static bool add(uintptr_t base, uintptr_t end)
             return false; /* its bounds stay empty */
         }
     }
+    __atomic_store_n(&bounds[at].was_asked, false, __ATOMIC_RELAXED);
     __atomic_store_n(&bounds[at].low, base, __ATOMIC_RELAXED);
     __atomic_store_n(&bounds[at].high, end, __ATOMIC_RELEASE);
     return true;

@@ -33,6 +33,13 @@ struct ct_stack_place ct_stacks_place(const void *address);
 /** ct_stacks_add() - from now on this is a stack; false: no room */
 bool ct_stacks_add(uintptr_t base, size_t bytes);
 
+/**
+ * ct_stacks_first_here() - the stack that @address lies on, if that is asked
+ * for the first time since it was added Return: its base; 0: it was asked for,
+ * or is none of these.
+ */
+uintptr_t ct_stacks_first_here(const void *address);
+
 /** ct_stacks_find() - the stack that @address lies on, threads' aside */
 struct ct_stack_place ct_stacks_find(uintptr_t address);
 

@@ -20,6 +20,7 @@
 #include <ucontext.h>
 
 #include "guard.h"
+#include "jump.h"
 #include "stacks.h"
 
 extern void __longjmp_chk(struct __jmp_buf_tag[1], int)
@@ -125,34 +126,38 @@ CT_HOOK int setcontext(const ucontext_t *to)
     return CT_REAL(setcontext)(to);
 }
 
-CT_TOLD static void told_jump(const struct __jmp_buf_tag *buffer)
+CT_TOLD static void told_jump(const struct __jmp_buf_tag *buffer, int value,
+                              void (*jump)(struct __jmp_buf_tag *, int))
 {
     if (jumps_are_read) {
+        if (__builtin_expect(ct_self.guard != NULL, 0)) {
+            ct_jump_later(buffer, value, sp_of_jump(buffer), jump);
+        }
         told_switch(sp_of_jump(buffer), CT_NATIVE_SWITCH_JUMP);
     }
 }
 
 CT_HOOK void longjmp(struct __jmp_buf_tag buffer[1], int value)
 {
-    told_jump(buffer);
+    told_jump(buffer, value, CT_REAL(longjmp));
     CT_REAL(longjmp)(buffer, value);
 }
 
 CT_HOOK void _longjmp(struct __jmp_buf_tag buffer[1], int value)
 {
-    told_jump(buffer);
+    told_jump(buffer, value, CT_REAL(_longjmp));
     CT_REAL(_longjmp)(buffer, value);
 }
 
 CT_HOOK void siglongjmp(sigjmp_buf buffer, int value)
 {
-    told_jump(buffer);
+    told_jump(buffer, value, CT_REAL(siglongjmp));
     CT_REAL(siglongjmp)(buffer, value);
 }
 
 CT_HOOK void __longjmp_chk(struct __jmp_buf_tag buffer[1], int value)
 {
-    told_jump(buffer);
+    told_jump(buffer, value, CT_REAL(__longjmp_chk));
     CT_REAL(__longjmp_chk)(buffer, value);
 }
 
@@ -175,6 +180,16 @@ void *ct_switch_find_makecontext(void)
     return ct_real(&ct_switch_makecontext);
 }
 
+static bool tell_stack(uintptr_t base, size_t bytes, const void *entry)
+{
+    bool is_known = ct_stacks_add(base, bytes);
+
+    if (is_known && !ct_guard_has_lines) {
+        ct_emit_native_stack(base, bytes, entry);
+    }
+    return is_known;
+}
+
 /* Return: where the context is to begin. */
 const void *ct_switch_prepare(ucontext_t *context, const void *entry, int n)
 {
@@ -182,12 +197,14 @@ const void *ct_switch_prepare(ucontext_t *context, const void *entry, int n)
     uintptr_t base = (uintptr_t)context->uc_stack.ss_sp;
     size_t bytes = context->uc_stack.ss_size;
 
-    if (!ct_emit_on_native_stack() || !ct_guard_may() ||
-        !ct_stacks_add(base, bytes)) {
+    bool is_known = false;
+
+    if (!ct_emit_on_native_stack() || !ct_guard_may()) {
         return entry;
     }
-    if (!ct_guard_has_lines) {
-        CT_GUARDED(ct_emit_native_stack(base, bytes, entry));
+    CT_GUARDED(is_known = tell_stack(base, bytes, entry));
+    if (!is_known) {
+        return entry;
     }
     if (n > ARGUMENTS_IN_REGISTERS) {
         return entry;

@@ -19,7 +19,10 @@
 CT_REAL_OF(pthread_create);
 CT_REAL_OF(pthread_setname_np);
 
-enum { NAME_BYTES = 16 };
+enum {
+    NAME_BYTES = 16,
+    GUESSES = 16, /* unlocks of a new thread that may begin a section */
+};
 
 struct birth {
     void *(*start)(void *);
@@ -43,6 +46,9 @@ CT_TOLD static void told_start(void)
 
 CT_TOLD static void told_end(void *opaque)
 {
+    /* A cancellation may take effect where a guard is left. */
+    ct_self.busy = 0;
+    ct_self.guard = NULL;
     CT_GUARDED(ct_emit_thread_exit(ct_self.id));
     ct_guard_end_thread();
 }
@@ -55,6 +61,7 @@ static void *begin(void *opaque)
 
     free(opaque);
     ct_guard_begin_thread(birth.id);
+    ct_self.guesses = GUESSES;
     told_start();
     pthread_cleanup_push(told_end, NULL);
     result = birth.start(birth.opaque);

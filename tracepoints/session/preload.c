@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 #define HEADERS_MAX 256
+#define OTHER_LIBC  "it is linked with another C library"
 
 #if defined(__x86_64__)
 #define MACHINE EM_X86_64
@@ -58,8 +59,7 @@ static char *judge_loader(int fd, const Elf64_Ehdr *elf)
         }
         g_autofree char *name = g_path_get_basename(loader);
         if (strcmp(name, LOADER) != 0) {
-            return g_strdup_printf("it is linked with another C library (%s)",
-                                   name);
+            return g_strdup_printf(OTHER_LIBC " (%s)", name);
         }
         return NULL;
     }
@@ -91,6 +91,13 @@ char *ct_preload_refusal(const char *path)
     }
     (void)close(fd);
     return reason;
+}
+
+bool ct_preload_harms(const char *path)
+{
+    g_autofree char *reason = ct_preload_refusal(path);
+
+    return reason && g_str_has_prefix(reason, OTHER_LIBC);
 }
 
 char *ct_preload_list(const char *before, const char *library)

@@ -10,6 +10,7 @@
 #define CT_SESSION_PRELOAD_H
 
 #include <glib.h>
+#include <stdbool.h>
 
 /**
  * ct_preload_refusal() - why nothing can be preloaded into a program
@@ -19,6 +20,12 @@
  * Return: NULL: it can, as far as its file says; else freed by the caller.
  */
 char *ct_preload_refusal(const char *path);
+
+/**
+ * ct_preload_harms() - another libc's loader would not start the program with
+ * our library; where it can't be preloaded otherwise, that does no harm
+ */
+bool ct_preload_harms(const char *path);
 
 /**
  * ct_preload_list() - LD_PRELOAD with one more library, behind those that are

@@ -208,8 +208,12 @@ static bool start_program(struct recording *recording, GError **error)
     const struct ct_session_config *config = recording->config;
     const char *home =
         recording->mode == CT_KEEPER_SHARED ? NULL : recording->home;
+    const char *preload =
+        config->preload && !ct_preload_harms(recording->program)
+            ? config->preload
+            : NULL;
     g_auto(GStrv) environment =
-        ct_launch_environment(home, config->provider, config->preload);
+        ct_launch_environment(home, config->provider, preload);
 
     if (!ct_launch_fork(&recording->launch, recording->program, config->argv,
                         environment, &recording->signals.before, error)) {

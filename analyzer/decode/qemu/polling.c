@@ -71,6 +71,8 @@ bool ct_qemu_polling(struct ct_qemu_event *event)
     case CT_EV_QEMU_LURING_IO_PLUG:
     case CT_EV_QEMU_LURING_IO_UNPLUG:
     case CT_EV_QEMU_LURING_UNPLUG_FN:
+    case CT_EV_QEMU_LURING_PROCESS_COMPLETION:
+    case CT_EV_QEMU_LURING_RESUBMIT_SHORT_READ:
         return true;
     default:
         return false;

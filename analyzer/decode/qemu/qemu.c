@@ -185,29 +185,32 @@ unsigned ct_qemu_decode_line(struct ct_qemu *qemu,
 }
 
 /*
- * Of linux-aio QEMU tells nothing.  Its requests lie on the stacks of the
- * coroutines that wait for them; one that submits its own says which stack that
- * is, and is found by it when another one submits for it.
+ * Of linux-aio QEMU tells nothing.  Its requests, and io_uring's, lie on the
+ * stacks of the coroutines that wait for them, whoever submits them.
  */
 static void submitted_to_kernel(struct ct_qemu_process *process,
                                 const struct ct_record *record)
 {
     const struct ct_value *value = record->values;
-    uint64_t request = value[CT_FLD_NATIVE_AIO_REQUEST].u;
     uint64_t base = value[CT_FLD_NATIVE_AIO_BASE].u;
-    struct ct_lane *lane = ct_lives_lane(process->lives, record->tid, NULL);
-    struct ct_generation *life = NULL;
+    struct ct_generation *life =
+        base ? ct_lives_on_base(process->lives, base) : NULL;
 
-    if (base && base == value[CT_FLD_NATIVE_AIO_HERE].u) {
-        life = ct_lives_top(process->lives, lane);
-        if (life) {
-            ct_lives_learn_stack(process->lives, request, life);
-        }
-    } else if (base) {
-        life = ct_lives_of_stack(process->lives, request);
-    }
     if (life) {
         ct_qemu_co(life)->last = CT_LAST_IO;
+    }
+}
+
+/* Whoever runs on this thread runs on that stack. */
+static void is_here(struct ct_qemu_process *process,
+                    const struct ct_record *record)
+{
+    struct ct_lane *lane = ct_lives_lane(process->lives, record->tid, NULL);
+    struct ct_generation *life = ct_lives_top(process->lives, lane);
+
+    if (life) {
+        ct_lives_learn_base(process->lives,
+                            record->values[CT_FLD_NATIVE_HERE_BASE].u, life);
     }
 }
 
@@ -227,6 +230,10 @@ bool ct_qemu_decode_native(struct ct_qemu *qemu, const struct ct_record *record,
     }
     if (record->event == CT_EV_NATIVE_AIO) {
         submitted_to_kernel(process, record);
+        return false;
+    }
+    if (record->event == CT_EV_NATIVE_HERE) {
+        is_here(process, record);
         return false;
     }
     if (!ct_qemu_workers_see(&event)) {

@@ -200,6 +200,10 @@ void ct_qemu_workers_free(struct ct_qemu_workers *workers);
 void ct_qemu_workers_submitted(struct ct_qemu_event *event,
                                struct ct_qemu_work *work);
 
+/** ct_qemu_workers_completed() - the item is done, if nobody has said so yet */
+void ct_qemu_workers_completed(struct ct_qemu_event *event,
+                               const struct ct_qemu_work *work, int64_t ret);
+
 /** ct_qemu_workers_forget() - the item is over */
 void ct_qemu_workers_forget(struct ct_qemu_process *process,
                             const struct ct_qemu_work *work);

@@ -369,6 +369,7 @@ static void complete(struct ct_qemu_event *event)
         ct_qemu_co(life)->object == work->id) {
         ct_qemu_co(life)->last = CT_LAST_OTHER; /* it came before the yield */
     }
+    ct_qemu_workers_completed(event, work, I(THREAD_POOL_COMPLETE_AIO_RET));
     step = ct_qemu_step(event, CT_STEP_WORK_COMPLETE);
     step->subject = work->id;
     step->context = pool;

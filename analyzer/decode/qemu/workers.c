@@ -17,9 +17,12 @@
  *  - A worker that waits for its condition is idle.  A submission that finds
  *    none idle asks for one more worker; the n-th made answers the n-th.
  *
- * An item begins with its first call and ends with its last one.  One that
- * makes several is begun and ended as often; one that makes none, because it
- * only computes, has no begin.
+ * An item begins when its worker has released the pool's mutex, under which it
+ * took it, and ends with its last call.  One that makes several is begun and
+ * ended as often.  One that makes none, because it only computes, ends where
+ * its worker wakes the loop or wants the mutex again, at the latest when it
+ * completes.  An older QEMU's workers wait for no condition; there an item
+ * begins with its first call.
  */
 #include "ct/schema.h"
 #include "decode/qemu/qemu_int.h"
@@ -250,12 +253,11 @@ static bool leave(struct ct_qemu_event *event, struct worker *worker)
 
 /* --- calls ---------------------------------------------------------------- */
 
-/* The item for which a worker makes a call; NULL: none that it holds. */
+/* The item that a worker serves; NULL: none that it holds. */
 static struct ct_qemu_work *served(const struct ct_qemu_event *event,
-                                   const struct worker *worker)
+                                   const struct worker *worker,
+                                   const struct ct_value *held)
 {
-    const struct ct_value *held =
-        &event->record->values[CT_FLD_NATIVE_IO_BEGIN_HELD];
     struct ct_qemu_work *best = NULL;
 
     for (uint32_t i = 0; i < held->len; i++) {
@@ -276,10 +278,11 @@ static struct ct_qemu_work *served(const struct ct_qemu_event *event,
     return best;
 }
 
-static bool begin(struct ct_qemu_event *event, struct worker *worker)
+/* Return: false: it serves none. */
+static bool begin(struct ct_qemu_event *event, struct worker *worker,
+                  const struct ct_value *held, uint64_t stack)
 {
-    const struct ct_record *record = event->record;
-    struct ct_qemu_work *work = served(event, worker);
+    struct ct_qemu_work *work = served(event, worker, held);
     struct ct_step *step;
 
     if (!work) {
@@ -292,14 +295,23 @@ static bool begin(struct ct_qemu_event *event, struct worker *worker)
     step->subject = work->id;
     step->object = worker->id;
     step->context = worker->pool->address;
-    step->stack = U(NATIVE_IO_BEGIN_STACK);
+    step->stack = stack;
     return true;
 }
 
-static void end(struct ct_qemu_event *event, struct worker *worker)
+static bool call(struct ct_qemu_event *event, struct worker *worker)
 {
     const struct ct_record *record = event->record;
-    int64_t ret = I(NATIVE_IO_END_RET);
+
+    if (worker->work) {
+        return false; /* it is at it: only its stack is new */
+    }
+    return begin(event, worker, &record->values[CT_FLD_NATIVE_IO_BEGIN_HELD],
+                 U(NATIVE_IO_BEGIN_STACK));
+}
+
+static void end(struct ct_qemu_event *event, struct worker *worker, int64_t ret)
+{
     struct ct_step *step;
 
     if (worker->work) {
@@ -308,6 +320,27 @@ static void end(struct ct_qemu_event *event, struct worker *worker)
         step->context = worker->pool->address;
         step->ret = ret < 0 ? (int32_t)ret : 0;
         worker->work = 0;
+    }
+}
+
+/* It completes: by now its worker is done with it. */
+void ct_qemu_workers_completed(struct ct_qemu_event *event,
+                               const struct ct_qemu_work *work, int64_t ret)
+{
+    struct ct_qemu_workers *workers = event->process->workers;
+    GHashTableIter iterator;
+    gpointer worker;
+
+    if (!workers || !work->begun_by) {
+        return;
+    }
+    g_hash_table_iter_init(&iterator, workers->all);
+    while (g_hash_table_iter_next(&iterator, NULL, &worker)) {
+        if (((struct worker *)worker)->work == work->id) {
+            end(event, worker, ret);
+            event->steps[event->n - 1].certainty = CT_BOUND;
+            return;
+        }
     }
 }
 
@@ -328,12 +361,24 @@ bool ct_qemu_workers_see(struct ct_qemu_event *event)
     case CT_EV_THREAD_EXIT:
         return leave(event, worker);
     case CT_EV_NATIVE_IO_BEGIN:
-        return worker && begin(event, worker);
+        return worker && call(event, worker);
     case CT_EV_NATIVE_IO_END:
         if (worker) {
-            end(event, worker);
+            end(event, worker, I(NATIVE_IO_END_RET));
         }
         return worker != NULL;
+    case CT_EV_NATIVE_SECTION_BEGIN:
+        if (worker) {
+            (void)begin(event, worker,
+                        &record->values[CT_FLD_NATIVE_SECTION_BEGIN_HELD], 0);
+        }
+        return true;
+    case CT_EV_NATIVE_SECTION_END:
+    case CT_EV_NATIVE_WAKE:
+        if (worker) {
+            end(event, worker, 0);
+        }
+        return true;
     case CT_EV_NATIVE_WAIT_BEGIN:
         if (worker && U(NATIVE_WAIT_BEGIN_KIND) == CT_NATIVE_WAIT_CONDITION) {
             set_idle(worker, true);

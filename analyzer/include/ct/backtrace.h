@@ -81,6 +81,14 @@ void ct_backtrace_free(struct ct_backtrace_query *query);
 
 /* --- names, for renderers that show single addresses ---------------------- */
 
+/**
+ * ct_symbols_debug_dirs() - where debug information is looked for first
+ * @list: directories with a colon between them; NULL: none
+ *
+ * Context: of the process; before anything is resolved.
+ */
+void ct_symbols_debug_dirs(const char *list);
+
 struct ct_symbols; /* resolves through libdwfl, each address once */
 
 struct ct_symbols *ct_symbols_new(const struct ct_images *images);

@@ -101,7 +101,8 @@ def _(place):
 
 
 for mode, status in (("signals", 0), ("fork", 0), ("threads", 0),
-                     ("early", 7), ("arguments", 0), ("errors", 0)):
+                     ("early", 7), ("arguments", 0), ("errors", 0),
+                     ("jumps", 0)):
     def run(place, mode=mode, status=status):
         trace, done = record(place, HOOKED, mode, status=status)
         tap.equal("0 lost" in done.err, True, done.err)
@@ -113,6 +114,11 @@ for mode, status in (("signals", 0), ("fork", 0), ("threads", 0),
                      for n in ("create", "start", "exit")}
             tap.equal((count["create"], count["exit"] <= count["start"]),
                       (201, True), "threads, the early one included")
+        if mode == "jumps":
+            # the last thing that it does is recorded, too
+            tap.equal([fields["ret"] for name, fields in events(trace)
+                       if name == "cotrace:native_io_end"][-1], "-9", "last")
+            tap.equal("complete" in done.err, False, done.err)
         if mode == "errors":
             ends = [fields["ret"] for name, fields in events(trace)
                     if name in ("cotrace:native_io_end",
@@ -138,6 +144,74 @@ def _(place):
         first, os.path.join(story.BUILD, "tracepoints", "preload",
                             "libcotrace-preload.so")], "LD_PRELOAD")
     tap.equal("first" in done.err.splitlines(), True, "it was loaded")
+
+
+@tap.case("functions of a library that is opened later, for its opener alone")
+def _(place):
+    if not shutil.which("cc"):
+        tap.skip("no compiler here")
+    source, module = (os.path.join(place, name) for name in ("m.c", "m.so"))
+    with open(source, "w", encoding="utf-8") as file:
+        file.write("extern int io_submit(void *, long, void **);\n"
+                   "int call_it(void);\n"
+                   "int call_it(void) { return io_submit(0, 0, 0); }\n")
+    if story.run("cc", "-shared", "-fPIC", "-o", module, source, "-laio",
+                 status=None).returncode != 0:
+        tap.skip("no libaio to link with")
+    record(place, HOOKED, "later", module)
+
+
+@tap.case("coroutines of a library that others wrote: GNU Pth")
+def _(place):
+    portable = os.path.join(PROGRAMS, "portable")
+    if not os.path.exists(portable):
+        tap.skip("GNU Pth was not there to build with")
+    trace, done = record(place, portable, 5)
+    tap.equal((done.out, "0 lost" in done.err), ("15030\n", True), done.err)
+    of = [name for name, _ in events(trace)]
+    # the consumer, three producers and the library's own scheduler
+    tap.equal(of.count("cotrace:native_stack"), 5, "made")
+    functions = set()
+    for number in range(1, 6):
+        told = story.document("backtrace", trace, f"--coroutine={number}")
+        pieces = story.pieces(told["frames"])
+        functions.update(names_of(pieces[0][1]))
+        tap.equal("main" in names_of(pieces[-1][1]), True, told)
+    for name in ("swapcontext", "waits_here", "produce", "consume"):
+        tap.equal(name in functions, True, f"{name} in {functions}")
+
+
+@tap.case("what has more rights than its user is said, and runs")
+def _(place):
+    if os.geteuid() == 0:
+        owner = 65534  # anybody else
+        program = shutil.copy(CONTEXTS, place)
+        os.chown(program, owner, -1)
+        os.chmod(program, 0o4755)
+    else:
+        program = shutil.which("passwd")
+        if not program or not os.stat(program).st_mode & 0o4000:
+            tap.skip("no program of root's here")
+    words = ["swap"] if os.geteuid() == 0 else ["--help"]
+    done = record(place, program, *words, status=None)[1]
+    tap.equal("it has more rights than its user (set-user-ID and the like), so "
+              "nothing can be preloaded into it" in done.err, True, done.err)
+
+
+@tap.case("what is linked with another C library is said, and runs")
+def _(place):
+    if not shutil.which("musl-gcc"):
+        tap.skip("no musl-gcc here")
+    source, program = (os.path.join(place, name) for name in ("m.c", "m"))
+    with open(source, "w", encoding="utf-8") as file:
+        file.write('#include <stdio.h>\nint main(void)\n'
+                   '{ puts("musl"); return 4; }\n')
+    story.run("musl-gcc", "-o", program, source)
+    done = record(place, program, status=4)[1]
+    tap.equal("it is linked with another C library (ld-musl-" in done.err, True,
+              done.err)
+    tap.equal(len([line for line in done.err.splitlines()
+                   if "not recorded:" in line]), 1, "one line")
 
 
 @tap.case("what can't be preloaded into is said, and runs")
