@@ -79,16 +79,21 @@ class Machine:
         return self.finish(name)
 
     def finish(self, name):
+        is_asked = False  # to complete, once: it may be gone the next time
+
         def ended():
+            nonlocal is_asked
             for job in self.monitor("query-jobs")["return"]:
-                if job["id"] == name and job["status"] == "ready":
+                if job["id"] == name and job["status"] == "ready" and \
+                        not is_asked:
+                    is_asked = True
                     self.monitor("job-complete", id=name)
                 if job["id"] == name and job["status"] != "concluded":
                     return False
             return True
         until(ended, f"{name} has ended")
         left = [job for job in self.monitor("query-jobs")["return"]
-                if job["id"] == name]
+                if job["id"] == name]  # a block job dismisses itself
         for job in left:
             self.monitor("job-dismiss", id=name)
         return [job.get("error") for job in left]
