@@ -134,7 +134,8 @@ for engine in ENGINES:
             tap.equal(filecmp.cmp(ours, theirs, shallow=False), True, ours)
         nbd = [r for r in story.requests(trace) if r["layer"] == "nbd"]
         if any(" 0 lost" in line for line in said):
-            found = check_items(trace)[0]
+            # of linux-aio a request may wait to be submitted, untold
+            found = check_items(trace, unknown=engine == "native")[0]
             done = sum(os.path.getsize(i) for i in servers[1].images) // 4096
             tap.equal(len([r for r in nbd if r["op"] in ("read", "write")]) >=
                       2 * done, True, "every request is there")
