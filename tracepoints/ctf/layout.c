@@ -169,6 +169,9 @@ static void read_clock(struct reader *reader)
         }
         ct_tsdl_expect(tsdl, ";");
     }
+    if (hz == 0) { /* libbabeltrace2 divides by it */
+        ct_tsdl_fail(tsdl, "a clock without a frequency");
+    }
     layout->has_zero = reader->n_clocks++ == 0 && hz == NS_PER_S &&
                        !__builtin_mul_overflow(s, NS_PER_S, &zero_ns) &&
                        !__builtin_add_overflow(zero_ns, ns, &zero_ns);

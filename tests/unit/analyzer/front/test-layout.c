@@ -421,6 +421,8 @@ static void expect_refused(const char *what, const char *by)
 static void test_other_metadata(void)
 {
     expect_refused("} _vtid;", "} vpid;"); /* libbabeltrace2 would abort */
+    expect_refused("freq = 1000000000;", "freq = 0;"); /* or divide by it */
+    expect_refused("freq = 1000000000;", "lreq = 1000000000;");
     expect_refused("uint32_t magic", "uint16_t magic");
     expect_refused("uint64_t content_size", "uint64_t content_sizes");
     expect_refused("extended = 31", "extended = 30");
