@@ -217,6 +217,43 @@ static bool run_log(struct run *run, GError **error)
     return run_one(run, graph, added, why, error);
 }
 
+/* What the events tell otherwise than our list: once each, with the first. */
+static void warn_of_schema(const struct run *run)
+{
+    const struct ct_carry_report *report = &run->feed->report;
+    bool is_newer =
+        report->major > CT_SCHEMA_MAJOR ||
+        (report->major == CT_SCHEMA_MAJOR && report->minor > CT_SCHEMA_MINOR);
+    bool is_older =
+        report->has_schema && !is_newer &&
+        (report->major != CT_SCHEMA_MAJOR || report->minor != CT_SCHEMA_MINOR);
+
+    if (is_newer) {
+        warn(
+            run,
+            "%s: recorded with schema %u.%u, and this is %u.%u: what is new in "
+            "it is left out",
+            run->path, report->major, report->minor, CT_SCHEMA_MAJOR,
+            CT_SCHEMA_MINOR);
+    }
+    if (report->unknown > 0) {
+        warn(run,
+             "%s: %u kind%s of events not known here and left out, the "
+             "first: %s",
+             run->path, report->unknown, report->unknown == 1 ? "" : "s",
+             report->first_unknown);
+    }
+    /* What came later than the trace is no surprise. */
+    if (run->feed->needs_ids &&
+        (report->partial > 0 || (report->lacking > 0 && !is_older))) {
+        warn(run,
+             "%s: %u kind%s of events without all their fields, the first: %s; "
+             "what it would tell is unknown",
+             run->path, report->lacking, report->lacking == 1 ? "" : "s",
+             report->first_lacking);
+    }
+}
+
 /* --- the pass ------------------------------------------------------------ */
 
 /* What is damaged was warned of already. */
@@ -254,6 +291,7 @@ static bool run_pass(struct run *run, const struct ct_found *found,
     }
     ct_pass_set_program(run->feed->pass, found->program);
     run->feed->all_tails_lost = found->cut_off;
+    run->feed->needs_ids = !found->is_text && !found->is_log;
     if (found->cut_off) {
         warn(run,
              "%s: its recording was cut off; the last events may be "
@@ -274,6 +312,7 @@ static bool run_pass(struct run *run, const struct ct_found *found,
         return fail(run, error, CT_TRACE_ERROR_INPUT,
                     "holds no cotrace events");
     }
+    warn_of_schema(run);
     if (!found->cut_off) {
         warn_of_loss(run);
     }

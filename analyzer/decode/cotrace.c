@@ -487,6 +487,7 @@ static bool decode_request(const struct ct_record *record, struct ct_step *step)
         step->kind = CT_STEP_REQUEST_END;
         step->subject = U(REQUEST_END_REQUEST);
         step->ret = (int32_t)I(REQUEST_END_RET);
+        step->flag = ABSENT(REQUEST_END_RET);
         return true;
     default:
         return false;

@@ -51,6 +51,7 @@ struct plan {
     struct move moves[CT_FIELDS_MAX];
     unsigned n_missing;
     uint8_t missing[CT_FIELDS_MAX]; /* fields that the trace lacks */
+    bool is_partial;                /* of the missing ones, an id or a word */
     struct spot pid;
     struct spot tid;
 };
@@ -63,6 +64,7 @@ struct ct_carry {
     unsigned array_used;
     uint8_t bytes[ARRAY_MAX];
     unsigned bytes_used;
+    struct ct_carry_report report;
 };
 
 struct ct_carry *ct_carry_new(void)
@@ -283,6 +285,58 @@ static void plans_grow(struct ct_carry *carry)
     g_free(old);
 }
 
+static bool is_ours(const char *provider)
+{
+    return strcmp(provider, "cotrace") == 0;
+}
+
+/* An event that we don't have. */
+static void report_unknown(struct ct_carry_report *report,
+                           const bt_event_class *class)
+{
+    const char *name = bt_event_class_get_name(class);
+
+    if (name && g_str_has_prefix(name, "cotrace:") && report->unknown++ == 0) {
+        g_strlcpy(report->first_unknown, name, sizeof(report->first_unknown));
+    }
+}
+
+static void report_missing(struct ct_carry_report *report, struct plan *plan)
+{
+    const struct ct_event *event = ct_schema_event((unsigned)plan->event);
+
+    if (!is_ours(event->provider) || plan->n_missing == 0) {
+        return;
+    }
+    for (unsigned i = 0; i < plan->n_missing; i++) {
+        enum ct_field_kind kind = event->fields[plan->missing[i]].kind;
+
+        plan->is_partial =
+            plan->is_partial || kind == CT_FIELD_ID || kind == CT_FIELD_ENUM;
+    }
+    report->partial += plan->is_partial;
+    if (report->lacking++ == 0) {
+        g_snprintf(report->first_lacking, sizeof(report->first_lacking),
+                   "cotrace:%s has no %s", event->name,
+                   event->fields[plan->missing[0]].name);
+    }
+}
+
+/* What the process that is traced knew. */
+static void report_schema(struct ct_carry_report *report,
+                          const struct ct_record *record)
+{
+    uint64_t major = record->values[CT_FLD_STATE_BEGIN_MAJOR].u;
+    uint64_t minor = record->values[CT_FLD_STATE_BEGIN_MINOR].u;
+
+    if (major > report->major ||
+        (major == report->major && minor > report->minor)) {
+        report->major = (uint32_t)major;
+        report->minor = (uint32_t)minor;
+    }
+    report->has_schema = true;
+}
+
 static struct plan *plan_make(struct ct_carry *carry, const bt_event *event,
                               const bt_event_class *class)
 {
@@ -304,6 +358,9 @@ static struct plan *plan_make(struct ct_carry *carry, const bt_event *event,
     if (plan->event >= 0) {
         plan_fields(plan,
                     bt_event_class_borrow_payload_field_class_const(class));
+        report_missing(&carry->report, plan);
+    } else {
+        report_unknown(&carry->report, class);
     }
     return plan;
 }
@@ -424,7 +481,12 @@ static void read_values(struct ct_carry *carry, const struct plan *plan,
     }
 }
 
-void ct_carry_read(struct ct_carry *carry, const bt_event *event,
+const struct ct_carry_report *ct_carry_report(const struct ct_carry *carry)
+{
+    return &carry->report;
+}
+
+bool ct_carry_read(struct ct_carry *carry, const bt_event *event,
                    struct ct_record *record)
 {
     const bt_event_class *class = bt_event_borrow_class_const(event);
@@ -448,5 +510,9 @@ void ct_carry_read(struct ct_carry *carry, const bt_event *event,
     }
     if (G_LIKELY(plan->event >= 0)) {
         read_values(carry, plan, event, record);
+        if (G_UNLIKELY(plan->event == CT_EV_STATE_BEGIN)) {
+            report_schema(&carry->report, record);
+        }
     }
+    return !plan->is_partial;
 }

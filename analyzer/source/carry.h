@@ -22,8 +22,23 @@
 
 struct ct_carry;
 
+/* How a trace's events of provider cotrace differ from the schema. */
+struct ct_carry_report {
+    unsigned unknown; /* kinds of events that the schema does not have */
+    unsigned lacking; /* ... that lack fields */
+    unsigned partial; /* of them, those that don't tell what they are about */
+    /* the first of each: event; event and field */
+    char first_unknown[96];
+    char first_lacking[96];
+    bool has_schema; /* the trace tells its own, the newest of them */
+    uint32_t major, minor;
+};
+
 struct ct_carry *ct_carry_new(void);
 void ct_carry_free(struct ct_carry *carry);
+
+/** ct_carry_report() - of all that was read so far; borrowed */
+const struct ct_carry_report *ct_carry_report(const struct ct_carry *carry);
 
 /**
  * ct_carry_read() - fill a record's event, pid, tid and values
@@ -32,8 +47,9 @@ void ct_carry_free(struct ct_carry *carry);
  *
  * An event that the schema does not know gets event == -1 and no values; its
  * process and thread are told all the same.
+ * Return: false: it lacks an id, or a word that says what happened.
  */
-void ct_carry_read(struct ct_carry *carry, const bt_event *event,
+bool ct_carry_read(struct ct_carry *carry, const bt_event *event,
                    struct ct_record *record);
 
 #endif

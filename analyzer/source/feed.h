@@ -15,6 +15,7 @@
 #include <babeltrace2/babeltrace.h>
 
 #include "pass.h"
+#include "source/carry.h"
 
 struct ct_feed_stream {
     uint32_t number;  /* in the trace, from 0 */
@@ -37,6 +38,9 @@ struct ct_feed {
     bool all_tails_lost;   /* of every stream: the recording was cut off */
     bool enough;           /* the pass wants no more */
     bool has_clock;
+    bool needs_ids; /* an event without one is lost; a written trace may leave
+                       out what is 0 */
+    struct ct_carry_report report;                  /* once the graph has run */
     void (*progress)(uint64_t packets, void *data); /* NULL: none */
     void *data;
 };

@@ -125,7 +125,13 @@ static void take_event(struct sink *sink, const bt_message *message,
         stream_of(sink, bt_event_borrow_stream_const(event));
 
     sink->record.when_ns = reach(sink, when_ns);
-    ct_carry_read(sink->carry, event, &sink->record);
+    if (!ct_carry_read(sink->carry, event, &sink->record) &&
+        sink->feed->needs_ids) {
+        /* Something happened, and to whom can't be said. */
+        sink->record.kind = CT_RECORD_HOLE;
+        sink->record.to_ns = sink->record.when_ns;
+        sink->record.lost = 1;
+    }
     hand_over(sink, entry);
 }
 
@@ -354,6 +360,8 @@ void ct_sink_finalize(bt_self_component_sink *self)
             g_error_free(reason);
         }
         ct_feed_free(sink->feed);
+    } else {
+        sink->feed->report = *ct_carry_report(sink->carry);
     }
     ct_merge_free(sink->merge);
     ct_carry_free(sink->carry);

@@ -33,6 +33,8 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, "../lib"))
 import recount  # noqa: E402
 import tap  # noqa: E402
+from twins import (blamed, blamed_otherwise, check_latency,  # noqa: E402
+                   identity, said_otherwise, states_of)
 
 COTRACE = os.path.abspath(sys.argv[1])
 BLESS = "--bless" in sys.argv
@@ -90,62 +92,6 @@ def compare(name):
 def read_requests(trace, lossy=False):
     return [json.loads(line)
             for line in run(COMMANDS["blame"], trace, lossy).splitlines()]
-
-
-def identity(request):
-    return (request["pid"], request["layer"], request["op"], request["node"],
-            request["offset"], request["bytes"])
-
-
-def states_of(request, shift):
-    """[begin, end, state] on the trace's own clock, checked for the sum."""
-    segments = request["segments"]
-    begin, end = request["begin_ns"], request["end_ns"]
-    if begin is None and segments:
-        begin = segments[0]["begin_ns"]  # it was open before the first event
-    at = begin
-    states = []
-    for segment in segments:
-        tap.equal(segment["begin_ns"], at, "segments are contiguous")
-        at = segment["end_ns"]
-        ran = (segment["cause"] or {}).get("ran")
-        if ran and segment["state"] != "work-queued":
-            tap.equal(sum(piece["ns"] for piece in ran),
-                      at - segment["begin_ns"], "what ran fills the wait")
-        states.append((segment["begin_ns"] + shift, at + shift,
-                       segment["state"]))
-    if end is not None:
-        tap.equal(at, end, "segments end with the request")
-        tap.equal(request["complete"], request["begin_seen"], "complete")
-    return states
-
-
-def said_otherwise(whole, twin):
-    """Instants of which a twin is sure, and the whole trace says otherwise."""
-    wrong = []
-    for begin, end, state in twin:
-        if state == "unknown":
-            continue
-        for other_begin, other_end, other in whole:
-            if max(begin, other_begin) < min(end, other_end) and \
-                    state != other:
-                wrong.append((begin, end, state, other))
-    return wrong
-
-
-def blamed(request, shift):
-    """[begin, end, kind, coroutine] of causes that are stated as certain."""
-    return [(part["begin_ns"] + shift, part["end_ns"] + shift,
-             part["cause"]["kind"], part["cause"]["coroutine"])
-            for part in request["segments"]
-            if part["cause"] and part["cause"]["kind"] != "unknown"]
-
-
-def blamed_otherwise(whole, twin):
-    return [(one, other) for one in twin for other in whole
-            if max(one[0], other[0]) < min(one[1], other[1]) and
-            (one[2] != other[2] or
-             (one[3] is not None and one[3] != other[3]))]
 
 
 def at_of(line):
@@ -242,13 +188,7 @@ def check_requests(whole, twin, origin):
         wrong = blamed_otherwise(blamed(whole.requests[key], whole.origin),
                                  blamed(request, origin))
         assert not wrong, f"blamed otherwise: {wrong}"
-        least, most = request["latency_min_ns"], request["latency_max_ns"]
-        real = whole.requests[key]["latency_ns"]
-        if real is not None:
-            assert least <= real and (most is None or real <= most), \
-                f"took {real}, not {least} to {most}"
-        if request["complete"]:
-            tap.equal((least, most), (request["latency_ns"],) * 2, "exact")
+        check_latency(whole.requests[key], request)
         certain += sum(end - begin for begin, end, state in states
                        if state != "unknown")
         of += sum(end - begin for begin, end, _ in states)

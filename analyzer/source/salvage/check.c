@@ -97,6 +97,23 @@ static uint64_t index_more(const struct index *index, uint64_t size)
     return (index->n - index->at) / index->entry;
 }
 
+/* It contradicts the packets; its last entry is of one behind all of them, in
+ * a file that was longer: at least that one is missing. */
+static bool index_knows_later(const struct index *index,
+                              const struct ct_view_file *file)
+{
+    const char *last;
+
+    if (!index->bytes || index->n < INDEX_HEAD || index->entry < 56 ||
+        index->entry > 4096 || index->n < INDEX_HEAD + index->entry ||
+        (index->n - INDEX_HEAD) % index->entry != 0) {
+        return false;
+    }
+    last = index->bytes + index->n - index->entry;
+    return index->bad && big_endian(last + 24, 8) > file->last_begin &&
+           big_endian(last, 8) + big_endian(last + 8, 8) / 8 > file->size;
+}
+
 static bool index_close(struct index *index)
 {
     bool bad = index->bytes && (index->bad || index->at != index->n);
@@ -115,10 +132,12 @@ static void take_packet(const struct ct_view_trace *trace,
         file->stream = ct_stream_name(ct_ctf_layout_uuid(trace->layout),
                                       packet->stream_id, packet->instance_id);
         file->head_clock = packet->begin;
+        file->first_number = packet->seq_num;
         /* A later packet would count what was lost before it, too. */
         file->first_lost = packet->seq_num == 0 ? packet->discarded : 0;
     }
     add_range(file->ranges, packet);
+    file->last_begin = packet->begin;
     file->packets++;
 }
 
@@ -178,14 +197,18 @@ static int walk_file(struct ct_view *view, const struct ct_view_trace *trace,
     file->tail_lost = walk.skipped.damage != CT_CTF_DAMAGE_NONE;
     file->whole = in_middle == 0 && !file->tail_lost;
     if (!file->whole) {
-        view->damaged = true;
+        view->damaged = file->is_told = true;
         tell_damage(view, file, in_middle, &walk.skipped);
     } else if (index_more(index, file->size) > 0) {
-        view->damaged = file->tail_lost = true;
+        view->damaged = file->tail_lost = file->is_told = true;
         ct_view_warn(view,
                      "%s: was cut behind a packet; its index tells of "
                      "%" G_GUINT64_FORMAT " more",
                      file->path, index_more(index, file->size));
+    } else if (index_knows_later(index, file)) {
+        view->damaged = file->tail_lost = file->is_told = true;
+        ct_view_warn(view, "%s: packets are missing that its index tells of",
+                     file->path);
     }
     return 0;
 }
@@ -214,6 +237,7 @@ static bool check_file(struct ct_view *view, const struct ct_view_trace *trace,
         return false;
     }
     if (file->whole && file->bad_index && !file->tail_lost) {
+        file->is_told = true;
         ct_view_warn(view, "%s: its index is damaged; read without it",
                      file->path);
     }

@@ -270,6 +270,45 @@ static void check_traces(struct ct_view *view, GError **reason)
     }
 }
 
+/* The begin of a stream that no file has: lost, or never kept. */
+static void check_begins(struct ct_view *view)
+{
+    GHashTable *first = g_hash_table_new(g_str_hash, g_str_equal);
+    GHashTableIter iter;
+    gpointer value;
+
+    for (unsigned i = 0; i < view->traces->len; i++) {
+        const struct ct_view_trace *trace = g_ptr_array_index(view->traces, i);
+
+        for (unsigned k = 0; k < trace->files->len; k++) {
+            struct ct_view_file *file = g_ptr_array_index(trace->files, k);
+            const struct ct_view_file *other =
+                file->stream ? g_hash_table_lookup(first, file->stream) : NULL;
+
+            if (file->stream &&
+                (!other || file->first_number < other->first_number)) {
+                g_hash_table_insert(first, file->stream, file);
+            }
+        }
+    }
+    g_hash_table_iter_init(&iter, first);
+    while (g_hash_table_iter_next(&iter, NULL, &value)) {
+        struct ct_view_file *file = value;
+
+        if (file->first_number > 0 && !file->head_lost) {
+            view->damaged = file->head_lost = true;
+            if (file->is_told) {
+                continue; /* of something else: one warning a stream */
+            }
+            ct_view_warn(view,
+                         "%s: begins with its packet %" G_GUINT64_FORMAT
+                         "; what came before is missing",
+                         file->path, file->first_number);
+        }
+    }
+    g_hash_table_unref(first);
+}
+
 static int64_t until(const struct ct_view *view, int64_t end_ns)
 {
     int64_t until_ns;
@@ -305,6 +344,7 @@ struct ct_view *ct_view_new(const GPtrArray *dirs,
         return NULL;
     }
     group(view);
+    check_begins(view);
     return view;
 }
 

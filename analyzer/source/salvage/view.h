@@ -26,11 +26,14 @@ struct ct_view_file {
     GArray *ranges; /* struct ct_range: whole packets, in order */
     uint64_t packets;
     uint64_t first_lost;
-    bool whole; /* every byte belongs to a packet */
+    uint64_t first_number; /* of the first packet within its stream */
+    uint64_t last_begin;   /* of the last one; clock */
+    bool whole;            /* every byte belongs to a packet */
     bool head_lost;
     uint64_t head_clock; /* the first packet's begin */
     bool tail_lost;
     bool bad_index;
+    bool is_told; /* there was a warning of it */
 };
 
 struct ct_view_trace {
