@@ -110,8 +110,9 @@ static bool index_knows_later(const struct index *index,
         return false;
     }
     last = index->bytes + index->n - index->entry;
-    return index->bad && big_endian(last + 24, 8) > file->last_begin &&
-           big_endian(last, 8) + big_endian(last + 8, 8) / 8 > file->size;
+    return index->bad && ct_bytes_get(last + 24, 8, true) > file->last_begin &&
+           ct_bytes_get(last, 8, true) + ct_bytes_get(last + 8, 8, true) / 8 >
+               file->size;
 }
 
 static bool index_close(struct index *index)
