@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * cotrace.c - the command: finds what to run, and is the only place that
+ * cotrace.c - the command: finds what to run, and is the only place of it that
  * prints an error
  *
  * Everything below returns what went wrong as text (GError) or as a status;
  * what reaches stderr goes through ct_error(), one line a failure, so that
- * strings out of a trace or a file name can't play with the terminal.
+ * strings out of a trace or a file name can't play with the terminal.  What
+ * `record` tells at its end is no error (say(), likewise inert); the plugin has
+ * babeltrace2's ways.
  */
 #include "cotrace.h"
 
