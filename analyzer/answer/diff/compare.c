@@ -256,6 +256,43 @@ static void align_sequences(struct ct_compare *compare)
 
 /* --- blocks ----------------------------------------------------------- */
 
+static int by_begin(const void *a, const void *b)
+{
+    const struct ct_hole *one = a, *two = b;
+
+    return one->from_ns < two->from_ns ? -1 : one->from_ns > two->from_ns;
+}
+
+/* In order of their begins; ends as far as any up to there reaches. */
+static GArray *sort_holes(const struct ct_run_result *run)
+{
+    GArray *holes = g_array_new(FALSE, FALSE, sizeof(struct ct_hole));
+
+    g_array_append_vals(holes, run->holes, run->n_holes);
+    g_array_sort(holes, by_begin);
+    for (unsigned i = 1; i < holes->len; i++) {
+        struct ct_hole *hole = &g_array_index(holes, struct ct_hole, i);
+        hole->to_ns = MAX(hole->to_ns, hole[-1].to_ns);
+    }
+    return holes;
+}
+
+/* How many have begun. */
+static uint32_t holes_before(const GArray *holes, int64_t when_ns)
+{
+    uint32_t low = 0, high = holes->len;
+
+    while (low < high) {
+        uint32_t middle = low + (high - low) / 2;
+        if (g_array_index(holes, struct ct_hole, middle).from_ns <= when_ns) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    return low;
+}
+
 /* May events be missing between what stands before and after the block? */
 static bool has_hole(const struct ct_compare *compare,
                      const struct ct_aligned *aligned, enum ct_diff_side side,
@@ -268,12 +305,10 @@ static bool has_hole(const struct ct_compare *compare,
                         ? run->decisions[aligned->at[side][to]].when_ns
                         : INT64_MAX;
 
-    for (uint32_t i = 0; i < run->n_holes; i++) {
-        if (run->holes[i].from_ns <= to_ns && run->holes[i].to_ns >= from_ns) {
-            return true;
-        }
-    }
-    return false;
+    uint32_t n = holes_before(compare->holes[side], to_ns);
+    return n > 0 &&
+           g_array_index(compare->holes[side], struct ct_hole, n - 1).to_ns >=
+               from_ns;
 }
 
 static void add_block(struct ct_compare *compare, uint32_t sequence,
@@ -321,15 +356,6 @@ static void cut_blocks(struct ct_compare *compare, uint32_t sequence)
 
 /* --- doubt ------------------------------------------------------------ */
 
-static uint32_t holes_before(const struct ct_run_result *run, uint32_t from,
-                             int64_t when_ns)
-{
-    while (from < run->n_holes && run->holes[from].from_ns <= when_ns) {
-        from++;
-    }
-    return from;
-}
-
 /* By decision: how many holes of either run lie before it. */
 static uint32_t *count_epochs(const struct ct_compare *compare,
                               enum ct_diff_side side)
@@ -337,15 +363,16 @@ static uint32_t *count_epochs(const struct ct_compare *compare,
     const struct ct_run_result *run = compare->run[side];
     const struct ct_run_result *there = compare->run[other(side)];
     uint32_t *epoch = g_new(uint32_t, run->n + 1);
-    uint32_t here = 0, far = 0;
+    uint32_t far = 0;
 
     for (uint32_t i = 0; i < run->n; i++) {
         uint32_t partner = compare->partner[side][i];
-        here = holes_before(run, here, run->decisions[i].when_ns);
         if (partner != CT_NOWHERE) {
-            far = holes_before(there, far, there->decisions[partner].when_ns);
+            far = MAX(far, holes_before(compare->holes[other(side)],
+                                        there->decisions[partner].when_ns));
         }
-        epoch[i] = here + far;
+        epoch[i] =
+            holes_before(compare->holes[side], run->decisions[i].when_ns) + far;
     }
     return epoch;
 }
@@ -446,6 +473,7 @@ void ct_compare_init(struct ct_compare *compare, struct ct_shared *shared,
     align_sequences(compare);
     for (unsigned side = 0; side < CT_DIFF_SIDES; side++) {
         compare->unsure[side] = g_new0(uint8_t, compare->run[side]->n + 1);
+        compare->holes[side] = sort_holes(compare->run[side]);
     }
     for (uint32_t i = 0; i < compare->aligned->len; i++) {
         cut_blocks(compare, i);
@@ -479,6 +507,7 @@ void ct_compare_fini(struct ct_compare *compare)
         g_free(compare->sequence[side]);
         g_free(compare->position[side]);
         g_free(compare->unsure[side]);
+        g_array_unref(compare->holes[side]);
         g_free(compare->epoch[side]);
         g_array_unref(compare->lost[side]);
     }

@@ -47,7 +47,9 @@ struct ct_compare {
     uint32_t *sequence[CT_DIFF_SIDES]; /* in `aligned`, by decision */
     uint32_t *position[CT_DIFF_SIDES]; /* in its sequence */
     uint8_t *unsure[CT_DIFF_SIDES];
-    bool is_lossy;                  /* events are missing in one of them */
+    GArray *holes[CT_DIFF_SIDES]; /* struct ct_hole, sorted; `to_ns`: of all up
+                                     to there the last */
+    bool is_lossy;                /* events are missing in one of them */
     uint32_t *epoch[CT_DIFF_SIDES]; /* by decision: holes before it, of both
                                        runs; NULL: there are none */
     uint8_t *seen;                  /* by label: bit per side that has it */

@@ -20,7 +20,8 @@ struct ct_diff {
     bool wants_pass[CT_DIFF_SIDES];
     bool is_restored; /* A is no trace: it has no backtraces */
     bool is_any_program;
-    bool compared;
+    bool is_paired; /* `compare` is there */
+    bool compared;  /* ... and the result */
     struct ct_compare compare;
     GArray *turned;              /* struct ct_turned */
     GArray *sequences;           /* struct ct_diff_sequence */
@@ -281,9 +282,54 @@ const char *ct_diff_program(const struct ct_diff *diff, enum ct_diff_side side,
 {
     const struct ct_run_result *run = diff->compare.run[side];
 
-    return number < run->n_programs && run->programs[number].name
+    return diff->compared && number < run->n_programs &&
+                   run->programs[number].name
                ? ct_words_text(&diff->shared.words, run->programs[number].name)
                : NULL;
+}
+
+static void fill_times(struct ct_diff *diff)
+{
+    const struct ct_run_result *a = diff->compare.run[CT_DIFF_A];
+    const struct ct_run_result *b = diff->compare.run[CT_DIFF_B];
+    struct ct_diff_result *result = &diff->result;
+
+    result->has_clock = a->summary.has_clock && b->summary.has_clock;
+    if (result->has_clock) {
+        diff->latency = ct_latency_compare(a->times, b->times,
+                                           &diff->shared.words, diff->texts);
+        result->cause = ct_latency_cause(diff->latency);
+        result->n_latency = diff->latency->len;
+        result->latency =
+            (const struct ct_diff_latency *)(void *)diff->latency->data;
+    }
+}
+
+static void fill_result(struct ct_diff *diff)
+{
+    struct ct_diff_result *result = &diff->result;
+
+    for (unsigned side = 0; side < CT_DIFF_SIDES; side++) {
+        const struct ct_run_result *run = diff->compare.run[side];
+        result->complete[side] = run->summary.complete;
+        result->decisions[side] = run->n;
+        result->n_only[side] = diff->only[side]->len;
+        result->only[side] =
+            (const struct ct_diff_only *)(void *)diff->only[side]->data;
+    }
+    result->bound = diff->compare.bound;
+    result->kept = diff->compare.kept;
+    result->moved = diff->compare.moved;
+    result->unknown = diff->compare.unknown;
+    result->real = diff->turned->len;
+    result->identical = !diff->turned->len;
+    result->exact =
+        result->identical && result->first.reason == CT_DIFF_REASON_NONE;
+    result->n_sequences = diff->sequences->len;
+    result->sequences =
+        (const struct ct_diff_sequence *)(void *)diff->sequences->data;
+    result->n_pairs = diff->pairs->len;
+    result->pairs = (const struct ct_diff_pair *)(void *)diff->pairs->data;
 }
 
 bool ct_diff_compare(struct ct_diff *diff, GError **error)
@@ -301,7 +347,7 @@ bool ct_diff_compare(struct ct_diff *diff, GError **error)
         return false;
     }
     ct_compare_init(&diff->compare, &diff->shared, a, b);
-    diff->compared = true;
+    diff->is_paired = true;
     if (!ct_programs_check(&diff->compare, diff->is_any_program, error)) {
         return false;
     }
@@ -314,37 +360,12 @@ bool ct_diff_compare(struct ct_diff *diff, GError **error)
     ct_tally(&diff->compare, diff->turned, diff->pairs, diff->only,
              diff->texts);
     for (unsigned side = 0; side < CT_DIFF_SIDES; side++) {
-        const struct ct_run_result *run = diff->compare.run[side];
         ask_change(diff, side, &result->first);
         ask_change(diff, side, &result->first_real);
-        result->complete[side] = run->summary.complete;
-        result->decisions[side] = run->n;
-        result->n_only[side] = diff->only[side]->len;
-        result->only[side] =
-            (const struct ct_diff_only *)(void *)diff->only[side]->data;
     }
-    result->has_clock = a->summary.has_clock && b->summary.has_clock;
-    if (result->has_clock) {
-        diff->latency = ct_latency_compare(a->times, b->times,
-                                           &diff->shared.words, diff->texts);
-        result->cause = ct_latency_cause(diff->latency);
-        result->n_latency = diff->latency->len;
-        result->latency =
-            (const struct ct_diff_latency *)(void *)diff->latency->data;
-    }
-    result->bound = diff->compare.bound;
-    result->kept = diff->compare.kept;
-    result->moved = diff->compare.moved;
-    result->unknown = diff->compare.unknown;
-    result->real = diff->turned->len;
-    result->identical = !diff->turned->len;
-    result->exact =
-        result->identical && result->first.reason == CT_DIFF_REASON_NONE;
-    result->n_sequences = diff->sequences->len;
-    result->sequences =
-        (const struct ct_diff_sequence *)(void *)diff->sequences->data;
-    result->n_pairs = diff->pairs->len;
-    result->pairs = (const struct ct_diff_pair *)(void *)diff->pairs->data;
+    fill_times(diff);
+    fill_result(diff);
+    diff->compared = true;
     return true;
 }
 
@@ -443,7 +464,7 @@ void ct_diff_free(struct ct_diff *diff)
     if (!diff) {
         return;
     }
-    if (diff->compared) {
+    if (diff->is_paired) {
         ct_compare_fini(&diff->compare);
     }
     g_clear_pointer(&diff->turned, g_array_unref);

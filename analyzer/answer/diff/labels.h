@@ -12,8 +12,9 @@
  *           Links are what orders decisions of different contexts or requests:
  *           later decisions depend on earlier ones.
  * Threads:  one pass, one thread.
- * Memory:   32 bytes a decision, 24 more while its pass goes on, 12 a
- *           link, and each different label once.
+ * Memory:   32 bytes a decision, 12 a link, 24 a work item, 8 a time, and each
+ *           different label once.  While the pass goes on 24 more a decision,
+ *           16 wherever one begins or ends, 12 a request.
  *           Labels and words are shared by the runs that are compared.
  * Errors:   none; what is not known is not in a label.
  * Depends:  ct/consumer.h, answer/diff/words.h.

@@ -189,6 +189,61 @@ static void take_work(struct ct_run *run, struct process *process,
     g_array_append_val(run->taken, taken);
 }
 
+/* A turn of a context: what is under it is another thing. */
+static void enter_context(struct ct_run *run, struct thread *thread,
+                          const struct ct_slice *slice)
+{
+    thread->context = slice->context;
+    if (slice->name && *slice->name) {
+        uint32_t at =
+            sequence_of(run, slice->pid, SEQUENCE_CONTEXT, slice->context);
+        g_array_index(run->sequences, struct sequence, at).name =
+            ct_words_get(&run->shared->words, slice->name);
+    }
+}
+
+static void enter_coroutine(struct process *process, struct thread *thread,
+                            struct pending *pending)
+{
+    struct coroutine *co = ct_run_coroutine(process, pending->id);
+
+    pending->coroutine = co;
+    pending->label.how = co->waits_for_lock ? CT_HOW_LOCK
+                         : co->was_entered  ? CT_HOW_AGAIN
+                                            : CT_HOW_FIRST;
+    co->waits_for_lock = false;
+    co->was_entered = true;
+    co->thread = thread;
+}
+
+/* What runs now was decided now. */
+static void decide(struct ct_run *run, struct thread *thread,
+                   enum ct_decision_kind kind, const struct ct_slice *slice,
+                   uint32_t cause)
+{
+    struct process *process = ct_run_process(run, slice->pid);
+    bool is_work = kind == CT_DECISION_WORK;
+
+    if (!is_work && slice->context) {
+        thread->context = slice->context;
+    }
+    uint32_t sequence =
+        is_work ? sequence_of(run, slice->pid, SEQUENCE_POOL, slice->context)
+                : ct_run_sequence_on(run, thread, slice->context);
+    struct pending *pending =
+        ct_run_add(run, thread, kind, slice->begin_ns, sequence, cause);
+    pending->id = slice->id;
+    pending->label.what = function_of(run, slice->pid, slice->fn, slice->name);
+    ct_run_set_request(run, &pending->label, slice->request);
+    ct_run_top(thread)->decision = pending->decision;
+    ct_run_log(thread, slice->begin_ns, pending->decision);
+    if (is_work) {
+        take_work(run, process, thread, pending, sequence, slice->id);
+    } else if (kind == CT_DECISION_COROUTINE) {
+        enter_coroutine(process, thread, pending);
+    }
+}
+
 static void on_slice_began(struct ct_consumer *consumer,
                            const struct ct_slice *slice)
 {
@@ -207,46 +262,12 @@ static void on_slice_began(struct ct_consumer *consumer,
         .id = slice->id,
     };
 
-    if (kind == CT_DECISION_KINDS) {
-        /* one's own turn: what is under it is another thing */
-        thread->context = slice->context;
-        if (slice->name && *slice->name) {
-            uint32_t at =
-                sequence_of(run, slice->pid, SEQUENCE_CONTEXT, slice->context);
-            g_array_index(run->sequences, struct sequence, at).name =
-                ct_words_get(&run->shared->words, slice->name);
-        }
-        g_array_append_val(thread->open, open);
-        return;
-    }
-    struct process *process = ct_run_process(run, slice->pid);
-    bool is_work = kind == CT_DECISION_WORK;
-    if (!is_work && slice->context) {
-        thread->context = slice->context;
-    }
-    uint32_t sequence =
-        is_work ? sequence_of(run, slice->pid, SEQUENCE_POOL, slice->context)
-                : ct_run_sequence_on(run, thread, slice->context);
     g_array_append_val(thread->open, open);
-    struct pending *pending =
-        ct_run_add(run, thread, kind, slice->begin_ns, sequence,
-                   kind == CT_DECISION_COROUTINE ? current : CT_NOWHERE);
-    pending->id = slice->id;
-    pending->label.what = function_of(run, slice->pid, slice->fn, slice->name);
-    ct_run_set_request(run, &pending->label, slice->request);
-    ct_run_top(thread)->decision = pending->decision;
-    ct_run_log(thread, slice->begin_ns, pending->decision);
-    if (is_work) {
-        take_work(run, process, thread, pending, sequence, slice->id);
-    } else if (kind == CT_DECISION_COROUTINE) {
-        struct coroutine *co = ct_run_coroutine(process, slice->id);
-        pending->coroutine = co;
-        pending->label.how = co->waits_for_lock ? CT_HOW_LOCK
-                             : co->was_entered  ? CT_HOW_AGAIN
-                                                : CT_HOW_FIRST;
-        co->waits_for_lock = false;
-        co->was_entered = true;
-        co->thread = thread;
+    if (kind == CT_DECISION_KINDS) {
+        enter_context(run, thread, slice);
+    } else {
+        decide(run, thread, kind, slice,
+               kind == CT_DECISION_COROUTINE ? current : CT_NOWHERE);
     }
 }
 

@@ -60,6 +60,7 @@ struct work {
 
 struct process {
     int32_t pid;
+    unsigned number; /* from 1, as they appear */
     bool had_gap;
     int64_t in_flight; /* outermost requests that were seen to begin */
     uint32_t last_end; /* decision */
@@ -118,7 +119,8 @@ struct ct_run {
     struct ct_interned same; /* {request, range} */
     GArray *labels; /* struct ct_label, by decision; functions are this run's */
     struct ct_interned functions, places;
-    GPtrArray *processes;  /* struct process; few */
+    GPtrArray *processes;  /* struct process */
+    GHashTable *by_pid;    /* pid -> struct process (in `processes`) */
     GHashTable *threads;   /* key -> struct thread (owned) */
     struct thread *thread; /* of the last call */
     struct pending pending;

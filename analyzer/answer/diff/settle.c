@@ -30,6 +30,7 @@ void ct_run_init(struct ct_run *run)
     ct_interned_init(&run->places, sizeof(struct place));
     run->labels = g_array_new(FALSE, FALSE, sizeof(struct ct_label));
     run->processes = g_ptr_array_new_with_free_func(ct_run_free_process);
+    run->by_pid = g_hash_table_new(g_int_hash, g_int_equal);
     run->threads = g_hash_table_new_full(g_int64_hash, g_int64_equal, NULL,
                                          ct_run_free_thread);
 }
@@ -37,6 +38,7 @@ void ct_run_init(struct ct_run *run)
 /* What only the pass needs. */
 static void forget(struct ct_run *run)
 {
+    g_clear_pointer(&run->by_pid, g_hash_table_unref);
     g_clear_pointer(&run->processes, g_ptr_array_unref);
     g_clear_pointer(&run->threads, g_hash_table_unref);
     g_clear_pointer(&run->identities, g_array_unref);
@@ -97,17 +99,6 @@ static uint32_t *name_functions(struct ct_run *run,
     return names;
 }
 
-static unsigned process_number(const struct ct_run *run, int32_t pid)
-{
-    unsigned i = 0;
-
-    while (((struct process *)g_ptr_array_index(run->processes, i))->pid !=
-           pid) {
-        i++;
-    }
-    return i + 1;
-}
-
 static void name_sequences(struct ct_run *run)
 {
     static const char *const kinds[] = {
@@ -123,7 +114,7 @@ static void name_sequences(struct ct_run *run)
         const struct sequence *sequence =
             &g_array_index(run->sequences, struct sequence, i);
         const struct place *place = ct_interned_key(&run->places, i);
-        unsigned process = process_number(run, place->pid);
+        unsigned process = ct_run_process(run, place->pid)->number;
 
         g_string_assign(name, sequence->name
                                   ? ct_words_text(words, sequence->name)

@@ -9,13 +9,12 @@
 
 struct process *ct_run_process(struct ct_run *run, int32_t pid)
 {
-    for (unsigned i = 0; i < run->processes->len; i++) {
-        struct process *process = g_ptr_array_index(run->processes, i);
-        if (process->pid == pid) {
-            return process;
-        }
+    struct process *process = g_hash_table_lookup(run->by_pid, &pid);
+
+    if (process) {
+        return process;
     }
-    struct process *process = g_new0(struct process, 1);
+    process = g_new0(struct process, 1);
     process->pid = pid;
     process->last_end = CT_NOWHERE;
     process->coroutines =
@@ -25,6 +24,8 @@ struct process *ct_run_process(struct ct_run *run, int32_t pid)
     process->works =
         g_hash_table_new_full(g_int64_hash, g_int64_equal, NULL, g_free);
     g_ptr_array_add(run->processes, process);
+    process->number = run->processes->len;
+    g_hash_table_insert(run->by_pid, &process->pid, process);
     return process;
 }
 

@@ -223,7 +223,8 @@ bool ct_diff_restore(struct ct_diff *diff, const struct ct_saved *saved);
  * else that is an error of ct_diff_compare() */
 void ct_diff_set_any_program(struct ct_diff *diff);
 
-/** ct_diff_compare() - after both passes */
+/** ct_diff_compare() - after both passes, once
+ * Return: false: they are not compared, and there is no result. */
 bool ct_diff_compare(struct ct_diff *diff, GError **error);
 
 /** ct_diff_wants_pass() - is there anything on this side to explain? */
@@ -233,12 +234,14 @@ bool ct_diff_wants_pass(const struct ct_diff *diff, enum ct_diff_side side);
 struct ct_consumer *ct_diff_explainer(struct ct_diff *diff,
                                       enum ct_diff_side side);
 
-/** ct_diff_result() - borrowed; NULL before ct_diff_compare() */
+/** ct_diff_result() - borrowed; NULL unless ct_diff_compare() returned true.
+ * The functions below are for after that only, but for ct_diff_program(). */
 const struct ct_diff_result *ct_diff_result(const struct ct_diff *diff);
 
 /** ct_diff_program() - names of a run's programs, in the order in which they
  * appear
- * Return: borrowed; NULL: it has no more that are known. */
+ * Return: borrowed; NULL: it has no more that are known, or nothing was
+ *         compared. */
 const char *ct_diff_program(const struct ct_diff *diff, enum ct_diff_side side,
                             unsigned number);
 

@@ -1,0 +1,107 @@
+# SPDX-License-Identifier: MIT
+"""`cotrace diff` of runs with very many processes and holes: four times as many
+do not take many times as long; and holes in any order."""
+import json
+import os
+import random
+import resource
+import sys
+
+import story
+import tap
+
+ENV = {"COTRACE_CHECK": "1", "LC_ALL": "C"}
+
+
+def write(path, lines):
+    with open(path, "w", encoding="utf-8") as out:
+        out.write("cotrace-text 1\n" + "\n".join(lines) + "\n")
+    return path
+
+
+def seconds(a, b):
+    """The processor's time, so that others on the machine matter little."""
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    done = story.run(story.COTRACE, "diff", a, b, "--json", env=ENV,
+                     status=None)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return (after.ru_utime - before.ru_utime +
+            after.ru_stime - before.ru_stime), done
+
+
+def check_growth(tmp, few, make, factor):
+    taken = []
+    for n in (few, 4 * few):
+        a, b = (write(os.path.join(tmp, f"{side}{n}"), make(n, side))
+                for side in "ab")
+        taken.append(seconds(a, b)[0])
+    tap.note("%d: %.2f s, %d: %.2f s" % (few, taken[0], 4 * few, taken[1]))
+    assert taken[1] < factor * taken[0] + 0.2, taken
+
+
+def one_each(n, _):
+    return [f'@{1000 + i} {i + 1}/{i + 1} bh_run_begin bh=1 ctx=1 name="x" '
+            "callback=0x1" for i in range(n)]
+
+
+def beside_holes(n, side):
+    """Each second callback is of one run only; a hole after each."""
+    lines = ['@1000 7/7 context_create ctx=1 name="m"']
+    for i in range(n):
+        name = f"b{i}" if i % 2 else f"{side}{i}"
+        lines += [f'@{2000 + 10 * i} 7/7 bh_run_begin bh={i + 5} ctx=1 '
+                  f'name="{name}" callback=0x402000',
+                  f"@{2002 + 10 * i} 7/7 bh_run_end bh={i + 5} ctx=1",
+                  f"! stream=0 from={2005 + 10 * i} to={2006 + 10 * i} lost=1"]
+    return lines
+
+
+@tap.case("many processes")
+def _(tmp):
+    check_growth(tmp, 4000, one_each, 13)
+
+
+@tap.case("many holes")
+def _(tmp):
+    check_growth(tmp, 20000, beside_holes, 7)
+
+
+@tap.case("holes of a baseline may come in any order")
+def _(tmp):
+    lines = beside_holes(40, "a")
+    # three holes, one of them reaches over the next
+    holes = [i for i, line in enumerate(lines) if line.startswith("!")]
+    kept = {holes[3]: lines[holes[3]], holes[30]: lines[holes[30]],
+            holes[5]: f"! stream=0 from={2005 + 50} to={2005 + 120} lost=4"}
+    sparse = [kept.get(i, line) for i, line in enumerate(lines)
+              if i in kept or not line.startswith("!")]
+    a = write(os.path.join(tmp, "a"), sparse)
+    other = [line for line in beside_holes(40, "b") if line[0] != "!"]
+    b = write(os.path.join(tmp, "b"), other)
+    good, shuffled = (os.path.join(tmp, n) for n in ("good", "shuffled"))
+    story.run(story.COTRACE, "diff", f"--save-baseline={good}", a, status=0,
+              env=ENV)
+    with open(good, encoding="utf-8") as file:
+        document = json.load(file)
+    table = document["holes"] if "holes" in document else \
+        document["tables"]["holes"]
+    rows = [table[i:i + 2] for i in range(0, len(table), 2)]
+    tap.equal(len(rows), 3)
+
+    def told(path):
+        done = story.run(story.COTRACE, "diff", f"--against={path}", b,
+                         "--json", env=ENV, status=None)
+        assert done.returncode in (0, 1), done.err
+        return story.parse(done.out)
+
+    want = told(good)
+    assert want["unknown"] > 0, want
+    for seed in range(5):
+        random.Random(seed).shuffle(rows)
+        table[:] = [value for row in rows for value in row]
+        with open(shuffled, "w", encoding="utf-8") as file:
+            json.dump(document, file)
+        tap.equal(told(shuffled), want, str(rows))
+
+
+tap.main(sys.argv[1:])
