@@ -34,6 +34,7 @@ static void no_keys(void)
     (void)coroutine_create(nothing, NULL);
 }
 
+#ifndef CT_FIBER_TSAN
 static void no_stack(void)
 {
     refuse(SYS_mmap);
@@ -45,6 +46,7 @@ static void no_guard_page(void)
     refuse(SYS_mprotect);
     coroutine_enter(coroutine_create(nothing, NULL));
 }
+#endif
 
 /* --- waking -------------------------------------------------------------- */
 
@@ -279,8 +281,10 @@ static void adopt_outside(void)
 
 static const struct cond conds[] = {
     {"coroutine-pool/key", no_keys, OUTSIDE},
+#ifndef CT_FIBER_TSAN /* which needs memory itself */
     {"coroutine-stack/memory", no_stack, OUTSIDE},
     {"coroutine-stack/guard", no_guard_page, OUTSIDE},
+#endif
     {"coroutine-queue-wake/not-self", queue_itself, IN_COROUTINE},
     {"aio-co-enter/self", wake_itself, IN_COROUTINE},
     {"aio-co-reschedule/in-coroutine", reschedule, OUTSIDE},

@@ -7,6 +7,7 @@
 
 #include "../unit/runtime/refuse.h"
 #include "aio/aio_int.h"
+#include "base/atomics.h"
 #include "base/clock.h"
 #include "base/lockcnt.h"
 #include "conds-runtime.h"
@@ -32,22 +33,22 @@ static int no_work(void *arg)
 
 static void kick(void *opaque)
 {
-    bool *is_done = opaque;
+    unsigned *is_done = opaque;
 
-    *is_done = true;
+    ct_store_release(is_done, 1);
     aio_wait_kick();
 }
 
 static void home_of_another_thread(void)
 {
-    bool is_done = false;
+    unsigned is_done = 0; /* atomic */
 
     IOThread *iothread = iothread_new("other", NULL);
     AioContext *ctx = iothread_get_aio_context(iothread);
 
     /* It runs, and so is the home, before this was done there. */
     aio_bh_schedule_oneshot(ctx, kick, &is_done);
-    AIO_WAIT_WHILE(conds_ctx, !is_done);
+    AIO_WAIT_WHILE(conds_ctx, !ct_load_acquire(&is_done));
     aio_home_claim(ctx);
 }
 
