@@ -10,7 +10,7 @@
 #include "decode/fields.h"
 
 /* An enum's value, or what stands for "not told" if it is a later word. */
-static uint8_t word(const struct ct_words *words,
+static uint8_t word(const struct ct_enum_sizes *words,
                     const struct ct_record *record, unsigned field,
                     uint8_t otherwise)
 {
@@ -34,7 +34,7 @@ static int64_t instant(const struct ct_record *record, uint64_t value)
 
 #define ABSENT(field) (!record->values[CT_FLD_##field].present)
 
-static bool decode_state(const struct ct_words *words,
+static bool decode_state(const struct ct_enum_sizes *words,
                          const struct ct_record *record, struct ct_step *step)
 {
     switch (record->event) {
@@ -114,7 +114,7 @@ static bool decode_state(const struct ct_words *words,
     }
 }
 
-static bool decode_context(const struct ct_words *words,
+static bool decode_context(const struct ct_enum_sizes *words,
                            const struct ct_record *record, struct ct_step *step)
 {
     switch (record->event) {
@@ -268,7 +268,7 @@ static bool decode_handler(const struct ct_record *record, struct ct_step *step)
     }
 }
 
-static bool decode_coroutine(const struct ct_words *words,
+static bool decode_coroutine(const struct ct_enum_sizes *words,
                              const struct ct_record *record,
                              struct ct_step *step)
 {
@@ -372,7 +372,7 @@ static bool decode_lock(const struct ct_record *record, struct ct_step *step)
     }
 }
 
-static bool decode_work(const struct ct_words *words,
+static bool decode_work(const struct ct_enum_sizes *words,
                         const struct ct_record *record, struct ct_step *step)
 {
     switch (record->event) {
@@ -494,7 +494,7 @@ static bool decode_request(const struct ct_record *record, struct ct_step *step)
     }
 }
 
-bool ct_decode_cotrace(const struct ct_words *words,
+bool ct_decode_cotrace(const struct ct_enum_sizes *words,
                        const struct ct_record *record, struct ct_step *step)
 {
     if (record->event == CT_EV_STACK_FRAMES) {

@@ -27,7 +27,7 @@ enum dialect {
 
 struct ct_decoder {
     uint8_t dialects[CT_EV_COUNT]; /* enum dialect, immutable after new */
-    struct ct_words words;         /* likewise */
+    struct ct_enum_sizes words;    /* likewise */
     char build_id[CT_BUILD_ID_MAX * 2 + 1];
     /* made when they are first needed */
     struct ct_lines *lines;
@@ -36,7 +36,7 @@ struct ct_decoder {
     struct ct_record record; /* what a line says */
 };
 
-static void count_words(struct ct_words *words, unsigned id)
+static void count_words(struct ct_enum_sizes *words, unsigned id)
 {
     const struct ct_event *event = ct_schema_event(id);
 

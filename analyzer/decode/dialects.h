@@ -16,11 +16,11 @@
 #define CT_BUILD_ID_MAX 64
 
 /* How many words an enum has: a greater value is of a later schema. */
-struct ct_words {
+struct ct_enum_sizes {
     uint8_t n[CT_EV_COUNT][CT_FIELDS_MAX];
 };
 
-bool ct_decode_cotrace(const struct ct_words *words,
+bool ct_decode_cotrace(const struct ct_enum_sizes *words,
                        const struct ct_record *record, struct ct_step *step);
 
 /* Of the cotrace dialect: how a loop waits. */

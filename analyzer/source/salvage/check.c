@@ -23,10 +23,11 @@
 
 static void add_range(GArray *ranges, const struct ct_ctf_packet *packet)
 {
-    struct ct_range *last =
-        ranges->len ? &g_array_index(ranges, struct ct_range, ranges->len - 1)
-                    : NULL;
-    struct ct_range range = {packet->offset, packet->bytes};
+    struct ct_file_range *last =
+        ranges->len
+            ? &g_array_index(ranges, struct ct_file_range, ranges->len - 1)
+            : NULL;
+    struct ct_file_range range = {packet->offset, packet->bytes};
 
     if (last && last->offset + last->bytes == packet->offset) {
         last->bytes += packet->bytes;
@@ -320,7 +321,7 @@ struct ct_view_trace *ct_view_open_trace(const char *dir, GError **error)
         struct ct_view_file *file = g_new0(struct ct_view_file, 1);
 
         file->path = g_build_filename(dir, g_ptr_array_index(names, i), NULL);
-        file->ranges = g_array_new(FALSE, FALSE, sizeof(struct ct_range));
+        file->ranges = g_array_new(FALSE, FALSE, sizeof(struct ct_file_range));
         g_ptr_array_add(trace->files, file);
     }
     g_ptr_array_unref(names);

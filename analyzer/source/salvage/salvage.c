@@ -60,8 +60,8 @@ static bool make_copy(const struct ct_view_file *file, const char *path)
     int why;
 
     for (unsigned i = 0; good && i < file->ranges->len; i++) {
-        const struct ct_range *range =
-            &g_array_index(file->ranges, struct ct_range, i);
+        const struct ct_file_range *range =
+            &g_array_index(file->ranges, struct ct_file_range, i);
 
         good = copy_bytes(in, out, range->offset, range->bytes);
     }

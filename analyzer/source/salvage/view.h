@@ -14,7 +14,7 @@
 #include "ct/ctf.h"
 #include "source/salvage/salvage.h"
 
-struct ct_range {
+struct ct_file_range {
     uint64_t offset;
     uint64_t bytes;
 };
@@ -23,7 +23,7 @@ struct ct_view_file {
     char *path;
     char *stream; /* ct_stream_name(); NULL: no packet, or not known */
     uint64_t size;
-    GArray *ranges; /* struct ct_range: whole packets, in order */
+    GArray *ranges; /* struct ct_file_range: whole packets, in order */
     uint64_t packets;
     uint64_t first_lost;
     uint64_t first_number; /* of the first packet within its stream */
