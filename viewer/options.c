@@ -345,7 +345,7 @@ const struct ct_option ct_options[] = {
     {CT_OPTION_SPLIT, "split", NULL, 0, "SIZE",
      "several files, FILE-1 ..., none larger than SIZE (100M)", set_split},
     {CT_OPTION_DEBUG, "debug-dir", "debug_dir", 0, "DIR",
-     "debug information is looked for there first; several: DIR:DIR",
+     "where debug information is looked for first (DIR:DIR)",
      set_debug_dir},
     {CT_OPTION_PATH, "output", "path", 'o', "FILE",
      "file to write, as a whole; '-' is standard output", set_path},

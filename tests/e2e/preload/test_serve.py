@@ -127,15 +127,19 @@ for engine in ENGINES:
                 tap.equal(client.returncode, 0, out)
                 server.process.send_signal(signal.SIGTERM)
                 end, said = server.end()
-            ends.append(end)
+            # What it says of clients that go is a matter of time.
+            ends.append((*end[:2], [line for line in end[2]
+                                    if " socket: " not in line]))
             servers.append(server)
         tap.equal(ends[1], ends[0], "status and output")
         for ours, theirs in zip(servers[1].images, servers[0].images):
             tap.equal(filecmp.cmp(ours, theirs, shallow=False), True, ours)
         nbd = [r for r in story.requests(trace) if r["layer"] == "nbd"]
         if any(" 0 lost" in line for line in said):
-            # of linux-aio a request may wait to be submitted, untold
-            found = check_items(trace, unknown=engine == "native")[0]
+            # Nobody tells that a write waits for its client's data, nor, of
+            # linux-aio, that a request waits to be submitted.
+            found = check_items(trace, unknown=lambda r: engine == "native" or
+                                (r["layer"], r["op"]) == ("nbd", "write"))[0]
             done = sum(os.path.getsize(i) for i in servers[1].images) // 4096
             tap.equal(len([r for r in nbd if r["op"] in ("read", "write")]) >=
                       2 * done, True, "every request is there")
@@ -185,7 +189,8 @@ for way, engine in (WAYS if not SOAK else
         tap.equal(any("recorded" in line for line in said), True, said)
         found = story.requests(trace)
         story.check_sums(found)
-        tap.equal(len([r for r in found if r["layer"] == "nbd"]) > 100, True,
+        # So many were in the image when it was ended.
+        tap.equal(len([r for r in found if r["layer"] == "nbd"]) > 50, True,
                   "what was recorded until then can be read")
         tap.note(f"status {plain[0]}, {len(found)} requests, {said[0]}")
     tap.case(f"ended by {getattr(way, 'name', way)} in the middle of its work, "

@@ -100,13 +100,13 @@ def _(_):
 
 
 def packets(path):
-    """[(offset, bytes, begin, end)] of a stream file, by its index."""
+    """[(offset, bytes of content, begin, end)] of a stream, by its index."""
     index = os.path.join(os.path.dirname(path), "index",
                          os.path.basename(path) + ".idx")
     with open(index, "rb") as file:
         head = struct.unpack(">4I", file.read(16))
         rows = iter(lambda: file.read(head[3]), b"")
-        return [(at, bits // 8, begin, end) for at, bits, _, begin, end in
+        return [(at, bits // 8, begin, end) for at, _, bits, begin, end in
                 (struct.unpack(">5Q", row[:40]) for row in rows)]
 
 

@@ -49,12 +49,13 @@ def _(tmp):
     tap.equal(set(re.findall(r"'?sink\.cotrace\.([a-z-]+)'?", out)), VIEWS)
     tap.equal(set(re.findall(r"'?source\.cotrace\.([a-z_-]+)'?", out)),
               {"text", "qemu_log"})
-    called = {"critical-path": "critical_path", "output": "path"}
+    called = {"critical-path": "critical_path", "output": "path",
+              "debug-dir": "debug_dir"}
     for name in VIEWS:
         told = babeltrace(f"--plugin-path={PLUGINS}", "help",
                           f"sink.cotrace.{name}").stdout
         if name == "chrome":
-            options = {"begin", "end", "split", "output"}
+            options = {"begin", "end", "debug-dir", "split", "output"}
         else:
             options = set(re.findall(
                 r"^  .{4}--([a-z-]+)",
