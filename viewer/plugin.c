@@ -154,18 +154,23 @@ SINK(findings, "What held requests up, worst first",
      "Parameters: block=NS, stuck=NS, spawns=N, idles=N, tracing=PERCENT, "
      "begin=NS, end=NS, json=yes, debug_dir=\"DIR\", path=\"FILE\".");
 SINK(stat, "Totals: requests, latency, states, contexts, workers",
-     "Parameters: begin=NS, end=NS, json=yes, debug_dir=\"DIR\", path=\"FILE\".");
+     "Parameters: begin=NS, end=NS, json=yes, debug_dir=\"DIR\", "
+     "path=\"FILE\".");
 SINK(requests, "Every request, and where its time went",
      "Parameters: json=yes, all=yes, blame=yes, critical_path=yes, "
      "layer=\"LAYER\", "
-     "sort=\"start\"|\"latency\", limit=N, begin=NS, end=NS, debug_dir=\"DIR\", path=\"FILE\".");
+     "sort=\"start\"|\"latency\", limit=N, begin=NS, end=NS, "
+     "debug_dir=\"DIR\", path=\"FILE\".");
 SINK(backtrace, "The stack that was cut, joined back to main",
      "Parameters: one of request=ID, coroutine=ID, worker=TID, work=ID; "
-     "at=NS, pid=PID, begin=NS, end=NS, json=yes, debug_dir=\"DIR\", path=\"FILE\".");
+     "at=NS, pid=PID, begin=NS, end=NS, json=yes, debug_dir=\"DIR\", "
+     "path=\"FILE\".");
 SINK(coroutines, "Every coroutine alive at an instant, and where it is",
-     "Parameters: at=NS, pid=PID, begin=NS, end=NS, json=yes, debug_dir=\"DIR\", path=\"FILE\".");
+     "Parameters: at=NS, pid=PID, begin=NS, end=NS, json=yes, "
+     "debug_dir=\"DIR\", path=\"FILE\".");
 SINK(chrome, "A timeline for Perfetto, speedscope or chrome://tracing",
-     "Parameters: begin=NS, end=NS, split=\"SIZE\", debug_dir=\"DIR\", path=\"FILE\".");
+     "Parameters: begin=NS, end=NS, split=\"SIZE\", debug_dir=\"DIR\", "
+     "path=\"FILE\".");
 
 /* --- a log as a source --------------------------------------------------- */
 

@@ -12,7 +12,7 @@
 
 #include "answer/findings/family.h"
 
-void ct_findings_idle_slice(struct ct_findings *findings,
+void ct_findings_idle_slice(struct ct_causes *causes,
                             const struct ct_slice *slice)
 {
     if (slice->kind != CT_SLICE_POLL || !slice->may_sleep || slice->open ||
@@ -20,27 +20,27 @@ void ct_findings_idle_slice(struct ct_findings *findings,
         return;
     }
     if (slice->flag || slice->n_children != slice->n_sleeps) {
-        ct_findings_of(findings, CT_FINDING_IDLE_WAKEUP, slice->pid,
-                       slice->context, true);
+        ct_causes_of(causes, CT_FINDING_IDLE_WAKEUP, slice->pid, slice->context,
+                     true);
         return;
     }
-    ct_findings_see(findings, &(struct ct_seen){
-                                  .kind = CT_FINDING_IDLE_WAKEUP,
-                                  .pid = slice->pid,
-                                  .cause = slice->context,
-                                  .times = 1,
-                                  .of = 1,
-                                  .cost_ns = slice->end_ns - slice->begin_ns -
-                                             slice->children_ns,
-                                  .begin_ns = slice->begin_ns,
-                                  .end_ns = slice->end_ns,
-                                  .context = slice->context,
-                                  .fn = slice->run_fn,
-                                  .stack = slice->run_stack,
-                                  .has_stack_ns = slice->run_stack != 0,
-                                  .stack_ns = slice->run_stack_ns,
-                                  .origin = slice->run_origin,
-                              });
+    ct_causes_see(causes, &(struct ct_seen){
+                              .kind = CT_FINDING_IDLE_WAKEUP,
+                              .pid = slice->pid,
+                              .cause = slice->context,
+                              .times = 1,
+                              .of = 1,
+                              .cost_ns = slice->end_ns - slice->begin_ns -
+                                         slice->children_ns,
+                              .begin_ns = slice->begin_ns,
+                              .end_ns = slice->end_ns,
+                              .context = slice->context,
+                              .fn = slice->run_fn,
+                              .stack = slice->run_stack,
+                              .has_stack_ns = slice->run_stack != 0,
+                              .stack_ns = slice->run_stack_ns,
+                              .origin = slice->run_origin,
+                          });
 }
 
 /* The wait that goes on after nothing but being woken and looking; 0: none. */
@@ -61,7 +61,7 @@ static unsigned again(const struct ct_request *request, unsigned at)
                : 0;
 }
 
-void ct_findings_idle_request(struct ct_findings *findings,
+void ct_findings_idle_request(struct ct_causes *causes,
                               const struct ct_request *request)
 {
     for (unsigned i = 0; i + 1 < request->n_segments; i++) {
@@ -73,8 +73,8 @@ void ct_findings_idle_request(struct ct_findings *findings,
         }
         next = again(request, i);
         if (!next) {
-            ct_findings_of(findings, CT_FINDING_IDLE_WAKEUP, request->pid,
-                           segment->cause.id, false);
+            ct_causes_of(causes, CT_FINDING_IDLE_WAKEUP, request->pid,
+                         segment->cause.id, false);
             continue;
         }
         struct ct_seen seen =
@@ -84,6 +84,6 @@ void ct_findings_idle_request(struct ct_findings *findings,
         seen.begin_ns = segment->end_ns;
         seen.end_ns = request->segments[next].begin_ns;
         seen.cost_ns = seen.end_ns - seen.begin_ns;
-        ct_findings_see(findings, &seen);
+        ct_causes_see(causes, &seen);
     }
 }

@@ -11,7 +11,7 @@
 
 #include "answer/findings/family.h"
 
-void ct_findings_locks_request(struct ct_findings *findings,
+void ct_findings_locks_request(struct ct_causes *causes,
                                const struct ct_request *request)
 {
     for (unsigned i = 0; i < request->n_segments; i++) {
@@ -31,6 +31,6 @@ void ct_findings_locks_request(struct ct_findings *findings,
             continue;
         }
         seen.object = segment->cause.id;
-        ct_findings_see(findings, &seen);
+        ct_causes_see(causes, &seen);
     }
 }

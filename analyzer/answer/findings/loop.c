@@ -17,32 +17,32 @@ static uint64_t cause_of(uint64_t fn, const char *name, uint64_t id)
     return fn || name ? fn : ~id;
 }
 
-static void blocked(struct ct_findings *findings, const struct ct_slice *slice)
+static void blocked(struct ct_causes *causes, const struct ct_slice *slice)
 {
     int64_t own_ns = slice->end_ns - slice->begin_ns - slice->children_ns;
 
-    if (own_ns < ct_findings_limits(findings)->block_ns) {
+    if (own_ns < ct_causes_limits(causes)->block_ns) {
         return;
     }
     const char *name = slice->kind == CT_SLICE_BH ? slice->name : NULL;
     bool is_co = slice->kind == CT_SLICE_COROUTINE;
-    ct_findings_see(findings, &(struct ct_seen){
-                                  .kind = CT_FINDING_BLOCKED_LOOP,
-                                  .pid = slice->pid,
-                                  .cause = cause_of(slice->fn, name, slice->id),
-                                  .name = name,
-                                  .times = 1,
-                                  .fn = slice->fn,
-                                  .cost_ns = own_ns,
-                                  .begin_ns = slice->begin_ns,
-                                  .end_ns = slice->end_ns,
-                                  .context = slice->context,
-                                  .object = slice->id,
-                                  .stack = is_co ? slice->run_stack : 0,
-                                  .has_stack_ns = is_co && slice->run_stack,
-                                  .stack_ns = slice->run_stack_ns,
-                                  .origin = slice->run_origin,
-                              });
+    ct_causes_see(causes, &(struct ct_seen){
+                              .kind = CT_FINDING_BLOCKED_LOOP,
+                              .pid = slice->pid,
+                              .cause = cause_of(slice->fn, name, slice->id),
+                              .name = name,
+                              .times = 1,
+                              .fn = slice->fn,
+                              .cost_ns = own_ns,
+                              .begin_ns = slice->begin_ns,
+                              .end_ns = slice->end_ns,
+                              .context = slice->context,
+                              .object = slice->id,
+                              .stack = is_co ? slice->run_stack : 0,
+                              .has_stack_ns = is_co && slice->run_stack,
+                              .stack_ns = slice->run_stack_ns,
+                              .origin = slice->run_origin,
+                          });
 }
 
 /* A turn, or all turns of an AIO_WAIT_WHILE, inside another: of the same
@@ -56,29 +56,29 @@ static bool is_nested(const struct ct_slice *slice)
     return slice->poll_depth > 1 || (in_callback && slice->turns_below > 0);
 }
 
-static void nested(struct ct_findings *findings, const struct ct_slice *slice)
+static void nested(struct ct_causes *causes, const struct ct_slice *slice)
 {
-    ct_findings_see(findings,
-                    &(struct ct_seen){
-                        .kind = CT_FINDING_NESTED_POLL,
-                        .pid = slice->pid,
-                        .cause = slice->run_fn,
-                        .name = slice->run_name,
-                        .times = 1,
-                        .fn = slice->run_fn,
-                        .cost_ns = slice->end_ns - slice->begin_ns,
-                        .begin_ns = slice->begin_ns,
-                        .end_ns = slice->end_ns,
-                        .context = slice->context,
-                        .depth = MAX(slice->poll_depth, slice->turns_below + 1),
-                        .stack = slice->run_stack,
-                        .has_stack_ns = slice->run_stack != 0,
-                        .stack_ns = slice->run_stack_ns,
-                        .origin = slice->run_origin,
-                    });
+    ct_causes_see(causes,
+                  &(struct ct_seen){
+                      .kind = CT_FINDING_NESTED_POLL,
+                      .pid = slice->pid,
+                      .cause = slice->run_fn,
+                      .name = slice->run_name,
+                      .times = 1,
+                      .fn = slice->run_fn,
+                      .cost_ns = slice->end_ns - slice->begin_ns,
+                      .begin_ns = slice->begin_ns,
+                      .end_ns = slice->end_ns,
+                      .context = slice->context,
+                      .depth = MAX(slice->poll_depth, slice->turns_below + 1),
+                      .stack = slice->run_stack,
+                      .has_stack_ns = slice->run_stack != 0,
+                      .stack_ns = slice->run_stack_ns,
+                      .origin = slice->run_origin,
+                  });
 }
 
-void ct_findings_loop_slice(struct ct_findings *findings,
+void ct_findings_loop_slice(struct ct_causes *causes,
                             const struct ct_slice *slice)
 {
     switch (slice->kind) {
@@ -86,12 +86,12 @@ void ct_findings_loop_slice(struct ct_findings *findings,
     case CT_SLICE_TIMER:
     case CT_SLICE_FD:
     case CT_SLICE_COROUTINE:
-        blocked(findings, slice);
+        blocked(causes, slice);
         break;
     case CT_SLICE_POLL:
     case CT_SLICE_WAIT: /* its turns are a part of it */
         if (is_nested(slice) && !slice->in_wait) {
-            nested(findings, slice);
+            nested(causes, slice);
         }
         break;
     default:
@@ -99,28 +99,26 @@ void ct_findings_loop_slice(struct ct_findings *findings,
     }
 }
 
-static void starved(struct ct_findings *findings,
-                    const struct ct_request *request,
+static void starved(struct ct_causes *causes, const struct ct_request *request,
                     const struct ct_segment *segment, const struct ct_ran *ran)
 {
-    if (ran->ns < ct_findings_limits(findings)->block_ns) {
+    if (ran->ns < ct_causes_limits(causes)->block_ns) {
         return;
     }
     struct ct_seen seen =
         ct_seen_in_request(CT_FINDING_STARVED_CONTEXT, request, segment);
     seen.cause = seen.context = segment->cause.id;
     seen.cost_ns = ran->ns;
-    ct_findings_see(findings, &seen);
+    ct_causes_see(causes, &seen);
 }
 
 /* Who waited for a moment behind what blocked at another time was not hurt. */
-static bool is_hurt(const struct ct_findings *findings,
-                    const struct ct_ran *ran)
+static bool is_hurt(const struct ct_causes *causes, const struct ct_ran *ran)
 {
-    return ran->ns >= ct_findings_limits(findings)->block_ns / 10;
+    return ran->ns >= ct_causes_limits(causes)->block_ns / 10;
 }
 
-void ct_findings_loop_request(struct ct_findings *findings,
+void ct_findings_loop_request(struct ct_causes *causes,
                               const struct ct_request *request)
 {
     for (unsigned i = 0; i < request->n_segments; i++) {
@@ -134,24 +132,23 @@ void ct_findings_loop_request(struct ct_findings *findings,
                 &request->ran[segment->cause.first_ran + k];
             switch (ran->kind) {
             case CT_RAN_OUTSIDE:
-                starved(findings, request, segment, ran);
+                starved(causes, request, segment, ran);
                 break;
             case CT_RAN_NESTED_POLL:
-                if (is_hurt(findings, ran)) {
-                    ct_findings_hurt(findings, CT_FINDING_NESTED_POLL,
-                                     request->pid, ran->fn, ran->name,
-                                     request->number);
+                if (is_hurt(causes, ran)) {
+                    ct_causes_hurt(causes, CT_FINDING_NESTED_POLL, request->pid,
+                                   ran->fn, ran->name, request->number);
                 }
                 break;
             case CT_RAN_BOTTOM_HALF:
             case CT_RAN_TIMER:
             case CT_RAN_FD_HANDLER:
             case CT_RAN_COROUTINE:
-                if (is_hurt(findings, ran)) {
-                    ct_findings_hurt(findings, CT_FINDING_BLOCKED_LOOP,
-                                     request->pid,
-                                     cause_of(ran->fn, ran->name, ran->id),
-                                     ran->name, request->number);
+                if (is_hurt(causes, ran)) {
+                    ct_causes_hurt(causes, CT_FINDING_BLOCKED_LOOP,
+                                   request->pid,
+                                   cause_of(ran->fn, ran->name, ran->id),
+                                   ran->name, request->number);
                 }
                 break;
             default:

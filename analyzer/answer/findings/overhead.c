@@ -189,10 +189,9 @@ void ct_overhead_gap(struct ct_overhead *overhead)
     }
 }
 
-void ct_overhead_finish(struct ct_findings *findings,
-                        struct ct_overhead *overhead)
+void ct_overhead_finish(struct ct_causes *causes, struct ct_overhead *overhead)
 {
-    const struct ct_findings_limits *limits = ct_findings_limits(findings);
+    const struct ct_findings_limits *limits = ct_causes_limits(causes);
     GHashTableIter iter;
     struct process *process;
 
@@ -210,14 +209,14 @@ void ct_overhead_finish(struct ct_findings *findings,
                 (double)process->awake_ns * (double)limits->tracing_percent) {
             continue;
         }
-        ct_findings_see(findings, &(struct ct_seen){
-                                      .kind = CT_FINDING_TRACING_OVERHEAD,
-                                      .pid = process->pid,
-                                      .times = process->events,
-                                      .of = (uint64_t)MAX(process->awake_ns, 0),
-                                      .cost_ns = cost_ns,
-                                      .begin_ns = process->begin_ns,
-                                      .end_ns = process->end_ns,
-                                  });
+        ct_causes_see(causes, &(struct ct_seen){
+                                  .kind = CT_FINDING_TRACING_OVERHEAD,
+                                  .pid = process->pid,
+                                  .times = process->events,
+                                  .of = (uint64_t)MAX(process->awake_ns, 0),
+                                  .cost_ns = cost_ns,
+                                  .begin_ns = process->begin_ns,
+                                  .end_ns = process->end_ns,
+                              });
     }
 }

@@ -18,7 +18,7 @@ static uint64_t ahead(const struct ct_request *request,
     return n;
 }
 
-void ct_findings_pool_request(struct ct_findings *findings,
+void ct_findings_pool_request(struct ct_causes *causes,
                               const struct ct_request *request)
 {
     for (unsigned i = 0; i < request->n_segments; i++) {
@@ -27,13 +27,12 @@ void ct_findings_pool_request(struct ct_findings *findings,
         int64_t ns = segment->end_ns - segment->begin_ns;
 
         if (segment->state != CT_STATE_WORK_QUEUED ||
-            ns < ct_findings_limits(findings)->block_ns ||
-            !ahead(request, cause)) {
+            ns < ct_causes_limits(causes)->block_ns || !ahead(request, cause)) {
             continue;
         }
         struct ct_seen seen =
             ct_seen_in_request(CT_FINDING_POOL_SATURATED, request, segment);
         seen.cause = seen.object = cause->pool;
-        ct_findings_see(findings, &seen);
+        ct_causes_see(causes, &seen);
     }
 }

@@ -66,8 +66,7 @@ static bool is_again(const struct pool *pool, int64_t when_ns)
     return false;
 }
 
-void ct_findings_spawn_life(struct ct_findings *findings,
-                            struct ct_spawns *spawns,
+void ct_findings_spawn_life(struct ct_causes *causes, struct ct_spawns *spawns,
                             const struct ct_life *life)
 {
     struct pool *pool;
@@ -78,20 +77,20 @@ void ct_findings_spawn_life(struct ct_findings *findings,
     pool = find(spawns, life->pid, life->context);
     if (life->begin_known) {
         bool again = is_again(pool, life->begin_ns);
-        ct_findings_see(findings, &(struct ct_seen){
-                                      .kind = CT_FINDING_SPAWN_STORM,
-                                      .pid = life->pid,
-                                      .cause = life->context,
-                                      .times = again,
-                                      .of = 1,
-                                      .begin_ns = life->begin_ns,
-                                      .end_ns = life->end_ns,
-                                      .object = life->context,
-                                      .stack = life->stack,
-                                      .has_stack_ns = life->stack != 0,
-                                      .stack_ns = life->stack_ns,
-                                      .origin = life->origin,
-                                  });
+        ct_causes_see(causes, &(struct ct_seen){
+                                  .kind = CT_FINDING_SPAWN_STORM,
+                                  .pid = life->pid,
+                                  .cause = life->context,
+                                  .times = again,
+                                  .of = 1,
+                                  .begin_ns = life->begin_ns,
+                                  .end_ns = life->end_ns,
+                                  .object = life->context,
+                                  .stack = life->stack,
+                                  .has_stack_ns = life->stack != 0,
+                                  .stack_ns = life->stack_ns,
+                                  .origin = life->origin,
+                              });
     }
     if (!life->end_known) {
         return;
@@ -106,7 +105,7 @@ void ct_findings_spawn_life(struct ct_findings *findings,
     pool->ends_ns[pool->n++ % ENDS] = life->end_ns;
 }
 
-void ct_findings_spawn_request(struct ct_findings *findings,
+void ct_findings_spawn_request(struct ct_causes *causes,
                                struct ct_spawns *spawns,
                                const struct ct_request *request)
 {
@@ -122,7 +121,7 @@ void ct_findings_spawn_request(struct ct_findings *findings,
                 ct_seen_in_request(CT_FINDING_SPAWN_STORM, request, segment);
             seen.cause = seen.object = cause->pool;
             seen.times = 0;
-            ct_findings_see(findings, &seen);
+            ct_causes_see(causes, &seen);
         }
     }
 }

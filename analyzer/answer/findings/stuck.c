@@ -8,7 +8,7 @@
 
 #include "answer/findings/family.h"
 
-void ct_findings_stuck_alive(struct ct_findings *findings,
+void ct_findings_stuck_alive(struct ct_causes *causes,
                              const struct ct_alive *alive)
 {
     if (!alive->is_sure || !alive->since_known || alive->is_created ||
@@ -16,20 +16,20 @@ void ct_findings_stuck_alive(struct ct_findings *findings,
          alive->state != CT_STATE_CHILDREN)) {
         return;
     }
-    ct_findings_see(findings, &(struct ct_seen){
-                                  .kind = CT_FINDING_STUCK_COROUTINE,
-                                  .pid = alive->pid,
-                                  .cause = alive->id,
-                                  .times = 1,
-                                  .object = alive->id,
-                                  .fn = alive->fn,
-                                  .begin_ns = alive->since_ns,
-                                  .end_ns = alive->since_ns,
-                                  .context = alive->context,
-                                  .request = alive->request,
-                                  .stack = alive->stack,
-                                  .has_stack_ns = alive->has_stack,
-                                  .stack_ns = alive->stack_ns,
-                                  .origin = alive->origin,
-                              });
+    ct_causes_see(causes, &(struct ct_seen){
+                              .kind = CT_FINDING_STUCK_COROUTINE,
+                              .pid = alive->pid,
+                              .cause = alive->id,
+                              .times = 1,
+                              .object = alive->id,
+                              .fn = alive->fn,
+                              .begin_ns = alive->since_ns,
+                              .end_ns = alive->since_ns,
+                              .context = alive->context,
+                              .request = alive->request,
+                              .stack = alive->stack,
+                              .has_stack_ns = alive->has_stack,
+                              .stack_ns = alive->stack_ns,
+                              .origin = alive->origin,
+                          });
 }
