@@ -326,8 +326,6 @@ struct ct_changes ct_model_step(struct ct_model *model,
 
 struct ct_changes ct_model_finish(struct ct_model *model, int64_t end_ns)
 {
-    uint32_t pos = 0;
-
     ct_model_forget(model);
     if (!model->finishing) {
         ct_model_time(model, end_ns);
@@ -336,9 +334,9 @@ struct ct_changes ct_model_finish(struct ct_model *model, int64_t end_ns)
     /* One process a call; one of which nothing is to tell is passed over. */
     struct ct_process *process;
     while (!model->n_changes &&
-           (process = ct_table_each(&model->processes, &pos))) {
+           (process = ct_table_each(&model->processes, &model->finishing_at))) {
         free_process(model, process);
-        pos = 0;
+        model->finishing_at--; /* another may have moved to its place */
     }
     return (struct ct_changes){model->changes, model->n_changes};
 }

@@ -35,6 +35,7 @@ struct ct_model {
     int64_t gap_from_ns;
     int64_t gap_end_ns; /* inclusive */
     bool finishing;
+    uint32_t finishing_at; /* in processes: all before have been told */
     uint64_t oddities;
     uint64_t next_number; /* of requests */
 

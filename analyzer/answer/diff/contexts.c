@@ -15,12 +15,12 @@
 #define GROUP_MAX 32
 
 struct group {
-    uint32_t at[CT_DIFF_SIDES][GROUP_MAX]; /* sequences */
+    uint32_t at[CT_DIFF_SIDES][GROUP_MAX]; /* sequences: the first of them */
     unsigned n[CT_DIFF_SIDES];
-    bool is_too_large;
-    uint64_t common[GROUP_MAX][GROUP_MAX]; /* [b][a]: decisions of b whose label
-                                              a has, too */
 };
+
+/* [b][a]: decisions of b whose label a has, too */
+typedef uint64_t common_t[GROUP_MAX][GROUP_MAX];
 
 /* Without " (2)". */
 static size_t base_length(const char *name)
@@ -41,33 +41,34 @@ static size_t base_length(const char *name)
                : length;
 }
 
-static bool is_in(const struct ct_compare *compare, uint32_t name,
-                  const char *base, size_t length)
+/* Those of one name, by it. */
+static GHashTable *find_groups(const struct ct_compare *compare)
 {
-    const char *text = ct_words_text(&compare->shared->words, name);
-
-    return base_length(text) == length && strncmp(text, base, length) == 0;
-}
-
-static void find_group(const struct ct_compare *compare, uint32_t name,
-                       struct group *group)
-{
-    const char *base = ct_words_text(&compare->shared->words, name);
-    size_t length = base_length(base);
+    GHashTable *groups =
+        g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
 
     for (unsigned side = 0; side < CT_DIFF_SIDES; side++) {
         const struct ct_run_result *run = compare->run[side];
+
         for (uint32_t i = 0; i < run->n_sequences; i++) {
-            if (!is_in(compare, run->sequences[i].name, base, length)) {
-                continue;
+            const char *name =
+                ct_words_text(&compare->shared->words, run->sequences[i].name);
+            char *base = g_strndup(name, base_length(name));
+            struct group *group = g_hash_table_lookup(groups, base);
+
+            if (!group) {
+                group = g_new0(struct group, 1);
+                g_hash_table_insert(groups, base, group);
+            } else {
+                g_free(base);
             }
-            if (group->n[side] == GROUP_MAX) {
-                group->is_too_large = true;
-                return;
+            if (group->n[side] < GROUP_MAX) {
+                group->at[side][group->n[side]] = i;
             }
-            group->at[side][group->n[side]++] = i;
+            group->n[side]++;
         }
     }
+    return groups;
 }
 
 /* Position in the group; GROUP_MAX: it is not in it. */
@@ -82,7 +83,8 @@ static unsigned find_member(const struct group *group, enum ct_diff_side side,
     return i < group->n[side] ? i : GROUP_MAX;
 }
 
-static void count_common(const struct ct_compare *compare, struct group *group)
+static void count_common(const struct ct_compare *compare,
+                         const struct group *group, common_t common)
 {
     uint32_t *has = g_new0(uint32_t, compare->n_labels + 1); /* bit by member */
     const struct ct_run_result *a = compare->run[CT_DIFF_A];
@@ -100,7 +102,7 @@ static void count_common(const struct ct_compare *compare, struct group *group)
             find_member(group, CT_DIFF_B, b->decisions[i].sequence);
         uint32_t bits = has[compare->labels[CT_DIFF_B][i]];
         for (unsigned k = 0; member < GROUP_MAX && bits >> k; k++) {
-            group->common[member][k] += bits >> k & 1;
+            common[member][k] += bits >> k & 1;
             if (k + 1 == GROUP_MAX) {
                 break;
             }
@@ -112,7 +114,7 @@ static void count_common(const struct ct_compare *compare, struct group *group)
 /* B's get the names of A's that they are; what is left over, those that are
  * left over. */
 static void pair(const struct ct_compare *compare, const struct group *group,
-                 uint32_t *names)
+                 const common_t common, uint32_t *names)
 {
     const struct ct_sequence *a = compare->run[CT_DIFF_A]->sequences;
     const struct ct_sequence *b = compare->run[CT_DIFF_B]->sequences;
@@ -125,9 +127,9 @@ static void pair(const struct ct_compare *compare, const struct group *group,
             for (unsigned k = 0; k < group->n[CT_DIFF_A]; k++) {
                 if (!is_taken[CT_DIFF_B][i] && !is_taken[CT_DIFF_A][k] &&
                     (best_a == GROUP_MAX ||
-                     group->common[i][k] > group->common[best_b][best_a] ||
-                     (group->common[i][k] == group->common[best_b][best_a] &&
-                      i == k && best_a != best_b))) {
+                     common[i][k] > common[best_b][best_a] ||
+                     (common[i][k] == common[best_b][best_a] && i == k &&
+                      best_a != best_b))) {
                     best_a = k;
                     best_b = i;
                 }
@@ -149,27 +151,25 @@ uint32_t *ct_contexts_names(const struct ct_compare *compare)
 {
     const struct ct_run_result *b = compare->run[CT_DIFF_B];
     uint32_t *names = g_new(uint32_t, b->n_sequences + 1);
-    bool *is_done = g_new0(bool, b->n_sequences + 1);
+    GHashTable *groups;
+    GHashTableIter iter;
+    struct group *group;
 
     for (uint32_t i = 0; i < b->n_sequences; i++) {
         names[i] = b->sequences[i].name;
     }
-    for (uint32_t i = 0; i < b->n_sequences; i++) {
-        struct group group;
-        if (is_done[i]) {
-            continue;
-        }
-        memset(&group, 0, sizeof(group));
-        find_group(compare, b->sequences[i].name, &group);
-        for (unsigned k = 0; k < group.n[CT_DIFF_B]; k++) {
-            is_done[group.at[CT_DIFF_B][k]] = true;
-        }
-        if (!group.is_too_large && group.n[CT_DIFF_A] > 0 &&
-            (group.n[CT_DIFF_A] > 1 || group.n[CT_DIFF_B] > 1)) {
-            count_common(compare, &group);
-            pair(compare, &group, names);
+    groups = find_groups(compare);
+    g_hash_table_iter_init(&iter, groups);
+    while (g_hash_table_iter_next(&iter, NULL, (void **)&group)) {
+        if (MAX(group->n[CT_DIFF_A], group->n[CT_DIFF_B]) <= GROUP_MAX &&
+            MIN(group->n[CT_DIFF_A], group->n[CT_DIFF_B]) > 0 &&
+            (group->n[CT_DIFF_A] > 1 || group->n[CT_DIFF_B] > 1)) {
+            common_t common = {{0}};
+
+            count_common(compare, group, common);
+            pair(compare, group, common, names);
         }
     }
-    g_free(is_done);
+    g_hash_table_destroy(groups);
     return names;
 }
