@@ -34,7 +34,7 @@ static void no_keys(void)
     (void)coroutine_create(nothing, NULL);
 }
 
-#ifndef CT_FIBER_TSAN
+#if !defined(CT_FIBER_TSAN) && !defined(CT_FIBER_ASAN)
 static void no_stack(void)
 {
     refuse(SYS_mmap);
@@ -281,7 +281,7 @@ static void adopt_outside(void)
 
 static const struct cond conds[] = {
     {"coroutine-pool/key", no_keys, OUTSIDE},
-#ifndef CT_FIBER_TSAN /* which needs memory itself */
+#if !defined(CT_FIBER_TSAN) && !defined(CT_FIBER_ASAN) /* need memory, too */
     {"coroutine-stack/memory", no_stack, OUTSIDE},
     {"coroutine-stack/guard", no_guard_page, OUTSIDE},
 #endif
