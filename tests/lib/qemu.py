@@ -4,31 +4,18 @@ import json
 import os
 import shutil
 import socket
-import time
 
 import story
 import tap
+from wait import until
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-PATIENCE = 60  # for conditions that must come true
 
 
 def need(*programs):
     for program in programs:
         if not shutil.which(program):
             tap.skip(f"{program} is not installed")
-
-
-def until(condition, what):
-    """Wait for a condition; polled, since nobody tells about processes."""
-    end = time.monotonic() + PATIENCE
-    while True:
-        value = condition()
-        if value:
-            return value
-        if time.monotonic() > end:
-            raise AssertionError(f"waited in vain for: {what}")
-        time.sleep(0.005)
 
 
 def connect(path, alive=lambda: True):

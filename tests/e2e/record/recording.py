@@ -14,13 +14,13 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 import uuid
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)),
                                 "..", "..", "lib"))
 import story  # noqa: E402
 import tap  # noqa: E402
+from wait import PATIENCE, until  # noqa: E402,F401
 
 BUSY = os.path.join(story.BUILD, "tests", "e2e", "record", "busy")
 PROVIDER = os.path.join("tracepoints", "provider", "libcotrace-provider.so")
@@ -28,8 +28,7 @@ NOBODY = 65534
 ROOT = os.geteuid() == 0
 USERS = ["root", "user"] if ROOT else ["user"]
 SOAK = os.environ.get("COTRACE_SOAK") == "1"
-PATIENCE = 60  # for conditions that must come true
-BOUND = 5.0    # what a stop may take
+BOUND = 5.0  # what a stop may take
 # What is ignored stays ignored in programs below, and who runs the tests in the
 # background ignores some.
 for _number in (signal.SIGINT, signal.SIGQUIT, signal.SIGHUP, signal.SIGTERM):
@@ -214,18 +213,6 @@ def same_events(events, mark, count, what="events"):
         raise AssertionError(f"{what}: {len(got)} events, not {count}; the "
                              f"first that differs is {at}: {got[at:at + 3]}, "
                              f"not {want[at:at + 3]}")
-
-
-def until(condition, what):
-    """Wait for a condition; polled, since nobody tells about processes."""
-    end = time.monotonic() + PATIENCE
-    while True:
-        value = condition()
-        if value:
-            return value
-        if time.monotonic() > end:
-            raise AssertionError(f"waited in vain for: {what}")
-        time.sleep(0.005)
 
 
 def line(process, wanted):

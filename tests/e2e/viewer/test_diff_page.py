@@ -2,12 +2,10 @@
 """The page of `cotrace diff --html`, in a headless browser that has no network:
 it says what the JSON says, jumps to each difference, and what a trace says can
 do nothing there."""
-import json
 import os
-import shutil
-import subprocess
 import sys
 
+import browser
 import story
 import tap
 
@@ -15,30 +13,11 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, "..", "..", "unit", "diff"))
 from written import Run  # noqa: E402
 
-NPM = os.path.join(story.BUILD, "npm")
 HOSTILE = '</script><img src=x onerror=alert(1)>&amp;"\'${x}'
 
 
 def opened(tmp, page, name):
-    for needed in ("/usr/bin/chromium", shutil.which("node") or "node",
-                   os.path.join(NPM, "node_modules", "playwright-core")):
-        if not os.path.exists(needed):
-            tap.skip(f"{needed} is not installed (./run test installs it)")
-    home = os.path.join(tmp, "home")
-    os.makedirs(home, exist_ok=True)
-    done = subprocess.run(
-        ["node", os.path.join(HERE, "diff_page.js"), NPM, page,
-         os.path.join(tmp, name)],
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=300,
-        env={**os.environ, "HOME": home, "TMPDIR": tmp})
-    if done.returncode != 0:
-        raise AssertionError(done.stderr.decode("utf-8", "replace")[-4000:])
-    told = json.loads(done.stdout)
-    keep = os.environ.get("COTRACE_PICTURES")
-    if keep:
-        os.makedirs(keep, exist_ok=True)
-        for picture in told["pictures"]:
-            shutil.copy(picture, keep)
+    told = browser.drive(os.path.join(HERE, "diff_page.js"), page, tmp, name)
     tap.equal((told["failures"], told["console"]), ([], []))
     tap.equal(told["requests"], ["file://" + page], "nothing else is loaded")
     tap.equal((told["scripts"], told["images"]), (2, 0), "elements")

@@ -4,20 +4,16 @@
 What speedscope shows (its profiles, the frames of each and their total times)
 must be what the checker, which reads the same file on its own, says.
 """
-import json
 import os
-import shutil
 import subprocess
 import sys
 
+import browser
 import chrome_checker
 import story
 import tap
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-BUILD = os.environ["MESON_BUILD_ROOT"]
-NPM = os.path.join(BUILD, "npm")
-BROWSER = "/usr/bin/chromium"
 PASS = os.environ["FAKE_PASS"]
 # The one thing that it says on its console: an E has arguments that its B has
 # not.  They stay out of the frame's name this way.
@@ -25,27 +21,8 @@ EXPECTED = "Ending"
 
 
 def speedscope(profile, tmp):
-    for needed in (BROWSER, shutil.which("node") or "node",
-                   os.path.join(NPM, "node_modules", "speedscope"),
-                   os.path.join(NPM, "node_modules", "playwright-core")):
-        if not os.path.exists(needed):
-            tap.skip(f"{needed} is not installed (./run test installs it)")
-    home = os.path.join(tmp, "home")
-    os.makedirs(home, exist_ok=True)
-    done = subprocess.run(
-        ["node", os.path.join(HERE, "speedscope.js"), NPM, profile,
-         os.path.join(tmp, "picture")],
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=300,
-        env={**os.environ, "HOME": home, "TMPDIR": tmp})
-    if done.returncode != 0:
-        raise AssertionError(done.stderr.decode("utf-8", "replace")[-4000:])
-    told = json.loads(done.stdout)
-    keep = os.environ.get("COTRACE_PICTURES")
-    if keep:
-        os.makedirs(keep, exist_ok=True)
-        for picture in told["pictures"]:
-            shutil.copy(picture, keep)
-    return told
+    return browser.drive(os.path.join(HERE, "speedscope.js"), profile, tmp,
+                         "picture", "speedscope")
 
 
 def shown(ns):
