@@ -11,7 +11,7 @@
  *   hooked errors     errno and results of calls that fail
  *   hooked jumps      a handler leaves everything by siglongjmp(), as programs
  *                     limit the time of a call
- *   hooked later F    the module F, opened for us alone, calls what it brought
+ *   hooked later F... modules, opened for us alone, call what they brought
  * Prints what was counted: the same with and without the library.
  */
 #include <dlfcn.h>
@@ -449,17 +449,43 @@ static void jumps(void)
 
 /* --- later ---------------------------------------------------------------- */
 
-static int later(const char *path)
+static void *opened(const char *path)
 {
     void *module = dlopen(path, RTLD_NOW | RTLD_LOCAL);
-    int (*call)(void) = module ? (int (*)(void))dlsym(module, "call_it") : NULL;
 
-    if (!call) {
+    if (!module) {
         fprintf(stderr, "hooked: %s\n", dlerror());
-        return 3;
+        exit(3);
     }
-    printf("%d\n", call());
-    return 0;
+    return module;
+}
+
+static void call_of(void *module)
+{
+    int (*call)(void) = (int (*)(void))dlsym(module, "call_it");
+
+    printf("%d %s\n", call ? call() : -1, dlerror() ? "an error" : "no error");
+}
+
+/* All at once, then each alone, where others were before. */
+static void later(char **paths, int n)
+{
+    void *modules[8];
+
+    for (int i = 0; i < n; i++) {
+        modules[i] = opened(paths[i]);
+    }
+    for (int i = 0; i < n; i++) {
+        call_of(modules[i]);
+    }
+    for (int i = 0; i < n; i++) {
+        dlclose(modules[i]);
+    }
+    for (int i = n - 1; i >= 0; i--) {
+        modules[i] = opened(paths[i]);
+        call_of(modules[i]);
+        dlclose(modules[i]);
+    }
 }
 
 int main(int argc, char **argv)
@@ -473,7 +499,8 @@ int main(int argc, char **argv)
     };
 
     if (argc > 2 && strcmp(argv[1], "later") == 0) {
-        return later(argv[2]);
+        later(argv + 2, argc > 10 ? 8 : argc - 2);
+        return 0;
     }
 
     for (size_t i = 0; argc > 1 && i < sizeof(modes) / sizeof(modes[0]); i++) {

@@ -18,13 +18,8 @@
  */
 #include "guard.h"
 
-#include <dlfcn.h>
 #include <errno.h>
 #include <pthread.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
 
 #include "ct/retell.h"
 
@@ -37,71 +32,6 @@
 __thread struct ct_self ct_self __attribute__((tls_model("initial-exec")));
 
 bool ct_guard_has_lines;
-
-extern struct ct_real __start_ct_real_functions[],
-    __stop_ct_real_functions[] __attribute__((visibility("hidden")));
-
-/* --- the real ones -------------------------------------------------------- */
-
-static _Noreturn void no_such_function(const char *name)
-{
-    static const char text[] = "cotrace: the C library has no function ";
-
-    (void)!write(STDERR_FILENO, text, sizeof(text) - 1);
-    (void)!write(STDERR_FILENO, name, strlen(name));
-    (void)!write(STDERR_FILENO, "\n", 1);
-    abort();
-}
-
-/* A library that was opened later, for its opener alone, is not among those
- * that come next; whoever calls one of these has it, though. */
-static void *look_elsewhere(const char *name)
-{
-    static const char *const libraries[] = {"liburing.so.2", "liburing.so.1",
-                                            "libaio.so.1", "libaio.so.1t64"};
-    void *function = NULL;
-
-    for (size_t i = 0; !function && strstr(name, "io_") &&
-                       i < sizeof(libraries) / sizeof(libraries[0]);
-         i++) {
-        void *library = dlopen(libraries[i], RTLD_LAZY | RTLD_NOLOAD);
-
-        function = library ? dlsym(library, name) : NULL;
-    }
-    return function;
-}
-
-static void *look(const char *name)
-{
-#ifdef __x86_64__
-    /* Two of these have an older version, of other objects. */
-    void *function = strncmp(name, "pthread_cond_", 13) == 0
-                         ? dlvsym(RTLD_NEXT, name, "GLIBC_2.3.2")
-                         : NULL;
-
-    if (function) {
-        return function;
-    }
-#endif
-    void *next = dlsym(RTLD_NEXT, name);
-
-    return next ? next : look_elsewhere(name);
-}
-
-/* A program that calls one that nobody has would not have been started. */
-void *ct_real_find(struct ct_real *real)
-{
-    void *function;
-
-    ct_self.busy++;
-    function = look(real->name);
-    ct_self.busy--;
-    if (!function) {
-        no_such_function(real->name);
-    }
-    __atomic_store_n(&real->function, function, __ATOMIC_RELAXED);
-    return function;
-}
 
 /* --- the thread ----------------------------------------------------------- */
 
@@ -242,12 +172,7 @@ static void busy_ends(void)
 __attribute__((constructor(102))) static void begin_first(void)
 {
     ct_self.busy++;
-    for (struct ct_real *real = __start_ct_real_functions;
-         real < __stop_ct_real_functions; real++) {
-        void *function = look(real->name);
-
-        __atomic_store_n(&real->function, function, __ATOMIC_RELAXED);
-    }
+    ct_real_find_all();
     (void)pthread_atfork(NULL, NULL, busy_begins);
     ct_self.busy--;
 }

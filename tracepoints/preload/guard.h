@@ -11,7 +11,7 @@
  * Threads:  everything here concerns the calling thread only.
  * Memory:   a struct ct_guard lies in the frame of who asks.
  * Errors:   none: what can't be recorded is not.
- * Depends:  provider/stack_int.h; libc only.
+ * Depends:  provider/stack_int.h, real.h; libc only.
  */
 #ifndef CT_PRELOAD_GUARD_H
 #define CT_PRELOAD_GUARD_H
@@ -22,43 +22,13 @@
 #include "ct/emit.h"
 #include "ct/stack.h"
 
-#pragma GCC visibility push(hidden)
+#include "real.h"
 
-/* A function of this library that the program finds instead of libc's. */
-#define CT_HOOK __attribute__((visibility("default")))
+#pragma GCC visibility push(hidden)
 
 /* What a hook calls to record: never part of it, so that the hook's frame is
  * where the stack begins. */
 #define CT_TOLD __attribute__((noinline))
-
-/* --- the real ones -------------------------------------------------------- */
-
-struct ct_real {
-    const char *name;
-    void *function; /* atomic; NULL: not yet looked for */
-};
-
-/*
- * Declares CT_REAL(name): the function that the program would have found
- * without us.  All are looked for when the library starts; a call that comes
- * earlier looks by itself.
- */
-#define CT_REAL_OF(function_name)                                              \
-    static struct ct_real real_of_##function_name                              \
-        __attribute__((used, section("ct_real_functions"))) = {#function_name, \
-                                                               NULL}
-#define CT_REAL(function_name) \
-    ((__typeof__(&function_name))(uintptr_t)ct_real(&real_of_##function_name))
-
-void *ct_real_find(struct ct_real *real);
-
-static inline void *ct_real(struct ct_real *real)
-{
-    void *function = __atomic_load_n(&real->function, __ATOMIC_RELAXED);
-
-    return __builtin_expect(function != NULL, 1) ? function
-                                                 : ct_real_find(real);
-}
 
 /* --- the thread ----------------------------------------------------------- */
 

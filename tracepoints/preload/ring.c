@@ -310,7 +310,7 @@ CT_HOOK int io_submit(void *context, long n, struct iocb **requests)
         ct_rings_look();
         told_iocbs(requests, n);
     }
-    result = CT_REAL(io_submit)(context, n, requests);
+    result = CT_REAL_HERE(io_submit)(context, n, requests);
     if (is_on && result > 0) {
         remember(context, CT_IO_ENGINE_NATIVE); /* the kernel knows it */
         ct_rings_look();
@@ -322,7 +322,7 @@ CT_REAL_OF(io_destroy);
 CT_HOOK int io_destroy(void *context)
 {
     forget(context);
-    return CT_REAL(io_destroy)(context);
+    return CT_REAL_HERE(io_destroy)(context);
 }
 
 /* --- io_uring ------------------------------------------------------------- */
@@ -432,13 +432,13 @@ CT_TOLD static void told_wait(const struct io_uring *uring)
 CT_REAL_OF(io_uring_submit);
 CT_HOOK int io_uring_submit(struct io_uring *uring)
 {
-    TOLD(uring, 0, CT_REAL(io_uring_submit)(uring));
+    TOLD(uring, 0, CT_REAL_HERE(io_uring_submit)(uring));
 }
 
 CT_REAL_OF(io_uring_submit_and_wait);
 CT_HOOK int io_uring_submit_and_wait(struct io_uring *uring, unsigned wait)
 {
-    TOLD(uring, wait, CT_REAL(io_uring_submit_and_wait)(uring, wait));
+    TOLD(uring, wait, CT_REAL_HERE(io_uring_submit_and_wait)(uring, wait));
 }
 
 CT_REAL_OF(io_uring_submit_and_wait_timeout);
@@ -448,8 +448,8 @@ CT_HOOK int io_uring_submit_and_wait_timeout(struct io_uring *uring,
                                              sigset_t *mask)
 {
     TOLD(uring, wait,
-         CT_REAL(io_uring_submit_and_wait_timeout)(uring, ret_first, wait,
-                                                   timeout, mask));
+         CT_REAL_HERE(io_uring_submit_and_wait_timeout)(uring, ret_first, wait,
+                                                        timeout, mask));
 }
 
 CT_REAL_OF(io_uring_wait_cqes);
@@ -458,7 +458,8 @@ CT_HOOK int io_uring_wait_cqes(struct io_uring *uring,
                                void *timeout, sigset_t *mask)
 {
     TOLD(uring, wait,
-         CT_REAL(io_uring_wait_cqes)(uring, ret_first, wait, timeout, mask));
+         CT_REAL_HERE(io_uring_wait_cqes)(uring, ret_first, wait, timeout,
+                                          mask));
 }
 
 CT_REAL_OF(io_uring_wait_cqe_timeout);
@@ -467,7 +468,7 @@ CT_HOOK int io_uring_wait_cqe_timeout(struct io_uring *uring,
                                       void *timeout)
 {
     TOLD(uring, 1,
-         CT_REAL(io_uring_wait_cqe_timeout)(uring, ret_first, timeout));
+         CT_REAL_HERE(io_uring_wait_cqe_timeout)(uring, ret_first, timeout));
 }
 
 CT_REAL_OF(__io_uring_get_cqe);
@@ -475,13 +476,14 @@ CT_HOOK int __io_uring_get_cqe(struct io_uring *uring,
                                struct io_uring_cqe **ret_first, unsigned submit,
                                unsigned wait, sigset_t *mask)
 {
-    TOLD(uring, wait,
-         CT_REAL(__io_uring_get_cqe)(uring, ret_first, submit, wait, mask));
+    TOLD(
+        uring, wait,
+        CT_REAL_HERE(__io_uring_get_cqe)(uring, ret_first, submit, wait, mask));
 }
 
 CT_REAL_OF(io_uring_queue_exit);
 CT_HOOK void io_uring_queue_exit(struct io_uring *uring)
 {
     forget(uring);
-    CT_REAL(io_uring_queue_exit)(uring);
+    CT_REAL_HERE(io_uring_queue_exit)(uring);
 }

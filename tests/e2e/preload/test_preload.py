@@ -146,19 +146,66 @@ def _(place):
     tap.equal("first" in done.err.splitlines(), True, "it was loaded")
 
 
-@tap.case("functions of a library that is opened later, for its opener alone")
-def _(place):
+def compiled(place, name, text, *words):
+    """A shared object of this C text; skips where that can't be made."""
     if not shutil.which("cc"):
         tap.skip("no compiler here")
-    source, module = (os.path.join(place, name) for name in ("m.c", "m.so"))
+    source, module = (os.path.join(place, name + end) for end in (".c", ".so"))
     with open(source, "w", encoding="utf-8") as file:
-        file.write("extern int io_submit(void *, long, void **);\n"
-                   "int call_it(void);\n"
-                   "int call_it(void) { return io_submit(0, 0, 0); }\n")
-    if story.run("cc", "-shared", "-fPIC", "-o", module, source, "-laio",
+        file.write(text)
+    if story.run("cc", "-shared", "-fPIC", "-o", module, source, *words,
                  status=None).returncode != 0:
-        tap.skip("no libaio to link with")
+        tap.skip(f"no library to link with: {words}")
+    return module
+
+
+CALLS = """
+extern int io_submit(void *, long, void **);
+int call_it(void);
+int call_it(void) { return io_submit(0, 0, 0); }
+"""
+
+
+@tap.case("functions of a library that is opened later, for its opener alone")
+def _(place):
+    module = compiled(place, "m", CALLS, "-laio")
     record(place, HOOKED, "later", module)
+
+
+@tap.case("functions of libraries under any name: each opener's own, also later")
+def _(place):
+    modules = []
+    for number in (41, 42):
+        library = compiled(
+            place, f"libaio-{number}d0c3",
+            "int io_submit(void *ring, long n, void **r);\n"
+            "int io_submit(void *ring, long n, void **r)\n"
+            f"{{ return -{number}; }}\n",
+            f"-Wl,-soname,libaio-{number}d0c3.so.1.0")
+        os.rename(library, os.path.join(place, f"libaio-{number}d0c3.so.1.0"))
+        # nobody but the module needs it, and nobody says so but the module
+        modules.append(compiled(place, f"m{number}", CALLS, f"-L{place}",
+                                f"-l:libaio-{number}d0c3.so.1.0",
+                                f"-Wl,-rpath,{place}"))
+    _, done = record(place, HOOKED, "later", *modules)
+    tap.equal(done.out.split()[::3], ["-41", "-42", "-42", "-41"], "whose")
+
+
+@tap.case("functions of a library that its caller has from who opened it")
+def _(place):
+    library = compiled(place, "libown",
+                       "int io_submit(void *ring, long n, void **r);\n"
+                       "int io_submit(void *ring, long n, void **r)\n"
+                       "{ return -43; }\n", "-Wl,-soname,libown.so")
+    helper = compiled(place, "libhelper", CALLS.replace("call_it", "helps"),
+                      "-Wl,-soname,libhelper.so")
+    module = compiled(place, "m43", "extern int helps(void);\n"
+                      "int call_it(void);\n"
+                      "int call_it(void) { return helps(); }\n",
+                      "-Wl,--no-as-needed", helper, library,
+                      f"-Wl,-rpath,{place}")
+    _, done = record(place, HOOKED, "later", module)
+    tap.equal(done.out.split()[::3], ["-43", "-43"], "the opener's")
 
 
 @tap.case("coroutines of a library that others wrote: GNU Pth")
