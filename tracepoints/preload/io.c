@@ -11,7 +11,7 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-#include "files.h"
+#include "fds.h"
 #include "guard.h"
 
 extern ssize_t __pread_chk(int, void *, size_t, off_t, size_t);
@@ -23,7 +23,7 @@ CT_TOLD static void told_begin(enum ct_native_io op, int fd, int64_t offset,
     uint64_t held[CT_HELD_MAX];
     uint32_t n = ct_self.is_first ? 0 : ct_held(held);
 
-    ct_files_see(fd);
+    ct_fds_see(fd);
     ct_emit_native_io_begin(op, fd, (uint64_t)offset, bytes, held, n);
 }
 

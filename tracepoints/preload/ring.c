@@ -34,7 +34,7 @@
 #include <signal.h>
 #include <sys/uio.h>
 
-#include "files.h"
+#include "fds.h"
 #include "guard.h"
 #include "stacks.h"
 
@@ -278,7 +278,7 @@ static void tell_iocb(const struct iocb *request, uintptr_t here)
     bool is_flush = request->aio_lio_opcode == IOCB_CMD_FSYNC ||
                     request->aio_lio_opcode == IOCB_CMD_FDSYNC;
 
-    ct_files_see((int)request->aio_fildes);
+    ct_fds_see((int)request->aio_fildes);
     ct_emit_native_aio(
         CT_IO_ENGINE_NATIVE,
         is_read    ? CT_NATIVE_IO_READ
@@ -370,7 +370,7 @@ static void tell_sqe(const struct io_uring_sqe *sqe, uintptr_t here)
     const void *request = (const void *)(uintptr_t)sqe->user_data;
 
     if (is_file) {
-        ct_files_see(sqe->fd);
+        ct_fds_see(sqe->fd);
     }
     ct_emit_native_aio(
         CT_IO_ENGINE_IO_URING, (enum ct_native_io)op_of(sqe->opcode),

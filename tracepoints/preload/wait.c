@@ -2,16 +2,9 @@
 /*
  * wait.c - calls that may sleep, and the eventfds that end such a sleep
  *
- * A call that can't sleep (timeout 0) is not told.  Which fds are eventfds is
- * remembered as they are made, up to FDS_MAX; after a wait for fds those are
- * told that were ready, so that who wrote to one is known to have ended it.
- *
- * A thread that waits for a condition mostly takes something to do under its
- * mutex, and does it without.  So once a thread has waited, what lies between
- * an unlock of that mutex and the next lock is told as a section; until then
- * each of its first unlocks may be the begin of one.
- *
- * A child of vfork() has fds of its own and this memory: what it closes stays.
+ * A call that can't sleep (timeout 0) is not told.  After a wait for fds those
+ * eventfds are told that were ready, so that who wrote to one is known to have
+ * ended it.
  */
 #include <errno.h>
 #include <poll.h>
@@ -22,7 +15,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "files.h"
+#include "fds.h"
 #include "guard.h"
 #include "ring.h"
 
@@ -46,41 +39,6 @@ static int64_t ns_of(const struct timespec *timeout)
     return timeout->tv_sec * S_NS + timeout->tv_nsec;
 }
 
-/* --- eventfds ------------------------------------------------------------- */
-
-enum { FDS_MAX = 65536, BITS = 64 };
-
-static uint64_t eventfds[FDS_MAX / BITS]; /* atomic; a bit an fd */
-
-static bool is_eventfd(int fd)
-{
-    return fd >= 0 && fd < FDS_MAX &&
-           __atomic_load_n(&eventfds[fd / BITS], __ATOMIC_RELAXED) >>
-                   (fd % BITS) &
-               1;
-}
-
-static pid_t process;
-
-static void is_process(void)
-{
-    process = getpid();
-}
-
-__attribute__((constructor)) static void follow_forks(void)
-{
-    is_process();
-    (void)pthread_atfork(NULL, NULL, is_process);
-}
-
-static void forget_eventfd(int fd)
-{
-    if (is_eventfd(fd) && getpid() == process) {
-        __atomic_fetch_and(&eventfds[fd / BITS], ~(UINT64_C(1) << (fd % BITS)),
-                           __ATOMIC_RELAXED);
-    }
-}
-
 CT_TOLD static void told_begin(enum ct_native_wait kind, uint64_t object,
                                int64_t timeout_ns)
 {
@@ -90,7 +48,7 @@ CT_TOLD static void told_begin(enum ct_native_wait kind, uint64_t object,
 CT_TOLD static void told_ready(const struct pollfd *fds, nfds_t n)
 {
     for (nfds_t i = 0; ct_emit_on_native_woken() && i < n; i++) {
-        if (fds[i].revents && is_eventfd(fds[i].fd)) {
+        if (fds[i].revents && ct_fds_is_eventfd(fds[i].fd)) {
             CT_GUARDED(ct_emit_native_woken(fds[i].fd));
         }
     }
@@ -236,90 +194,13 @@ CT_HOOK int sem_clockwait(sem_t *semaphore, clockid_t clock,
          CT_REAL(sem_clockwait)(semaphore, clock, until), 0, (void)0);
 }
 
-/* --- sections ------------------------------------------------------------- */
-
-static void tell_section(const pthread_mutex_t *mutex)
-{
-    uint64_t held[CT_HELD_MAX];
-    uint32_t n = ct_held(held);
-
-    ct_emit_native_section_begin(mutex, held, n);
-}
-
-CT_TOLD static void told_unlock(const pthread_mutex_t *mutex)
-{
-    if (ct_self.mutex != mutex) {
-        ct_self.guesses--;
-    }
-    if (ct_emit_on_native_section_begin() && ct_guard_may()) {
-        ct_self.section = mutex;
-        CT_GUARDED(tell_section(mutex));
-    }
-}
-
-CT_TOLD static void told_lock(const pthread_mutex_t *mutex)
-{
-    ct_self.section = NULL;
-    CT_GUARDED(ct_emit_native_section_end(mutex));
-}
-
-CT_REAL_OF(pthread_mutex_unlock);
-CT_HOOK int pthread_mutex_unlock(pthread_mutex_t *mutex)
-{
-    int error = CT_REAL(pthread_mutex_unlock)(mutex);
-
-    if (__builtin_expect(ct_self.guesses > 0 || ct_self.mutex == mutex, 0)) {
-        told_unlock(mutex);
-    }
-    return error;
-}
-
-CT_REAL_OF(pthread_mutex_lock);
-CT_HOOK int pthread_mutex_lock(pthread_mutex_t *mutex)
-{
-    if (__builtin_expect(ct_self.section == mutex, 0)) {
-        told_lock(mutex);
-    }
-    return CT_REAL(pthread_mutex_lock)(mutex);
-}
-
 /* --- wakes ---------------------------------------------------------------- */
 
 CT_TOLD static void told_wake(int fd)
 {
-    if (ct_emit_on_native_wake() && is_eventfd(fd)) {
+    if (ct_emit_on_native_wake() && ct_fds_is_eventfd(fd)) {
         CT_GUARDED(ct_emit_native_wake(fd));
     }
-}
-
-CT_REAL_OF(eventfd);
-CT_HOOK int eventfd(unsigned count, int flags)
-{
-    int fd = CT_REAL(eventfd)(count, flags);
-
-    if (fd >= 0 && fd < FDS_MAX && ct_guard_may()) {
-        __atomic_fetch_or(&eventfds[fd / BITS], UINT64_C(1) << (fd % BITS),
-                          __ATOMIC_RELAXED);
-    }
-    return fd;
-}
-
-CT_REAL_OF(close);
-CT_HOOK int close(int fd)
-{
-    ct_files_forget(fd);
-    forget_eventfd(fd);
-    return CT_REAL(close)(fd);
-}
-
-CT_REAL_OF(close_range);
-CT_HOOK int close_range(unsigned first, unsigned last, int flags)
-{
-    ct_files_forget_from(first, last);
-    for (unsigned fd = first; fd <= last && fd < FDS_MAX; fd++) {
-        forget_eventfd((int)fd);
-    }
-    return CT_REAL(close_range)(first, last, flags);
 }
 
 CT_REAL_OF(write);
