@@ -223,15 +223,25 @@ static int coroutine_fn raw_co_prw(BlockDriverState *bs, enum block_op op,
                                    int64_t offset, int64_t bytes,
                                    const IOVector *vector, size_t offset_in);
 
-static bool is_memory_aligned(const struct raw_state *s, const IOVector *vector)
+/*
+ * The kernel wants buffers to begin where its memory alignment says, and to be
+ * whole blocks long: these are two sizes, and either may be the larger one.
+ * What raw_co_bounce() makes of a node's whole blocks is always so.
+ */
+static bool is_memory_aligned(const BlockDriverState *bs,
+                              const IOVector *vector)
 {
-    uintptr_t bits = 0;
+    const struct raw_state *s = bs->opaque;
+    uintptr_t bases = 0;
+    size_t lengths = 0;
 
     for (int i = 0; i < vector->niov; i++) {
-        bits |= (uintptr_t)vector->iov[i].iov_base | vector->iov[i].iov_len;
+        bases |= (uintptr_t)vector->iov[i].iov_base;
+        lengths |= vector->iov[i].iov_len;
     }
     return s->memory_alignment == 0 ||
-           bits % (uintptr_t)s->memory_alignment == 0;
+           (bases % (uintptr_t)s->memory_alignment == 0 &&
+            lengths % (size_t)bs->request_alignment == 0);
 }
 
 #define BOUNCE_BYTES_MAX (1024 * 1024)
@@ -275,7 +285,7 @@ static int coroutine_fn raw_co_prw(BlockDriverState *bs, enum block_op op,
 
     io_vector_init(&part);
     io_vector_add_part(&part, vector, offset_in, (size_t)bytes);
-    if (is_memory_aligned(s, &part)) {
+    if (is_memory_aligned(bs, &part)) {
         struct engine_io io = {
             .fd = s->fd,
             .op = op == BLOCK_OP_WRITE ? ENGINE_WRITE : ENGINE_READ,
