@@ -18,10 +18,9 @@
 #include <glib.h>
 #include <string.h>
 
+#include "clock.h"
 #include "ops.h"
 #include "tsdl.h"
-
-#define NS_PER_S UINT64_C(1000000000)
 
 /* What an event is made of; its stream's context may come later in the text. */
 struct pending {
@@ -35,8 +34,7 @@ struct reader {
     struct ct_tsdl tsdl;
     struct ct_ctf_layout *layout;
     const struct ct_type *contexts[CT_LAYOUT_STREAMS_MAX];
-    GArray *events; /* struct pending */
-    unsigned n_clocks;
+    GArray *events;       /* struct pending */
     unsigned n_event_ids; /* of all streams; the memory that they take */
     const struct ct_type *packet_header;
     const struct ct_type *packet_context;
@@ -143,39 +141,6 @@ static void read_trace(struct reader *reader)
         ct_tsdl_expect(tsdl, ";");
     }
     reader->layout->big_endian = tsdl->big_endian;
-}
-
-/* When the clock's zero was; only of nanoseconds, and of the only clock. */
-static void read_clock(struct reader *reader)
-{
-    struct ct_tsdl *tsdl = &reader->tsdl;
-    struct ct_ctf_layout *layout = reader->layout;
-    uint64_t hz = 0;
-    uint64_t s = 0;
-    uint64_t ns = 0;
-    int64_t zero_ns;
-    const char *name;
-
-    ct_tsdl_expect(tsdl, "{");
-    while ((name = ct_tsdl_setting(tsdl))) {
-        if (strcmp(name, "freq") == 0) {
-            hz = ct_tsdl_number(tsdl);
-        } else if (strcmp(name, "offset_s") == 0) {
-            s = ct_tsdl_number(tsdl);
-        } else if (strcmp(name, "offset") == 0) {
-            ns = ct_tsdl_number(tsdl);
-        } else {
-            ct_tsdl_skip_value(tsdl);
-        }
-        ct_tsdl_expect(tsdl, ";");
-    }
-    if (hz == 0) { /* libbabeltrace2 divides by it */
-        ct_tsdl_fail(tsdl, "a clock without a frequency");
-    }
-    layout->has_zero = reader->n_clocks++ == 0 && hz == NS_PER_S &&
-                       !__builtin_mul_overflow(s, NS_PER_S, &zero_ns) &&
-                       !__builtin_add_overflow(zero_ns, ns, &zero_ns);
-    layout->zero_ns = layout->has_zero ? zero_ns : 0;
 }
 
 /* LTTng's two event headers, word by word. */
@@ -410,7 +375,7 @@ static void read_statement(struct reader *reader)
                ct_tsdl_is(tsdl, "variant")) {
         (void)ct_tsdl_type(tsdl);
     } else if (ct_tsdl_take(tsdl, "clock")) {
-        read_clock(reader);
+        ct_ctf_clock_read(tsdl, reader->text, reader->layout);
     } else if (ct_tsdl_take(tsdl, "env") || ct_tsdl_take(tsdl, "callsite")) {
         ct_tsdl_skip_block(tsdl);
     } else {
@@ -516,23 +481,6 @@ void ct_ctf_layout_free(struct ct_ctf_layout *layout)
 const uint8_t *ct_ctf_layout_uuid(const struct ct_ctf_layout *layout)
 {
     return layout->has_uuid ? layout->uuid : NULL;
-}
-
-bool ct_ctf_layout_since_1970(const struct ct_ctf_layout *layout,
-                              uint64_t clock, int64_t *ret_ns)
-{
-    return layout->has_zero &&
-           !__builtin_add_overflow(layout->zero_ns, clock, ret_ns);
-}
-
-uint64_t ct_ctf_layout_clock(const struct ct_ctf_layout *layout, int64_t ns)
-{
-    uint64_t clock;
-
-    if (!layout->has_zero) {
-        return UINT64_MAX;
-    }
-    return __builtin_sub_overflow(ns, layout->zero_ns, &clock) ? 0 : clock;
 }
 
 const struct ct_ctf_stream *ct_ctf_layout_stream(

@@ -80,6 +80,14 @@ struct ct_ctf_stream {
     unsigned n_events;
 };
 
+struct ct_ctf_clock {
+    bool is_known;     /* else nobody knows when its zero was */
+    bool is_respelled; /* by ct_ctf_layout_respelled() */
+    int64_t zero_ns;   /* since 1970; the clock counts nanoseconds */
+    size_t text_at;    /* where the metadata says it */
+    size_t text_end;
+};
+
 struct ct_ctf_layout {
     struct {
         uint16_t offset;
@@ -89,8 +97,8 @@ struct ct_ctf_layout {
     bool big_endian;
     bool has_uuid;
     uint8_t uuid[16];
-    bool has_zero;        /* else nobody knows when its clock's zero was */
-    int64_t zero_ns;      /* since 1970; the clock counts nanoseconds */
+    struct ct_ctf_clock clock;
+    unsigned n_clocks;
     unsigned align_id;    /* bytes, of the long form of an event's id */
     unsigned align_clock; /* ... and time */
     struct ct_ctf_stream streams[CT_LAYOUT_STREAMS_MAX];

@@ -279,7 +279,8 @@ static GPtrArray *stream_names(const char *dir)
     return names;
 }
 
-static struct ct_ctf_layout *read_layout(const char *dir, GError **error)
+static struct ct_ctf_layout *read_layout(const char *dir, char **ret_respelled,
+                                         GError **error)
 {
     char *path = g_build_filename(dir, "metadata", NULL);
     struct ct_ctf_layout *layout = NULL;
@@ -298,6 +299,8 @@ static struct ct_ctf_layout *read_layout(const char *dir, GError **error)
                     "%s: its metadata is damaged, or not LTTng-UST's: it has "
                     "%s",
                     dir, why);
+    } else {
+        *ret_respelled = ct_ctf_layout_respelled(layout, text);
     }
     g_free(text);
     return layout;
@@ -305,7 +308,8 @@ static struct ct_ctf_layout *read_layout(const char *dir, GError **error)
 
 struct ct_view_trace *ct_view_open_trace(const char *dir, GError **error)
 {
-    struct ct_ctf_layout *layout = read_layout(dir, error);
+    char *respelled = NULL;
+    struct ct_ctf_layout *layout = read_layout(dir, &respelled, error);
     struct ct_view_trace *trace;
     GPtrArray *names;
 
@@ -315,6 +319,7 @@ struct ct_view_trace *ct_view_open_trace(const char *dir, GError **error)
     trace = g_new0(struct ct_view_trace, 1);
     trace->dir = g_strdup(dir);
     trace->layout = layout;
+    trace->metadata = respelled;
     trace->files = g_ptr_array_new_with_free_func(ct_view_file_free);
     names = stream_names(dir);
     for (unsigned i = 0; i < names->len; i++) {

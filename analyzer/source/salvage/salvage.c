@@ -2,11 +2,12 @@
 /*
  * salvage.c - a view of damaged traces that source.ctf.fs can read whole
  *
- * An undamaged trace is read where it lies.  A damaged one gets a directory of
- * its own in a temporary directory: a link to its metadata, links to its whole
- * streams, copies of the good packets of the others, and no index.  Traces
- * with the same uuid are one (a trace in several pieces) and go into one
- * component together.
+ * An undamaged trace is read where it lies.  A damaged one, or one with
+ * metadata that source.ctf.fs would refuse, gets a directory of its own in a
+ * temporary directory: a link to its metadata, or that said in other words,
+ * links to its whole streams, copies of the good packets of the others, and no
+ * index.  Traces with the same uuid are one (a trace in several pieces) and go
+ * into one component together.
  */
 #include "source/salvage/salvage.h"
 
@@ -101,7 +102,12 @@ static bool make_metadata(const struct ct_view_trace *trace, const char *dir)
 {
     char *target = g_build_filename(trace->dir, "metadata", NULL);
     char *path = g_build_filename(dir, "metadata", NULL);
-    bool good = ct_tempdir_will_have(path) && make_link(target, path);
+    bool good =
+        ct_tempdir_will_have(path) &&
+        (trace->metadata
+             ? g_file_set_contents_full(path, trace->metadata, -1,
+                                        G_FILE_SET_CONTENTS_NONE, 0600, NULL)
+             : make_link(target, path));
 
     g_free(path);
     g_free(target);
@@ -160,7 +166,7 @@ static char *make_dir(struct ct_view *view, const struct ct_view_trace *trace,
 static bool needs_repair(const struct ct_view *view,
                          const struct ct_view_trace *trace)
 {
-    if (view->copies) {
+    if (view->copies || trace->metadata) {
         return true;
     }
     for (unsigned i = 0; i < trace->files->len; i++) {

@@ -36,6 +36,7 @@ void ct_view_trace_free(void *data)
 
     g_free(trace->dir);
     g_free(trace->view_dir);
+    g_free(trace->metadata);
     ct_ctf_layout_free(trace->layout);
     g_ptr_array_unref(trace->files);
     g_free(trace);

@@ -40,6 +40,7 @@ struct ct_view_trace {
     char *dir;      /* the trace's */
     char *view_dir; /* in the temporary directory; NULL: read as it is */
     struct ct_ctf_layout *layout;
+    char *metadata;   /* its text in the view; NULL: as it is */
     GPtrArray *files; /* struct ct_view_file */
 };
 

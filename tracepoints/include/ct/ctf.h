@@ -48,6 +48,15 @@ void ct_ctf_layout_free(struct ct_ctf_layout *layout);
 /** ct_ctf_layout_uuid() - the trace's, 16 bytes, borrowed; NULL: it has none */
 const uint8_t *ct_ctf_layout_uuid(const struct ct_ctf_layout *layout);
 
+/**
+ * ct_ctf_layout_respelled() - the metadata as libbabeltrace2 reads it, too
+ * @text: that @layout was read from
+ *
+ * Return: to be freed with g_free(); NULL: @text is such metadata.
+ */
+char *ct_ctf_layout_respelled(const struct ct_ctf_layout *layout,
+                              const char *text);
+
 /** ct_ctf_layout_since_1970() - when the clock stood so, ns since 1970
  * Return: false: the metadata doesn't say. */
 bool ct_ctf_layout_since_1970(const struct ct_ctf_layout *layout,

@@ -404,6 +404,77 @@ static void test_bad_events(void)
     }
 }
 
+/* --- the clock's zero ----------------------------------------------------- */
+
+/* What the metadata says of its clock, in other words; Return: its text */
+static char *with_offset(const char *words)
+{
+    g_autofree char *text = make_metadata(&shapes[0]);
+    GString *changed = g_string_new(text);
+
+    g_assert_cmpuint(g_string_replace(changed, "offset = 1000000;", words, 1),
+                     ==, 1);
+    return g_string_free(changed, FALSE);
+}
+
+/* @respelled: NULL: libbabeltrace2 reads it as it is */
+static void expect_zero(const char *words, bool is_known, int64_t expected_ns,
+                        const char *respelled)
+{
+    g_autofree char *text = with_offset(words);
+    g_autofree char *other = respelled ? with_offset(respelled) : NULL;
+    const char *why = NULL;
+    struct ct_ctf_layout *layout = ct_ctf_layout_read(text, &why);
+    int64_t ns = 0;
+
+    g_assert_cmpstr(why, ==, NULL);
+    g_autofree char *got = ct_ctf_layout_respelled(layout, text);
+    g_assert_cmpstr(got, ==, other);
+    g_assert_cmpint(ct_ctf_layout_since_1970(layout, 7, &ns), ==, is_known);
+    g_assert_cmpint(ns, ==, is_known ? expected_ns + 7 : 0);
+    ct_ctf_layout_free(layout);
+}
+
+static void test_zero(void)
+{
+    expect_zero("offset = 5;", true, 5, NULL);
+    expect_zero("offset_s = 2; offset = 5;", true, 2000000005, NULL);
+    expect_zero("offset_s = -2; offset = 5;", true, -1999999995, NULL);
+    expect_zero("offset = -3600000000000;", true, -3600000000000,
+                "offset = 0;\n\toffset_s = -3600;");
+    expect_zero("offset = - 3600000000001 ;", true, -3600000000001,
+                "offset = 999999999;\n\toffset_s = -3601;");
+    expect_zero("offset = -9223372036854775808;", true, INT64_MIN,
+                "offset = 145224192;\n\toffset_s = -9223372037;");
+    expect_zero("offset = 9223372036854775808;", false, 0, NULL);
+    expect_zero("offset = -9223372036854775809;", false, 0, NULL);
+    expect_zero("offset_s = -9223372037; offset = 5;", false, 0, NULL);
+}
+
+/* The wall clock is behind the monotonic one; libbabeltrace2 takes part. */
+static void test_clock_behind(void)
+{
+    g_autofree char *dir = reading_scratch();
+    g_autofree char *text = with_offset("offset = -900;");
+    struct reading *reading;
+    GByteArray *packet;
+
+    shape = &shapes[0];
+    packet = good_packet();
+    file_write(dir, "metadata", 0, text, strlen(text));
+    file_write(dir, "stream", 0, packet->data, packet->len);
+    reading = reading_run(dir, NULL, NULL);
+    g_assert_cmpstr(reading->error, ==, NULL);
+    g_assert_cmpuint(reading->warnings->len, ==, 0);
+    g_assert_true(reading->summary.complete);
+    g_assert_cmpuint(reading->summary.events, ==, 5);
+    g_assert_cmpint(reading->summary.origin_ns, ==, 1000 - 900);
+    g_assert_cmpint(reading->summary.end_ns, ==, 3100000000 - 900);
+    g_assert_cmpuint(reading_left_behind(), ==, 0);
+    reading_free(reading);
+    g_byte_array_unref(packet);
+}
+
 /* --- metadata that is not ours ------------------------------------------- */
 
 static void expect_refused(const char *what, const char *by)
@@ -421,8 +492,10 @@ static void expect_refused(const char *what, const char *by)
 static void test_other_metadata(void)
 {
     expect_refused("} _vtid;", "} vpid;"); /* libbabeltrace2 would abort */
-    expect_refused("freq = 1000000000;", "freq = 0;"); /* or divide by it */
+    expect_refused("freq = 1000000000;", "freq = 0;");
+    /* or divide by 0 */
     expect_refused("freq = 1000000000;", "lreq = 1000000000;");
+    expect_refused("freq = 1000000000;", "");
     expect_refused("uint32_t magic", "uint16_t magic");
     expect_refused("uint64_t content_size", "uint64_t content_sizes");
     expect_refused("extended = 31", "extended = 30");
@@ -506,6 +579,8 @@ int main(int argc, char **argv)
         g_test_add_data_func(cuts, &shapes[i], check_cuts);
     }
     g_test_add_func("/layout/bad-events", test_bad_events);
+    g_test_add_func("/layout/zero", test_zero);
+    g_test_add_func("/layout/clock-behind", test_clock_behind);
     g_test_add_func("/layout/other-metadata", test_other_metadata);
     g_test_add_func("/layout/limits", test_limits);
     status = g_test_run();
