@@ -170,6 +170,32 @@ static void test_tables_overlap(void)
     image_free(image);
 }
 
+/* What is written to the first part of the disk would be in another, too. */
+static void test_same_tables_overlap(void)
+{
+    struct image *image = mixed(3);
+    uint64_t refcounts = image_get64(image, IMAGE_AT_REFCOUNT_OFFSET);
+    uint64_t block = image_get64(image, refcounts);
+    uint64_t entry = image_get64(image, image->l1_offset);
+    uint64_t table = entry & UINT64_C(0xfffffffffffe00);
+    uint64_t second = image_get64(image, image->l1_offset + 8);
+
+    g_autofree char *l2 =
+        g_strdup_printf("damaged: the active L2 table at %" G_GUINT64_FORMAT
+                        " overlaps with another active L2 table",
+                        table);
+    image_put64(image, image->l1_offset + 8, entry);
+    expect_overlap(image, l2);
+    image_put64(image, image->l1_offset + 8, second);
+    g_autofree char *blocks =
+        g_strdup_printf("damaged: the refcount block at %" G_GUINT64_FORMAT
+                        " overlaps with another refcount block",
+                        block);
+    image_put64(image, refcounts + 8, block);
+    expect_overlap(image, blocks);
+    image_free(image);
+}
+
 /* After a power cut: an entry is there, the file's new length is not. */
 static void test_lost_length(void)
 {
@@ -286,6 +312,8 @@ int main(int argc, char **argv)
     g_test_add_func("/damage-write/sound", test_sound);
     g_test_add_func("/damage-write/table-as-data", test_table_as_data);
     g_test_add_func("/damage-write/tables-overlap", test_tables_overlap);
+    g_test_add_func("/damage-write/same-tables-overlap",
+                    test_same_tables_overlap);
     g_test_add_func("/damage-write/lost-length", test_lost_length);
     g_test_add_func("/damage-write/failed-reopen", test_failed_reopen);
     g_test_add_func("/damage-write/flips", test_flips);

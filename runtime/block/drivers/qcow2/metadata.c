@@ -3,7 +3,8 @@
  * metadata.c - what in the file is no data, and what the header says of that
  *
  * Every write to the file asks first whether it hits a table of another kind,
- * and an image with two in one place is not opened for writing at all.  In a
+ * and an image with two in one place, of whatever kinds, is not opened for
+ * writing at all: every table has its clusters to itself.  In a
  * sound image it never does; in a damaged one, where a data cluster and a table
  * share a place, writing on would destroy what is left.  Then the image is
  * marked corrupt in its header, so that nobody else writes to it either, and is
@@ -45,8 +46,9 @@ void qcow2_metadata_add(struct qcow2_state *s, enum qcow2_metadata kind,
     }
 }
 
-/* The first metadata of another kind in a range; QCOW2_DATA: there is none. */
-static enum qcow2_metadata other_kind(const struct qcow2_state *s,
+/* The first metadata in a range, but for one kind (QCOW2_DATA: of any);
+ * QCOW2_DATA: there is none. */
+static enum qcow2_metadata other_than(const struct qcow2_state *s,
                                       enum qcow2_metadata kind, uint64_t offset,
                                       uint64_t bytes)
 {
@@ -67,13 +69,13 @@ int qcow2_metadata_found(struct qcow2_state *s, enum qcow2_metadata kind,
                          uint64_t offset, uint64_t bytes, GError **error)
 {
     enum qcow2_metadata other =
-        bytes > 0 ? other_kind(s, kind, offset, bytes) : QCOW2_DATA;
+        bytes > 0 ? other_than(s, QCOW2_DATA, offset, bytes) : QCOW2_DATA;
 
     if (other != QCOW2_DATA) {
-        return block_error(error, EINVAL,
-                           "damaged: the %s at %" PRIu64
-                           " overlaps with the %s",
-                           kind_names[kind], offset, kind_names[other]);
+        return block_error(
+            error, EINVAL, "damaged: the %s at %" PRIu64 " overlaps with %s %s",
+            kind_names[kind], offset, other == kind ? "another" : "the",
+            kind_names[other]);
     }
     qcow2_metadata_add(s, kind, offset, bytes);
     return 0;
@@ -88,7 +90,7 @@ int coroutine_fn qcow2_pre_write_overlap_check(BlockDriverState *bs,
     if (s->is_corrupt) {
         return -EIO;
     }
-    enum qcow2_metadata other = other_kind(s, kind, offset, bytes);
+    enum qcow2_metadata other = other_than(s, kind, offset, bytes);
     if (other != QCOW2_DATA) {
         return qcow2_signal_corruption(bs,
                                        "damaged: a write to offset %" PRIu64

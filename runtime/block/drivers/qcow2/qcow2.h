@@ -68,8 +68,8 @@ void qcow2_metadata_add(struct qcow2_state *s, enum qcow2_metadata kind,
 
 /**
  * qcow2_metadata_found() - a range is metadata, says an image that is opened
- * Return: 0; -EINVAL with @error set: metadata of another kind lies there, so
- * writing either would destroy the other.
+ * Return: 0; -EINVAL with @error set: metadata lies there already, of this or
+ * another kind, so writing either would destroy the other.
  */
 int qcow2_metadata_found(struct qcow2_state *s, enum qcow2_metadata kind,
                          uint64_t offset, uint64_t bytes, GError **error);
