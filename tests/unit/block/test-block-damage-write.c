@@ -9,6 +9,7 @@
  */
 #include <errno.h>
 #include <string.h>
+#include <sys/resource.h>
 
 #include "ct/block.h"
 #include "image.h"
@@ -232,6 +233,102 @@ static void test_lost_length(void)
     image_free(image);
 }
 
+/* Zeroes behind the last cluster; Return: where they begin */
+static uint64_t append(struct image *image, uint64_t bytes)
+{
+    guint end = image->file->len;
+    uint64_t at =
+        (end + image->cluster_bytes - 1) & ~(image->cluster_bytes - 1);
+
+    g_byte_array_set_size(image->file, (guint)(at + bytes));
+    memset(image->file->data + end, 0, image->file->len - end);
+    return at;
+}
+
+/* Clusters with room for a reference to @cluster: a longer refcount table, and
+ * the one block that it lacks; both at the end of the file.  Return: the block.
+ */
+static uint64_t count_far(struct image *image, uint64_t cluster)
+{
+    uint64_t per_block = image->cluster_bytes / 2;
+    uint64_t bytes = (cluster / per_block / 64 + 1) * image->cluster_bytes;
+    uint64_t old = image_get64(image, IMAGE_AT_REFCOUNT_OFFSET);
+    uint64_t first = image_get64(image, old);
+    uint64_t table = append(image, bytes + image->cluster_bytes);
+
+    image_put64(image, table, first);
+    image_put64(image, table + cluster / per_block * 8, table + bytes);
+    image_put64(image, IMAGE_AT_REFCOUNT_OFFSET, table);
+    image_put32(image, IMAGE_AT_REFCOUNT_CLUSTERS,
+                (uint32_t)(bytes / image->cluster_bytes));
+    return table + bytes;
+}
+
+/* Far behind the file's end: counted where there is a block to count it in. */
+static void test_far_references(void)
+{
+    const uint64_t far = 400 * 256 + 77;
+    BlockOptions options = {.format = "qcow2", .is_writable = true};
+    struct image *image = mixed(3);
+    uint64_t block = count_far(image, far);
+    uint64_t entry = image_l2_entry(image, 5);
+    g_autoptr(GError) error = NULL;
+    gsize bytes;
+    char *after;
+
+    image_put64(image, entry, far * 512 | UINT64_C(1) << 63);
+    image_put64(image, IMAGE_AT_INCOMPATIBLE, 1);
+    char *name = image_save(image, image->file->len);
+    BlockBackend *blk = blk_new_open(name, &options, ctx, &error);
+    g_assert_no_error(error);
+    blk_unref(blk);
+    g_assert_true(g_file_get_contents(name, &after, &bytes, NULL));
+    for (uint64_t i = 0; i < 256; i++) {
+        g_assert_cmpuint((uint8_t)after[block + 2 * i], ==, 0);
+        g_assert_cmpuint((uint8_t)after[block + 2 * i + 1], ==, i == far % 256);
+    }
+    g_free(after);
+    image_remove(name);
+
+    image_free(image);
+}
+
+static long resident_kib(void)
+{
+    struct rusage usage;
+
+    g_assert_cmpint(getrusage(RUSAGE_SELF, &usage), ==, 0);
+    return usage.ru_maxrss;
+}
+
+/* How far an entry points is the image's own word, and takes no memory. */
+static void test_farthest_reference(void)
+{
+    const uint64_t disk = UINT64_C(1) << 45;
+    const uint64_t n_l1 = disk >> 29; /* entries, each for 2^13 clusters */
+    BlockOptions options = {.format = "qcow2", .is_writable = true};
+    struct image *image = image_new(3, 16, 65536);
+    g_autoptr(GError) error = NULL;
+
+    image_set(image, 0, IMAGE_ALLOCATED);
+    image_count(image);
+    image_put64(image, image_l2_entry(image, 0), disk | UINT64_C(1) << 63);
+    uint64_t l1 = append(image, n_l1 * 8);
+    image_put64(image, l1, image_get64(image, image->l1_offset));
+    image_put64(image, IMAGE_AT_L1_OFFSET, l1);
+    image_put32(image, IMAGE_AT_L1_ENTRIES, (uint32_t)n_l1);
+    image_put64(image, IMAGE_AT_SIZE, disk);
+    image_put64(image, IMAGE_AT_INCOMPATIBLE, 1);
+    char *name = image_save(image, image->file->len);
+    long before = resident_kib();
+    g_assert_null(blk_new_open(name, &options, ctx, &error));
+    g_assert_cmpstr(error->message, ==,
+                    "counting references anew: Invalid argument");
+    g_assert_cmpint(resident_kib() - before, <, 256 * 1024);
+    image_remove(name);
+    image_free(image);
+}
+
 /* The file is gone, so it can't be opened anew: all goes on as before. */
 static void test_failed_reopen(void)
 {
@@ -315,6 +412,9 @@ int main(int argc, char **argv)
     g_test_add_func("/damage-write/same-tables-overlap",
                     test_same_tables_overlap);
     g_test_add_func("/damage-write/lost-length", test_lost_length);
+    g_test_add_func("/damage-write/far-references", test_far_references);
+    g_test_add_func("/damage-write/farthest-reference",
+                    test_farthest_reference);
     g_test_add_func("/damage-write/failed-reopen", test_failed_reopen);
     g_test_add_func("/damage-write/flips", test_flips);
     g_test_add_func("/damage-write/noise", test_noise);

@@ -11,6 +11,7 @@
  */
 #include <errno.h>
 #include <inttypes.h>
+#include <stdlib.h>
 
 #include "base/bytes.h"
 #include "block/drivers/qcow2/qcow2.h"
@@ -60,39 +61,60 @@ int coroutine_fn qcow2_for_each_snapshot(BlockDriverState *bs,
 
 /* --- counting ------------------------------------------------------------ */
 
-/* Of metadata, and of disks that are small. */
-#define LOST_CLUSTERS_MAX 65536
-
-struct counts {
-    uint64_t n;
-    uint64_t n_max; /* a reference beyond is damage */
-    uint16_t *of;   /* cluster -> references, no more than UINT16_MAX */
+enum {
+    BEHIND = 65536,        /* clusters behind the end that are counted as the
+                              file's own are */
+    FAR_CLUSTERS = 32,     /* of those farther off, counted together */
+    FAR_MAX = 1024 * 1024, /* groups; no cut loses more */
 };
 
 /*
  * After a power cut an entry may be on the disk and the file's new length not:
  * what lies behind the end is referred to all the same, and must not be given
- * to somebody else.
+ * to somebody else.  An entry can say anything, so what is far behind costs
+ * memory only for what is referred to.
  */
-static int reach(struct counts *c, uint64_t i)
-{
-    uint64_t n = MIN(MAX(i + 1, c->n * 2), c->n_max);
-    uint16_t *of;
+struct counts {
+    uint64_t n;
+    uint16_t *of;    /* cluster -> references, no more than UINT16_MAX */
+    GHashTable *far; /* cluster / FAR_CLUSTERS -> uint16_t[FAR_CLUSTERS],
+                        owned: of clusters from n on */
+};
 
-    if (i < c->n) {
-        return 0;
-    }
-    if (i >= c->n_max) {
-        return -EINVAL;
-    }
-    of = g_try_renew(uint16_t, c->of, n);
-    if (of == NULL) {
+static int counts_init(struct counts *c, uint64_t clusters)
+{
+    *c = (struct counts){.n = clusters + BEHIND};
+    c->of = g_try_new0(uint16_t, c->n);
+    if (c->of == NULL) {
         return -ENOMEM;
     }
-    memset(of + c->n, 0, (size_t)(n - c->n) * sizeof(*of));
-    c->of = of;
-    c->n = n;
+    c->far = g_hash_table_new_full(NULL, NULL, NULL, g_free);
     return 0;
+}
+
+static void counts_fini(struct counts *c)
+{
+    g_clear_pointer(&c->far, g_hash_table_destroy);
+    g_free(c->of);
+}
+
+/* Where the references of a cluster are counted; NULL: it is damage. */
+static uint16_t *count_of(struct counts *c, uint64_t cluster)
+{
+    gpointer key = GSIZE_TO_POINTER(cluster / FAR_CLUSTERS);
+
+    if (cluster < c->n) {
+        return &c->of[cluster];
+    }
+    uint16_t *group = g_hash_table_lookup(c->far, key);
+    if (group == NULL) {
+        if (g_hash_table_size(c->far) == FAR_MAX) {
+            return NULL;
+        }
+        group = g_new0(uint16_t, FAR_CLUSTERS);
+        g_hash_table_insert(c->far, key, group);
+    }
+    return &group[cluster % FAR_CLUSTERS];
 }
 
 static int count(const BlockDriverState *bs, struct counts *c, uint64_t offset,
@@ -105,13 +127,13 @@ static int count(const BlockDriverState *bs, struct counts *c, uint64_t offset,
         return 0;
     }
     for (uint64_t i = offset >> bits; i <= (offset + bytes - 1) >> bits; i++) {
-        int ret = reach(c, i);
+        uint16_t *of = count_of(c, i);
 
-        if (ret < 0) {
-            return ret;
+        if (of == NULL) {
+            return -EINVAL;
         }
-        if (c->of[i] < UINT16_MAX) {
-            c->of[i]++;
+        if (*of < UINT16_MAX) {
+            (*of)++;
         }
     }
     return 0;
@@ -198,17 +220,44 @@ static int coroutine_fn count_all(BlockDriverState *bs, struct counts *c)
  * Blocks are made at once also where refcounts are lazy, so an image that
  * lacks one for what it uses is not one that a crash left behind: refused.
  */
-static int coroutine_fn set_all(BlockDriverState *bs, const struct counts *c)
+static int coroutine_fn set_some(BlockDriverState *bs, uint64_t first,
+                                 const uint16_t *of, uint64_t n)
 {
     int ret = 0;
 
-    for (uint64_t i = 0; i < c->n && ret >= 0; i++) {
+    for (uint64_t i = 0; i < n && ret >= 0; i++) {
         uint64_t refcount;
 
-        ret = qcow2_get_refcount(bs, i, &refcount);
-        if (ret >= 0 && refcount != c->of[i]) {
-            ret = qcow2_set_refcount(bs, i, c->of[i]);
+        ret = qcow2_get_refcount(bs, first + i, &refcount);
+        if (ret >= 0 && refcount != of[i]) {
+            ret = qcow2_set_refcount(bs, first + i, of[i]);
         }
+    }
+    return ret;
+}
+
+static gint compare_groups(gconstpointer a, gconstpointer b)
+{
+    gsize x = GPOINTER_TO_SIZE(*(const gconstpointer *)a);
+    gsize y = GPOINTER_TO_SIZE(*(const gconstpointer *)b);
+
+    return (x > y) - (x < y);
+}
+
+static int coroutine_fn set_all(BlockDriverState *bs, const struct counts *c)
+{
+    guint n;
+    g_autofree gpointer *groups = g_hash_table_get_keys_as_array(c->far, &n);
+    int ret = set_some(bs, 0, c->of, c->n);
+
+    /* In the order of the refcount blocks, which are read once so. */
+    qsort(groups, n, sizeof(*groups), compare_groups);
+    for (guint i = 0; i < n && ret >= 0; i++) {
+        uint64_t first = GPOINTER_TO_SIZE(groups[i]) * FAR_CLUSTERS;
+        const uint16_t *of = g_hash_table_lookup(c->far, groups[i]);
+        uint64_t skip = first < c->n ? c->n - first : 0;
+
+        ret = set_some(bs, first + skip, of + skip, FAR_CLUSTERS - skip);
     }
     return ret;
 }
@@ -217,16 +266,10 @@ int coroutine_fn qcow2_repair(BlockDriverState *bs, GError **error)
 {
     struct qcow2_state *s = bs->opaque;
     uint64_t file_bytes = (uint64_t)bdrv_length(bs->file);
-    struct counts c = {
-        .n = (file_bytes + s->header.cluster_bytes - 1) >>
-             s->header.cluster_bits,
-    };
+    struct counts c;
 
-    /* No cut loses more of the file than what the whole disk takes. */
-    c.n_max =
-        c.n + (s->header.size >> s->header.cluster_bits) + LOST_CLUSTERS_MAX;
-    c.of = g_try_new0(uint16_t, c.n);
-    if (c.of == NULL) {
+    if (counts_init(&c, (file_bytes + s->header.cluster_bytes - 1) >>
+                            s->header.cluster_bits) < 0) {
         return block_error(error, ENOMEM, "%s", g_strerror(ENOMEM));
     }
     int ret = count_all(bs, &c);
@@ -239,7 +282,7 @@ int coroutine_fn qcow2_repair(BlockDriverState *bs, GError **error)
     if (ret >= 0) {
         ret = qcow2_set_incompatible(bs, 0, QCOW2_INCOMPAT_DIRTY);
     }
-    g_free(c.of);
+    counts_fini(&c);
     if (ret < 0) {
         return block_error(error, -ret, "counting references anew: %s",
                            g_strerror(-ret));
