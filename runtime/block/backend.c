@@ -202,6 +202,7 @@ int blk_reopen(BlockBackend *blk, const BlockOptions *options, GError **error)
 
 int blk_inactivate(BlockBackend *blk)
 {
+    ct_pre("blk-inactivate/last", ct_load(&blk->root->refs) == 1);
     blk_drain(blk);
     if (!blk_is_writable(blk)) {
         return 0;

@@ -48,6 +48,14 @@ static void move_although(void)
     blk_set_aio_context(blk, aio_context_new("other", NULL));
 }
 
+static void inactivate_although(void)
+{
+    BlockBackend *blk = new_image();
+
+    (void)blk_new_beside(blk);
+    (void)blk_inactivate(blk);
+}
+
 static void end_no_section(void)
 {
     blk_drained_end(new_image());
@@ -187,6 +195,7 @@ static void discard_in_use(void)
 }
 
 static const struct cond conds[] = {
+    {"blk-inactivate/last", inactivate_although, OUTSIDE},
     {"blk-set-aio-context/others-stay", move_although, OUTSIDE},
     {"bdrv-drained-end/begun", end_no_section, OUTSIDE},
     {"bdrv-drain-all-end/begun", end_no_section_of_all, OUTSIDE},

@@ -185,10 +185,12 @@ BlockBackend *blk_new_beside(BlockBackend *blk);
  * @blk: the last handle on its image
  *
  * Waits for all requests (blk_drain()), flushes, and lets the format write what
- * it holds back until the end (lazy refcounts, the dirty bit).  The image takes
- * no writes any more.
+ * it holds back until the end (lazy refcounts, the dirty bit).
  * Context: as blk_drained_begin().
- * Return: 0; -errno: what is in the file is as after a crash.
+ * Pre: [blk-inactivate/last] there is no other handle: its writes would fail.
+ * Return: 0, and the image takes no writes any more; -errno: what is in the
+ * file is as after a crash, the image takes writes as before, and closing tries
+ * it once more, without a word of whether it failed.
  */
 int blk_inactivate(BlockBackend *blk);
 

@@ -329,6 +329,51 @@ static void test_farthest_reference(void)
     image_free(image);
 }
 
+/* Return: what blk_inactivate() gave while write @n of the file failed */
+static int inactivate_once(const struct image *image, unsigned n)
+{
+    g_autofree char *rule = g_strdup_printf("write@%u=EIO", n);
+    const char *const rules[] = {rule, NULL};
+    BlockOptions options = {
+        .format = "qcow2", .is_writable = true, .faults = rules};
+    char *name = image_save(image, image->file->len);
+    BlockBackend *blk = blk_new_open(name, &options, ctx, NULL);
+    uint8_t data[512] = {0};
+    int ret = 1;
+
+    if (blk != NULL && blk_pwrite(blk, 5 * 512, 512, data, 0) >= 0) {
+        ret = blk_inactivate(blk);
+        g_assert_true(blk_is_writable(blk) == (ret < 0));
+    }
+    if (ret < 0) { /* nothing is given up: it can be tried again */
+        g_assert_cmpint(blk_pwrite(blk, 6 * 512, 512, data, 0), ==, 0);
+        g_assert_cmpint(blk_inactivate(blk), ==, 0);
+    }
+    if (ret <= 0) {
+        g_assert_false(blk_is_writable(blk));
+        g_assert_cmpint(blk_pwrite(blk, 7 * 512, 512, data, 0), ==, -EPERM);
+    }
+    blk_unref(blk);
+    image_remove(name);
+    return ret;
+}
+
+static void test_failed_inactivate(void)
+{
+    struct image *image = mixed(3);
+    unsigned failed = 0;
+
+    image_put64(image, IMAGE_AT_COMPATIBLE, 1); /* lazy refcounts */
+    for (unsigned n = 1; n < 12; n++) {
+        int ret = inactivate_once(image, n);
+
+        g_assert_true(ret == 0 || ret == 1 || ret == -EIO);
+        failed += ret < 0;
+    }
+    g_assert_cmpuint(failed, >=, 2); /* refcounts, the dirty bit */
+    image_free(image);
+}
+
 /* The file is gone, so it can't be opened anew: all goes on as before. */
 static void test_failed_reopen(void)
 {
@@ -415,6 +460,7 @@ int main(int argc, char **argv)
     g_test_add_func("/damage-write/far-references", test_far_references);
     g_test_add_func("/damage-write/farthest-reference",
                     test_farthest_reference);
+    g_test_add_func("/damage-write/failed-inactivate", test_failed_inactivate);
     g_test_add_func("/damage-write/failed-reopen", test_failed_reopen);
     g_test_add_func("/damage-write/flips", test_flips);
     g_test_add_func("/damage-write/noise", test_noise);
