@@ -35,9 +35,9 @@ struct move {
     uint8_t how;    /* enum how */
 };
 
-/* Where a number of the context stands. */
+/* Where process or thread stands. */
 struct spot {
-    enum { SPOT_NONE, SPOT_COMMON, SPOT_SPECIFIC, SPOT_TRACE } where;
+    enum { SPOT_NONE, SPOT_OWN, SPOT_COMMON, SPOT_SPECIFIC, SPOT_TRACE } where;
     unsigned member;
     bool is_signed;
     int32_t value; /* SPOT_TRACE: the same for the whole trace */
@@ -155,6 +155,13 @@ static int plan_event(const bt_event_class *class)
     return ct_schema_find(provider, colon + 1);
 }
 
+static bool is_named_ours(const bt_event_class *class)
+{
+    const char *name = bt_event_class_get_name(class);
+
+    return name && g_str_has_prefix(name, "cotrace:");
+}
+
 static bool spot_in(const bt_field_class *class, const char *name,
                     struct spot *spot)
 {
@@ -180,7 +187,10 @@ static bool spot_in(const bt_field_class *class, const char *name,
     return false;
 }
 
-/* Beside the event, or for buffers by process in the trace's environment. */
+/*
+ * Our events have it themselves, others (and ours before schema 1.3) beside them,
+ * or for buffers by process in the trace's environment.
+ */
 static struct spot plan_spot(const bt_event_class *class,
                              const bt_stream *stream, const char *name)
 {
@@ -189,7 +199,12 @@ static struct spot plan_spot(const bt_event_class *class,
     struct spot spot = {.where = SPOT_NONE};
     const bt_value *env;
 
-    if (spot_in(bt_stream_class_borrow_event_common_context_field_class_const(
+    if (is_named_ours(class) &&
+        spot_in(bt_event_class_borrow_payload_field_class_const(class), name,
+                &spot)) {
+        spot.where = SPOT_OWN;
+    } else if (
+        spot_in(bt_stream_class_borrow_event_common_context_field_class_const(
                     stream_class),
                 name, &spot)) {
         spot.where = SPOT_COMMON;
@@ -294,10 +309,9 @@ static bool is_ours(const char *provider)
 static void report_unknown(struct ct_carry_report *report,
                            const bt_event_class *class)
 {
-    const char *name = bt_event_class_get_name(class);
-
-    if (name && g_str_has_prefix(name, "cotrace:") && report->unknown++ == 0) {
-        g_strlcpy(report->first_unknown, name, sizeof(report->first_unknown));
+    if (is_named_ours(class) && report->unknown++ == 0) {
+        g_strlcpy(report->first_unknown, bt_event_class_get_name(class),
+                  sizeof(report->first_unknown));
     }
 }
 
@@ -367,10 +381,10 @@ static struct plan *plan_make(struct ct_carry *carry, const bt_event *event,
 
 /* --- reading by it -------------------------------------------------------- */
 
-static int32_t spot_number(const struct spot *spot, const bt_field *context)
+static int32_t spot_number(const struct spot *spot, const bt_field *among)
 {
     const bt_field *field =
-        bt_field_structure_borrow_member_field_by_index_const(context,
+        bt_field_structure_borrow_member_field_by_index_const(among,
                                                               spot->member);
 
     if (spot->is_signed) {
@@ -382,6 +396,8 @@ static int32_t spot_number(const struct spot *spot, const bt_field *context)
 static int32_t spot_read(const struct spot *spot, const bt_event *event)
 {
     switch (spot->where) {
+    case SPOT_OWN:
+        return spot_number(spot, bt_event_borrow_payload_field_const(event));
     case SPOT_COMMON:
         return spot_number(spot,
                            bt_event_borrow_common_context_field_const(event));
@@ -497,17 +513,8 @@ bool ct_carry_read(struct ct_carry *carry, const bt_event *event,
     }
     record->kind = CT_RECORD_EVENT;
     record->event = plan->event;
-    if (G_LIKELY(plan->pid.where == SPOT_COMMON &&
-                 plan->tid.where == SPOT_COMMON)) {
-        const bt_field *context =
-            bt_event_borrow_common_context_field_const(event);
-
-        record->pid = spot_number(&plan->pid, context);
-        record->tid = spot_number(&plan->tid, context);
-    } else {
-        record->pid = spot_read(&plan->pid, event);
-        record->tid = spot_read(&plan->tid, event);
-    }
+    record->pid = spot_read(&plan->pid, event);
+    record->tid = spot_read(&plan->tid, event);
     if (G_LIKELY(plan->event >= 0)) {
         read_values(carry, plan, event, record);
         if (G_UNLIKELY(plan->event == CT_EV_STATE_BEGIN)) {

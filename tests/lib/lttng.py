@@ -140,6 +140,12 @@ class Event:
             if not field[1].startswith("_"):  # a sequence's length
                 self.fields[field[1]] = value_of(field)
             at = field.end()
+        # What an event of ours says of itself is what LTTng says of it.
+        told = (self.fields.pop("vpid", self.pid),
+                self.fields.pop("vtid", self.tid))
+        if told != (self.pid, self.tid) or \
+                ("vpid = " in text) != (self.provider == "cotrace"):
+            raise AssertionError(f"who tells: {match[0]}")
 
     def __repr__(self):
         return f"{self.name} {self.fields}"

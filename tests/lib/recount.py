@@ -85,7 +85,7 @@ def lines_of(pretty):
     """The lines of `babeltrace2 --clock-cycles` as those of a text trace."""
     for line in pretty:
         found = re.match(r"\[(\d+)\].* cotrace:(\w+): .*?vpid = (\d+), "
-                         r"vtid = (\d+) \}, \{ (.*) \}$", line.rstrip())
+                         r"vtid = (\d+), (.*) \}$", line.rstrip())
         if found:
             fields = re.sub(r'\( ("[^"]*") : [^)]*\)', r"\1", found[5])
             fields = re.sub(r"(\w+) = ", r"\1=", fields).replace(", ", " ")

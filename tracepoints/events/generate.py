@@ -23,6 +23,7 @@ import argparse
 import json
 import os
 import sys
+import zlib
 
 from lists import KINDS, Mistake, Reader, Vocabulary, check_ledger, ledger_of
 
@@ -162,48 +163,88 @@ def write_emit_h(voc):
     return "".join(out)
 
 
+# Who tells stands first in every event.  As LTTng's contexts, each recorded by
+# calls through pointers, both would cost a quarter of the event.
+TELLER = [("vpid", "ct_teller.pid"), ("vtid", "ct_teller.tid")]
+
+
+def is_plain(event):
+    """Are they numbers only, so that they can be written as they lie?"""
+    return all(f.kind not in ("string", "hexes") for f in event.fields)
+
+
+def told_members(event):
+    members = [("struct ct_self", "ct_teller")]
+    for field in event.fields:
+        ctype, _, wire = KINDS[field.kind]
+        members.append((ctype or wire, field.name))
+        if field.kind == "hexes":
+            members.append(("uint32_t", f"n_{field.name}"))
+    return members
+
+
+def told_struct(event):
+    """What an emitter hands to its probe.  LTTng joins the two if they agree on
+    the arguments' types by name, so the name stands for what is inside."""
+    inside = ", ".join(f"{t} {n}" for t, n in told_members(event))
+    return f"struct ct_told_{event.name}_{zlib.crc32(inside.encode()):08x}"
+
+
+def told_definition(event):
+    members = "".join(
+        f"    {t}{'' if t.endswith('*') else ' '}{n};\n"
+        for t, n in told_members(event)
+    )
+    packed = " __attribute__((packed))" if is_plain(event) else ""
+    return f"\n{told_struct(event)} {{\n{members}}}{packed};\n"
+
+
 def write_emit_c(voc):
     out = []
     for event in voc.ours():
-        args = c_args(event)
-        call = [n for _, n in args]
-        types = [t for t, _ in args]
+        told = [("ct_teller", "ct_self()")]
+        told += [(name, name) for _, name in c_args(event)]
         out.append(f"\nCT_EMIT_SLOW {c_prototype(event)}\n{{\n")
         if event.stack >= 0:
-            out.append("    uint64_t stack = CT_EMIT_STACK();\n\n")
-            call.append("stack")
-            types.append("uint64_t")
+            out.append("    uint64_t stack = CT_EMIT_STACK();\n")
+            told.append(("stack", "stack"))
         out.append(
-            f"    CT_EMIT_CALL({event.name}, ({', '.join(types)}),\n"
-            f"                 ({', '.join(call)}));\n}}\n"
+            f"    {told_struct(event)} ct_told = {{\n"
+            + "".join(f"        .{n} = {value},\n" for n, value in told)
+            + f"    }};\n\n    CT_EMIT_CALL({event.name}, "
+            f"{told_struct(event)}, &ct_told);\n}}\n"
         )
     return "".join(out)
 
 
 def probe_fields(event):
     """LTTng's fields of an event, adjacent ones between pack.h's marks."""
+    way = "plain" if is_plain(event) else "pack"
     out, packing = [], False
+    told = [("integer", "int32_t", name, value) for name, value in TELLER]
     for field in event.fields:
-        _, macro, wire = KINDS[field.kind]
-        arg = f"arg_{field.name}"
-        packs = field.kind != "hexes"
+        macro = KINDS[field.kind][1]
+        if field.kind == "enum":
+            macro += f"({event.provider.name}, {field.enum.name}, "
+        told.append((macro, KINDS[field.kind][2], field.name, field.name))
+    if is_plain(event):
+        out.append("CT_PLAIN")
+    for macro, wire, name, value in told:
+        value = f"told->{value}"
+        packs = macro != "sequence_hex" and not is_plain(event)
         if packs != packing:
             out.append("CT_PACK_BEGIN" if packs else "CT_PACK_END")
             packing = packs
-        if field.kind == "hexes":
+        if macro == "sequence_hex":
             out.append(
-                f"lttng_ust_field_{macro}({wire}, {field.name}, {arg}, "
-                f"uint8_t, n_{arg})"
+                f"lttng_ust_field_{macro}({wire}, {name}, {value}, "
+                f"uint8_t, told->n_{name})"
             )
-        elif field.kind == "string":
-            out.append(f"ct_pack_string({field.name}, {arg})")
-        elif field.kind == "enum":
-            out.append(
-                f"ct_pack_enum({event.provider.name}, {field.enum.name}, "
-                f"{wire}, {field.name}, {arg})"
-            )
+        elif macro == "string":
+            out.append(f"ct_pack_string({name}, {value})")
         else:
-            out.append(f"ct_pack_{macro}({wire}, {field.name}, {arg})")
+            macro += "" if "(" in macro else "("
+            out.append(f"ct_{way}_{macro}{wire}, {name}, {value})")
     return out + ["CT_PACK_END"] if packing else out
 
 
@@ -219,8 +260,13 @@ def write_probes_h(voc):
         "defined(LTTNG_UST_TRACEPOINT_HEADER_MULTI_READ)\n"
         "#define CT_PROBES_H\n\n"
         "#include <stdint.h>\n\n"
-        "#include <lttng/tracepoint.h>\n"
+        "#include <lttng/tracepoint.h>\n\n"
+        '#include "self.h"\n'
     ]
+    # once, though LTTng reads all that follows many times
+    out.append("\n#ifndef CT_TOLD\n#define CT_TOLD\n")
+    out += [told_definition(event) for event in voc.ours()]
+    out.append("\n#endif\n")
     for enum in voc.enums.values():
         out.append(
             f"\nLTTNG_UST_TRACEPOINT_ENUM({provider}, {enum.name},\n"
@@ -233,15 +279,9 @@ def write_probes_h(voc):
             )
         out.append("    )\n)\n")
     for event in voc.ours():
-        args = []
-        for field in event.fields:
-            ctype, _, wire = KINDS[field.kind]
-            args.append(f"{ctype or wire}, arg_{field.name}")
-            if field.kind == "hexes":
-                args.append(f"uint32_t, n_arg_{field.name}")
         out.append(
             f"\nLTTNG_UST_TRACEPOINT_EVENT({provider}, {event.name},\n"
-            f"    LTTNG_UST_TP_ARGS({', '.join(args)}),\n"
+            f"    LTTNG_UST_TP_ARGS(const {told_struct(event)} *, told),\n"
             "    LTTNG_UST_TP_FIELDS(\n"
             + "".join(f"        {f}\n" for f in probe_fields(event))
             + "    )\n)\n"
@@ -315,8 +355,10 @@ def write_doc(voc):
         "# What a cotrace trace can say\n\n"
         "Generated by `tracepoints/events/generate.py doc` from the lists "
         "beside it; don't edit.\n"
-        f"Schema {major}.{minor}.  Process, thread and time (CLOCK_MONOTONIC) "
-        "stand beside every event.\n\n"
+        f"Schema {major}.{minor}.  Every event begins with its process and "
+        "thread, `vpid` and `vtid` (i32; before 1.3 as LTTng's "
+        "contexts), and has its time "
+        "(CLOCK_MONOTONIC).\n\n"
         "**Order.** An event that causes is recorded before the store that "
         "publishes it, one that is caused after the load that saw it: time "
         "order is causal order on all CPUs.\n\n"

@@ -9,7 +9,7 @@ of a list, but its names never come back with another meaning.
 
 import re
 
-ARGS_MAX = 10  # of an LTTng-UST event
+ARGS_MAX = 10  # what provider/pack.h has room for
 NAME = re.compile(r"[a-z][a-z0-9_]*$")
 UNITS = ("ns", "bytes", "count", "fd")
 
@@ -315,7 +315,7 @@ class Reader:
         if n_args > ARGS_MAX:
             self.fail(
                 f"event `{event.name}` has {n_args} arguments, "
-                f"LTTng-UST takes {ARGS_MAX}",
+                f"{ARGS_MAX} fit",
                 event.where,
             )
         if not event.provider.decode_only:

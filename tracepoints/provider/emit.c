@@ -12,6 +12,7 @@
 #include "ct/stack.h"
 
 #include "load.h"
+#include "self.h"
 #include "stack_int.h"
 
 #define LTTNG_UST_TRACEPOINT_HIDDEN_DEFINITION
@@ -22,6 +23,7 @@
 /* LTTng joins probes and tracepoints whichever register first. */
 __attribute__((constructor)) static void load(void)
 {
+    ct_self_load();
     ct_provider_load();
 }
 
@@ -51,23 +53,20 @@ static inline __attribute__((always_inline)) uint64_t capture(void)
  * and lives as long as the read lock is held; the load pairs with LTTng's
  * rcu_assign_pointer.
  */
-#define CT_EMIT_CALL(event, types, values)                                   \
-    struct lttng_ust_tracepoint_dlopen *lttng =                              \
-        lttng_ust_tracepoint_dlopen_ptr;                                     \
-    const struct lttng_ust_tracepoint_probe *probe;                          \
-                                                                             \
-    if (__builtin_expect(!lttng || !lttng->rcu_read_lock_sym, 0)) {          \
-        return;                                                              \
-    }                                                                        \
-    lttng->rcu_read_lock_sym();                                              \
-    probe = __atomic_load_n(&lttng_ust_tracepoint_cotrace___##event.probes,  \
-                            __ATOMIC_CONSUME);                               \
-    for (; probe && probe->func; probe++) {                                  \
-        ((CT_PROBE(CT_ARGS types))probe->func)(probe->data, CT_ARGS values); \
-    }                                                                        \
+#define CT_EMIT_CALL(event, type, told)                                     \
+    struct lttng_ust_tracepoint_dlopen *lttng =                             \
+        lttng_ust_tracepoint_dlopen_ptr;                                    \
+    const struct lttng_ust_tracepoint_probe *probe;                         \
+                                                                            \
+    if (__builtin_expect(!lttng || !lttng->rcu_read_lock_sym, 0)) {         \
+        return;                                                             \
+    }                                                                       \
+    lttng->rcu_read_lock_sym();                                             \
+    probe = __atomic_load_n(&lttng_ust_tracepoint_cotrace___##event.probes, \
+                            __ATOMIC_CONSUME);                              \
+    for (; probe && probe->func; probe++) {                                 \
+        ((void (*)(void *, const type *))probe->func)(probe->data, told);   \
+    }                                                                       \
     lttng->rcu_read_unlock_sym()
-
-#define CT_ARGS(...)  __VA_ARGS__
-#define CT_PROBE(...) void (*)(void *, __VA_ARGS__)
 
 #include "emit_slow.c.inc"

@@ -2,12 +2,16 @@
 /*
  * pack.h - writes an event's adjacent fields into the ring buffer at once
  *
+ * Fields lie packed in the buffer.  An event of numbers only is handed over as
+ * it will lie there (`told`), and CT_PLAIN writes it in one piece; the fields
+ * behind it are for LTTng-UST's other passes.
+ *
  * LTTng-UST reads the list of fields several times, in one pass to describe
  * them and in another to write them, and there calls through a pointer for
  * each; a field then costs as much as taking the stack, and a string, which is
- * copied byte by byte, as much as several.  Fields lie packed in the buffer, so
- * the writing pass may collect neighbours and write them in one piece; all
- * other passes see LTTng-UST's own macros.
+ * copied byte by byte, as much as several.  So the writing pass collects
+ * neighbours and writes them in one piece; all other passes see LTTng-UST's own
+ * macros.
  *
  * A string has the length that the pass before has measured, with its NUL; what
  * is written there ends with one whatever the memory holds by now.  One that
@@ -29,14 +33,18 @@
 #undef ct_pack_integer_hex
 #undef ct_pack_enum
 #undef ct_pack_string
+#undef CT_PLAIN
+#undef ct_plain_integer
+#undef ct_plain_integer_hex
+#undef ct_plain_enum
 
 #if LTTNG_UST_MAJOR_VERSION == 2 && LTTNG_UST_MINOR_VERSION == 13 && \
     !defined(LTTNG_UST_RING_BUFFER_NATURAL_ALIGN) &&                 \
     defined(LTTNG_UST__TP_SESSION_CHECK)
 
 #ifndef CT_PACK_NUMBERS
-/* LTTng-UST takes no more than ten arguments. */
-#define CT_PACK_NUMBERS (10 * sizeof(uint64_t))
+/* The generator takes no more than ten fields; who tells them. */
+#define CT_PACK_NUMBERS (11 * sizeof(uint64_t))
 #define CT_PACK_STRINGS ((size_t)128)
 
 /* Somebody may have cut @text meanwhile: filled up, as LTTng-UST does it. */
@@ -52,6 +60,11 @@ static inline void ct_pack_text(unsigned char *pack, const char *text, size_t n)
     }
 }
 #endif
+
+#define CT_PLAIN __chan->ops->event_write(&__ctx, told, sizeof(*told), 1);
+#define ct_plain_integer(type, name, value)
+#define ct_plain_integer_hex(type, name, value)
+#define ct_plain_enum(provider, words, type, name, value)
 
 #define CT_PACK_BEGIN                                          \
     {                                                          \
@@ -90,6 +103,13 @@ static inline void ct_pack_text(unsigned char *pack, const char *text, size_t n)
 
 #else
 
+#define CT_PLAIN
+#define ct_plain_integer(type, name, value) \
+    lttng_ust_field_integer(type, name, value)
+#define ct_plain_integer_hex(type, name, value) \
+    lttng_ust_field_integer_hex(type, name, value)
+#define ct_plain_enum(provider, words, type, name, value) \
+    lttng_ust_field_enum(provider, words, type, name, value)
 #define CT_PACK_BEGIN
 #define CT_PACK_END
 #define ct_pack_integer(type, name, value) \

@@ -49,6 +49,27 @@ def _(place):
     same_events(events[10:], 6, 10, "a shell's second child")
 
 
+WHO = r"\{ vpid = (\d+), vtid = \d+"
+
+
+@each_user("who tells: our events themselves, LTTng where others are recorded")
+def _(place):
+    own = rf"cotrace:aio_notify: \{{ cpu_id = \d+ \}}, {WHO}, ctx ="
+    both = own.replace(WHO, rf"{WHO} \}}, {WHO}")
+    files = rf"lttng_ust_statedump:bin_info: .* {WHO} \}}, \{{ baddr ="
+    for output, patterns, ours in (("own", "*", own),
+                                   ("both", "*,lttng_ust_tracef:*", both)):
+        place.run(place.busy, "count", 50, 7, output=output,
+                  options=[f"--events={patterns}"])
+        text = subprocess.run(
+            ["babeltrace2", "--no-delta", place.path(output)],
+            check=True, text=True, stdout=subprocess.PIPE).stdout
+        pid = str(place.note(output)["pid"])
+        told = re.findall(ours, text)
+        tap.equal(told, [(pid, pid) if ours is both else pid] * 50, "ours")
+        tap.equal(set(re.findall(files, text)), {pid}, "the loaded files")
+
+
 @each_user("forks while other threads emit: every child is recorded whole")
 def _(place):
     place.run(place.busy, "forks", 20)

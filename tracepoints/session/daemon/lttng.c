@@ -13,6 +13,12 @@
  * The loaded files (lttng_ust_statedump, lttng_ust_lib) are always recorded:
  * without them an address has no name.  So are stack_frames and state_*, which
  * say what the other events mean.
+ *
+ * Our events say themselves which process and thread tell them; others do with
+ * contexts, which are a channel's and cost a quarter of an event.  So where
+ * nothing is asked for but ours, the loaded files have a channel of their own.
+ * Patterns of others may meet the same events, and an event is recorded once a
+ * channel: then all go into one.
  */
 #include "session/daemon/lttng.h"
 
@@ -23,10 +29,14 @@
 #include "session/daemon/shm.h"
 
 #define CHANNEL               "cotrace"
+#define FILES_CHANNEL         "files"
+#define FILES_SUBBUFS         4
+#define FILES_SUBBUF_BYTES    (UINT64_C(128) << 10)
 #define DEFAULT_SUBBUFS       8
 #define DEFAULT_SUBBUF_BYTES  (UINT64_C(4) << 20)
 #define SMALLEST_SUBBUF_BYTES (UINT64_C(64) << 10)
 #define SWITCH_TIMER_US       1000000
+#define OURS                  "cotrace:"
 #define NO_GROUP              "cotrace: no group"
 
 /* liblttng-ctl prints what it returns as well; it has this switch, but no
@@ -34,8 +44,13 @@
 extern int lttng_opt_quiet __attribute__((weak));
 
 static const char *const always[] = {
-    "lttng_ust_statedump:*", "lttng_ust_lib:*", "lttng_ust_dl:*",
-    "cotrace:stack_frames",  "cotrace:state_*",
+    "cotrace:stack_frames",
+    "cotrace:state_*",
+};
+static const char *const files[] = {
+    "lttng_ust_statedump:*",
+    "lttng_ust_lib:*",
+    "lttng_ust_dl:*",
 };
 
 void ct_lttng_init(void)
@@ -82,14 +97,13 @@ static uint64_t fitting_bytes(unsigned n_subbufs)
     return bytes;
 }
 
-static int add_channel(struct lttng_handle *handle,
-                       const struct ct_lttng_plan *plan, char **ret_reason)
+static int add_channel(struct lttng_handle *handle, const char *name,
+                       uint64_t subbuf_bytes, unsigned n_subbufs,
+                       char **ret_reason)
 {
     struct lttng_channel *channel = lttng_channel_create(&handle->domain);
-    unsigned n_subbufs = plan->n_subbufs ? plan->n_subbufs : DEFAULT_SUBBUFS;
-    uint64_t bytes =
-        plan->subbuf_bytes ? plan->subbuf_bytes : fitting_bytes(n_subbufs);
-    uint64_t need = bytes * n_subbufs * (uint64_t)sysconf(_SC_NPROCESSORS_CONF);
+    uint64_t need =
+        subbuf_bytes * n_subbufs * (uint64_t)sysconf(_SC_NPROCESSORS_CONF);
 
     if (!channel) {
         return failed(ret_reason, "channel", -LTTNG_ERR_NOMEM);
@@ -102,10 +116,10 @@ static int add_channel(struct lttng_handle *handle,
             need, ct_shm_free_bytes());
         return -1;
     }
-    g_strlcpy(channel->name, CHANNEL, sizeof(channel->name));
+    g_strlcpy(channel->name, name, sizeof(channel->name));
     channel->enabled = 1;
     channel->attr.overwrite = 0;
-    channel->attr.subbuf_size = bytes;
+    channel->attr.subbuf_size = subbuf_bytes;
     channel->attr.num_subbuf = n_subbufs;
     channel->attr.switch_timer_interval = SWITCH_TIMER_US;
     (void)lttng_channel_set_monitor_timer_interval(channel, 0);
@@ -115,7 +129,8 @@ static int add_channel(struct lttng_handle *handle,
     return code < 0 ? failed(ret_reason, "channel", code) : 0;
 }
 
-static int add_contexts(struct lttng_handle *handle, char **ret_reason)
+static int add_contexts(struct lttng_handle *handle, const char *channel,
+                        char **ret_reason)
 {
     static const enum lttng_event_context_type wanted[] = {
         LTTNG_EVENT_CONTEXT_VPID,
@@ -124,7 +139,7 @@ static int add_contexts(struct lttng_handle *handle, char **ret_reason)
 
     for (size_t i = 0; i < G_N_ELEMENTS(wanted); i++) {
         struct lttng_event_context context = {.ctx = wanted[i]};
-        int code = lttng_add_context(handle, &context, NULL, CHANNEL);
+        int code = lttng_add_context(handle, &context, NULL, channel);
         if (code < 0) {
             return failed(ret_reason, "context", code);
         }
@@ -132,8 +147,8 @@ static int add_contexts(struct lttng_handle *handle, char **ret_reason)
     return 0;
 }
 
-static int add_event(struct lttng_handle *handle, const char *pattern,
-                     char **ret_reason)
+static int add_event(struct lttng_handle *handle, const char *channel,
+                     const char *pattern, char **ret_reason)
 {
     struct lttng_event *event = lttng_event_create();
     int code = -LTTNG_ERR_NOMEM;
@@ -146,7 +161,7 @@ static int add_event(struct lttng_handle *handle, const char *pattern,
             sizeof(event->name)) {
             code = -LTTNG_ERR_INVALID;
         } else {
-            code = lttng_enable_event_with_exclusions(handle, event, CHANNEL,
+            code = lttng_enable_event_with_exclusions(handle, event, channel,
                                                       NULL, 0, NULL);
         }
         lttng_event_destroy(event);
@@ -157,25 +172,66 @@ static int add_event(struct lttng_handle *handle, const char *pattern,
                : 0;
 }
 
-static int add_events(struct lttng_handle *handle, const char *events,
-                      char **ret_reason)
+static int add_events(struct lttng_handle *handle, const char *channel,
+                      const char *const *patterns, size_t n, char **ret_reason)
 {
-    g_auto(GStrv) patterns = g_strsplit(events ? events : "*", ",", -1);
+    int ret = 0;
 
-    for (size_t i = 0; i < G_N_ELEMENTS(always); i++) {
-        if (add_event(handle, always[i], ret_reason)) {
-            return -1;
-        }
+    for (size_t i = 0; i < n && !ret; i++) {
+        ret = add_event(handle, channel, patterns[i], ret_reason);
     }
+    return ret;
+}
+
+/* PROVIDER:EVENT; ours if the user names no provider.  Return: the caller's. */
+static GStrv full_patterns(const char *events, bool *ret_all_ours)
+{
+    GStrv patterns = g_strsplit(events ? events : "*", ",", -1);
+
+    *ret_all_ours = true;
     for (char **pattern = patterns; *pattern; pattern++) {
-        g_autofree char *full = strchr(*pattern, ':')
-                                    ? g_strdup(*pattern)
-                                    : g_strconcat("cotrace:", *pattern, NULL);
-        if (add_event(handle, full, ret_reason)) {
-            return -1;
+        if (!strchr(*pattern, ':')) {
+            char *full = g_strconcat(OURS, *pattern, NULL);
+            g_free(*pattern);
+            *pattern = full;
         }
+        *ret_all_ours = *ret_all_ours && g_str_has_prefix(*pattern, OURS);
     }
-    return 0;
+    return patterns;
+}
+
+static int add_all(struct lttng_handle *handle,
+                   const struct ct_lttng_plan *plan, char **ret_reason)
+{
+    unsigned n_subbufs = plan->n_subbufs ? plan->n_subbufs : DEFAULT_SUBBUFS;
+    uint64_t bytes =
+        plan->subbuf_bytes ? plan->subbuf_bytes : fitting_bytes(n_subbufs);
+    bool all_ours;
+    g_auto(GStrv) patterns = full_patterns(plan->events, &all_ours);
+    const char *others = all_ours ? FILES_CHANNEL : CHANNEL;
+    int ret = add_channel(handle, CHANNEL, bytes, n_subbufs, ret_reason);
+
+    if (!ret && all_ours) {
+        bytes = MIN(FILES_SUBBUF_BYTES, fitting_bytes(FILES_SUBBUFS));
+        ret = add_channel(handle, FILES_CHANNEL, bytes, FILES_SUBBUFS,
+                          ret_reason);
+    }
+    if (!ret) {
+        ret = add_contexts(handle, others, ret_reason);
+    }
+    if (!ret) {
+        ret =
+            add_events(handle, others, files, G_N_ELEMENTS(files), ret_reason);
+    }
+    if (!ret) {
+        ret = add_events(handle, CHANNEL, always, G_N_ELEMENTS(always),
+                         ret_reason);
+    }
+    if (!ret) {
+        ret = add_events(handle, CHANNEL, (const char *const *)patterns,
+                         g_strv_length(patterns), ret_reason);
+    }
+    return ret;
 }
 
 int ct_lttng_create(const struct ct_lttng_plan *plan, char **ret_reason)
@@ -196,13 +252,7 @@ int ct_lttng_create(const struct ct_lttng_plan *plan, char **ret_reason)
     if (!handle) {
         return failed(ret_reason, "session", -LTTNG_ERR_NOMEM);
     }
-    int ret = add_channel(handle, plan, ret_reason);
-    if (!ret) {
-        ret = add_contexts(handle, ret_reason);
-    }
-    if (!ret) {
-        ret = add_events(handle, plan->events, ret_reason);
-    }
+    int ret = add_all(handle, plan, ret_reason);
     lttng_destroy_handle(handle);
     return ret;
 }
