@@ -188,25 +188,23 @@ static bool spot_in(const bt_field_class *class, const char *name,
 }
 
 /*
- * Our events have it themselves, others (and ours before schema 1.3) beside them,
- * or for buffers by process in the trace's environment.
+ * Our events have it themselves, others (and ours before schema 1.3) beside
+ * them, or for buffers by process in the trace's environment.
  */
 static struct spot plan_spot(const bt_event_class *class,
                              const bt_stream *stream, const char *name)
 {
-    const bt_stream_class *stream_class =
-        bt_event_class_borrow_stream_class_const(class);
+    const bt_field_class *payload =
+        bt_event_class_borrow_payload_field_class_const(class);
+    const bt_field_class *common =
+        bt_stream_class_borrow_event_common_context_field_class_const(
+            bt_event_class_borrow_stream_class_const(class));
     struct spot spot = {.where = SPOT_NONE};
     const bt_value *env;
 
-    if (is_named_ours(class) &&
-        spot_in(bt_event_class_borrow_payload_field_class_const(class), name,
-                &spot)) {
+    if (is_named_ours(class) && spot_in(payload, name, &spot)) {
         spot.where = SPOT_OWN;
-    } else if (
-        spot_in(bt_stream_class_borrow_event_common_context_field_class_const(
-                    stream_class),
-                name, &spot)) {
+    } else if (spot_in(common, name, &spot)) {
         spot.where = SPOT_COMMON;
     } else if (spot_in(bt_event_class_borrow_specific_context_field_class_const(
                            class),

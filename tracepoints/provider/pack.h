@@ -23,9 +23,10 @@
  *
  * Included anew in each pass, hence no guard.
  */
-#include <string.h>
 
 #include <lttng/ust-version.h>
+
+#include "text.h"
 
 #undef CT_PACK_BEGIN
 #undef CT_PACK_END
@@ -46,19 +47,6 @@
 /* The generator takes no more than ten fields; who tells them. */
 #define CT_PACK_NUMBERS (11 * sizeof(uint64_t))
 #define CT_PACK_STRINGS ((size_t)128)
-
-/* Somebody may have cut @text meanwhile: filled up, as LTTng-UST does it. */
-static inline void ct_pack_text(unsigned char *pack, const char *text, size_t n)
-{
-    unsigned char *end;
-
-    memcpy(pack, text, n);
-    pack[n] = '\0';
-    end = memchr(pack, '\0', n + 1);
-    if (__builtin_expect(end != pack + n, 0)) {
-        memset(end, '#', (size_t)(pack + n - end));
-    }
-}
 #endif
 
 #define CT_PLAIN __chan->ops->event_write(&__ctx, told, sizeof(*told), 1);
