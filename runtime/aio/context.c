@@ -41,10 +41,17 @@ static void tell_contexts(uint64_t telling)
     pthread_mutex_unlock(&registry_lock);
 }
 
+/* The thread that held it may not be there any more. */
+static void after_fork_child(void)
+{
+    (void)pthread_mutex_init(&registry_lock, NULL);
+}
+
 static void register_teller(void)
 {
     static struct ct_teller teller = {.tell = tell_contexts};
 
+    (void)pthread_atfork(NULL, NULL, after_fork_child);
     ct_retell_register(&teller);
 }
 

@@ -182,12 +182,19 @@ static void thread_end(void *opaque)
     }
 }
 
+/* The thread that read or unmapped stacks may not be there any more. */
+static void after_fork_child(void)
+{
+    (void)pthread_mutex_init(&unmap_lock, NULL);
+}
+
 static void init_once(void)
 {
     int error = pthread_key_create(&thread_end_key, thread_end);
 
     ct_pre_msg("coroutine-pool/key", error == 0, "no thread-specific key: %s",
                strerror(error));
+    (void)pthread_atfork(NULL, NULL, after_fork_child);
     coroutine_tell_init();
 }
 

@@ -65,10 +65,29 @@ static void tell_pools(uint64_t telling)
     pthread_mutex_unlock(&registry_lock);
 }
 
+/*
+ * The thread that held a lock may not be there any more.  A pool whose lock was
+ * held is used by threads that are not there: it is told of no more.
+ */
+static void after_fork_child(void)
+{
+    (void)pthread_mutex_init(&registry_lock, NULL);
+    list_for_each_safe (node, &registry) {
+        ThreadPool *pool = list_entry(node, ThreadPool, registry_node);
+
+        if (pthread_mutex_trylock(&pool->lock) == 0) {
+            pthread_mutex_unlock(&pool->lock);
+        } else {
+            list_del(node);
+        }
+    }
+}
+
 static void register_teller(void)
 {
     static struct ct_teller teller = {.tell = tell_pools};
 
+    (void)pthread_atfork(NULL, NULL, after_fork_child);
     ct_retell_register(&teller);
 }
 

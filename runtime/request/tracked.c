@@ -18,6 +18,12 @@
  * a thread that has ended may still hold requests, and goes to the next thread
  * that needs one.
  *
+ * A child of fork() has one thread: the others, which may have held locks, are
+ * gone, and their stacks, where requests lie, may be used for something else.
+ * So all locks are free in it, and it knows its own thread's shard only; of the
+ * other shards nothing is told, but who ends a request of one finds it as it
+ * was.
+ *
  * Which request a coroutine serves is a number in the coroutine (`serves`);
  * requests that nest on its stack remember the outer one.
  */
@@ -48,10 +54,10 @@ struct request_shard {
     unsigned lock;    /* atomic; 1: taken */
     unsigned owned;   /* atomic; 1: by a thread that has not ended */
     struct list open; /* struct tracked_request, by `alive`; under lock */
-    struct request_shard *next; /* immutable */
+    struct request_shard *next; /* immutable, but in after_fork_child() */
 } __attribute__((aligned(64)));
 
-static struct request_shard *shards; /* atomic list, only grows */
+static struct request_shard *shards; /* atomic list, only grows; but there */
 static pthread_key_t at_exit;
 
 static __thread struct request_shard *own
@@ -172,12 +178,26 @@ static void tell(uint64_t telling)
     }
 }
 
+/* No other thread runs: nothing here needs an order. */
+static void after_fork_child(void)
+{
+    for (struct request_shard *shard = ct_load(&shards); shard != NULL;
+         shard = shard->next) {
+        ct_store(&shard->lock, 0);
+    }
+    if (own != NULL) {
+        own->next = NULL;
+    }
+    ct_store(&shards, own);
+}
+
 /* Before any thread has a request. */
 __attribute__((constructor)) static void set_up(void)
 {
     static struct ct_teller teller = {.tell = tell};
 
     (void)pthread_key_create(&at_exit, thread_end);
+    (void)pthread_atfork(NULL, NULL, after_fork_child);
     ct_retell_register(&teller);
 }
 

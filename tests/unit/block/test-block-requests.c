@@ -7,12 +7,15 @@
  * the story that a trace would tell.
  */
 #include <errno.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "ct/emit.h" /* the fake one */
 
 #include "request/tracked.h"
 #include "ct/block.h"
 #include "ct/traced.h"
+#include "gate.h"
 #include "image.h"
 #include "loops.h"
 
@@ -59,10 +62,17 @@ void fake_end(uint64_t id, int ret)
     log_add("%u.end(%d)", number(id), ret);
 }
 
+/* The request whose telling waits, see test_fork(). */
+static uint64_t held_up;
+static struct gate in_telling;
+
 void fake_state(uint64_t telling, uint64_t id, uint64_t parent, uint64_t co,
                 const char *layer, const char *op, const char *node,
                 int64_t offset, int64_t bytes, int64_t since_ns)
 {
+    if (id == held_up) {
+        gate_pass(&in_telling);
+    }
     guint n = number(id), of = number(parent), by = number(co);
 
     g_assert_cmpint(since_ns, >, 0);
@@ -357,6 +367,65 @@ static void test_state(struct loop *loop)
     disk_close(&disk);
 }
 
+static void *tell_held_up(void *opaque)
+{
+    struct tracked_request other;
+
+    tracked_request_begin(&other, "blk", "write", "b:2", 8192, 1, 0);
+    teller->tell(6);
+    tracked_request_end(&other, 0);
+    return NULL;
+}
+
+/* Return: 0: all is as it must be */
+static int be_child(struct tracked_request *first)
+{
+    struct tracked_request second;
+    int wrong = 0;
+
+    (void)alarm(20); /* rather than waiting for a thread that is gone */
+    held_up = 0;
+    log_clear();
+    teller->tell(7);
+    wrong |= strcmp(log_text(), "[7: 1=blk-read(4096+512,of:0,by:0)]") != 0;
+    tracked_request_end(first, 0);
+    tracked_request_begin(&second, "blk", "read", "c:3", 0, 512, 0);
+    log_clear();
+    teller->tell(8);
+    wrong |= strstr(log_text(), "blk-read(0+512,") == NULL ? 2 : 0;
+    tracked_request_end(&second, 0);
+    log_clear();
+    teller->tell(9);
+    wrong |= *log_text() != '\0' ? 4 : 0;
+    return wrong;
+}
+
+/* While another thread tells: the child has that thread's locks, not it. */
+static void test_fork(struct loop *loop)
+{
+    struct tracked_request first;
+    pthread_t thread;
+    int status;
+
+    g_ptr_array_set_size(known, 0);
+    gate_init(&in_telling);
+    tracked_request_begin(&first, "blk", "read", "a:1", 4096, 512, 0);
+    held_up = first.id;
+    g_assert_cmpint(pthread_create(&thread, NULL, tell_held_up, NULL), ==, 0);
+    gate_wait_arrived(&in_telling, 1);
+    pid_t child = fork();
+    if (child == 0) {
+        _exit(be_child(&first));
+    }
+    gate_open(&in_telling);
+    g_assert_cmpint(waitpid(child, &status, 0), ==, child);
+    g_assert_cmpint(pthread_join(thread, NULL), ==, 0);
+    g_assert_cmpint(status, ==, 0);
+    held_up = 0;
+    tracked_request_end(&first, 0);
+    gate_fini(&in_telling);
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -370,6 +439,7 @@ int main(int argc, char **argv)
     loops_add("/requests/own", test_own);
     loops_add_poll("/requests/own-callbacks", test_own_callbacks);
     loops_add("/requests/state", test_state);
+    loops_add_poll("/requests/fork", test_fork);
     int ret = g_test_run();
     g_ptr_array_unref(known);
     return ret;

@@ -2,6 +2,9 @@
 /*
  * test-mutex.c - CoMutex: exclusion, order, handing over between threads
  */
+#include <sys/wait.h>
+#include <unistd.h>
+
 #include "base/atomics.h"
 #include "coroutine/coroutine_int.h"
 #include "ct/sync.h"
@@ -286,6 +289,43 @@ static void test_misuse(gconstpointer data)
     g_test_trap_assert_stderr(misuse->message);
 }
 
+static bool is_over; /* atomic */
+
+static void *makes_and_ends(void *opaque)
+{
+    CoMutex mutex;
+
+    while (!ct_load(&is_over)) {
+        co_mutex_init(&mutex);
+        co_mutex_fini(&mutex);
+    }
+    return NULL;
+}
+
+/* Which often happens while another thread makes or ends a mutex. */
+static void test_fork(void)
+{
+    CoMutex mutex;
+    pthread_t thread;
+
+    g_assert_cmpint(pthread_create(&thread, NULL, makes_and_ends, NULL), ==, 0);
+    for (int i = 0; i < 100; i++) {
+        int status;
+        pid_t child = fork();
+
+        if (child == 0) {
+            (void)alarm(20);
+            co_mutex_init(&mutex);
+            co_mutex_fini(&mutex);
+            _exit(0);
+        }
+        g_assert_cmpint(waitpid(child, &status, 0), ==, child);
+        g_assert_cmpint(status, ==, 0);
+    }
+    ct_store(&is_over, true);
+    g_assert_cmpint(pthread_join(thread, NULL), ==, 0);
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -295,6 +335,7 @@ int main(int argc, char **argv)
     loops_add("/mutex/hand-over", test_hand_over);
     loops_add("/mutex/threads", test_threads);
     loops_add("/mutex/moving", test_moving);
+    g_test_add_func("/mutex/fork", test_fork);
     for (size_t i = 0; i < G_N_ELEMENTS(misuses); i++) {
         g_test_add_data_func(misuses[i].path, &misuses[i], test_misuse);
     }
