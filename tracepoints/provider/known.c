@@ -9,8 +9,10 @@
 
 #include "intern.h"
 
-__attribute__((noinline)) struct ct_known *ct_known_search(
-    const uintptr_t *start, uintptr_t distance, uint64_t outer)
+/* Compares with stacks that may be others, so reads where this one may have
+ * anything. */
+__attribute__((noinline, no_sanitize("address", "thread"))) struct ct_known *
+ct_known_search(const uintptr_t *start, uintptr_t distance, uint64_t outer)
 {
     struct ct_known_table *table = ct_known_table;
     uint64_t tag = ct_known_tag(start, distance, outer);

@@ -9,6 +9,7 @@
 #include <alloca.h>
 #include <execinfo.h>
 #include <pthread.h>
+#include <sanitizer/asan_interface.h>
 #include <string.h>
 #include <ucontext.h>
 
@@ -208,6 +209,50 @@ NO_INLINE static void further_down(size_t bytes)
     room[0] = 1;
     as_coroutine();
     room[bytes - 1] = 1;
+}
+
+enum { WORDS = 64 };
+
+/* Two frames, the second @second words behind the first; the rest may not be
+ * looked at by code that a sanitizer watches. */
+static void make_stack(uintptr_t *words, unsigned second)
+{
+    words[0] = (uintptr_t)&words[second];
+    words[1] = 0x1234;
+    words[second] = (uintptr_t)&words[WORDS];
+    words[second + 1] = 0x5678;
+    ASAN_POISON_MEMORY_REGION(&words[2], (WORDS - 2) * sizeof(*words));
+}
+
+NO_INLINE __attribute__((no_sanitize("address", "thread"))) static uint64_t
+find_or_learn(uintptr_t *words, uint64_t learn_as)
+{
+    const struct ct_piece piece = {.n = 2, .outer = 7};
+    uintptr_t distance = WORDS * sizeof(*words);
+    const struct ct_known *known = ct_known_find(words, distance, 7);
+
+    if (learn_as) {
+        ct_known_learn(words, distance, &piece, learn_as);
+    }
+    return known ? known->id : 0;
+}
+
+/* Alike but for where their second frame lies: each is compared with all, at
+ * places where it may have anything. */
+static void test_known_alike(void)
+{
+    static uintptr_t stacks[3][WORDS + 2] __attribute__((aligned(8)));
+
+    (void)emit(); /* the thread has a table */
+    tap_check(ct_known_table != NULL);
+    for (unsigned i = 0; i < 3; i++) {
+        make_stack(stacks[i], 10 + 10 * i);
+        tap_equal(find_or_learn(stacks[i], i + 1), 0);
+    }
+    for (unsigned i = 0; i < 3; i++) {
+        tap_equal(find_or_learn(stacks[i], 0), i + 1);
+        ASAN_UNPOISON_MEMORY_REGION(stacks[i], sizeof(stacks[i]));
+    }
 }
 
 /* The same stack in another place is known, and has the same id. */
@@ -514,6 +559,7 @@ int main(void)
     tap_run("entry/leave-another", test_leave_wrong);
     tap_run("coroutine/ends-at-its-entry", test_coroutine);
     tap_run("coroutine/known-in-any-place", test_known_anywhere);
+    tap_run("known/alike", test_known_alike);
     tap_run("coroutine/called-back-inside", test_called_in_coroutine);
     tap_run("stack/of-somebody-else", test_other_stack);
     tap_run("limit/too-long", test_long);
