@@ -15,6 +15,7 @@
 #include "ct/id.h"
 
 #include "guard.h"
+#include "rings.h"
 
 CT_REAL_OF(pthread_create);
 CT_REAL_OF(pthread_setname_np);
@@ -49,6 +50,7 @@ CT_TOLD static void told_end(void *opaque)
     /* A cancellation may take effect where a guard is left. */
     ct_self.busy = 0;
     ct_self.guard = NULL;
+    ct_rings_end_thread();
     CT_GUARDED(ct_emit_thread_exit(ct_self.id));
     ct_guard_end_thread();
 }

@@ -17,26 +17,18 @@
 
 #include "fds.h"
 #include "guard.h"
-#include "ring.h"
+#include "rings.h"
+#include "told.h"
 
 extern int __poll_chk(struct pollfd *, nfds_t, int, size_t);
 extern int __ppoll_chk(struct pollfd *, nfds_t, const struct timespec *,
                        const sigset_t *, size_t);
 
 #define MS_NS INT64_C(1000000)
-#define S_NS  INT64_C(1000000000)
 
 static int64_t ns_of_ms(int ms)
 {
     return ms < 0 ? -1 : ms * MS_NS;
-}
-
-static int64_t ns_of(const struct timespec *timeout)
-{
-    if (!timeout || timeout->tv_sec > INT64_MAX / S_NS - 1) {
-        return -1;
-    }
-    return timeout->tv_sec * S_NS + timeout->tv_nsec;
 }
 
 CT_TOLD static void told_begin(enum ct_native_wait kind, uint64_t object,
@@ -63,41 +55,32 @@ CT_TOLD static void told_ready(const struct pollfd *fds, nfds_t n)
         }                           \
     } while (0)
 
-/* @error: the result is an error's number, not -1 and errno;
+/* @timeout_ns: 0: it can't sleep; @ret: what is told of `result`;
  * @after: what is done then */
-#define TOLD(kind, object, timeout_ns, call, is_error, after)                  \
-    do {                                                                       \
-        bool is_on = ct_emit_on_native_wait_begin() && ct_guard_may() &&       \
-                     (timeout_ns) != 0;                                        \
-        int result;                                                            \
-                                                                               \
-        if (is_on) {                                                           \
+#define WAIT(kind, object, timeout_ns, call, ret, after)                       \
+    CT_CALL(int, ct_emit_on_native_wait_begin() && (timeout_ns) != 0,          \
             CT_GUARDED(told_begin(CT_NATIVE_WAIT_##kind,                       \
-                                  (uint64_t)(uintptr_t)(object), timeout_ns)); \
-        }                                                                      \
-        result = call;                                                         \
-        if (is_on) {                                                           \
-            CT_GUARDED(ct_emit_native_wait_end(is_error     ? -result          \
-                                               : result < 0 ? -errno           \
-                                                            : result));        \
-            after;                                                             \
-        }                                                                      \
-        return result;                                                         \
-    } while (0)
+                                  (uint64_t)(uintptr_t)(object), timeout_ns)), \
+            call, CT_GUARDED(ct_emit_native_wait_end((int32_t)(ret)));         \
+            after)
+
+/* ... of a call that returns an error's number. */
+#define WAIT_ERROR(kind, object, call, after) \
+    WAIT(kind, object, -1, call, -result, after)
 
 /* --- file descriptors ----------------------------------------------------- */
 
 CT_REAL_OF(poll);
 CT_HOOK int poll(struct pollfd *fds, nfds_t n, int timeout)
 {
-    TOLD(POLL, 0, ns_of_ms(timeout), CT_REAL(poll)(fds, n, timeout), 0,
-         READY(result, fds, n));
+    WAIT(POLL, 0, ns_of_ms(timeout), CT_REAL(poll)(fds, n, timeout),
+         CT_RESULT(result), READY(result, fds, n));
 }
 
 CT_REAL_OF(__poll_chk);
 CT_HOOK int __poll_chk(struct pollfd *fds, nfds_t n, int timeout, size_t room)
 {
-    TOLD(POLL, 0, ns_of_ms(timeout), CT_REAL(__poll_chk)(fds, n, timeout, room),
+    WAIT(POLL, 0, ns_of_ms(timeout), CT_REAL(__poll_chk)(fds, n, timeout, room),
          0, READY(result, fds, n));
 }
 
@@ -105,8 +88,8 @@ CT_REAL_OF(ppoll);
 CT_HOOK int ppoll(struct pollfd *fds, nfds_t n, const struct timespec *timeout,
                   const sigset_t *mask)
 {
-    TOLD(POLL, 0, ns_of(timeout), CT_REAL(ppoll)(fds, n, timeout, mask), 0,
-         READY(result, fds, n));
+    WAIT(POLL, 0, ct_timeout_ns(timeout), CT_REAL(ppoll)(fds, n, timeout, mask),
+         CT_RESULT(result), READY(result, fds, n));
 }
 
 CT_REAL_OF(__ppoll_chk);
@@ -114,24 +97,25 @@ CT_HOOK int __ppoll_chk(struct pollfd *fds, nfds_t n,
                         const struct timespec *timeout, const sigset_t *mask,
                         size_t room)
 {
-    TOLD(POLL, 0, ns_of(timeout),
-         CT_REAL(__ppoll_chk)(fds, n, timeout, mask, room), 0,
+    WAIT(POLL, 0, ct_timeout_ns(timeout),
+         CT_REAL(__ppoll_chk)(fds, n, timeout, mask, room), CT_RESULT(result),
          READY(result, fds, n));
 }
 
 CT_REAL_OF(epoll_wait);
 CT_HOOK int epoll_wait(int fd, struct epoll_event *events, int n, int timeout)
 {
-    TOLD(POLL, fd, ns_of_ms(timeout),
-         CT_REAL(epoll_wait)(fd, events, n, timeout), 0, ct_rings_look());
+    WAIT(POLL, fd, ns_of_ms(timeout),
+         CT_REAL(epoll_wait)(fd, events, n, timeout), CT_RESULT(result),
+         ct_rings_look());
 }
 
 CT_REAL_OF(epoll_pwait);
 CT_HOOK int epoll_pwait(int fd, struct epoll_event *events, int n, int timeout,
                         const sigset_t *mask)
 {
-    TOLD(POLL, fd, ns_of_ms(timeout),
-         CT_REAL(epoll_pwait)(fd, events, n, timeout, mask), 0,
+    WAIT(POLL, fd, ns_of_ms(timeout),
+         CT_REAL(epoll_pwait)(fd, events, n, timeout, mask), CT_RESULT(result),
          ct_rings_look());
 }
 
@@ -149,8 +133,8 @@ static void has_waited(const pthread_mutex_t *mutex)
 CT_REAL_OF(pthread_cond_wait);
 CT_HOOK int pthread_cond_wait(pthread_cond_t *condition, pthread_mutex_t *mutex)
 {
-    TOLD(CONDITION, condition, -1, CT_REAL(pthread_cond_wait)(condition, mutex),
-         1, has_waited(mutex));
+    WAIT_ERROR(CONDITION, condition,
+               CT_REAL(pthread_cond_wait)(condition, mutex), has_waited(mutex));
 }
 
 CT_REAL_OF(pthread_cond_timedwait);
@@ -158,9 +142,9 @@ CT_HOOK int pthread_cond_timedwait(pthread_cond_t *condition,
                                    pthread_mutex_t *mutex,
                                    const struct timespec *until)
 {
-    TOLD(CONDITION, condition, -1,
-         CT_REAL(pthread_cond_timedwait)(condition, mutex, until), 1,
-         has_waited(mutex));
+    WAIT_ERROR(CONDITION, condition,
+               CT_REAL(pthread_cond_timedwait)(condition, mutex, until),
+               has_waited(mutex));
 }
 
 CT_REAL_OF(pthread_cond_clockwait);
@@ -168,30 +152,32 @@ CT_HOOK int pthread_cond_clockwait(pthread_cond_t *condition,
                                    pthread_mutex_t *mutex, clockid_t clock,
                                    const struct timespec *until)
 {
-    TOLD(CONDITION, condition, -1,
-         CT_REAL(pthread_cond_clockwait)(condition, mutex, clock, until), 1,
-         has_waited(mutex));
+    WAIT_ERROR(CONDITION, condition,
+               CT_REAL(pthread_cond_clockwait)(condition, mutex, clock, until),
+               has_waited(mutex));
 }
 
 CT_REAL_OF(sem_wait);
 CT_HOOK int sem_wait(sem_t *semaphore)
 {
-    TOLD(SEMAPHORE, semaphore, -1, CT_REAL(sem_wait)(semaphore), 0, (void)0);
+    WAIT(SEMAPHORE, semaphore, -1, CT_REAL(sem_wait)(semaphore),
+         CT_RESULT(result), (void)0);
 }
 
 CT_REAL_OF(sem_timedwait);
 CT_HOOK int sem_timedwait(sem_t *semaphore, const struct timespec *until)
 {
-    TOLD(SEMAPHORE, semaphore, -1, CT_REAL(sem_timedwait)(semaphore, until), 0,
-         (void)0);
+    WAIT(SEMAPHORE, semaphore, -1, CT_REAL(sem_timedwait)(semaphore, until),
+         CT_RESULT(result), (void)0);
 }
 
 CT_REAL_OF(sem_clockwait);
 CT_HOOK int sem_clockwait(sem_t *semaphore, clockid_t clock,
                           const struct timespec *until)
 {
-    TOLD(SEMAPHORE, semaphore, -1,
-         CT_REAL(sem_clockwait)(semaphore, clock, until), 0, (void)0);
+    WAIT(SEMAPHORE, semaphore, -1,
+         CT_REAL(sem_clockwait)(semaphore, clock, until), CT_RESULT(result),
+         (void)0);
 }
 
 /* --- wakes ---------------------------------------------------------------- */
