@@ -42,6 +42,14 @@ struct ct_lives {
 
 #define KEY(number) GSIZE_TO_POINTER((gsize)(number))
 
+static void free_lane(gpointer data)
+{
+    struct ct_lane *lane = data;
+
+    g_free(lane->own);
+    g_free(lane);
+}
+
 struct ct_lives *ct_lives_new(size_t size,
                               void (*ended)(struct ct_generation *, void *data),
                               void *data)
@@ -57,10 +65,10 @@ struct ct_lives *ct_lives_new(size_t size,
     lives->bases = g_hash_table_new(g_direct_hash, g_direct_equal);
     lives->threads = g_hash_table_new(g_direct_hash, g_direct_equal);
     lives->leaders = g_hash_table_new(g_direct_hash, g_direct_equal);
-    lives->all = g_ptr_array_new_with_free_func(g_free);
+    lives->all = g_ptr_array_new_with_free_func(free_lane);
     lives->busy.next = lives->busy.prev = &lives->busy;
     lives->dead = g_ptr_array_new_with_free_func(g_free);
-    lives->gone = g_ptr_array_new_with_free_func(g_free);
+    lives->gone = g_ptr_array_new_with_free_func(free_lane);
     return lives;
 }
 
@@ -252,7 +260,7 @@ static void forget_lanes(struct ct_lives *lives)
         }
     }
     g_ptr_array_set_size(lives->all, (int)kept);
-    g_ptr_array_set_free_func(lives->all, g_free);
+    g_ptr_array_set_free_func(lives->all, free_lane);
 }
 
 unsigned ct_lives_lanes(const struct ct_lives *lives)

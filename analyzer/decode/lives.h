@@ -42,6 +42,7 @@ struct ct_lane {
     struct ct_generation *stack[CT_LANE_DEPTH];
     unsigned n;
     struct ct_lane *next, *prev; /* in the ring of those with a stack */
+    void *own; /* what its user knows of it, from g_malloc(); freed with it */
 };
 
 struct ct_lives;

@@ -34,7 +34,6 @@ static struct ct_qemu_process *new_process(int32_t pid)
         g_hash_table_new_full(g_direct_hash, g_direct_equal, NULL, g_free);
     process->mutexes =
         g_hash_table_new_full(g_direct_hash, g_direct_equal, NULL, free_queue);
-    process->wakers = ct_qemu_wakers_new();
     process->nodes =
         g_hash_table_new_full(g_direct_hash, g_direct_equal, NULL, g_free);
     process->frames =
@@ -54,7 +53,6 @@ static void free_process(gpointer data)
     ct_lives_free(process->lives);
     g_hash_table_unref(process->works);
     g_hash_table_unref(process->mutexes);
-    g_hash_table_unref(process->wakers);
     g_hash_table_unref(process->nodes);
     g_hash_table_unref(process->open);
     g_hash_table_unref(process->frames);

@@ -91,7 +91,6 @@ struct ct_qemu_process {
     GHashTable *works;   /* request's address ^ pool's -> struct ct_qemu_work
                             (owner) */
     GHashTable *mutexes; /* address -> GQueue of struct ct_qemu_co (owner) */
-    GHashTable *wakers;  /* struct ct_lane -> chain of wakers.c (owner) */
     GHashTable *nodes;   /* bs -> name (owner) */
     GHashTable *open;    /* ids of requests that are open */
     GHashTable *fronts;  /* device's request, or job -> struct front (owner) */
@@ -132,9 +131,8 @@ bool ct_qemu_sched(struct ct_qemu_event *event);
 void ct_qemu_sched_ended(struct ct_qemu_process *process,
                          struct ct_qemu_co *co);
 
-/* wakers.c: who lets go on what waits in a CoQueue */
-
-GHashTable *ct_qemu_wakers_new(void);
+/* wakers.c: who lets go on what waits in a CoQueue; its notes are the lanes'
+ * own */
 
 /** ct_qemu_wakers_entered() - a coroutine is entered on the event's lane
  * @from: by that one; NULL: by the thread itself

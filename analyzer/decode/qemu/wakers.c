@@ -42,21 +42,15 @@ struct chain {
     struct link links[CHAIN_MAX];
 };
 
-GHashTable *ct_qemu_wakers_new(void)
-{
-    return g_hash_table_new_full(NULL, NULL, NULL, g_free);
-}
-
+/* The lane keeps it: another lane has another chain, wherever it lies. */
 static struct chain *chain_of(struct ct_qemu_event *event)
 {
-    GHashTable *wakers = event->process->wakers;
-    struct chain *chain = g_hash_table_lookup(wakers, event->lane);
+    struct ct_lane *lane = event->lane;
 
-    if (!chain) {
-        chain = g_new0(struct chain, 1);
-        g_hash_table_insert(wakers, event->lane, chain);
+    if (!lane->own) {
+        lane->own = g_new0(struct chain, 1);
     }
-    return chain;
+    return lane->own;
 }
 
 static struct link *link_of(struct chain *chain, const struct ct_qemu_co *co)
@@ -146,12 +140,9 @@ void ct_qemu_wakers_left(struct ct_qemu_event *event, bool to_thread)
 
 void ct_qemu_wakers_else(struct ct_qemu_event *event)
 {
-    if (event->lane) {
-        struct chain *chain =
-            g_hash_table_lookup(event->process->wakers, event->lane);
+    struct chain *chain = event->lane ? event->lane->own : NULL;
 
-        if (chain) {
-            chain->is_left = false;
-        }
+    if (chain) {
+        chain->is_left = false;
     }
 }

@@ -6,9 +6,21 @@
  * as the last digit of a coroutine's address.
  */
 #include <glib.h>
+#include <malloc.h>
 #include <string.h>
 
 #include "decode/decode.h"
+
+/* A sanitizer's own heap, which mallinfo2() knows nothing of? */
+#ifndef __has_feature
+#define __has_feature(feature) 0 /* clang's way to say it */
+#endif
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__) || \
+    __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+#define IS_COUNTED false
+#else
+#define IS_COUNTED true
+#endif
 
 /* Of coroutines A to F, as a log says it. */
 #define ENTER(co)                                               \
@@ -136,6 +148,51 @@ static void test_itself(void)
           "b by a, c by a");
 }
 
+/* Wakes that the log @text tells when it is read on thread @tid. */
+static unsigned wakes_on(struct ct_decoder *decoder, const char *text,
+                         int32_t tid)
+{
+    g_auto(GStrv) lines = g_strsplit(text, "\n", -1);
+    unsigned wakes = 0;
+
+    for (unsigned i = 0; *lines[i]; i++) {
+        struct ct_step steps[CT_DECODE_MAX];
+        const char *line = strchr(lines[i], ':') + 1;
+        struct ct_record record = {
+            .kind = CT_RECORD_EVENT, .event = CT_EV_LOG_LINE, .tid = tid};
+
+        record.values[CT_FLD_LOG_LINE_TEXT] = (struct ct_value){
+            .s = line, .len = (uint32_t)strlen(line), .present = true};
+        for (unsigned n = ct_decode(decoder, &record, steps); n-- > 0;) {
+            wakes += steps[n].kind == CT_STEP_CO_WAKE;
+        }
+    }
+    return wakes;
+}
+
+/* What is known of a thread goes with it: the next one, which may lie at the
+ * same place in memory, has no part in it, and few are kept. */
+static void test_threads(void)
+{
+    enum { N = 15000, MOST_BYTES = 20 << 20 };
+    struct ct_decoder *decoder = ct_decoder_new();
+    size_t before = mallinfo2().uordblks;
+    size_t most = 0;
+
+    wakes_on(decoder, QUEUED("b"), 5);
+    for (int32_t tid = 1000; tid < 1000 + N; tid++) {
+        g_assert_cmpuint(
+            wakes_on(decoder, ENTER("b") BOTH("b", "1") YIELD("b"), tid), ==,
+            0);
+        wakes_on(decoder, BUSY("a") DONE ENTER("a") BOTH("a", "1") END("a"),
+                 tid);
+        most = MAX(most, mallinfo2().uordblks - before);
+    }
+    ct_decoder_free(decoder);
+    g_test_message("%d threads, at most %zu KiB", N, most >> 10);
+    g_assert_cmpuint(IS_COUNTED ? most : 0, <, MOST_BYTES);
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -146,5 +203,6 @@ int main(int argc, char **argv)
     g_test_add_func("/wakers/other-lock", test_other_lock);
     g_test_add_func("/wakers/two", test_two);
     g_test_add_func("/wakers/itself", test_itself);
+    g_test_add_func("/wakers/threads", test_threads);
     return g_test_run();
 }
