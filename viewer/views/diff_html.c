@@ -30,6 +30,9 @@ struct page {
     uint32_t from[CT_DIFF_SIDES], to[CT_DIFF_SIDES];
     GHashTable *numbers; /* label + 1 -> its number on the page + 1 */
     GArray *labels;      /* uint32_t, by that number */
+    uint8_t *is_real[CT_DIFF_SIDES]; /* by decision: part of a real change */
+    bool has_difference;
+    int64_t first_real; /* its place in the list; -1: it is not there */
     uint64_t n_changes, left_out;
 };
 
@@ -44,37 +47,66 @@ static void string_json(struct ct_json *json, const char *text)
 
 /* --- what is shown ---------------------------------------------------- */
 
-/* A decision of A near which the first difference is; the same of B. */
+/* The first decision of a run that is a difference by itself; CT_DIFF_NONE. */
+static uint32_t first_harmless(const struct page *page, enum ct_diff_side side)
+{
+    for (uint32_t i = 0; i < page->result->decisions[side]; i++) {
+        struct ct_diff_item item;
+        ct_diff_item(page->diff, side, i, &item);
+        if (item.mark == CT_DIFF_MARK_MOVED ||
+            item.mark == CT_DIFF_MARK_LOOSE) {
+            return i;
+        }
+    }
+    return CT_DIFF_NONE;
+}
+
+/* What the other run has there: of the last one up to @number that has a
+ * partner, its partner. */
+static uint32_t place_of(const struct page *page, enum ct_diff_side side,
+                         uint32_t number)
+{
+    for (uint32_t i = number; i != CT_DIFF_NONE; i--) {
+        struct ct_diff_item item;
+        ct_diff_item(page->diff, side, i, &item);
+        if (item.partner != CT_DIFF_NONE) {
+            return item.partner;
+        }
+    }
+    return 0;
+}
+
+/* Decisions of both runs near which the first difference is, where one is. */
 static void find_middle(struct page *page, uint32_t middle[])
 {
-    struct ct_diff_item item = {.partner = CT_DIFF_NONE};
+    uint32_t place[CT_DIFF_SIDES]; /* in A, of what each run has first */
 
-    middle[CT_DIFF_A] = middle[CT_DIFF_B] = 0;
+    middle[CT_DIFF_A] = middle[CT_DIFF_B] = CT_DIFF_NONE;
     if (page->result->real) {
         struct ct_diff_real real;
-        ct_diff_real(page->diff, 0, &real);
+        ct_diff_real(page->diff, page->result->first_real_number, &real);
         for (unsigned side = 0; side < CT_DIFF_SIDES; side++) {
             middle[side] = real.first[side];
         }
     } else {
-        for (uint32_t i = 0; i < page->result->decisions[CT_DIFF_A]; i++) {
-            ct_diff_item(page->diff, CT_DIFF_A, i, &item);
-            if (item.mark != CT_DIFF_MARK_KEPT) {
-                middle[CT_DIFF_A] = i;
-                middle[CT_DIFF_B] = item.partner;
-                break;
-            }
+        place[CT_DIFF_A] = first_harmless(page, CT_DIFF_A);
+        middle[CT_DIFF_B] = first_harmless(page, CT_DIFF_B);
+        place[CT_DIFF_B] = middle[CT_DIFF_B] == CT_DIFF_NONE
+                               ? CT_DIFF_NONE
+                               : place_of(page, CT_DIFF_B, middle[CT_DIFF_B]);
+        if (place[CT_DIFF_A] <= place[CT_DIFF_B]) {
+            middle[CT_DIFF_A] = place[CT_DIFF_A];
+            middle[CT_DIFF_B] = CT_DIFF_NONE;
         }
     }
     for (unsigned side = 0; side < CT_DIFF_SIDES; side++) {
-        enum ct_diff_side other = side == CT_DIFF_A ? CT_DIFF_B : CT_DIFF_A;
-        /* what the last one before it that has a partner has there */
-        for (uint32_t i = middle[other];
-             middle[side] == CT_DIFF_NONE && i != CT_DIFF_NONE; i--) {
-            ct_diff_item(page->diff, other, i, &item);
-            middle[side] = item.partner;
+        enum ct_diff_side other = ct_diff_other(side);
+        page->has_difference |= middle[side] != CT_DIFF_NONE;
+        if (middle[side] == CT_DIFF_NONE) {
+            middle[side] = middle[other] == CT_DIFF_NONE
+                               ? 0
+                               : place_of(page, other, middle[other]);
         }
-        middle[side] = middle[side] == CT_DIFF_NONE ? 0 : middle[side];
     }
 }
 
@@ -157,8 +189,7 @@ static void column_json(struct page *page, enum ct_diff_side side,
             value = item.end_ns - item.begin_ns;
             break;
         case COLUMN_MATE:
-            value = number_of(page, side == CT_DIFF_A ? CT_DIFF_B : CT_DIFF_A,
-                              item.partner);
+            value = number_of(page, ct_diff_other(side), item.partner);
             break;
         default:
             value = item.mark;
@@ -252,18 +283,31 @@ static void change_json(struct page *page, const char *kind, bool is_real,
     ct_json_object_end(json);
 }
 
-/* Of one run those that have moved, or that it alone has by timing. */
+/* What is part of a real change is told there, and nowhere else. */
+static void mark_real(struct page *page, const uint32_t numbers[])
+{
+    for (unsigned side = 0; side < CT_DIFF_SIDES; side++) {
+        if (numbers[side] != CT_DIFF_NONE) {
+            page->is_real[side][numbers[side]] = 1;
+        }
+    }
+}
+
+/* Of one run those that have moved, or that it alone has by timing; wherever
+ * they are, since what is not shown is counted. */
 static void harmless_json(struct page *page, enum ct_diff_side side)
 {
     static const uint32_t nothing[] = {CT_DIFF_NONE, CT_DIFF_NONE};
-    enum ct_diff_side other = side == CT_DIFF_A ? CT_DIFF_B : CT_DIFF_A;
 
-    for (uint32_t i = page->from[side]; i < page->to[side]; i++) {
+    for (uint32_t i = 0; i < page->result->decisions[side]; i++) {
         struct ct_diff_item item;
         uint32_t first[CT_DIFF_SIDES];
+        if (page->is_real[side][i]) {
+            continue;
+        }
         ct_diff_item(page->diff, side, i, &item);
         first[side] = i;
-        first[other] = item.partner;
+        first[ct_diff_other(side)] = item.partner;
         if (item.mark == CT_DIFF_MARK_MOVED && side == CT_DIFF_A) {
             change_json(page, "moved", false, first, nothing);
         } else if (item.mark == CT_DIFF_MARK_LOOSE) {
@@ -274,19 +318,33 @@ static void harmless_json(struct page *page, enum ct_diff_side side)
 
 static void changes_json(struct page *page)
 {
+    for (unsigned side = 0; side < CT_DIFF_SIDES; side++) {
+        page->is_real[side] = g_new0(uint8_t, page->result->decisions[side]);
+    }
     ct_json_key(&page->json, "changes");
     ct_json_array(&page->json);
     for (uint64_t i = 0; i < page->result->real; i++) {
         struct ct_diff_real real;
+        uint64_t before = page->n_changes;
         ct_diff_real(page->diff, i, &real);
+        mark_real(page, real.first);
+        mark_real(page, real.then);
         change_json(page, ct_diff_reason_word(real.reason), true, real.first,
                     real.then);
+        if (i == page->result->first_real_number && page->n_changes > before) {
+            page->first_real = (int64_t)before;
+        }
     }
     harmless_json(page, CT_DIFF_A);
     harmless_json(page, CT_DIFF_B);
     ct_json_array_end(&page->json);
     ct_json_key(&page->json, "left_out");
     ct_json_u64(&page->json, page->left_out);
+    ct_json_key(&page->json, "first_real");
+    ct_json_i64(&page->json, page->first_real);
+    for (unsigned side = 0; side < CT_DIFF_SIDES; side++) {
+        g_free(page->is_real[side]);
+    }
 }
 
 static void frames_json(struct page *page)
@@ -333,7 +391,9 @@ static void note_json(struct page *page)
     }
     if (page->result->decisions[CT_DIFF_A] > SHOWN ||
         page->result->decisions[CT_DIFF_B] > SHOWN) {
-        g_string_append(note, " are shown, around the first difference");
+        g_string_append(note, page->has_difference
+                                  ? " are shown, around the first difference"
+                                  : " are shown");
     }
     if (page->result->bound) {
         g_string_append(note, "; the search for pairs was cut short");
@@ -409,6 +469,7 @@ void ct_view_diff_html(struct ct_out *out, const struct ct_diff *diff,
         .result = ct_diff_result(diff),
         .numbers = g_hash_table_new(NULL, NULL),
         .labels = g_array_new(FALSE, FALSE, sizeof(uint32_t)),
+        .first_real = -1,
     };
 
     choose(&page);

@@ -355,7 +355,11 @@ bool ct_diff_compare(struct ct_diff *diff, GError **error)
     list_sequences(diff);
     find_first(diff);
     if (diff->turned->len) {
-        result->first_real = change_of(diff, choose_first_real(diff));
+        const struct ct_turned *first = choose_first_real(diff);
+        result->first_real = change_of(diff, first);
+        result->first_real_number =
+            (uint64_t)(first -
+                       &g_array_index(diff->turned, struct ct_turned, 0));
     }
     ct_tally(&diff->compare, diff->turned, diff->pairs, diff->only,
              diff->texts);

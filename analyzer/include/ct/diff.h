@@ -29,6 +29,11 @@ enum ct_diff_side {
     CT_DIFF_SIDES,
 };
 
+static inline enum ct_diff_side ct_diff_other(enum ct_diff_side side)
+{
+    return side == CT_DIFF_A ? CT_DIFF_B : CT_DIFF_A;
+}
+
 #define CT_DIFF_NONE UINT32_MAX
 
 /* Why a change is real. */
@@ -139,6 +144,7 @@ struct ct_diff_result {
     uint64_t kept, moved, unknown; /* unknown: beside lost events, not judged */
     uint64_t real;                 /* changes */
     struct ct_diff_change first, first_real;
+    uint64_t first_real_number; /* of ct_diff_real(), if there are any */
     unsigned n_sequences;
     const struct ct_diff_sequence *sequences;
     unsigned n_pairs;

@@ -5,9 +5,12 @@
 //
 //     node diff_page.js NPM_DIR PAGE.html PICTURE_PREFIX
 //
-// Prints one JSON object: title, verdict, note, list (the differences), steps
-// (what is told of each after `n`), all (after `0`), ms (to show everything
-// once), console, failures, requests (anything but the page itself), pictures
+// Prints one JSON object: title, verdict, note, list (the differences), more
+// (what is said below them), first (what is told when the page opens), steps
+// (likewise, of each difference in turn), hit (when what is picked is clicked on
+// the canvas), heights (of the canvas, the view and all of it), all (after `0`),
+// ms (to show everything once), console, failures, requests (anything but the
+// page itself), pictures
 // (PREFIX-light.png, PREFIX-dark.png).
 "use strict";
 
@@ -31,9 +34,26 @@ function text(page, id) {
 async function told_of(page) {
     await drawn(page);
     return { a: await text(page, "what-a"), b: await text(page, "what-b"),
+        below: [await text(page, "text-a"), await text(page, "text-b")],
         current: await page.$$eval("#list button", (buttons) =>
             buttons.findIndex((one) => one.hasAttribute("aria-current"))),
         drawn: Number(await page.$eval("#canvas", (one) => one.dataset.drawn)) };
+}
+
+// What is told after a click where the picked one is drawn.
+async function hit_of(page) {
+    const place = await page.evaluate(() => {
+        const side = picked[0] >= 0 ? 0 : 1, i = picked[side];
+        const box = canvas.getBoundingClientRect();
+        const at = i < 0 ? null : [box.x + toX(side, data.runs[side].begin[i]) +
+            1, box.y + yOf(side, i) - view.scrollTop + 5];
+        pick(-1, -1, null);
+        return at;
+    });
+    if (place) {
+        await page.mouse.click(...place);
+    }
+    return told_of(page);
 }
 
 // How many pixels of the canvas are as no background is.
@@ -59,9 +79,15 @@ async function look(page, told) {
     told.words = await text(page, "words");
     told.list = await page.$$eval("#list button", (buttons) =>
         buttons.map((one) => one.textContent));
+    told.more = await page.$$eval("#list p", (all) =>
+        all.map((one) => one.textContent).join());
     told.scripts = await page.$$eval("script", (all) => all.length);
     told.images = await page.$$eval("img, iframe, object, link",
         (all) => all.length);
+    told.first = await told_of(page);
+    for (let i = 0; i < told.first.current; i++) {
+        await page.keyboard.press("p");
+    }
     for (let i = 0; i < Math.min(STEPS, told.list.length); i++) {
         told.steps.push(await told_of(page));
         await page.keyboard.press("n");
@@ -70,7 +96,10 @@ async function look(page, told) {
         await page.click("#list button");
         told.clicked = await told_of(page);
     }
+    told.hit = await hit_of(page);
     told.colours = await coloured(page);
+    told.heights = await page.evaluate(() => [canvas.clientHeight,
+        view.clientHeight, view.scrollHeight]);
     for (const scheme of ["light", "dark"]) {
         await page.emulateMedia({ colorScheme: scheme });
         await drawn(page);

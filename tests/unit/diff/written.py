@@ -56,6 +56,19 @@ class Run:
         self.enter(request)
         return request
 
+    def late_begin(self, offset):
+        """A request that its coroutine begins, with a stack, and ends."""
+        request = {"co": self.id(), "id": self.id()}
+        stack = hex(self.id())
+        self.say("coroutine_create", co=request["co"], entry=hex(self.code))
+        self.enter(request)
+        self.say("stack_frames", id=stack, outer=0, limit=0,
+                 frames=f"{self.code + 16:#x},{self.code + 32:#x}")
+        self.say("request_begin", request=request["id"], parent=0,
+                 co=request["co"], layer="blk", op="read", node="disk",
+                 offset=offset, bytes=512, flags=0, stack=stack)
+        self.end(request)
+
     def enter(self, request):
         self.say("aio_coroutine_enter", ctx=self.ctx, **{"from": 0},
                  to=request["co"])
