@@ -11,7 +11,7 @@
 #include "in/json.h"
 #include "out/json.h"
 
-enum { VERSION = 2 };
+enum { VERSION = 3 };
 
 /* --- out -------------------------------------------------------------- */
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Sequences of the same name (contexts.c) are aligned with one another; what
- * lies between two pairs that were kept is a block, and all differences are in
- * blocks.
+ * Sequences that belong together (contexts.c) are aligned with one another;
+ * what lies between two pairs that were kept is a block, and all differences
+ * are in blocks.
  *
  * Where events were lost, a block is unsure, on both sides: nothing in it is
  * counted.  Counts of equal requests are no part of a label then, since they
@@ -131,48 +131,76 @@ bool ct_compare_only_is_real(const struct ct_compare *compare,
 
 /* --- sequences -------------------------------------------------------- */
 
-static void pair_sequences(struct ct_compare *compare)
+/* One that A has not gets a name that A has not. */
+static uint32_t name_left(struct ct_compare *compare, GHashTable *taken,
+                          GHashTable *nths, const struct ct_sequence *sequence)
 {
-    GHashTable *by_name = g_hash_table_new(NULL, NULL);
-    uint32_t *names_b = ct_contexts_names(compare);
+    gpointer name = GUINT_TO_POINTER(sequence->name);
+    gpointer told = GUINT_TO_POINTER(sequence->told);
+    unsigned nth = GPOINTER_TO_UINT(g_hash_table_lookup(nths, told));
+
+    if (g_hash_table_add(taken, name)) {
+        return sequence->name;
+    }
+    uint32_t given =
+        ct_sequence_name(&compare->shared->words, taken, sequence->told, &nth);
+    g_hash_table_insert(nths, told, GUINT_TO_POINTER(nth));
+    return given;
+}
+
+/* Those of A, in their order, then what only B has.
+ * @ret_number: by sequence of each run, its place among them */
+static void list_sequences(struct ct_compare *compare, uint32_t *ret_number[])
+{
+    GHashTable *taken = g_hash_table_new(NULL, NULL); /* names */
+    GHashTable *nths = g_hash_table_new(NULL, NULL);
+    uint32_t *in_a = ct_contexts_pair(compare);
 
     for (unsigned side = 0; side < CT_DIFF_SIDES; side++) {
         const struct ct_run_result *run = compare->run[side];
-        uint32_t *number = g_new(uint32_t, run->n_sequences + 1);
+        ret_number[side] = g_new(uint32_t, run->n_sequences + 1);
         for (uint32_t i = 0; i < run->n_sequences; i++) {
             const struct ct_sequence *sequence = &run->sequences[i];
-            uint32_t word = side == CT_DIFF_A ? sequence->name : names_b[i];
-            gpointer name = GUINT_TO_POINTER(word);
-            gpointer found;
-            if (!g_hash_table_lookup_extended(by_name, name, NULL, &found)) {
+            uint32_t at = side == CT_DIFF_A ? CT_NOWHERE : in_a[i];
+            if (at == CT_NOWHERE) {
                 struct ct_aligned aligned = {
-                    .name = word,
+                    .name = name_left(compare, taken, nths, sequence),
                     .is_pool = sequence->is_pool,
                 };
-                found = GUINT_TO_POINTER(compare->aligned->len);
-                g_hash_table_insert(by_name, name, found);
+                at = compare->aligned->len;
                 g_array_append_val(compare->aligned, aligned);
             }
-            number[i] = GPOINTER_TO_UINT(found);
+            ret_number[side][i] = at;
             struct ct_aligned *aligned =
-                &g_array_index(compare->aligned, struct ct_aligned, number[i]);
+                &g_array_index(compare->aligned, struct ct_aligned, at);
             aligned->peak_busy[side] = sequence->peak_busy;
             aligned->peak_alive[side] = sequence->peak_alive;
             aligned->saturated[side] = sequence->saturated;
         }
+    }
+    g_free(in_a);
+    g_hash_table_unref(taken);
+    g_hash_table_unref(nths);
+}
+
+static void pair_sequences(struct ct_compare *compare)
+{
+    uint32_t *number[CT_DIFF_SIDES];
+
+    list_sequences(compare, number);
+    for (unsigned side = 0; side < CT_DIFF_SIDES; side++) {
+        const struct ct_run_result *run = compare->run[side];
         compare->sequence[side] = g_new(uint32_t, run->n + 1);
         compare->position[side] = g_new(uint32_t, run->n + 1);
         for (uint32_t i = 0; i < run->n; i++) {
-            uint32_t at = number[run->decisions[i].sequence];
+            uint32_t at = number[side][run->decisions[i].sequence];
             compare->sequence[side][i] = at;
             compare->position[side][i] =
                 g_array_index(compare->aligned, struct ct_aligned, at)
                     .n[side]++;
         }
-        g_free(number);
+        g_free(number[side]);
     }
-    g_free(names_b);
-    g_hash_table_unref(by_name);
 }
 
 static void fill_sequences(struct ct_compare *compare)

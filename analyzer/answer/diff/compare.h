@@ -2,12 +2,10 @@
 /*
  * answer/diff/compare.h - two runs, decision by decision
  *
- * Model:    compare.c pairs sequences by name and aligns them; depends.c says
- *           which changes are real; diff.c makes a result of it.
- *           A decision beside lost events is `unsure`: what is different there
- *           is not known to be a difference.
- * Threads:  one.
- * Memory:   the comparison borrows both runs.
+ * Model:    compare.c aligns the sequences that contexts.c pairs; depends.c
+ * says which changes are real; diff.c makes a result of it. A decision beside
+ * lost events is `unsure`: what is different there is not known to be a
+ * difference. Threads:  one. Memory:   the comparison borrows both runs.
  * Errors:   none.
  * Depends:  answer/diff/labels.h, answer/diff/order.h, ct/diff.h.
  */
@@ -83,11 +81,10 @@ int32_t ct_compare_worker(const struct ct_compare *compare,
 
 /* --- contexts.c ------------------------------------------------------- */
 
-/** ct_contexts_names() - by sequence of B, the name (word) of what it is in A;
- * one that A has not: a name that A has not
+/** ct_contexts_pair() - by sequence of B, what it is in A; CT_NOWHERE: nothing
  * Pre: labels of both are chosen.
  * Return: the caller frees it. */
-uint32_t *ct_contexts_names(const struct ct_compare *compare);
+uint32_t *ct_contexts_pair(const struct ct_compare *compare);
 
 /* --- depends.c -------------------------------------------------------- */
 

@@ -2,174 +2,210 @@
 /*
  * Which context of one run is which of the other.
  *
- * Contexts of the same name (or without one) are numbered in the order in which
- * they appear, "context", "context (2)"; which of two threads comes first is
- * chance.  So those of one name are paired by what they decided: the two with
- * the most labels in common first, and where that is equal by their order.
+ * Contexts to which the program gave the same name (or none) are numbered in
+ * the order in which they appear, "context", "context (2)"; which of two
+ * threads comes first is chance.  So those of one name are paired by what they
+ * decided: the two with the most labels in common first, and where that is
+ * equal by their order.  One context of a name is the one of that name.
+ *
+ * All names are counted in one walk over the decisions, however many there are.
  */
 #include "answer/diff/compare.h"
-
-#include <string.h>
 
 /* Of one name; more are paired by their order. */
 #define GROUP_MAX 32
 
-struct group {
-    uint32_t at[CT_DIFF_SIDES][GROUP_MAX]; /* sequences: the first of them */
-    unsigned n[CT_DIFF_SIDES];
+/* Sequences by the name that the program gave them. */
+struct groups {
+    uint32_t n;
+    uint32_t *group[CT_DIFF_SIDES]; /* by sequence */
+    uint32_t *nth[CT_DIFF_SIDES];   /* by sequence: its place in the group */
+    uint32_t *from[CT_DIFF_SIDES];  /* by group: where it begins in `at` */
+    uint32_t *at[CT_DIFF_SIDES];    /* sequences, group by group */
+    uint64_t *common;  /* of groups that are compared, [b][a]: decisions of b
+                          whose label a has, too */
+    size_t *common_at; /* by group */
 };
 
-/* [b][a]: decisions of b whose label a has, too */
-typedef uint64_t common_t[GROUP_MAX][GROUP_MAX];
-
-/* Without " (2)". */
-static size_t base_length(const char *name)
+static void find_groups(const struct ct_compare *compare, struct groups *groups)
 {
-    size_t length = strlen(name);
-    size_t at = length;
+    struct ct_interned names;
 
-    if (length < 4 || name[length - 1] != ')') {
-        return length;
-    }
-    at--;
-    while (at > 0 && g_ascii_isdigit(name[at - 1])) {
-        at--;
-    }
-    return at + 1 < length && at > 2 && name[at - 1] == '(' &&
-                   name[at - 2] == ' '
-               ? at - 2
-               : length;
-}
-
-/* Those of one name, by it. */
-static GHashTable *find_groups(const struct ct_compare *compare)
-{
-    GHashTable *groups =
-        g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
-
+    ct_interned_init(&names, 2 * sizeof(uint32_t));
     for (unsigned side = 0; side < CT_DIFF_SIDES; side++) {
         const struct ct_run_result *run = compare->run[side];
-
+        groups->group[side] = g_new(uint32_t, run->n_sequences + 1);
+        groups->nth[side] = g_new(uint32_t, run->n_sequences + 1);
+        groups->at[side] = g_new(uint32_t, run->n_sequences + 1);
         for (uint32_t i = 0; i < run->n_sequences; i++) {
-            const char *name =
-                ct_words_text(&compare->shared->words, run->sequences[i].name);
-            char *base = g_strndup(name, base_length(name));
-            struct group *group = g_hash_table_lookup(groups, base);
-
-            if (!group) {
-                group = g_new0(struct group, 1);
-                g_hash_table_insert(groups, base, group);
-            } else {
-                g_free(base);
-            }
-            if (group->n[side] < GROUP_MAX) {
-                group->at[side][group->n[side]] = i;
-            }
-            group->n[side]++;
+            uint32_t key[2] = {run->sequences[i].told,
+                               run->sequences[i].is_pool};
+            groups->group[side][i] = ct_interned_get(&names, key);
         }
     }
-    return groups;
+    groups->n = names.n;
+    ct_interned_fini(&names);
+    for (unsigned side = 0; side < CT_DIFF_SIDES; side++) {
+        uint32_t n = compare->run[side]->n_sequences;
+        uint32_t *from = g_new0(uint32_t, groups->n + 1);
+        for (uint32_t i = 0; i < n; i++) {
+            groups->nth[side][i] = from[groups->group[side][i] + 1]++;
+        }
+        for (uint32_t i = 0; i < groups->n; i++) {
+            from[i + 1] += from[i];
+        }
+        for (uint32_t i = 0; i < n; i++) {
+            groups->at[side]
+                      [from[groups->group[side][i]] + groups->nth[side][i]] = i;
+        }
+        groups->from[side] = from;
+    }
 }
 
-/* Position in the group; GROUP_MAX: it is not in it. */
-static unsigned find_member(const struct group *group, enum ct_diff_side side,
-                            uint32_t sequence)
+static void free_groups(struct groups *groups)
 {
-    unsigned i = 0;
-
-    while (i < group->n[side] && group->at[side][i] != sequence) {
-        i++;
+    for (unsigned side = 0; side < CT_DIFF_SIDES; side++) {
+        g_free(groups->group[side]);
+        g_free(groups->nth[side]);
+        g_free(groups->from[side]);
+        g_free(groups->at[side]);
     }
-    return i < group->n[side] ? i : GROUP_MAX;
+    g_free(groups->common);
+    g_free(groups->common_at);
+}
+
+static uint32_t size_of(const struct groups *groups, enum ct_diff_side side,
+                        uint32_t group)
+{
+    return groups->from[side][group + 1] - groups->from[side][group];
+}
+
+/* Is it to be found out who is who? */
+static bool is_compared(const struct groups *groups, uint32_t group)
+{
+    uint32_t a = size_of(groups, CT_DIFF_A, group);
+    uint32_t b = size_of(groups, CT_DIFF_B, group);
+
+    return MIN(a, b) > 0 && MAX(a, b) > 1 && MAX(a, b) <= GROUP_MAX;
+}
+
+/* By label and group: bits of A's members that have it. */
+static GArray *find_labels(const struct ct_compare *compare,
+                           const struct groups *groups,
+                           struct ct_interned *keys)
+{
+    const struct ct_run_result *a = compare->run[CT_DIFF_A];
+    GArray *has = g_array_new(FALSE, TRUE, sizeof(uint32_t));
+
+    for (uint32_t i = 0; i < a->n; i++) {
+        uint32_t sequence = a->decisions[i].sequence;
+        uint32_t group = groups->group[CT_DIFF_A][sequence];
+        if (is_compared(groups, group)) {
+            uint32_t key[2] = {compare->labels[CT_DIFF_A][i], group};
+            uint32_t at = ct_interned_get(keys, key);
+            if (at == has->len) {
+                g_array_set_size(has, at + 1);
+            }
+            g_array_index(has, uint32_t, at) |=
+                UINT32_C(1) << groups->nth[CT_DIFF_A][sequence];
+        }
+    }
+    return has;
 }
 
 static void count_common(const struct ct_compare *compare,
-                         const struct group *group, common_t common)
+                         struct groups *groups)
 {
-    uint32_t *has = g_new0(uint32_t, compare->n_labels + 1); /* bit by member */
-    const struct ct_run_result *a = compare->run[CT_DIFF_A];
     const struct ct_run_result *b = compare->run[CT_DIFF_B];
+    struct ct_interned keys;
+    size_t n = 0;
 
-    for (uint32_t i = 0; i < a->n; i++) {
-        unsigned member =
-            find_member(group, CT_DIFF_A, a->decisions[i].sequence);
-        if (member < GROUP_MAX) {
-            has[compare->labels[CT_DIFF_A][i]] |= UINT32_C(1) << member;
-        }
+    groups->common_at = g_new(size_t, groups->n + 1);
+    for (uint32_t i = 0; i < groups->n; i++) {
+        groups->common_at[i] = n;
+        n += is_compared(groups, i) ? (size_t)size_of(groups, CT_DIFF_A, i) *
+                                          size_of(groups, CT_DIFF_B, i)
+                                    : 0;
     }
-    for (uint32_t i = 0; i < b->n; i++) {
-        unsigned member =
-            find_member(group, CT_DIFF_B, b->decisions[i].sequence);
-        uint32_t bits = has[compare->labels[CT_DIFF_B][i]];
-        for (unsigned k = 0; member < GROUP_MAX && bits >> k; k++) {
-            common[member][k] += bits >> k & 1;
-            if (k + 1 == GROUP_MAX) {
-                break;
+    groups->common = g_new0(uint64_t, n + 1);
+    ct_interned_init(&keys, 2 * sizeof(uint32_t));
+    GArray *has = find_labels(compare, groups, &keys);
+    for (uint32_t i = 0; i < b->n && n; i++) {
+        uint32_t sequence = b->decisions[i].sequence;
+        uint32_t group = groups->group[CT_DIFF_B][sequence];
+        uint32_t key[2] = {compare->labels[CT_DIFF_B][i], group};
+        if (is_compared(groups, group) && ct_interned_has(&keys, key)) {
+            uint32_t size = size_of(groups, CT_DIFF_A, group);
+            uint32_t bits =
+                g_array_index(has, uint32_t, ct_interned_get(&keys, key));
+            uint64_t *common = groups->common + groups->common_at[group] +
+                               groups->nth[CT_DIFF_B][sequence] * size;
+            for (uint32_t k = 0; k < size; k++) {
+                common[k] += bits >> k & 1;
             }
         }
     }
-    g_free(has);
+    g_array_unref(has);
+    ct_interned_fini(&keys);
 }
 
-/* B's get the names of A's that they are; what is left over, those that are
- * left over. */
-static void pair(const struct ct_compare *compare, const struct group *group,
-                 const common_t common, uint32_t *names)
+/* @ret_in_a: by sequence of B, what it is in A */
+static void pair_alike(const struct groups *groups, uint32_t group,
+                       uint32_t *ret_in_a)
 {
-    const struct ct_sequence *a = compare->run[CT_DIFF_A]->sequences;
-    const struct ct_sequence *b = compare->run[CT_DIFF_B]->sequences;
-    bool is_taken[CT_DIFF_SIDES][GROUP_MAX] = {{false}};
-    unsigned n = MIN(group->n[CT_DIFF_A], group->n[CT_DIFF_B]);
+    const uint64_t *common = groups->common + groups->common_at[group];
+    const uint32_t *at_a =
+        groups->at[CT_DIFF_A] + groups->from[CT_DIFF_A][group];
+    const uint32_t *at_b =
+        groups->at[CT_DIFF_B] + groups->from[CT_DIFF_B][group];
+    uint32_t n_a = size_of(groups, CT_DIFF_A, group);
+    uint32_t n_b = size_of(groups, CT_DIFF_B, group);
+    bool is_taken[GROUP_MAX] = {false}; /* of A */
 
-    for (unsigned turn = 0; turn < n; turn++) {
-        unsigned best_a = GROUP_MAX, best_b = GROUP_MAX;
-        for (unsigned i = 0; i < group->n[CT_DIFF_B]; i++) {
-            for (unsigned k = 0; k < group->n[CT_DIFF_A]; k++) {
-                if (!is_taken[CT_DIFF_B][i] && !is_taken[CT_DIFF_A][k] &&
-                    (best_a == GROUP_MAX ||
-                     common[i][k] > common[best_b][best_a] ||
-                     (common[i][k] == common[best_b][best_a] && i == k &&
-                      best_a != best_b))) {
+    for (uint32_t turn = 0; turn < MIN(n_a, n_b); turn++) {
+        uint32_t best_a = GROUP_MAX, best_b = GROUP_MAX;
+        uint64_t best = 0;
+        for (uint32_t i = 0; i < n_b; i++) {
+            for (uint32_t k = 0; k < n_a && ret_in_a[at_b[i]] == CT_NOWHERE;
+                 k++) {
+                uint64_t n = common[i * n_a + k];
+                if (!is_taken[k] &&
+                    (best_a == GROUP_MAX || n > best ||
+                     (n == best && i == k && best_a != best_b))) {
                     best_a = k;
                     best_b = i;
+                    best = n;
                 }
             }
         }
-        is_taken[CT_DIFF_A][best_a] = is_taken[CT_DIFF_B][best_b] = true;
-        names[group->at[CT_DIFF_B][best_b]] =
-            a[group->at[CT_DIFF_A][best_a]].name;
-    }
-    for (unsigned i = 0; i < group->n[CT_DIFF_B]; i++) {
-        /* more than A has: their own names, which are none of A's */
-        if (!is_taken[CT_DIFF_B][i]) {
-            names[group->at[CT_DIFF_B][i]] = b[group->at[CT_DIFF_B][n++]].name;
-        }
+        is_taken[best_a] = true;
+        ret_in_a[at_b[best_b]] = at_a[best_a];
     }
 }
 
-uint32_t *ct_contexts_names(const struct ct_compare *compare)
+uint32_t *ct_contexts_pair(const struct ct_compare *compare)
 {
-    const struct ct_run_result *b = compare->run[CT_DIFF_B];
-    uint32_t *names = g_new(uint32_t, b->n_sequences + 1);
-    GHashTable *groups;
-    GHashTableIter iter;
-    struct group *group;
+    uint32_t n = compare->run[CT_DIFF_B]->n_sequences;
+    uint32_t *in_a = g_new(uint32_t, n + 1);
+    struct groups groups = {0};
 
-    for (uint32_t i = 0; i < b->n_sequences; i++) {
-        names[i] = b->sequences[i].name;
+    for (uint32_t i = 0; i < n; i++) {
+        in_a[i] = CT_NOWHERE;
     }
-    groups = find_groups(compare);
-    g_hash_table_iter_init(&iter, groups);
-    while (g_hash_table_iter_next(&iter, NULL, (void **)&group)) {
-        if (MAX(group->n[CT_DIFF_A], group->n[CT_DIFF_B]) <= GROUP_MAX &&
-            MIN(group->n[CT_DIFF_A], group->n[CT_DIFF_B]) > 0 &&
-            (group->n[CT_DIFF_A] > 1 || group->n[CT_DIFF_B] > 1)) {
-            common_t common = {{0}};
-
-            count_common(compare, group, common);
-            pair(compare, group, common, names);
+    find_groups(compare, &groups);
+    count_common(compare, &groups);
+    for (uint32_t i = 0; i < groups.n; i++) {
+        if (is_compared(&groups, i)) {
+            pair_alike(&groups, i, in_a);
+            continue;
+        }
+        for (uint32_t k = 0; k < MIN(size_of(&groups, CT_DIFF_A, i),
+                                     size_of(&groups, CT_DIFF_B, i));
+             k++) {
+            in_a[groups.at[CT_DIFF_B][groups.from[CT_DIFF_B][i] + k]] =
+                groups.at[CT_DIFF_A][groups.from[CT_DIFF_A][i] + k];
         }
     }
-    g_hash_table_destroy(groups);
-    return names;
+    free_groups(&groups);
+    return in_a;
 }

@@ -60,6 +60,25 @@ void ct_shared_fini(struct ct_shared *shared)
     ct_words_fini(&shared->words);
 }
 
+uint32_t ct_sequence_name(struct ct_words *words, GHashTable *taken,
+                          uint32_t told, unsigned *nth)
+{
+    uint32_t name = told;
+
+    if (*nth > 1 || g_hash_table_contains(taken, GUINT_TO_POINTER(told))) {
+        GString *text = g_string_new(NULL);
+        *nth = MAX(*nth, 2);
+        do {
+            g_string_printf(text, "%s (%u)", ct_words_text(words, told),
+                            (*nth)++);
+            name = ct_words_get(words, text->str);
+        } while (g_hash_table_contains(taken, GUINT_TO_POINTER(name)));
+        g_string_free(text, TRUE);
+    }
+    g_hash_table_add(taken, GUINT_TO_POINTER(name));
+    return name;
+}
+
 static char *text_of(const struct ct_shared *shared, uint32_t number,
                      bool is_class)
 {

@@ -96,7 +96,8 @@ struct ct_taken {
 };
 
 struct ct_sequence {
-    uint32_t name; /* word, unique in the run */
+    uint32_t name; /* word, unique in the run: "context (2)" */
+    uint32_t told; /* word: what the program calls it, without a number */
     bool is_pool;
     unsigned peak_busy;
     unsigned peak_alive; /* workers; not less than peak_busy */
@@ -148,6 +149,15 @@ static inline bool ct_label_is_loose(const struct ct_label *label)
     return (label->kind >= CT_DECISION_BH && label->kind <= CT_DECISION_FD) ||
            label->how == CT_HOW_LOCK || label->how == CT_HOW_AGAIN;
 }
+
+/**
+ * ct_sequence_name() - a name that is not taken yet: "NAME", "NAME (2)" ...
+ * @taken: set of words, to which it is added
+ * @told:  word: NAME
+ * @nth:   0 at first, kept for the next one of that name
+ */
+uint32_t ct_sequence_name(struct ct_words *words, GHashTable *taken,
+                          uint32_t told, unsigned *nth);
 
 const char *ct_decision_word(enum ct_decision_kind kind);
 const char *ct_link_word(enum ct_link_kind kind);

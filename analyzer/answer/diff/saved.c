@@ -22,8 +22,8 @@ static const struct {
     [CT_SAVED_RANGES] = {"ranges", 2},     /* offset, bytes */
     /* kind, how, what, request, range, nth, parent */
     [CT_SAVED_LABELS] = {"labels", 7},
-    [CT_SAVED_SEQUENCES] = {"sequences",
-                            5}, /* name, pool, busy, alive, saturated */
+    /* name, told, pool, busy, alive, saturated */
+    [CT_SAVED_SEQUENCES] = {"sequences", 6},
     [CT_SAVED_DECISIONS] = {"decisions", 4}, /* when, label, cause, sequence */
     [CT_SAVED_LINKS] = {"links", 3},         /* from, to, kind */
     [CT_SAVED_TAKEN] = {"taken", 4},         /* decision, tid, busy, end */
@@ -136,8 +136,8 @@ struct ct_saved *ct_run_save(const struct ct_run *run)
     }
     for (uint32_t i = 0; i < result->n_sequences; i++) {
         const struct ct_sequence *sequence = &result->sequences[i];
-        PUT(saved, CT_SAVED_SEQUENCES, sequence->name, sequence->is_pool,
-            sequence->peak_busy, sequence->peak_alive,
+        PUT(saved, CT_SAVED_SEQUENCES, sequence->name, sequence->told,
+            sequence->is_pool, sequence->peak_busy, sequence->peak_alive,
             (int64_t)sequence->saturated);
     }
     for (uint32_t i = 0; i < result->n; i++) {
@@ -293,6 +293,7 @@ static void read_decisions(struct reader *reader, struct ct_run *run,
     ROWS(reader, CT_SAVED_SEQUENCES)
     {
         struct ct_sequence sequence = {.name = take_word(reader, meaning)};
+        sequence.told = take_word(reader, meaning);
         sequence.is_pool = take_index(reader, 2);
         sequence.peak_busy = take_u32(reader);
         sequence.peak_alive = take_u32(reader);

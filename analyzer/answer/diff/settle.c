@@ -3,9 +3,10 @@
  * A run when its pass has ended: functions and contexts get their names, and
  * the run's own labels become those that all runs share.
  *
- * A context's name is told by the program; of several with the same one, the
- * n-th that decided something is the n-th in the other run.  Processes are
- * told apart in the same way.
+ * A context's name is told by the program, or says what it is; several with the
+ * same one are numbered, for people only: which is which in another run is
+ * found out when they are compared (contexts.c).  The n-th process that decided
+ * something is the n-th in the other run.
  */
 #include "answer/diff/run_int.h"
 
@@ -99,7 +100,8 @@ static uint32_t *name_functions(struct ct_run *run,
     return names;
 }
 
-static void name_sequences(struct ct_run *run)
+/* What the program calls it: word. */
+static uint32_t told_name(struct ct_run *run, uint32_t number)
 {
     static const char *const kinds[] = {
         [SEQUENCE_CONTEXT] = "context",
@@ -107,29 +109,53 @@ static void name_sequences(struct ct_run *run)
         [SEQUENCE_THREADS] = "no context",
     };
     struct ct_words *words = &run->shared->words;
-    GHashTable *times = g_hash_table_new(NULL, NULL);
-    GString *name = g_string_new(NULL);
+    const struct place *place = ct_interned_key(&run->places, number);
+    uint32_t name = g_array_index(run->sequences, struct sequence, number).name;
+    const char *text = name ? ct_words_text(words, name) : kinds[place->kind];
+    unsigned process = ct_run_process(run, place->pid)->number;
 
+    if (process > 1) {
+        g_autofree char *longer =
+            g_strdup_printf("%s of process %u", text, process);
+        return ct_words_get(words, longer);
+    }
+    return ct_words_get(words, text);
+}
+
+/* The first of each name has it, whatever others are called; then the rest is
+ * numbered. */
+static void number_sequences(struct ct_run *run)
+{
+    GHashTable *taken = g_hash_table_new(NULL, NULL);
+    GHashTable *nths = g_hash_table_new(NULL, NULL);
+
+    for (unsigned pass = 0; pass < 2; pass++) {
+        for (uint32_t i = 0; i < run->told->len; i++) {
+            struct ct_sequence *told =
+                &g_array_index(run->told, struct ct_sequence, i);
+            gpointer key = GUINT_TO_POINTER(told->told);
+            if (pass == 0 && g_hash_table_add(taken, key)) {
+                told->name = told->told;
+            } else if (pass == 1 && !told->name) {
+                unsigned nth = GPOINTER_TO_UINT(g_hash_table_lookup(nths, key));
+                told->name = ct_sequence_name(&run->shared->words, taken,
+                                              told->told, &nth);
+                g_hash_table_insert(nths, key, GUINT_TO_POINTER(nth));
+            }
+        }
+    }
+    g_hash_table_unref(taken);
+    g_hash_table_unref(nths);
+}
+
+static void name_sequences(struct ct_run *run)
+{
     for (uint32_t i = 0; i < run->sequences->len; i++) {
         const struct sequence *sequence =
             &g_array_index(run->sequences, struct sequence, i);
         const struct place *place = ct_interned_key(&run->places, i);
-        unsigned process = ct_run_process(run, place->pid)->number;
-
-        g_string_assign(name, sequence->name
-                                  ? ct_words_text(words, sequence->name)
-                                  : kinds[place->kind]);
-        if (process > 1) {
-            g_string_append_printf(name, " of process %u", process);
-        }
-        gpointer word = GUINT_TO_POINTER(ct_words_get(words, name->str));
-        unsigned nth = GPOINTER_TO_UINT(g_hash_table_lookup(times, word)) + 1;
-        g_hash_table_insert(times, word, GUINT_TO_POINTER(nth));
-        if (nth > 1) {
-            g_string_append_printf(name, " (%u)", nth);
-        }
         struct ct_sequence told = {
-            .name = ct_words_get(words, name->str),
+            .told = told_name(run, i),
             .is_pool = place->kind == SEQUENCE_POOL,
             .peak_busy = sequence->peak_busy,
             .peak_alive = MAX(sequence->peak_busy,
@@ -140,8 +166,7 @@ static void name_sequences(struct ct_run *run)
         };
         g_array_append_val(run->told, told);
     }
-    g_string_free(name, TRUE);
-    g_hash_table_unref(times);
+    number_sequences(run);
 }
 
 static void name_labels(struct ct_run *run, const uint32_t *names)

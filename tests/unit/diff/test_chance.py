@@ -76,6 +76,52 @@ def _(tmp):
     tap.equal(document["only_in_a"], [])
 
 
+def named_contexts(seed, *contexts):
+    """(what the program calls it, what it does) of each, after a request in
+    `main`"""
+    run = Run(seed)
+    run.late_begin(0)
+    for name, work in contexts:
+        run.ctx = run.id()
+        run.say("context_create", ctx=run.ctx, name=name)
+        for one in work:
+            run.bottom_half(one)
+    return run
+
+
+def decided(document, side):
+    return {one["name"]: one[side] for one in document["contexts"]
+            if one["name"] != "main"}
+
+
+@tap.case("a name that ends in a number is the program's all the same")
+def _(tmp):
+    # by what they did, each is the other one; by name it changed its work
+    a = named_contexts(0, ("io (1)", "pqr"), ("io (2)", "xyz"))
+    b = named_contexts(1, ("io (1)", "xyz"), ("io (2)", "pqr"))
+    document = compare(tmp, a, b, 0)
+    tap.equal(document["exact"], False)
+    tap.equal((decided(document, "a"), len(document["only_in_a"])),
+              ({"io (1)": 3, "io (2)": 3}, 6))
+
+
+@tap.case("no two contexts of a run have one name")
+def _(tmp):
+    a = named_contexts(0, ("foo (2)", "pq"))
+    b = named_contexts(1, ("foo", "x"), ("foo (2)", "pq"), ("foo", "yyy"))
+    document = compare(tmp, a, b, 1)
+    names = decided(document, "b")
+    tap.equal((names.pop("foo"), names.pop("foo (2)")), (1, 2))
+    tap.equal(list(names.values()), [3], str(names))
+    # what is left over has a name of its own
+    document = compare(tmp, named_contexts(0, ("foo", "yyy"), ("foo (2)", "p")),
+                       b, 1)
+    tap.equal(decided(document, "a"),
+              {"foo": 3, "foo (2)": 1, "foo (3)": 0})
+    tap.equal(decided(document, "b"),
+              {"foo": 3, "foo (2)": 2, "foo (3)": 1})
+
+
 def with_a_wait(seed, wakes=True, ends=True):
     """One request waits for another one to wake it, which it does or not."""
     run = Run(seed)

@@ -51,6 +51,19 @@ def one_each(n, _):
             "callback=0x1" for i in range(n)]
 
 
+def two_each(n, side):
+    """Two contexts of each name, in another order in the other run."""
+    lines = []
+    for i in range(2 * n):
+        work = f"{i // 2}-{i % 2 ^ (side == 'b')}"
+        lines += [f'@{1000 + i} 7/7 context_create ctx={i + 1} '
+                  f'name="c{i // 2}"',
+                  f'@{1000 + i} 7/7 bh_run_begin bh={i + 1} ctx={i + 1} '
+                  f'name="{work}" callback=0x1',
+                  f'@{1000 + i} 7/7 bh_run_end bh={i + 1} ctx={i + 1}']
+    return lines
+
+
 def beside_holes(n, side):
     """Each second callback is of one run only; a hole after each."""
     lines = ['@1000 7/7 context_create ctx=1 name="m"']
@@ -66,6 +79,11 @@ def beside_holes(n, side):
 @tap.case("many processes")
 def _(tmp):
     check_growth(tmp, 250, one_each, 6)
+
+
+@tap.case("many contexts that are to be told apart")
+def _(tmp):
+    check_growth(tmp, 500, two_each, 5)
 
 
 @tap.case("many holes")
