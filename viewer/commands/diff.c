@@ -23,6 +23,7 @@
 #include "views/diff.h"
 
 enum format {
+    FORMAT_NONE, /* nothing was said */
     FORMAT_TEXT,
     FORMAT_JSON,
     FORMAT_HTML,
@@ -183,8 +184,9 @@ static int check_options(const struct request *request)
     if (request->edits && request->format != FORMAT_JSON) {
         return ct_usage_error("diff", "--edits needs --json");
     }
-    if (request->save && (request->against || request->format ||
-                          request->output || request->gate.is_set)) {
+    if (request->save &&
+        (request->against || request->output ||
+         request->format != FORMAT_NONE || request->gate.is_set)) {
         return ct_usage_error("diff",
                               "--save-baseline compares nothing: no other "
                               "option goes with it");
@@ -198,11 +200,21 @@ static bool parse_format(const char *word, enum format *ret_format)
 
     for (unsigned i = 0; i < G_N_ELEMENTS(words); i++) {
         if (!strcmp(word, words[i])) {
-            *ret_format = (enum format)i;
+            *ret_format = (enum format)(FORMAT_TEXT + i);
             return true;
         }
     }
     return false;
+}
+
+/* Of a file that is to be written; NULL: standard output */
+static enum format format_of(const char *path)
+{
+    if (path && g_str_has_suffix(path, ".html")) {
+        return FORMAT_HTML;
+    }
+    return path && g_str_has_suffix(path, ".json") ? FORMAT_CHROME
+                                                   : FORMAT_TEXT;
 }
 
 /* -1: go on; else the exit status */
@@ -282,11 +294,8 @@ static int parse(int argc, char **argv, struct request *request)
     }
     status =
         status < 0 ? set_traces(argv + optind, argc - optind, request) : status;
-    if (!request->format && request->output) {
-        request->format =
-            g_str_has_suffix(request->output, ".html")   ? FORMAT_HTML
-            : g_str_has_suffix(request->output, ".json") ? FORMAT_CHROME
-                                                         : FORMAT_TEXT;
+    if (request->format == FORMAT_NONE && !request->save) {
+        request->format = format_of(request->output);
     }
     return status < 0 ? check_options(request) : status;
 }

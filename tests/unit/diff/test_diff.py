@@ -427,6 +427,24 @@ def _(tmp):
     diff(a, b, 1)
 
 
+@tap.case("what --format says goes before what the file is called")
+def _(tmp):
+    a = plain().write(os.path.join(tmp, "a"))
+    b = plain(1, order=(0, 2, 1, 3)).write(os.path.join(tmp, "b"))
+    kept = os.path.join(tmp, "kept")
+    story.run(story.COTRACE, "diff", f"--save-baseline={kept}", a)
+    text = story.run(story.COTRACE, "diff", a, b, status=1).out
+    for name in ("x.json", "x.html"):
+        for runs in ([a], [f"--against={kept}"]):
+            path = os.path.join(tmp, name)
+            story.run(story.COTRACE, "diff", *runs, b, "--format=text", "-o",
+                      path, status=1)
+            with open(path, encoding="utf-8") as file:
+                out = file.read()
+            tap.equal(out.splitlines()[1:4], text.splitlines()[1:4], name)
+    refused(f"--save-baseline={kept}", a, "--format=text", names=["no other"])
+
+
 @tap.case("the page goes to a file, too")
 def _(tmp):
     a = plain().write(os.path.join(tmp, "a"))
