@@ -208,6 +208,17 @@ int ct_command_view(int argc, char **argv)
 
 /* --- render: the view is chosen by the output ---------------------------- */
 
+/* What the views take that it chooses from. */
+static unsigned options_of_files(void)
+{
+    unsigned options = 0;
+
+    for (const struct ct_view *view = ct_views; view->name; view++) {
+        options |= view->suffix ? view->options : 0;
+    }
+    return options;
+}
+
 static const struct ct_view *view_by_suffix(const char *path)
 {
     for (const struct ct_view *view = ct_views; view->name; view++) {
@@ -260,12 +271,11 @@ static int render(const char *command, const struct ct_settings *settings,
 
 int ct_command_render(int argc, char **argv)
 {
-    static const struct ct_view any = {
+    const struct ct_view any = {
         .name = "render",
-        .options = CT_OPTION_SPAN | CT_OPTION_NARROW | CT_OPTION_SPLIT |
-                   CT_OPTION_PATH | CT_OPTION_FORMAT,
+        .options = CT_OPTION_NARROW | CT_OPTION_FORMAT | options_of_files(),
         .arguments = "TRACE -o FILE [--begin=NS] [--end=NS] [--request=ID,...] "
-                     "[--slowest=N] [--split=SIZE] "
+                     "[--slowest=N] [--split=SIZE] [--debug-dir=DIR] "
                      "[--format=chrome]",
         .summary = "the whole trace as a file for another viewer",
         .details = "chrome (.json): a timeline for ui.perfetto.dev, "

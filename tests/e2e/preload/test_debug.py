@@ -68,6 +68,10 @@ def _(tmp):
     check_named(own(trace, f"--debug-dir={directory}"))
     check_named(own(trace, f"--debug-dir=/nowhere:{directory}"))
     check_unnamed(own(trace, "--debug-dir=/nowhere"), program)
+    for options, is_named in (((), False), ((f"--debug-dir={directory}",), True)):
+        timeline = story.run(story.COTRACE, "render", trace, "-o", "-",
+                             "--format=chrome", *options).out
+        tap.equal(FUNCTIONS[3] in timeline, is_named, f"render {options}")
     text = story.run(story.COTRACE, "backtrace", trace, "--coroutine=1").out
     tap.equal(f"?? () from {program}+0x" in text, True, text)
     # another program's, under that name
