@@ -7,6 +7,7 @@ namespace of the test's own, so other tests and the machine's own daemon do not
 see it.  That needs root; a plain user's run has the rest.
 """
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -111,6 +112,19 @@ def _(place, box):
     until(lambda: not place.processes(), "the end of all processes")
     tap.equal(box.list("/dev/shm"), [], "in /dev/shm after a kill")
     tap.equal(box.list("/run"), [], "in /run after a kill")
+
+
+# Root's daemon sees other folders there.
+@boxed("a trace in /dev/shm, and one in /run/lttng",
+       "mount -t tmpfs tmpfs /dev/shm; mount -t tmpfs tmpfs /run; chmod 1777 "
+       "/dev/shm; mkdir -m 1777 /run/lttng")
+def _(place, box):
+    for folder in ("/dev/shm/a/b", "/run/lttng/trace"):
+        box.run("mkdir", "-p", "-m", "1777", folder, check=True)
+        place.run(place.busy, "count", 100, 1, before=box.enter, output=folder)
+        box.run("cp", "-r", folder, place.path("copy"), check=True)
+        tap.equal(len(place.events("copy")), 100, folder)
+        shutil.rmtree(place.path("copy"))
 
 
 @boxed("a system-wide daemon and its session are left alone",

@@ -6,7 +6,8 @@
  * it is told, and refuses to be the second.  In a namespace with a tmpfs on
  * that folder it is the first.  The buffers lie in /dev/shm, which gets a tmpfs
  * too: then they do not depend on the size that a container gave to it, and
- * vanish with the namespace however it ends.
+ * vanish with the namespace however it ends.  The trace, or the home, may lie
+ * under one of these, and is put back on top.
  *
  * The folder must exist outside to be mounted on.  If it does not, it is made,
  * with a mode that nobody else would give it (MARK_MODE: a daemon that takes it
@@ -101,7 +102,36 @@ static bool cover(const char *path, const char *options)
                   options);
 }
 
-bool ct_daemon_isolate(int *ret_mark)
+/* What lay at @path before it was covered lies there again. */
+static bool uncover(const char *path, int held)
+{
+    g_autofree char *source = g_strdup_printf("/proc/self/fd/%d", held);
+    struct stat before, now;
+
+    if (fstat(held, &before)) {
+        return false;
+    }
+    if (!stat(path, &now) && now.st_dev == before.st_dev &&
+        now.st_ino == before.st_ino) {
+        return true;
+    }
+    return !g_mkdir_with_parents(path, 0755) &&
+           !mount(source, path, NULL, MS_BIND, NULL);
+}
+
+static bool cover_all(void)
+{
+    if (!cover(CT_DAEMON_ROOT_DIR, "mode=0755") ||
+        !cover("/dev/shm", "mode=1777")) {
+        return false;
+    }
+    if (!access(AUTOLOAD, F_OK)) {
+        (void)cover(AUTOLOAD, "mode=0755");
+    }
+    return true;
+}
+
+bool ct_daemon_isolate(const char *output, const char *home, int *ret_mark)
 {
     /* As a slave it follows what is unmounted outside, and tells nothing. */
     if (unshare(CLONE_NEWNS) ||
@@ -112,16 +142,20 @@ bool ct_daemon_isolate(int *ret_mark)
     if (mark < 0) {
         return false;
     }
-    if (!cover(CT_DAEMON_ROOT_DIR, "mode=0755")) {
-        leave_folder(mark);
-        return false;
+    /* In this namespace: what is mounted elsewhere can't be mounted here. */
+    int held_output = open(output, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    int held_home = open(home, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    bool is_covered = cover_all();
+    bool is_done =
+        is_covered && uncover(output, held_output) && uncover(home, held_home);
+    (void)close(held_output);
+    (void)close(held_home);
+    if (is_covered && !is_done) {
+        (void)umount2("/dev/shm", MNT_DETACH);
     }
-    if (!cover("/dev/shm", "mode=1777")) {
+    if (!is_done) {
         ct_daemon_unisolate(mark);
         return false;
-    }
-    if (!access(AUTOLOAD, F_OK)) {
-        (void)cover(AUTOLOAD, "mode=0755");
     }
     *ret_mark = mark;
     return true;

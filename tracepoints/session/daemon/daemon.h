@@ -25,10 +25,12 @@ char *ct_daemon_find(GError **error);
 
 /**
  * ct_daemon_isolate() - a mount namespace with empty places for root's daemon
+ * @output:   where the trace is written, absolute; reached as before
+ * @home:     see ct_place_home(); likewise
  * @ret_mark: an open descriptor to be given to ct_daemon_unisolate()
  * Return: false if it is not allowed here.
  */
-bool ct_daemon_isolate(int *ret_mark);
+bool ct_daemon_isolate(const char *output, const char *home, int *ret_mark);
 
 /** ct_daemon_unisolate() - remove what ct_daemon_isolate() made outside of the
  * namespace, if no other recording uses it */

@@ -363,8 +363,9 @@ static _Noreturn void keep_going(int wire, int end_of_control,
         fail(&keep, reason);
     }
     if (geteuid() == 0) {
-        keep.mode = ct_daemon_isolate(&keep.mark) ? CT_KEEPER_NAMESPACE
-                                                  : CT_KEEPER_SHARED;
+        keep.mode = ct_daemon_isolate(plan->output, home, &keep.mark)
+                        ? CT_KEEPER_NAMESPACE
+                        : CT_KEEPER_SHARED;
     }
     start_daemon(&keep, daemon);
     start_control(&keep, plan, end_of_control);
