@@ -18,9 +18,9 @@ def numbers(text):
 
 def items(trace):
     """What the events themselves say: [(submitted, begin, end, completed)] of
-    each call of a worker, by the request that it holds, as places in the order;
-    and the workers."""
-    waiting, calls, found, workers = {}, {}, [], set()
+    each call of a worker, by the request that it holds there or held where its
+    section began, as places in the order; and the workers."""
+    waiting, calls, sections, found, workers = {}, {}, {}, [], set()
     done = subprocess.run(["babeltrace2", "--no-delta", trace], check=True,
                           text=True, stdout=subprocess.PIPE).stdout
     for at, line in enumerate(done.splitlines()):
@@ -33,8 +33,13 @@ def items(trace):
             item = waiting.pop(int(told[2], 16))
             item[3] = at
             found.append(item)
+        elif "native_section_begin:" in line:
+            sections[tid] = numbers(line)
+        elif "native_section_end:" in line:
+            sections.pop(tid, None)
         elif "native_io_begin:" in line:
-            held = [n for n in numbers(line) if n in waiting]
+            held = [n for n in numbers(line) or sections.get(tid, ())
+                    if n in waiting]
             if held:
                 fresh = [n for n in held if waiting[n][1] is None]
                 item = waiting[min(fresh or held,
@@ -42,8 +47,10 @@ def items(trace):
                 item[1] = item[1] or at
                 calls[tid] = item
                 workers.add(int(tid))
-        elif "native_io_end:" in line and tid in calls:
-            calls.pop(tid)[2] = at
+        elif "native_io_end:" in line:
+            sections.pop(tid, None)
+            if tid in calls:
+                calls.pop(tid)[2] = at
     return found, workers
 
 

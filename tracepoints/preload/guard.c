@@ -66,6 +66,7 @@ bool ct_guard_enter(struct ct_guard *guard)
     guard->error = errno;
     (void)pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &guard->cancel);
     place = ct_stacks_place(__builtin_frame_address(0));
+    guard->stack = place.number;
     guard->has_entry = place.base != CT_STACKS_OWN;
     if (guard->has_entry) {
         guard->entry = (struct ct_stack_entry){
@@ -117,6 +118,7 @@ __attribute__((noinline, no_sanitize("address", "thread"))) uint32_t ct_held(
     const uintptr_t *at = __builtin_frame_address(0);
     const uintptr_t *end;
     uintptr_t low;
+    uint64_t seen = 0; /* a bit a word that was taken, several share one */
     uint32_t n = 0;
 
     __builtin_unwind_init(); /* every register that is kept over calls */
@@ -130,13 +132,19 @@ __attribute__((noinline, no_sanitize("address", "thread"))) uint32_t ct_held(
     low = (uintptr_t)at - BELOW_BYTES;
     at -= REGISTERS;
     for (unsigned i = 0; i < HELD_WORDS && at < end; i++, at++) {
-        bool is_new = is_object(*at, low, (uintptr_t)end);
+        uint64_t bit;
+        bool is_new = true;
 
-        for (uint32_t k = 0; is_new && k < n; k++) {
+        if (!is_object(*at, low, (uintptr_t)end)) {
+            continue;
+        }
+        bit = UINT64_C(1) << (*at * UINT64_C(0x9e3779b97f4a7c15) >> 58);
+        for (uint32_t k = 0; seen & bit && is_new && k < n; k++) {
             is_new = ret_words[k] != *at;
         }
         if (is_new) {
             ret_words[n++] = *at;
+            seen |= bit;
         }
         if (n == CT_HELD_MAX) {
             break;

@@ -65,6 +65,7 @@ void ct_guard_end_thread(void);
 struct ct_guard {
     int error;  /* errno of the program */
     int cancel; /* its cancellation state */
+    int stack;  /* number of the coroutine's stack that it is on, or -1 */
     bool has_entry;
     struct ct_stack_entry entry; /* of a coroutine's stack */
     struct ct_stack_entry *before;

@@ -4,6 +4,8 @@
  *
  * read() and write() are left out: they are the calls of pipes, sockets and
  * terminals.
+ *
+ * In a section (see sections.c) its begin has told what the thread holds.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -21,10 +23,19 @@ CT_TOLD static void told_begin(enum ct_native_io op, int fd, int64_t offset,
                                uint64_t bytes)
 {
     uint64_t held[CT_HELD_MAX];
-    uint32_t n = ct_self.is_first ? 0 : ct_held(held);
+    bool is_told = ct_self.section && ct_self.section == ct_self.mutex;
+    uint32_t n = ct_self.is_first || is_told ? 0 : ct_held(held);
 
     ct_fds_see(fd);
     ct_emit_native_io_begin(op, fd, (uint64_t)offset, bytes, held, n);
+}
+
+/* The section's item ends with it: the next call, if any, is told as the first
+ * one of a thread that has no sections. */
+CT_TOLD static void told_end(int64_t result)
+{
+    ct_self.section = NULL;
+    ct_emit_native_io_end(result);
 }
 
 /* The kernel refuses more, and there may be no more. */
@@ -42,22 +53,22 @@ static uint64_t bytes_of(const struct iovec *vector, int n)
  * @call: the real one's, with its arguments; the result is -1 and errno, or, if
  * @is_error, an error's number.
  */
-#define TOLD(type, op, fd, offset, bytes, call, is_error)                      \
-    do {                                                                       \
-        bool is_on = ct_emit_on_native_io_begin() && ct_guard_may();           \
-        type result;                                                           \
-                                                                               \
-        if (is_on) {                                                           \
-            CT_GUARDED(told_begin(CT_NATIVE_IO_##op, fd, (int64_t)(offset),    \
-                                  (uint64_t)(bytes)));                         \
-        }                                                                      \
-        result = call;                                                         \
-        if (is_on) {                                                           \
-            CT_GUARDED(ct_emit_native_io_end(is_error     ? -(int64_t)result   \
-                                             : result < 0 ? -(int64_t)errno    \
-                                                          : (int64_t)result)); \
-        }                                                                      \
-        return result;                                                         \
+#define TOLD(type, op, fd, offset, bytes, call, is_error)                   \
+    do {                                                                    \
+        bool is_on = ct_emit_on_native_io_begin() && ct_guard_may();        \
+        type result;                                                        \
+                                                                            \
+        if (is_on) {                                                        \
+            CT_GUARDED(told_begin(CT_NATIVE_IO_##op, fd, (int64_t)(offset), \
+                                  (uint64_t)(bytes)));                      \
+        }                                                                   \
+        result = call;                                                      \
+        if (is_on) {                                                        \
+            CT_GUARDED(told_end(is_error     ? -(int64_t)result             \
+                                : result < 0 ? -(int64_t)errno              \
+                                             : (int64_t)result));           \
+        }                                                                   \
+        return result;                                                      \
     } while (0)
 
 CT_REAL_OF(pread);

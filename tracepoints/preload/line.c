@@ -18,6 +18,7 @@
 
 #include "ct/schema.h"
 
+#include "format.h"
 #include "guard.h"
 #include "stacks.h"
 
@@ -91,7 +92,7 @@ static bool is_event(const char *format)
 
 static void tell(const char *text)
 {
-    uintptr_t base = ct_stacks_first_here(__builtin_frame_address(0));
+    uintptr_t base = ct_stacks_first(ct_self.guard->stack);
 
     if (base) {
         ct_emit_native_here(base);
@@ -115,9 +116,12 @@ CT_TOLD static int take(const char *format, va_list arguments)
     if (!ct_emit_on_native_line() || !ct_guard_may() || !is_event(format)) {
         return -1;
     }
-    va_copy(copy, arguments);
-    length = vsnprintf(text, sizeof(text), format, copy);
-    va_end(copy);
+    length = ct_format(text, sizeof(text), format, arguments);
+    if (length < 0) {
+        va_copy(copy, arguments);
+        length = vsnprintf(text, sizeof(text), format, copy);
+        va_end(copy);
+    }
     if (length <= 0) {
         return -1;
     }

@@ -32,7 +32,7 @@ enum {
 
 struct bounds {
     uintptr_t low, high; /* atomic, high is written last; 0: empty */
-    bool was_asked;      /* atomic; ct_stacks_first_here() has told it */
+    bool was_asked;      /* atomic; ct_stacks_first() has told it */
 };
 
 static struct bounds bounds[STACKS_MAX];
@@ -78,26 +78,26 @@ struct ct_stack_place ct_stacks_find(uintptr_t address)
     uintptr_t low, high;
 
     if (found < 0) {
-        return (struct ct_stack_place){.base = CT_STACKS_UNKNOWN};
+        return (struct ct_stack_place){.base = CT_STACKS_UNKNOWN, .number = -1};
     }
     high = __atomic_load_n(&bounds[found].high, __ATOMIC_ACQUIRE);
     low = __atomic_load_n(&bounds[found].low, __ATOMIC_RELAXED);
     return (struct ct_stack_place){
         .base = low,
         .end = (const void *)(high & ~(uintptr_t)15),
+        .number = found,
     };
 }
 
-uintptr_t ct_stacks_first_here(const void *address)
+uintptr_t ct_stacks_first(int number)
 {
-    int found = ct_outer_limit(address) ? -1 : find((uintptr_t)address);
-
-    if (found < 0 ||
-        __atomic_load_n(&bounds[found].was_asked, __ATOMIC_RELAXED) ||
-        __atomic_exchange_n(&bounds[found].was_asked, true, __ATOMIC_RELAXED)) {
+    if (number < 0 ||
+        __atomic_load_n(&bounds[number].was_asked, __ATOMIC_RELAXED) ||
+        __atomic_exchange_n(&bounds[number].was_asked, true,
+                            __ATOMIC_RELAXED)) {
         return 0;
     }
-    return __atomic_load_n(&bounds[found].low, __ATOMIC_RELAXED);
+    return __atomic_load_n(&bounds[number].low, __ATOMIC_RELAXED);
 }
 
 struct ct_stack_place ct_stacks_place(const void *address)
@@ -105,7 +105,7 @@ struct ct_stack_place ct_stacks_place(const void *address)
     const void *end = ct_outer_limit(address);
 
     if (end) {
-        return (struct ct_stack_place){.base = CT_STACKS_OWN, .end = end};
+        return (struct ct_stack_place){CT_STACKS_OWN, end, -1};
     }
     return ct_stacks_find((uintptr_t)address);
 }

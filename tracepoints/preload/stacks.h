@@ -25,6 +25,7 @@
 struct ct_stack_place {
     uintptr_t base;  /* lowest address, or one of the above */
     const void *end; /* NULL: not known */
+    int number;      /* of a coroutine's, as long as that lives; else -1 */
 };
 
 /** ct_stacks_place() - where @address lies, for the calling thread */
@@ -34,11 +35,12 @@ struct ct_stack_place ct_stacks_place(const void *address);
 bool ct_stacks_add(uintptr_t base, size_t bytes);
 
 /**
- * ct_stacks_first_here() - the stack that @address lies on, if that is asked
- * for the first time since it was added Return: its base; 0: it was asked for,
- * or is none of these.
+ * ct_stacks_first() - the coroutine's stack with that number, if that is asked
+ * for the first time since it was added
+ *
+ * Return: its base; 0: it was asked for, or @number is -1.
  */
-uintptr_t ct_stacks_first_here(const void *address);
+uintptr_t ct_stacks_first(int number);
 
 /** ct_stacks_find() - the stack that @address lies on, threads' aside */
 struct ct_stack_place ct_stacks_find(uintptr_t address);
