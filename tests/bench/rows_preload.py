@@ -57,7 +57,8 @@ class Load:
         return self.run(self.work())
 
     def record(self, *options, keep=None):
-        trace = os.path.join(self.bench.tmp, "preload")
+        self.image()
+        trace = self.path("trace")  # in memory, as the log is
         cotrace = self.bench.program("viewer", "cotrace")
         self.bench.program("tracepoints", "preload", "libcotrace-preload.so")
         try:
@@ -80,7 +81,6 @@ class Load:
 
     def log(self):
         """The same events, written by QEMU to a file in memory."""
-        self.image()
         if self.events is None:
             self.record("--qemu", "--no-preload", keep="qemu.events")
             self.events = self.path("qemu.events")
