@@ -47,6 +47,7 @@ static struct ct_segment waits_for_work(const struct ct_situation *situation)
     case CT_WORK_RUNNING:
         segment.state = CT_STATE_WORK_RUNNING;
         segment.tid = situation->tid;
+        segment.file = situation->file;
         break;
     case CT_WORK_DONE:
         segment.state = CT_STATE_WORK_DONE;
@@ -79,7 +80,8 @@ static struct ct_segment waits(const struct ct_situation *situation)
         return (struct ct_segment){.state = CT_STATE_TIMER, .cause = cause};
     case CT_YIELD_REASON_IO:
         cause.kind = CT_CAUSE_DEVICE;
-        return (struct ct_segment){.state = CT_STATE_IO, .cause = cause};
+        return (struct ct_segment){
+            .state = CT_STATE_IO, .file = situation->file, .cause = cause};
     case CT_YIELD_REASON_CHILDREN:
         cause.kind = cause.coroutine ? CT_CAUSE_CHILD : CT_CAUSE_UNKNOWN;
         return (struct ct_segment){.state = CT_STATE_CHILDREN, .cause = cause};
@@ -187,6 +189,8 @@ void ct_segments_change(struct ct_segments *segments, int64_t when_ns,
     }
     if (!is_same(last(segments), &next)) {
         open_next(segments, when_ns, next);
+    } else if (next.file) {
+        last(segments)->file = next.file; /* told when it had begun */
     }
 }
 

@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "decode/dialects.h"
+#include "decode/files.h"
 #include "decode/line.h"
 #include "decode/native.h"
 #include "decode/qemu/qemu.h"
@@ -33,6 +34,7 @@ struct ct_decoder {
     struct ct_lines *lines;
     struct ct_qemu *qemu;
     struct ct_native *native;
+    struct ct_files *files;
     struct ct_record record; /* what a line says */
 };
 
@@ -77,6 +79,7 @@ void ct_decoder_free(struct ct_decoder *decoder)
     ct_lines_free(decoder->lines);
     ct_qemu_free(decoder->qemu);
     ct_native_free(decoder->native);
+    ct_files_free(decoder->files);
     g_free(decoder);
 }
 
@@ -108,8 +111,13 @@ static unsigned decode_native(struct ct_decoder *decoder,
 {
     unsigned n;
 
-    if (decoder->qemu &&
-        ct_qemu_decode_native(decoder->qemu, record, ret_steps, &n)) {
+    if (record->event == CT_EV_NATIVE_FILE) {
+        decoder->files = decoder->files ? decoder->files : ct_files_new();
+        ct_files_told(decoder->files, record);
+        return 0;
+    }
+    if (decoder->qemu && ct_qemu_decode_native(decoder->qemu, decoder->files,
+                                               record, ret_steps, &n)) {
         return n;
     }
     if (!decoder->native) {
@@ -187,6 +195,9 @@ unsigned ct_decode(struct ct_decoder *decoder, const struct ct_record *record,
         .tid = record->tid,
     };
     if (record->kind == CT_RECORD_HOLE) {
+        /* An fd may be another file's by now. */
+        ct_files_free(decoder->files);
+        decoder->files = NULL;
         return decode_hole(record, step);
     }
     if (record->event < 0) {
@@ -197,7 +208,8 @@ unsigned ct_decode(struct ct_decoder *decoder, const struct ct_record *record,
         if (decoder->qemu && is_thread(record->event)) {
             unsigned n;
 
-            if (ct_qemu_decode_native(decoder->qemu, record, ret_steps, &n)) {
+            if (ct_qemu_decode_native(decoder->qemu, decoder->files, record,
+                                      ret_steps, &n)) {
                 return n;
             }
         }

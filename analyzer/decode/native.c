@@ -238,6 +238,13 @@ unsigned ct_native_decode(struct ct_native *native,
     case CT_EV_NATIVE_AIO:
         new_step(&event, CT_STEP_THREAD_STACK)->stack = U(NATIVE_AIO_STACK);
         break;
+    case CT_EV_NATIVE_WAKE:
+        new_step(&event, CT_STEP_FD_WAKE)->value = (uint64_t)I(NATIVE_WAKE_FD);
+        break;
+    case CT_EV_NATIVE_WOKEN:
+        new_step(&event, CT_STEP_FD_WOKEN)->value =
+            (uint64_t)I(NATIVE_WOKEN_FD);
+        break;
     case CT_EV_NATIVE_WAIT_BEGIN:
         new_step(&event, CT_STEP_THREAD_STACK)->stack =
             U(NATIVE_WAIT_BEGIN_STACK);

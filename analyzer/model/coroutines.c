@@ -292,6 +292,7 @@ static void enter(struct ct_model *model, struct ct_thread *thread,
     co->context = step->context;
     co->woken_epoch = 0;
     co->waker = 0;
+    co->file = NULL;
     ct_entity_told(model, &co->entity);
     ct_thread_push(model, thread,
                    (struct ct_open){
@@ -503,6 +504,13 @@ void ct_co_step(struct ct_model *model, struct ct_thread *thread,
                 leave_thread(model, thread, co, step);
             }
             ct_co_end(model, co, step->certainty != CT_UNKNOWN);
+        }
+        break;
+    case CT_STEP_CO_FILE:
+        co = ct_table_get(&thread->process->coroutines, step->subject);
+        if (co) {
+            co->file = ct_names_get(&model->names, step->name);
+            ct_co_changed(model, co);
         }
         break;
     case CT_STEP_CO_DEQUEUE:

@@ -23,6 +23,9 @@ static void wait_situation(const struct ct_model *model, const struct ct_co *co,
             situation->by_coroutine = co->lock->holder;
         }
         break;
+    case CT_YIELD_REASON_IO:
+        situation->file = co->file;
+        break;
     case CT_YIELD_REASON_CHILDREN:
         situation->by_coroutine = co->children ? co->children->entity.id : 0;
         break;

@@ -125,6 +125,7 @@ struct ct_co {
     int64_t edge_ns;
     uint64_t fn;
     uint64_t waits_for;
+    const char *file;     /* of its I/O since it was entered; NULL: not told */
     uint64_t context;     /* that it was entered in last */
     uint32_t woken_epoch; /* to be entered, or will be when it yields */
     uint64_t woken_context;
@@ -177,7 +178,8 @@ struct ct_work {
     int32_t worker_tid;
     int32_t end_tid;
     int64_t end_ns;
-    uint64_t co; /* that submitted it; 0 */
+    const char *file; /* of its call; NULL: not told */
+    uint64_t co;      /* that submitted it; 0 */
     uint64_t fn;
     struct ct_co *waiter;
     struct ct_thread *thread; /* that it is open on */
@@ -238,13 +240,25 @@ struct ct_birth {
     const char *name;
 };
 
+/* The first write to an eventfd since it woke somebody. */
+struct ct_fd_wake {
+    uint64_t fd;
+    uint32_t epoch; /* 0: none */
+    int32_t tid;
+    int64_t when_ns;
+};
+
+#define CT_FD_WAKES 32
+
 struct ct_process {
     int32_t pid;
     struct ct_table threads; /* tid -> struct ct_thread (owner) */
     struct ct_table contexts, bhs, timers, fds, coroutines, pools, works;
     struct ct_table workers, locks, requests, births;
-    uint64_t outermost; /* requests in flight */
-    bool attached;      /* recording began in mid-life */
+    uint64_t outermost;                   /* requests in flight */
+    struct ct_fd_wake wakes[CT_FD_WAKES]; /* that nobody has noticed yet */
+    unsigned next_wake;
+    bool attached; /* recording began in mid-life */
     /* the tables of coroutines, works and requests hold what is alive, no
        more and no less, while this is the model's epoch */
     uint32_t counted_epoch;

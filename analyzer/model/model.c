@@ -274,6 +274,10 @@ static void dispatch(struct ct_model *model, const struct ct_step *step)
     thread->last_ns = model->now_ns;
 
     switch (step->kind) {
+    case CT_STEP_FD_WAKE:
+    case CT_STEP_FD_WOKEN:
+        ct_wake_step(model, thread, step);
+        break;
     case CT_STEP_CONTEXT_CREATE ... CT_STEP_BH_RUN_END:
         ct_loop_step(model, thread, step);
         break;

@@ -298,6 +298,12 @@ struct ct_co *ct_co_awaiter(const struct ct_co *co);
 /** ct_co_request() - number of the innermost request of a coroutine, or 0 */
 uint64_t ct_co_request(const struct ct_process *process, uint64_t co);
 
+/* wakes.c */
+
+/** ct_wake_step() - an eventfd is written to, or has ended a wait */
+void ct_wake_step(struct ct_model *model, struct ct_thread *thread,
+                  const struct ct_step *step);
+
 /* loops.c */
 
 void ct_loop_step(struct ct_model *model, struct ct_thread *thread,

@@ -50,7 +50,8 @@ static bool is_same(const struct ct_situation *a, const struct ct_situation *b)
            a->spawn_awaited == b->spawn_awaited &&
            a->worker_idle == b->worker_idle && a->tid == b->tid &&
            a->waits_for == b->waits_for && a->context == b->context &&
-           a->by_coroutine == b->by_coroutine && a->by_request == b->by_request;
+           a->by_coroutine == b->by_coroutine &&
+           a->by_request == b->by_request && a->file == b->file;
 }
 
 void ct_req_situation(struct ct_model *model, struct ct_req *req,

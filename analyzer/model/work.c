@@ -69,6 +69,7 @@ void ct_work_situation(const struct ct_model *model, const struct ct_co *co,
     situation->work = work->phase;
     situation->tid = work->worker_tid;
     situation->context = co->context;
+    situation->file = work->phase == CT_WORK_RUNNING ? work->file : NULL;
     if (work->phase == CT_WORK_QUEUED) {
         situation->pool = work->pool->entity.id;
         situation->spawn_known =
@@ -283,6 +284,17 @@ static void cancel(struct ct_model *model, struct ct_process *process,
     waiter_changed(model, work);
 }
 
+static void set_file(struct ct_model *model, struct ct_process *process,
+                     const struct ct_step *step)
+{
+    struct ct_work *work = ct_table_get(&process->works, step->subject);
+
+    if (work) {
+        work->file = ct_names_get(&model->names, step->name);
+        waiter_changed(model, work);
+    }
+}
+
 void ct_work_step(struct ct_model *model, struct ct_thread *thread,
                   const struct ct_step *step)
 {
@@ -303,6 +315,9 @@ void ct_work_step(struct ct_model *model, struct ct_thread *thread,
         break;
     case CT_STEP_WORK_COMPLETE:
         complete(model, thread->process, step);
+        break;
+    case CT_STEP_WORK_FILE:
+        set_file(model, thread->process, step);
         break;
     case CT_STEP_WORK_CANCEL:
         cancel(model, thread->process, step);

@@ -40,6 +40,7 @@ static const struct {
     [CT_EDGE_SPAWN] = {"spawn", "worker starts"},
     [CT_EDGE_NOTIFY] = {"notify", "accept"},
     [CT_EDGE_HAND_OVER] = {"hand over", "lock taken"},
+    [CT_EDGE_EVENTFD] = {"eventfd", "wait over"},
 };
 
 /* --- pieces -------------------------------------------------------------- */

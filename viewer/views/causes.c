@@ -8,6 +8,7 @@
 #include "views/causes.h"
 
 #include <inttypes.h>
+#include <string.h>
 
 #include "out/inert.h"
 
@@ -163,6 +164,10 @@ void ct_causes_json(struct ct_causes *causes, struct ct_json *json,
         ct_json_key(json, "bound");
         ct_json_bool(json, true);
     }
+    if (segment->file) {
+        ct_json_key(json, "file");
+        ct_json_string(json, segment->file);
+    }
     ct_json_key(json, "cause");
     json_cause(causes, json, consumer, request, segment);
     ct_json_object_end(json);
@@ -211,6 +216,46 @@ static bool longest(const struct ct_request *request, enum ct_state state,
     return most.ns > 0;
 }
 
+/* The file that it spent most of that state at; @ret_others: there are more. */
+static const char *file_of(const struct ct_request *request,
+                           enum ct_state state, bool *ret_others)
+{
+    const char *file = NULL;
+    int64_t most_ns = -1;
+
+    *ret_others = false;
+    for (unsigned i = 0; i < request->n_segments; i++) {
+        const struct ct_segment *segment = &request->segments[i];
+        int64_t ns = segment->end_ns - segment->begin_ns;
+
+        if (segment->state != state || !segment->file) {
+            continue;
+        }
+        *ret_others |= file && strcmp(file, segment->file) != 0;
+        if (ns > most_ns) {
+            file = segment->file;
+            most_ns = ns;
+        }
+    }
+    return file;
+}
+
+static bool text_file(GString *words, const struct ct_request *request,
+                      enum ct_state state)
+{
+    bool has_others;
+    const char *file = file_of(request, state, &has_others);
+
+    if (file) {
+        const char *slash = strrchr(file, '/');
+
+        g_string_append(words, " (in ");
+        ct_inert_append(words, slash && slash[1] ? slash + 1 : file);
+        g_string_append(words, has_others ? " and others)" : ")");
+    }
+    return file != NULL;
+}
+
 void ct_causes_text(struct ct_causes *causes, GString *words,
                     const struct ct_consumer *consumer,
                     const struct ct_request *request, enum ct_state state)
@@ -218,6 +263,9 @@ void ct_causes_text(struct ct_causes *causes, GString *words,
     struct ct_ran most;
     const char *name;
 
+    if (text_file(words, request, state)) {
+        return;
+    }
     if (!longest(request, state, &most)) {
         for (unsigned i = 0; i < request->n_segments; i++) {
             enum ct_cause_kind kind = request->segments[i].cause.kind;

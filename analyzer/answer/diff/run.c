@@ -359,8 +359,9 @@ static void on_edge(struct ct_consumer *consumer, const struct ct_edge *edge)
         return;
     }
     if (edge->kind == CT_EDGE_NOTIFY || edge->kind == CT_EDGE_SPAWN ||
-        edge->kind == CT_EDGE_HAND_OVER || !pending->is ||
-        pending->tid != edge->to_tid || pending->id != edge->id) {
+        edge->kind == CT_EDGE_HAND_OVER || edge->kind == CT_EDGE_EVENTFD ||
+        !pending->is || pending->tid != edge->to_tid ||
+        pending->id != edge->id) {
         return;
     }
     uint32_t cause =

@@ -40,6 +40,7 @@ static struct ct_qemu_process *new_process(int32_t pid)
         g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
     process->stacks = g_hash_table_new(g_direct_hash, g_direct_equal);
     process->open = g_hash_table_new(g_direct_hash, g_direct_equal);
+    process->ios = g_hash_table_new_full(NULL, NULL, NULL, g_free);
     process->fronts =
         g_hash_table_new_full(g_direct_hash, g_direct_equal, NULL, g_free);
     return process;
@@ -57,6 +58,7 @@ static void free_process(gpointer data)
     g_hash_table_unref(process->open);
     g_hash_table_unref(process->frames);
     g_hash_table_unref(process->stacks);
+    g_hash_table_unref(process->ios);
     g_queue_clear(&process->pending);
     g_hash_table_unref(process->fronts);
     g_free(process);
@@ -182,59 +184,21 @@ unsigned ct_qemu_decode_line(struct ct_qemu *qemu,
     return kept;
 }
 
-/*
- * Of linux-aio QEMU tells nothing.  Its requests, and io_uring's, lie on the
- * stacks of the coroutines that wait for them, whoever submits them.
- */
-static void submitted_to_kernel(struct ct_qemu_process *process,
-                                const struct ct_record *record)
-{
-    const struct ct_value *value = record->values;
-    uint64_t base = value[CT_FLD_NATIVE_AIO_BASE].u;
-    struct ct_generation *life =
-        base ? ct_lives_on_base(process->lives, base) : NULL;
-
-    if (life) {
-        ct_qemu_co(life)->last = CT_LAST_IO;
-    }
-}
-
-/* Whoever runs on this thread runs on that stack. */
-static void is_here(struct ct_qemu_process *process,
-                    const struct ct_record *record)
-{
-    struct ct_lane *lane = ct_lives_lane(process->lives, record->tid, NULL);
-    struct ct_generation *life = ct_lives_top(process->lives, lane);
-
-    if (life) {
-        ct_lives_learn_base(process->lives,
-                            record->values[CT_FLD_NATIVE_HERE_BASE].u, life);
-    }
-}
-
-bool ct_qemu_decode_native(struct ct_qemu *qemu, const struct ct_record *record,
+bool ct_qemu_decode_native(struct ct_qemu *qemu, const struct ct_files *files,
+                           const struct ct_record *record,
                            struct ct_step *ret_steps, unsigned *ret_n)
 {
     struct ct_qemu_process *process =
         g_hash_table_lookup(qemu->processes, GINT_TO_POINTER(record->pid));
     struct ct_qemu_event event = {
         .process = process,
+        .files = files,
         .record = record,
         .steps = ret_steps,
     };
 
-    if (!process || !process->workers) {
-        return false;
-    }
-    if (record->event == CT_EV_NATIVE_AIO) {
-        submitted_to_kernel(process, record);
-        return false;
-    }
-    if (record->event == CT_EV_NATIVE_HERE) {
-        is_here(process, record);
-        return false;
-    }
-    if (!ct_qemu_workers_see(&event)) {
+    if (!process || !process->workers ||
+        (!ct_qemu_calls(&event) && !ct_qemu_workers_see(&event))) {
         return false;
     }
     *ret_n = event.n;

@@ -14,6 +14,7 @@
 #define CT_DECODE_QEMU_H
 
 #include "decode/decode.h"
+#include "decode/files.h"
 
 struct ct_qemu;
 
@@ -34,10 +35,13 @@ unsigned ct_qemu_decode_line(struct ct_qemu *qemu,
 
 /**
  * ct_qemu_decode_native() - what a preloaded library saw of a QEMU's workers
+ * and of what it asks the kernel for
+ * @files: what fds stand for; NULL: nobody has told
  * @ret_n: how many steps were set
  * Return: false: it says nothing of them, and no step was set.
  */
-bool ct_qemu_decode_native(struct ct_qemu *qemu, const struct ct_record *record,
+bool ct_qemu_decode_native(struct ct_qemu *qemu, const struct ct_files *files,
+                           const struct ct_record *record,
                            struct ct_step *ret_steps, unsigned *ret_n);
 
 #endif

@@ -13,6 +13,7 @@
 #ifndef CT_DECODE_QEMU_INT_H
 #define CT_DECODE_QEMU_INT_H
 
+#include "decode/files.h"
 #include "decode/lives.h"
 #include "decode/qemu/qemu.h"
 
@@ -72,6 +73,7 @@ struct ct_qemu_co {
     /* since then it waited for nothing, but in queues of this lock (0: none) */
     bool is_fresh;
     uint64_t fresh_queue;
+    uint64_t io; /* address of its operation in the kernel; 0: none */
 };
 
 struct ct_qemu_work {
@@ -97,6 +99,7 @@ struct ct_qemu_process {
     GQueue pending;      /* struct front: no coroutine is known to serve it */
     GHashTable *frames;  /* event and node -> number of the frame */
     GHashTable *stacks;  /* ids that were told */
+    GHashTable *ios;     /* kernel's operation -> struct ct_qemu_io (owner) */
     uint64_t frame;      /* of the stack that is being told */
     uint64_t nvme_queue; /* of the command that is being told */
 };
@@ -106,8 +109,9 @@ struct ct_qemu_event {
     struct ct_qemu_process *process;
     const struct ct_record *record;
     struct ct_lane *lane;
-    struct ct_qemu_co *co; /* that runs there; NULL: none is known */
-    uint64_t stack;        /* where it was told; 0: not known */
+    struct ct_qemu_co *co;        /* that runs there; NULL: none is known */
+    const struct ct_files *files; /* of what is no line; NULL: none told */
+    uint64_t stack;               /* where it was told; 0: not known */
     struct ct_step *steps;
     unsigned n;
 };
@@ -209,6 +213,12 @@ void ct_qemu_workers_forget(struct ct_qemu_process *process,
 /** ct_qemu_workers_see() - what a preloaded library saw
  * Return: false: it says nothing of workers. */
 bool ct_qemu_workers_see(struct ct_qemu_event *event);
+
+/* calls.c: what the kernel is asked for, and says */
+
+/** ct_qemu_calls() - what a preloaded library saw of linux-aio and io_uring
+ * Return: false: it says nothing of them. */
+bool ct_qemu_calls(struct ct_qemu_event *event);
 
 /* devices.c: NBD, virtio-blk, NVMe */
 

@@ -138,6 +138,7 @@ static void enter(struct ct_qemu_event *event)
     co->last = CT_LAST_NOTHING;
     waker = ct_qemu_wakers_entered(event, co, from);
     co->queue = 0;
+    co->io = 0;
     if (waker) {
         tell_wake(event, co, waker, event->process->ctx,
                   from ? CT_WAKE_HOW_ENTERED : CT_WAKE_HOW_QUEUED);

@@ -302,12 +302,24 @@ static bool begin(struct ct_qemu_event *event, struct worker *worker,
 static bool call(struct ct_qemu_event *event, struct worker *worker)
 {
     const struct ct_record *record = event->record;
+    const char *path = ct_files_find(event->files, record->pid,
+                                     (uint64_t)I(NATIVE_IO_BEGIN_FD));
+    struct ct_step *step;
 
-    if (worker->work) {
-        return false; /* it is at it: only its stack is new */
+    if (worker->work) { /* it is at it: only its stack is new */
+        step = ct_qemu_step(event, CT_STEP_THREAD_STACK);
+        step->stack = U(NATIVE_IO_BEGIN_STACK);
+    } else if (!begin(event, worker,
+                      &record->values[CT_FLD_NATIVE_IO_BEGIN_HELD],
+                      U(NATIVE_IO_BEGIN_STACK))) {
+        return false;
     }
-    return begin(event, worker, &record->values[CT_FLD_NATIVE_IO_BEGIN_HELD],
-                 U(NATIVE_IO_BEGIN_STACK));
+    if (path) {
+        step = ct_qemu_step(event, CT_STEP_WORK_FILE);
+        step->subject = worker->work;
+        step->name = path;
+    }
+    return true;
 }
 
 static void end(struct ct_qemu_event *event, struct worker *worker, int64_t ret)
@@ -374,10 +386,16 @@ bool ct_qemu_workers_see(struct ct_qemu_event *event)
         }
         return true;
     case CT_EV_NATIVE_SECTION_END:
+        if (worker) {
+            end(event, worker, 0);
+        }
+        return true;
     case CT_EV_NATIVE_WAKE:
         if (worker) {
             end(event, worker, 0);
         }
+        ct_qemu_step(event, CT_STEP_FD_WAKE)->value =
+            (uint64_t)I(NATIVE_WAKE_FD);
         return true;
     case CT_EV_NATIVE_WAIT_BEGIN:
         if (worker && U(NATIVE_WAIT_BEGIN_KIND) == CT_NATIVE_WAIT_CONDITION) {

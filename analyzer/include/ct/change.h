@@ -70,6 +70,7 @@ struct ct_situation {
     uint64_t context;   /* woken: that has it queued; 0: not known */
     uint64_t by_coroutine; /* holder, child, or in whose list it is queued */
     uint64_t by_request;   /* number of what that one serves; 0: none */
+    const char *file; /* work running, io: of which file; NULL: not known */
 };
 
 struct ct_request_begin {

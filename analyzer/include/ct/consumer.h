@@ -98,6 +98,7 @@ enum ct_edge_kind {
     CT_EDGE_SPAWN,     /* spawn request -> worker starts */
     CT_EDGE_NOTIFY,    /* aio_notify -> accept */
     CT_EDGE_HAND_OVER, /* unlock -> the next holder has it */
+    CT_EDGE_EVENTFD,   /* write to one -> who waited for it has noticed */
     CT_EDGE_KINDS,
 };
 
@@ -108,7 +109,7 @@ struct ct_edge {
     int64_t from_ns;
     int32_t to_tid;
     int64_t to_ns;
-    uint64_t id;      /* of the entity that is scheduled, submitted ... */
+    uint64_t id;      /* of the entity that is scheduled, submitted ...; fd */
     uint64_t request; /* number; 0: none */
 };
 

@@ -107,6 +107,7 @@ struct ct_segment {
     int64_t begin_ns;
     int64_t end_ns;
     int64_t begin_error_ns; /* it began at most so long before */
+    const char *file;       /* work-running, io: whose; NULL: not known */
     struct ct_cause cause;
 };
 

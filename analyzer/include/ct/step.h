@@ -32,6 +32,10 @@ enum ct_step_kind {
     CT_STEP_IMAGE_UNLOAD, /* base */
     CT_STEP_PROCESS_NAME, /* - | - | - | name */
 
+    /* eventfds, where no context is told */
+    CT_STEP_FD_WAKE,  /* - | - | - | value = eventfd that is written to */
+    CT_STEP_FD_WOKEN, /* - | - | - | value = eventfd that ended a wait */
+
     /* contexts and their turns */
     CT_STEP_CONTEXT_CREATE,  /* ctx | - | ctx | name, stack */
     CT_STEP_CONTEXT_DESTROY, /* ctx */
@@ -76,6 +80,7 @@ enum ct_step_kind {
     CT_STEP_CO_TERMINATE, /* co | to; certainty unknown: some time before */
     CT_STEP_CO_SCHEDULE,  /* co | waker | ctx | stack */
     CT_STEP_CO_DEQUEUE,   /* co | - | ctx: the context enters it next */
+    CT_STEP_CO_FILE,      /* co | - | - | name: its I/O is at that file */
     CT_STEP_CO_WAKE, /* co | waker | ctx | reason = enum ct_wake_how, stack */
 
     /* coroutine locks */
@@ -98,6 +103,7 @@ enum ct_step_kind {
     CT_STEP_WORK_END,      /* req | - | pool | ret */
     CT_STEP_WORK_COMPLETE, /* req | - | pool | ret */
     CT_STEP_WORK_CANCEL,   /* req | - | pool | flag = will never run */
+    CT_STEP_WORK_FILE,     /* req | - | - | name: its call is at that file */
     CT_STEP_SPAWN_REQUEST, /* pool | - | pool | value = nth, counts, stack */
     CT_STEP_WORKER_CREATE, /* worker | - | pool | value = nth, stack */
     CT_STEP_WORKER_START,  /* worker | - | pool | stack */

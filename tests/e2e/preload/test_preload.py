@@ -302,6 +302,14 @@ def _(place):
     tap.equal({tid for r in requests for tid in r["workers"]}, workers,
               "workers of requests")
     check_workers(trace, workers)
+    tap.equal({s.get("file") for r in requests for s in r["segments"]
+               if s["state"] == "work-running"}, {disk}, "their file")
+    picture = os.path.join(place, "picture.json")
+    story.run(story.COTRACE, "render", trace, "-o", picture)
+    with open(picture, encoding="utf-8") as file:
+        woken = {e["tid"] for e in story.parse(file.read())["traceEvents"]
+                 if e["ph"] == "s" and e["name"] == "eventfd"}
+    tap.equal(woken and woken <= workers, True, f"the loop's wakers {woken}")
     tap.note(f"{len(found)} items, {len(workers)} workers, "
              f"{len(requests)} requests")
 

@@ -19,6 +19,7 @@ from qemu import need
 SOAK = os.environ.get("COTRACE_SOAK") == "1"
 OPERATIONS = 40000 if SOAK else 1200
 TURNS = 40 if SOAK else 1
+PATIENCE = 1200 if SOAK else story.TIMEOUT  # of 40 times 30 processes, say
 KIB = 1024
 BLOCK = 64 * KIB
 BLOCKS = 256
@@ -37,7 +38,7 @@ def both(tmp, name, *command, script=None, option="--qemu", more=()):
             story.COTRACE, "record", option, "-o", trace, *more, "--"]
         with open(script or os.devnull, "rb") as stdin:
             done = story.run(*words, *command, cwd=place, stdin=stdin,
-                             status=None)
+                             status=None, timeout=PATIENCE)
         outs.append((done.returncode, TIMES.sub("", done.out),
                      [line for line in done.err.splitlines()
                       if not line.startswith("cotrace: ")]))

@@ -84,6 +84,19 @@ static void tell(GString *out, const struct ct_step *step)
     case CT_STEP_WORK_COMPLETE:
         g_string_append_printf(out, "complete %d", (int)step->subject);
         break;
+    case CT_STEP_WORK_FILE:
+    case CT_STEP_CO_FILE:
+        g_string_append_printf(out, "%d at %s", (int)step->subject, step->name);
+        break;
+    case CT_STEP_CO_WAKE:
+        g_string_append_printf(out, "wake %d", (int)step->subject);
+        break;
+    case CT_STEP_FD_WAKE:
+        g_string_append_printf(out, "write to %d", (int)step->value);
+        break;
+    case CT_STEP_FD_WOKEN:
+        g_string_append_printf(out, "woken by %d", (int)step->value);
+        break;
     default:
         g_assert_not_reached();
     }
@@ -230,10 +243,17 @@ static void test_deep(void)
     end();
 }
 
+static void set_fd(struct ct_record *record, unsigned field, int64_t fd)
+{
+    record->values[field] = (struct ct_value){.i = fd, .present = true};
+}
+
 static void test_threads(void)
 {
     struct ct_record name = {.event = CT_EV_THREAD_NAME, .tid = 7};
     struct ct_record wait = {.event = CT_EV_NATIVE_WAIT_BEGIN, .tid = 7};
+    struct ct_record wake = {.event = CT_EV_NATIVE_WAKE, .tid = 8};
+    struct ct_record woken = {.event = CT_EV_NATIVE_WOKEN, .tid = 7};
 
     begin();
     name.values[CT_FLD_THREAD_NAME_NAME] =
@@ -241,6 +261,10 @@ static void test_threads(void)
     decodes(&name, "name worker");
     set(&wait, CT_FLD_NATIVE_WAIT_BEGIN_STACK, 4);
     decodes(&wait, "here at 4");
+    set_fd(&wake, CT_FLD_NATIVE_WAKE_FD, 9);
+    decodes(&wake, "write to 9 on 8");
+    set_fd(&woken, CT_FLD_NATIVE_WOKEN_FD, 9);
+    decodes(&woken, "woken by 9");
     end();
 }
 
@@ -403,7 +427,7 @@ static void test_sections(void)
     /* without one: the wake of the loop ends it, */
     prints(SUBMIT "0x5000 opaque 0x7", 0, "submit 3 by 0; ask 2; bh 2");
     section(8, 0x5000, "begin 3 in 91 on 8");
-    tells(CT_EV_NATIVE_WAKE, 8, "finish 3 ret 0 on 8");
+    tells(CT_EV_NATIVE_WAKE, 8, "finish 3 ret 0 on 8; write to 0 on 8");
     tells(CT_EV_NATIVE_SECTION_END, 8, "");
     prints(DONE "0x5000 opaque 0x8 ret 0", 0, "complete 3");
     /* ... or that it wants the mutex again, */
@@ -466,6 +490,78 @@ static void test_aio(void)
     end();
 }
 
+/* Whose it is that the kernel has done. */
+static void test_completions(void)
+{
+    struct ct_record aio = {.event = CT_EV_NATIVE_AIO, .tid = 7};
+    struct ct_record done = {.event = CT_EV_NATIVE_AIO_END, .tid = 7};
+
+    begin();
+    set(&aio, CT_FLD_NATIVE_AIO_REQUEST, 0x7000100);
+    set(&aio, CT_FLD_NATIVE_AIO_BASE, 0x7000000);
+    set(&done, CT_FLD_NATIVE_AIO_END_REQUEST, 0x7000100);
+    prints(ENTER, 0, "create 1 of 0; enter 1 from 0");
+    is_on(7, 0x7000000);
+    decodes(&done, ""); /* nobody has asked for it */
+    decodes(&aio, "here");
+    prints(YIELD, 0, "yield 1 to 0");
+    decodes(&done, "wake 1");
+    decodes(&done, ""); /* once */
+    prints(ENTER, 0, "enter 1 from 0");
+    /* before it yields: nobody waits */
+    decodes(&aio, "here");
+    decodes(&done, "");
+    prints(YIELD, 0, "yield 1 to 0");
+    prints(ENTER, 0, "enter 1 from 0");
+    /* it was entered since, for something else */
+    decodes(&aio, "here");
+    prints(YIELD, 0, "yield 1 to 0");
+    prints(ENTER, 0, "enter 1 from 0");
+    prints(YIELD, 0, "yield 1 to 0");
+    decodes(&done, "");
+    end();
+}
+
+static void names_file(int64_t fd, const char *path)
+{
+    struct ct_record record = {.event = CT_EV_NATIVE_FILE, .tid = 7};
+
+    set_fd(&record, CT_FLD_NATIVE_FILE_FD, fd);
+    record.values[CT_FLD_NATIVE_FILE_PATH] =
+        (struct ct_value){.s = path, .present = true};
+    decodes(&record, "");
+}
+
+/* What an fd stands for is what was told last, before a loss nothing. */
+static void test_files(void)
+{
+    const uint64_t held[] = {0x5000, 0};
+    struct ct_record io = {.event = CT_EV_NATIVE_IO_BEGIN, .tid = 8};
+    struct ct_record aio = {.event = CT_EV_NATIVE_AIO, .tid = 7};
+    struct ct_record hole = {.kind = CT_RECORD_HOLE, .event = -1};
+    struct ct_step steps[CT_DECODE_MAX];
+
+    begin();
+    names_file(5, "/old"); /* before anybody knows whose program it is */
+    names_file(5, "/disk");
+    names_file(6, "/other");
+    prints(ENTER, 0, "create 1 of 0; enter 1 from 0");
+    is_on(7, 0x7000000);
+    set(&aio, CT_FLD_NATIVE_AIO_BASE, 0x7000000);
+    set_fd(&aio, CT_FLD_NATIVE_AIO_FD, 6);
+    decodes(&aio, "here; 1 at /other");
+    prints(SUBMIT "0x5000 opaque 0x7", 0, "submit 2 by 1; ask 1; bh 3");
+    makes_thread(7, 91, 0x4000, "bh 3 begins; worker 91 is the 1.; bh 3 ends");
+    thread_does(CT_EV_THREAD_START, 8, 91, "worker 91 starts on 8");
+    set_held(&io, CT_FLD_NATIVE_IO_BEGIN_HELD, held);
+    set_fd(&io, CT_FLD_NATIVE_IO_BEGIN_FD, 5);
+    decodes(&io, "begin 2 in 91 on 8; 2 at /disk on 8");
+    has_read(8, 0, "finish 2 ret 0 on 8");
+    g_assert_cmpuint(ct_decode(decoder, &hole, steps), ==, 1);
+    decodes(&io, "begin 2 in 91 on 8");
+    end();
+}
+
 /* Of several that it holds, the one that was submitted first. */
 static void test_first(void)
 {
@@ -493,5 +589,7 @@ int main(int argc, char **argv)
     g_test_add_func("/native/first", test_first);
     g_test_add_func("/native/sections", test_sections);
     g_test_add_func("/native/aio", test_aio);
+    g_test_add_func("/native/completions", test_completions);
+    g_test_add_func("/native/files", test_files);
     return g_test_run();
 }
