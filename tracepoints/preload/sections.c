@@ -5,8 +5,8 @@
  * A thread that waits for a condition mostly takes something to do under its
  * mutex, and does it without.  So once a thread has waited (wait.c), what lies
  * between an unlock of that mutex and the next lock is told as a section, if no
- * I/O call (io.c) tells as much of its end; until then each of its first unlocks
- * may be the begin of one.
+ * I/O call (io.c) tells as much of its end; until then each of its first
+ * unlocks may be the begin of one.
  */
 #include <pthread.h>
 
