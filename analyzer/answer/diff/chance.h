@@ -4,6 +4,9 @@
  *
  * Model:    each function gives p, the probability that two samples of one
  *           source differ at least as much, to either side.
+ *           ct_chance_rank(): rank test (H. B. Mann, D. R. Whitney, "On a test
+ *           of whether one of two random variables is stochastically larger
+ *           than the other", 1947), ties counted.
  *           ct_chance_mean(): permutation test (E. J. G. Pitman, "Significance
  *           tests which may be applied to samples from any populations", 1937).
  *           ct_chance_tail(): quantile test (R. A. Johnson, S. Verrill, D. H.
@@ -14,7 +17,7 @@
  *           All take the values of a sample to be independent of one another;
  *           Holm's bound needs no such thing of the tests among one another.
  * Threads:  one; random numbers have a fixed seed.
- * Memory:   ct_chance_mean(): 8 bytes a value while it runs.
+ * Memory:   ct_chance_mean(), _rank(): 8, 16 bytes a value while they run.
  * Errors:   none; too few values to tell: p is 1.
  * Depends:  glib.h.
  */
@@ -31,11 +34,15 @@ struct ct_sample {
     uint64_t zeros;
 };
 
-/** ct_chance_rank() - of a rank test's z in thousandths */
-double ct_chance_rank(int64_t z_milli);
+/**
+ * ct_chance_rank() - that most of one exceed most of the other so much
+ * @enough:      what is not below it is the normal approximation alone
+ * @ret_z_milli: that one's z in thousandths; positive: those of @b are greater
+ */
+double ct_chance_rank(const struct ct_sample *a, const struct ct_sample *b,
+                      double enough, int64_t *ret_z_milli);
 
-/** ct_chance_mean() - that the means differ so much; what is not below @enough
- * is the normal approximation alone, which costs nothing */
+/** ct_chance_mean() - that the means differ so much; @enough as above */
 double ct_chance_mean(const struct ct_sample *a, const struct ct_sample *b,
                       double enough);
 
@@ -43,6 +50,9 @@ double ct_chance_mean(const struct ct_sample *a, const struct ct_sample *b,
  * hundredth part of all, 20 at least, and what is as long as the last of them
  */
 double ct_chance_tail(const GArray *a, const GArray *b);
+
+/** ct_chance_log_choose() - the natural logarithm of "@n choose @k" */
+double ct_chance_log_choose(double n, double k);
 
 /**
  * ct_chance_holm() - which of @n hold, if chance may make any of them do so in

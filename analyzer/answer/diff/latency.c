@@ -81,7 +81,7 @@ void ct_times_add_request(struct ct_times *times, uint32_t what,
     }
 }
 
-/* --- the test --------------------------------------------------------- */
+/* --- comparison ------------------------------------------------------- */
 
 static int by_value(const void *a, const void *b)
 {
@@ -89,59 +89,6 @@ static int by_value(const void *a, const void *b)
 
     return one < two ? -1 : one > two;
 }
-
-static uint64_t count_equal(const GArray *values, unsigned *at, int64_t value)
-{
-    uint64_t n = 0;
-
-    for (; *at < values->len && g_array_index(values, int64_t, *at) == value;
-         (*at)++) {
-        n++;
-    }
-    return n;
-}
-
-int64_t ct_latency_rank(GArray *a, uint64_t zeros_a, GArray *b,
-                        uint64_t zeros_b)
-{
-    double n = (double)(a->len + zeros_a), m = (double)(b->len + zeros_b);
-    double all = n + m;
-    double before = 0, ranks_b = 0, ties = 0;
-    unsigned i = 0, j = 0;
-    bool is_first = true;
-
-    if (n < 1 || m < 1) {
-        return 0;
-    }
-    while (is_first || i < a->len || j < b->len) {
-        int64_t value = 0;
-        if (!is_first) {
-            value = i < a->len ? g_array_index(a, int64_t, i) : INT64_MAX;
-            if (j < b->len) {
-                value = MIN(value, g_array_index(b, int64_t, j));
-            }
-        }
-        double in_a =
-            (double)(count_equal(a, &i, value) + (is_first ? zeros_a : 0));
-        double in_b =
-            (double)(count_equal(b, &j, value) + (is_first ? zeros_b : 0));
-        double same = in_a + in_b;
-        ranks_b += in_b * (before + (same + 1) / 2);
-        ties += same * same * same - same;
-        before += same;
-        is_first = false;
-    }
-    double shift = ranks_b - m * (m + 1) / 2 - n * m / 2;
-    double variance = n * m / 12 * (all + 1 - ties / (all * (all - 1)));
-    if (!(variance > 0)) {
-        return 0;
-    }
-    /* half a rank, since ranks are whole numbers */
-    shift = shift > 0 ? MAX(shift - 0.5, 0) : MIN(shift + 0.5, 0);
-    return llround(1000 * shift / sqrt(variance));
-}
-
-/* --- comparison ------------------------------------------------------- */
 
 static GArray *find(const struct ct_times *times, const struct ct_timed *key)
 {
@@ -225,11 +172,9 @@ static bool compare_one(const struct ct_times *const runs[],
     latency->is_request = key->kind == CT_DECISION_BEGIN;
     latency->has_state = key->state > 0;
     latency->state = (enum ct_state)(key->state ? key->state - 1 : 0);
-    latency->z_milli = ct_latency_rank(values[CT_DIFF_A], zeros[CT_DIFF_A],
-                                       values[CT_DIFF_B], zeros[CT_DIFF_B]);
     const struct ct_sample a = {values[CT_DIFF_A], zeros[CT_DIFF_A]};
     const struct ct_sample b = {values[CT_DIFF_B], zeros[CT_DIFF_B]};
-    ret_p[SAID_RANK] = ct_chance_rank(latency->z_milli);
+    ret_p[SAID_RANK] = ct_chance_rank(&a, &b, ALPHA, &latency->z_milli);
     ret_p[SAID_MEAN] = ct_chance_mean(&a, &b, ALPHA);
     ret_p[SAID_P99] = latency->is_request && !latency->has_state
                           ? ct_chance_tail(a.values, b.values)

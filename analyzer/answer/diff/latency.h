@@ -5,8 +5,8 @@
  *
  * Model:    a run collects times by what took them (struct ct_timed): a class
  *           of requests as a whole and by state, a callback by itself.  The
- *           comparison is a rank test (Mann and Whitney), since latencies have
- *           long tails: a few slow ones can't make a change, nor hide one.
+ *           comparison asks of each the tests of chance.h: of most, of the
+ *           mean, of the longest, since each can change without the others.
  * Threads:  one.
  * Memory:   8 bytes a time.
  * Errors:   none.
@@ -48,16 +48,8 @@ void ct_times_add_all(struct ct_times *times, const struct ct_timed *key,
 void ct_times_add_request(struct ct_times *times, uint32_t what,
                           const struct ct_request *request, bool is_lossy);
 
-/**
- * ct_latency_rank() - Mann and Whitney's test, normal approximation with ties
- * @a, @b: are sorted; each is taken to have @zeros_a, @zeros_b zeros more
- * Return: z in thousandths; positive: b takes longer.
- */
-int64_t ct_latency_rank(GArray *a, uint64_t zeros_a, GArray *b,
-                        uint64_t zeros_b);
-
 /** ct_latency_compare() - struct ct_diff_latency of all that both runs timed,
- * the greatest shift first; labels are kept in @texts */
+ * sure ones first, by the shift of their means; labels are kept in @texts */
 GArray *ct_latency_compare(const struct ct_times *a, const struct ct_times *b,
                            const struct ct_words *words, GPtrArray *texts);
 

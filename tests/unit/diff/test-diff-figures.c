@@ -4,6 +4,7 @@
  * hand, and against chance itself.
  */
 #include <glib.h>
+#include <math.h>
 
 #include "answer/diff/chance.h"
 #include "answer/diff/labels.h"
@@ -18,6 +19,13 @@ static GArray *row(unsigned n, int64_t first, int64_t step)
         g_array_append_val(array, value);
     }
     return array;
+}
+
+static int by_value(const void *a, const void *b)
+{
+    int64_t one = *(const int64_t *)a, two = *(const int64_t *)b;
+
+    return one < two ? -1 : one > two;
 }
 
 static double mean_of(const GArray *a, const GArray *b, double enough)
@@ -64,6 +72,72 @@ static void test_mean(void)
     g_array_unref(tens);
     g_array_unref(many);
     g_array_unref(few);
+}
+
+/* What ct_chance_mean() should find, by dealing all values very often. */
+static double dealt(const GArray *a, const GArray *b, GRand *rand)
+{
+    unsigned n = a->len, all = n + b->len, reached = 0;
+    g_autofree double *pool = g_new(double, all);
+    double total = 0, made = 0;
+    enum { DEALS = 4000 };
+
+    for (unsigned i = 0; i < all; i++) {
+        pool[i] = (double)(i < n ? g_array_index(a, int64_t, i)
+                                 : g_array_index(b, int64_t, i - n));
+        total += pool[i];
+        made += i < n ? pool[i] : 0;
+    }
+    double expected = total * n / all;
+    for (unsigned k = 0; k < DEALS; k++) {
+        double sum = 0;
+        for (unsigned i = 0; i < n; i++) {
+            unsigned other =
+                (unsigned)g_rand_int_range(rand, (gint32)i, (gint32)all);
+            double value = pool[other];
+            pool[other] = pool[i];
+            pool[i] = value;
+            sum += value;
+        }
+        reached += ABS(sum - expected) >= ABS(made - expected);
+    }
+    return (double)reached / DEALS;
+}
+
+/* Few far values among many near ones: only the far ones are dealt. */
+static void test_far(void)
+{
+    GRand *rand = g_rand_new_with_seed(5);
+
+    /* both of two in a ninth of all: 1 of 81, z is 4 */
+    GArray *many = row(20000, 1000, 0), *few = row(2500, 1000, 0);
+    g_array_index(few, int64_t, 2498) = 1000000000;
+    g_array_index(few, int64_t, 2499) = 1000000000;
+    ASSERT_WITHIN(mean_of(many, few, 0.001), 0.009, 0.016);
+    ASSERT_WITHIN(mean_of(few, many, 0.001), 0.009, 0.016);
+    g_array_unref(many);
+    g_array_unref(few);
+
+    /* values as they are: most near, a long tail, one run a little slower */
+    for (unsigned turn = 0; turn < 4; turn++) {
+        GArray *a = row(3000, 0, 0), *b = row(5000, 0, 0);
+        for (unsigned i = 0; i < 8000; i++) {
+            double u = g_rand_double_range(rand, 1e-6, 1);
+            int64_t value = (int64_t)(1000 / pow(u, 0.6)) + (i < 3000) * 200;
+            int64_t *to = i < 3000 ? &g_array_index(a, int64_t, i)
+                                   : &g_array_index(b, int64_t, i - 3000);
+            *to = value;
+        }
+        g_array_sort(a, by_value);
+        g_array_sort(b, by_value);
+        double p = mean_of(a, b, 1.1), want = dealt(a, b, rand);
+        g_test_message("%.4f, of all dealt %.4f", p, want);
+        /* it may be less sure, not surer */
+        ASSERT_WITHIN(p, want - 0.02, want + 0.1);
+        g_array_unref(a);
+        g_array_unref(b);
+    }
+    g_rand_free(rand);
 }
 
 static void test_tail(void)
@@ -116,13 +190,6 @@ static GArray *draw(GRand *rand, unsigned n, unsigned slow)
         g_array_append_val(array, value);
     }
     return array;
-}
-
-static int by_value(const void *a, const void *b)
-{
-    int64_t one = *(const int64_t *)a, two = *(const int64_t *)b;
-
-    return one < two ? -1 : one > two;
 }
 
 /* At 0.05 each test is wrong in one case of twenty, or less. */
@@ -228,9 +295,11 @@ static void test_few_slow(void)
 
     g_array_sort(a, by_value);
     g_array_sort(b, by_value);
-    int64_t z = ct_latency_rank(a, 0, b, 0);
-    g_test_message("z %.3f", (double)z / 1000);
-    g_assert_cmpfloat(ct_chance_rank(z), >, 0.01);
+    const struct ct_sample one = {a, 0}, two = {b, 0};
+    int64_t z_milli;
+    double rank = ct_chance_rank(&one, &two, 0.001, &z_milli);
+    g_test_message("z %.3f", (double)z_milli / 1000);
+    g_assert_cmpfloat(rank, >, 0.01);
     g_assert_cmpfloat(ct_chance_tail(a, b), <, 1e-4);
     g_assert_cmpfloat(mean_of(a, b, 0.001), <, 1e-4);
     g_array_unref(a);
@@ -242,6 +311,7 @@ int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/diff-figures/mean", test_mean);
+    g_test_add_func("/diff-figures/far", test_far);
     g_test_add_func("/diff-figures/tail", test_tail);
     g_test_add_func("/diff-figures/holm", test_holm);
     g_test_add_func("/diff-figures/chance", test_chance);
