@@ -47,6 +47,7 @@ struct answers {
     struct ct_diff *diff;
     struct ct_findings *finders[CT_DIFF_SIDES]; /* NULL: nobody asks */
     GPtrArray *findings[CT_DIFF_SIDES];         /* char * */
+    bool truncated[CT_DIFF_SIDES];              /* there are more of them */
     struct ct_out *out; /* FORMAT_CHROME: from the start */
     struct ct_chrome_pair pair;
 };
@@ -330,8 +331,10 @@ static bool read_run(struct answers *answers, const struct request *request,
         return false;
     }
     if (answers->finders[side]) {
-        ct_gate_findings(ct_findings_result(answers->finders[side]),
-                         answers->findings[side]);
+        const struct ct_findings_result *found =
+            ct_findings_result(answers->finders[side]);
+        ct_gate_findings(found, answers->findings[side]);
+        answers->truncated[side] = found && found->truncated;
     }
     return true;
 }
@@ -442,6 +445,11 @@ static int judge(const struct answers *answers, const struct request *request)
     if (!request->gate.is_set) {
         return ct_diff_result(answers->diff)->identical ? CT_EXIT_OK
                                                         : CT_EXIT_DIFFERENT;
+    }
+    g_autofree char *unjudged =
+        ct_gate_unjudged(&request->gate, answers->diff, answers->truncated);
+    if (unjudged) {
+        ct_warning("--fail-on: could not judge %s", unjudged);
     }
     g_autofree char *why =
         ct_gate_reasons(&request->gate, answers->diff, answers->findings);

@@ -125,10 +125,25 @@ static void judge_missing(GString *why, const struct ct_diff_result *result)
     }
 }
 
-static void judge_order(GString *why, const struct ct_diff_result *result)
+/* A wake-up that was lost leaves decisions in one run only: "missing" has it.
+ */
+static uint64_t count_turned(const struct ct_diff *diff)
 {
-    const char *first;
-    uint64_t n = result->real - MIN(result->real, count_only(result, &first));
+    uint64_t n = 0;
+
+    for (uint64_t i = 0; i < ct_diff_result(diff)->real; i++) {
+        struct ct_diff_real real;
+        ct_diff_real(diff, i, &real);
+        n += real.reason != CT_DIFF_REASON_ONLY &&
+             real.reason != CT_DIFF_REASON_WAKEUP;
+    }
+    return n;
+}
+
+static void judge_order(GString *why, const struct ct_diff *diff)
+{
+    const struct ct_diff_result *result = ct_diff_result(diff);
+    uint64_t n = count_turned(diff);
 
     if (!n) {
         return;
@@ -153,11 +168,11 @@ static int64_t time_of(const struct ct_diff_times *times,
                                  : times->mean_ns;
 }
 
-/* By a test of its own: the median by that of ranks. */
+/* By a test of its own, which says B: the median by that of ranks. */
 static bool is_sure(const struct ct_diff_latency *latency,
                     enum ct_gate_time time)
 {
-    return time == CT_GATE_P50   ? latency->sure
+    return time == CT_GATE_P50   ? latency->sure && latency->z_milli > 0
            : time == CT_GATE_P99 ? latency->sure_p99
                                  : latency->sure_mean;
 }
@@ -193,6 +208,39 @@ static void judge_time(GString *why, const struct ct_diff_result *result,
     }
 }
 
+static bool has_requests(const struct ct_diff_result *result)
+{
+    for (unsigned i = 0; i < result->n_latency; i++) {
+        if (result->latency[i].is_request && !result->latency[i].has_state) {
+            return true;
+        }
+    }
+    return false;
+}
+
+char *ct_gate_unjudged(const struct ct_gate *gate, const struct ct_diff *diff,
+                       const bool truncated[])
+{
+    GString *what = g_string_new(NULL);
+
+    for (unsigned i = 0; i < CT_GATE_TIMES; i++) {
+        if (gate->times[i] && !has_requests(ct_diff_result(diff))) {
+            g_string_append_printf(
+                what, ", %s (no requests in both runs whose times are known)",
+                time_words[i]);
+        }
+    }
+    if (gate->findings && (truncated[CT_DIFF_A] || truncated[CT_DIFF_B])) {
+        g_string_append(what, ", all findings (there are too many)");
+    }
+    if (!what->len) {
+        g_string_free(what, TRUE);
+        return NULL;
+    }
+    g_string_erase(what, 0, 2);
+    return g_string_free(what, FALSE);
+}
+
 char *ct_gate_reasons(const struct ct_gate *gate, const struct ct_diff *diff,
                       GPtrArray *const findings[])
 {
@@ -200,7 +248,7 @@ char *ct_gate_reasons(const struct ct_gate *gate, const struct ct_diff *diff,
     GString *why = g_string_new(NULL);
 
     if (gate->order) {
-        judge_order(why, result);
+        judge_order(why, diff);
     }
     if (gate->missing) {
         judge_missing(why, result);

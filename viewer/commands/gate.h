@@ -34,6 +34,14 @@ struct ct_gate {
 /** ct_gate_parse() - "order,p99:+10%"; adds to @gate.  False: no such list. */
 bool ct_gate_parse(struct ct_gate *gate, const char *list);
 
+/** ct_gate_unjudged() - of what it asks, what nothing is known of; ", "
+ * between; NULL: all can be judged
+ * @truncated: of A and B: there were more findings than are kept
+ * Return: the caller frees it.
+ */
+char *ct_gate_unjudged(const struct ct_gate *gate, const struct ct_diff *diff,
+                       const bool truncated[]);
+
 /** ct_gate_findings() - each kind with the function that it is about, once, is
  * added; char *, owned */
 void ct_gate_findings(const struct ct_findings_result *result,

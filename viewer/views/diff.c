@@ -475,13 +475,29 @@ static const char *state_phrase(enum ct_state state)
     return phrases[state];
 }
 
+/* Requests could go on and nobody entered them, for longer than in A. */
+static bool waits_for_loop(const struct ct_diff_result *result)
+{
+    for (unsigned i = 0; i < result->n_latency; i++) {
+        const struct ct_diff_latency *one = &result->latency[i];
+        if (one->has_state && (one->sure || one->sure_mean) &&
+            (one->state == CT_STATE_RUNNABLE ||
+             one->state == CT_STATE_WORK_DONE) &&
+            one->times[CT_DIFF_B].mean_ns > one->times[CT_DIFF_A].mean_ns) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* The one that explains most, as a sentence. */
 static void say_cause(struct page *page)
 {
     const struct ct_diff_result *result = page->result;
     const struct ct_diff_latency *cause = result->cause;
 
-    heading(page, "What explains most of it");
+    heading(page, result->requests_changed ? "What explains most of it"
+                                           : "What changed most");
     if (cause->has_state) {
         say(page, "  Requests %s %s for ", cause->label,
             state_phrase(cause->state));
@@ -489,7 +505,8 @@ static void say_cause(struct page *page)
         say(page, "  The %s took ", cause->label);
     }
     say_mean(page, cause);
-    if (!cause->has_state && cause->z_milli > 0) {
+    if (!cause->has_state && !cause->is_work && cause->z_milli > 0 &&
+        waits_for_loop(result)) {
         say(page, " Requests waited while it ran.");
     }
     if (cause->has_state && cause->state == CT_STATE_WORK_QUEUED &&
@@ -505,15 +522,18 @@ static unsigned say_sure(struct page *page,
 {
     const struct ct_diff_times *a = &latency->times[CT_DIFF_A];
     const struct ct_diff_times *b = &latency->times[CT_DIFF_B];
+    /* the rank test may say the other way than the figure */
+    bool has_p50 =
+        latency->z_milli > 0 ? b->p50_ns > a->p50_ns : b->p50_ns < a->p50_ns;
     const struct {
         bool is;
         const char *prefix;
         int64_t ns[CT_DIFF_SIDES];
     } lines[] = {
-        {latency->sure_mean || (latency->sure && a->p50_ns == b->p50_ns),
+        {latency->sure_mean || (latency->sure && !has_p50),
          "",
          {a->mean_ns, b->mean_ns}},
-        {latency->sure && !latency->sure_mean && a->p50_ns != b->p50_ns,
+        {latency->sure && !latency->sure_mean && has_p50,
          "p50 of ",
          {a->p50_ns, b->p50_ns}},
         /* where all take longer, so do the longest */

@@ -57,10 +57,11 @@ static int64_t longest(const GArray *a, const GArray *b, unsigned rank)
     return value;
 }
 
-double ct_chance_tail(const GArray *a, const GArray *b)
+double ct_chance_tail(const GArray *a, const GArray *b, bool *ret_is_b)
 {
     unsigned all = a->len + b->len;
 
+    *ret_is_b = false;
     if (!a->len || !b->len) {
         return 1;
     }
@@ -68,6 +69,7 @@ double ct_chance_tail(const GArray *a, const GArray *b)
     unsigned in_a = count_from(a, least), in_b = count_from(b, least);
     double more_a = chance_of_more(all, in_a + in_b, a->len, in_a);
     double more_b = chance_of_more(all, in_a + in_b, b->len, in_b);
+    *ret_is_b = more_b < more_a;
     return MIN(2 * MIN(more_a, more_b), 1);
 }
 

@@ -48,8 +48,9 @@ double ct_chance_mean(const struct ct_sample *a, const struct ct_sample *b,
 
 /** ct_chance_tail() - that so many of the longest of both are one's: the
  * hundredth part of all, 20 at least, and what is as long as the last of them
+ * @ret_is_b: they are those of @b
  */
-double ct_chance_tail(const GArray *a, const GArray *b);
+double ct_chance_tail(const GArray *a, const GArray *b, bool *ret_is_b);
 
 /** ct_chance_log_choose() - the natural logarithm of "@n choose @k" */
 double ct_chance_log_choose(double n, double k);

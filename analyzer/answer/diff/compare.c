@@ -384,6 +384,21 @@ static void cut_blocks(struct ct_compare *compare, uint32_t sequence)
 
 /* --- doubt ------------------------------------------------------------ */
 
+static bool is_blind(const struct ct_compare *compare, enum ct_diff_side side)
+{
+    const struct ct_run_result *run = compare->run[side];
+    const GArray *holes = compare->holes[side];
+
+    for (unsigned i = 0; i < holes->len && run->n > 0; i++) {
+        const struct ct_hole *hole = &g_array_index(holes, struct ct_hole, i);
+        if (hole->from_ns <= run->decisions[0].when_ns &&
+            hole->to_ns >= run->decisions[run->n - 1].when_ns) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* By decision: how many holes of either run lie before it. */
 static uint32_t *count_epochs(const struct ct_compare *compare,
                               enum ct_diff_side side)
@@ -507,6 +522,8 @@ void ct_compare_init(struct ct_compare *compare, struct ct_shared *shared,
         cut_blocks(compare, i);
     }
     compare->is_lossy = a->n_holes > 0 || b->n_holes > 0;
+    compare->is_blind =
+        is_blind(compare, CT_DIFF_A) || is_blind(compare, CT_DIFF_B);
     if (compare->is_lossy) {
         struct ct_interned repeated;
         ct_interned_init(&repeated, 2 * sizeof(uint32_t));

@@ -48,6 +48,8 @@ struct ct_compare {
     GArray *holes[CT_DIFF_SIDES]; /* struct ct_hole, sorted; `to_ns`: of all up
                                      to there the last */
     bool is_lossy;                /* events are missing in one of them */
+    bool is_blind; /* of one nothing is sure from its first decision to the
+                      last: order is not judged */
     uint32_t *epoch[CT_DIFF_SIDES]; /* by decision: holes before it, of both
                                        runs; NULL: there are none */
     uint8_t *seen;                  /* by label: bit per side that has it */

@@ -141,7 +141,7 @@ static void find_turned(struct finder *finder, enum ct_diff_side side)
     const struct ct_run_result *run = compare->run[side];
     const uint32_t *partner = compare->partner[side];
 
-    for (uint32_t i = 0; i < run->n_links; i++) {
+    for (uint32_t i = 0; !compare->is_blind && i < run->n_links; i++) {
         const struct ct_link *link = &run->links[i];
         uint32_t from = partner[link->from], to = partner[link->to];
         if (from == CT_NOWHERE || to == CT_NOWHERE || from < to ||

@@ -185,7 +185,10 @@ struct ct_run_result {
     const struct ct_times *times;
     uint32_t n_holes;
     const struct ct_hole *holes;
-    uint32_t n_programs; /* 0: it is a baseline that did not keep them */
+    uint32_t n_ready;
+    const uint32_t *ready; /* begins of requests that were still open at the end
+                              and did not wait: asked to go on, or running */
+    uint32_t n_programs;   /* 0: it is a baseline that did not keep them */
     const struct ct_program *programs;
 };
 

@@ -148,6 +148,19 @@ enum said {
     SAID,
 };
 
+/* The longest may be one run's, and the figure say the other one. */
+static double chance_of_p99(const struct ct_sample *a,
+                            const struct ct_sample *b,
+                            const struct ct_diff_latency *latency)
+{
+    bool is_b;
+    double chance = ct_chance_tail(a->values, b->values, &is_b);
+    int64_t was = latency->times[CT_DIFF_A].p99_ns;
+    int64_t is = latency->times[CT_DIFF_B].p99_ns;
+
+    return (is_b ? is > was : is < was) ? chance : 1;
+}
+
 static bool compare_one(const struct ct_times *const runs[],
                         const struct ct_timed *key,
                         struct ct_diff_latency *latency, double ret_p[])
@@ -170,6 +183,7 @@ static bool compare_one(const struct ct_times *const runs[],
         latency->times[side] = describe(values[side], zeros[side]);
     }
     latency->is_request = key->kind == CT_DECISION_BEGIN;
+    latency->is_work = key->kind == CT_DECISION_WORK;
     latency->has_state = key->state > 0;
     latency->state = (enum ct_state)(key->state ? key->state - 1 : 0);
     const struct ct_sample a = {values[CT_DIFF_A], zeros[CT_DIFF_A]};
@@ -177,7 +191,7 @@ static bool compare_one(const struct ct_times *const runs[],
     ret_p[SAID_RANK] = ct_chance_rank(&a, &b, ALPHA, &latency->z_milli);
     ret_p[SAID_MEAN] = ct_chance_mean(&a, &b, ALPHA);
     ret_p[SAID_P99] = latency->is_request && !latency->has_state
-                          ? ct_chance_tail(a.values, b.values)
+                          ? chance_of_p99(&a, &b, latency)
                           : 1;
     g_array_unref(values[CT_DIFF_A]);
     g_array_unref(values[CT_DIFF_B]);
@@ -314,7 +328,8 @@ static bool is_striking(const GArray *latency,
     return MAX(a, b) / 2 >= MIN(a, b) && shift_of(cause) >= request_ns / 10;
 }
 
-const struct ct_diff_latency *ct_latency_cause(const GArray *latency)
+const struct ct_diff_latency *ct_latency_cause(const GArray *latency,
+                                               bool *ret_has_changed)
 {
     const struct ct_diff_latency *state = NULL, *callback = NULL;
 
@@ -335,7 +350,7 @@ const struct ct_diff_latency *ct_latency_cause(const GArray *latency)
     } else {
         state = state ? state : callback;
     }
-    return state && (has_changed(latency) || is_striking(latency, state))
-               ? state
-               : NULL;
+    *ret_has_changed = has_changed(latency);
+    return state && (*ret_has_changed || is_striking(latency, state)) ? state
+                                                                      : NULL;
 }

@@ -53,7 +53,9 @@ void ct_times_add_request(struct ct_times *times, uint32_t what,
 GArray *ct_latency_compare(const struct ct_times *a, const struct ct_times *b,
                            const struct ct_words *words, GPtrArray *texts);
 
-/** ct_latency_cause() - which of them explains most; NULL: nothing is sure */
-const struct ct_diff_latency *ct_latency_cause(const GArray *latency);
+/** ct_latency_cause() - which of them explains most; NULL: nothing is sure
+ * @ret_has_changed: a class of requests takes longer, or less */
+const struct ct_diff_latency *ct_latency_cause(const GArray *latency,
+                                               bool *ret_has_changed);
 
 #endif

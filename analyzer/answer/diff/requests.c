@@ -64,6 +64,8 @@ void ct_run_on_request_began(struct ct_consumer *consumer,
         g_array_index(run->decisions, struct ct_decision, run->pending.decision)
             .slice = CT_SLICE_IS_REQUEST | (uint32_t)request->number;
     }
+    g_array_index(run->identities, struct identity, request->number).begin =
+        run->pending.decision + 1;
     if (process->in_flight++ == 0) {
         ct_run_link(run, CT_LINK_AFTER, process->last_end,
                     run->pending.decision);
@@ -101,6 +103,22 @@ static void add_times(struct ct_run *run, const struct ct_request *request)
     ct_times_add_request(&run->times, what, request, is_lossy);
 }
 
+/* One that is told as open, at the end of all. */
+static void note_open(struct ct_run *run, const struct ct_request *request)
+{
+    uint32_t begin =
+        g_array_index(run->identities, struct identity, request->number).begin;
+    enum ct_state state = request->n_segments
+                              ? request->segments[request->n_segments - 1].state
+                              : CT_STATE_UNKNOWN;
+
+    if (begin && (state == CT_STATE_RUNNING || state == CT_STATE_RUNNABLE ||
+                  state == CT_STATE_COMPLETING)) {
+        begin--;
+        g_array_append_val(run->ready, begin);
+    }
+}
+
 void ct_run_on_request(struct ct_consumer *consumer,
                        const struct ct_request *request)
 {
@@ -108,7 +126,11 @@ void ct_run_on_request(struct ct_consumer *consumer,
     struct process *process = ct_run_process(run, request->pid);
     struct thread *thread = NULL;
 
-    if (request->parent || request->parent_id || !request->end_known) {
+    if (request->parent || request->parent_id) {
+        return;
+    }
+    if (!request->end_known) {
+        note_open(run, request);
         return;
     }
     add_times(run, request);

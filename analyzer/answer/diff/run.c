@@ -11,8 +11,9 @@
  * Who asked for something is looked up by thread and time: a thread's log has
  * an entry wherever the innermost decision on it changes.
  *
- * After a gap, who holds a lock or what is in flight is no longer known: those
- * links start anew.
+ * After a gap, who holds a lock or what is in flight is no longer known: links
+ * by locks start anew, and that a request came after all others is not told any
+ * more.
  */
 #include "answer/diff/labels.h"
 
@@ -480,12 +481,29 @@ static void on_gap(struct ct_consumer *consumer, const struct ct_gap *gap)
     }
 }
 
+/* What lies beyond a part of a trace is as unknown as what was lost.  Two runs
+ * don't stand at the same place at any time but the first, and so nothing of
+ * the order from there on is judged. */
+static void note_window(struct ct_run *run, const struct ct_summary *summary)
+{
+    struct ct_hole all = {summary->begin_ns, summary->end_ns};
+    struct ct_hole behind = {summary->end_ns, summary->end_ns};
+
+    if (summary->begin_ns > summary->origin_ns) {
+        g_array_append_val(run->holes, all);
+    }
+    if (!summary->has_all) {
+        g_array_append_val(run->holes, behind);
+    }
+}
+
 static bool on_finish(struct ct_consumer *consumer,
                       const struct ct_summary *summary, GError **error)
 {
     struct ct_run *run = run_of(consumer);
 
     seal(run);
+    note_window(run, summary);
     if (!consumer->failed) {
         ct_run_settle(run, summary);
     }

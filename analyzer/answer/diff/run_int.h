@@ -37,6 +37,7 @@ struct place {
 
 struct identity {
     uint32_t request, range, nth; /* as in struct ct_label */
+    uint32_t begin;               /* decision + 1; 0: none */
 };
 
 struct coroutine {
@@ -113,6 +114,7 @@ struct ct_run {
     GArray *links;           /* struct ct_link */
     GArray *taken;           /* struct ct_taken */
     GArray *holes;           /* struct ct_hole */
+    GArray *ready;           /* uint32_t, as in the result */
     GArray *sequences;       /* struct sequence */
     GArray *identities;      /* struct identity, by number of the request */
     GArray *counts;          /* uint32_t, by `same` */

@@ -28,6 +28,7 @@ static const struct {
     [CT_SAVED_LINKS] = {"links", 3},         /* from, to, kind */
     [CT_SAVED_TAKEN] = {"taken", 4},         /* decision, tid, busy, end */
     [CT_SAVED_HOLES] = {"holes", 2},         /* from, to */
+    [CT_SAVED_READY] = {"ready", 1},         /* decision */
     [CT_SAVED_TIMED] = {"timed", 3},         /* what, kind, state */
     [CT_SAVED_TIMES] = {"times", 2},         /* timed, ns */
 };
@@ -154,6 +155,9 @@ struct ct_saved *ct_run_save(const struct ct_run *run)
         const struct ct_taken *taken = &result->taken[i];
         PUT(saved, CT_SAVED_TAKEN, taken->decision, taken->tid, taken->busy,
             relative(run, taken->end_ns));
+    }
+    for (uint32_t i = 0; i < result->n_ready; i++) {
+        PUT(saved, CT_SAVED_READY, result->ready[i]);
     }
     for (uint32_t i = 0; i < result->n_holes; i++) {
         const struct ct_hole *hole = &result->holes[i];
@@ -343,6 +347,11 @@ static void read_relations(struct reader *reader, struct ct_run *run)
         struct ct_hole hole = {.from_ns = take_ns(reader)};
         hole.to_ns = take_ns(reader);
         g_array_append_val(run->holes, hole);
+    }
+    ROWS(reader, CT_SAVED_READY)
+    {
+        uint32_t begin = take_index(reader, n);
+        g_array_append_val(run->ready, begin);
     }
 }
 

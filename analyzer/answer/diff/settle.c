@@ -20,6 +20,7 @@ void ct_run_init(struct ct_run *run)
     run->links = g_array_new(FALSE, FALSE, sizeof(struct ct_link));
     run->taken = g_array_new(FALSE, FALSE, sizeof(struct ct_taken));
     run->holes = g_array_new(FALSE, FALSE, sizeof(struct ct_hole));
+    run->ready = g_array_new(FALSE, FALSE, sizeof(uint32_t));
     run->sequences = g_array_new(FALSE, FALSE, sizeof(struct sequence));
     run->identities = g_array_new(FALSE, TRUE, sizeof(struct identity));
     run->counts = g_array_new(FALSE, TRUE, sizeof(uint32_t));
@@ -61,6 +62,7 @@ void ct_run_free(struct ct_run *run)
     g_array_unref(run->links);
     g_array_unref(run->taken);
     g_array_unref(run->holes);
+    g_array_unref(run->ready);
     g_array_unref(run->sequences);
     g_array_unref(run->told);
     g_array_unref(run->programs);
@@ -232,6 +234,8 @@ void ct_run_set_result(struct ct_run *run, const struct ct_summary *summary)
         .times = &run->times,
         .n_holes = run->holes->len,
         .holes = (const struct ct_hole *)(void *)run->holes->data,
+        .n_ready = run->ready->len,
+        .ready = (const uint32_t *)(void *)run->ready->data,
         .n_programs = run->programs->len,
         .programs = (const struct ct_program *)(void *)run->programs->data,
     };

@@ -8,7 +8,8 @@
  * not wake it there: this is what differs.
  *
  * Both have to have happened for certain, so where events are missing nothing
- * is found.
+ * is found; nor where the request could go on when the other run ended: then it
+ * was woken, and nobody entered it.
  */
 #include "answer/diff/compare.h"
 
@@ -59,6 +60,20 @@ static bool has_ended(const struct ct_compare *compare, enum ct_diff_side side,
     return false;
 }
 
+/* It waits for nobody: who let it go did wake it. */
+static bool is_ready(const struct ct_compare *compare, enum ct_diff_side side,
+                     const struct ct_label *request)
+{
+    const struct ct_run_result *run = compare->run[side];
+
+    for (uint32_t i = 0; i < run->n_ready; i++) {
+        if (is_of(compare, side, run->ready[i], request)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static void look(struct ct_compare *compare, struct ct_turned *turned,
                  enum ct_diff_side side)
 {
@@ -78,7 +93,8 @@ static void look(struct ct_compare *compare, struct ct_turned *turned,
         waker == CT_NOWHERE ? CT_NOWHERE : compare->partner[side][waker];
     uint32_t waits = last_run(compare, there, n, request);
     if (partner == CT_NOWHERE || waits == CT_NOWHERE || partner + 1 == n ||
-        has_ended(compare, there, request)) {
+        has_ended(compare, there, request) ||
+        is_ready(compare, there, request)) {
         return;
     }
     turned->reason = CT_DIFF_REASON_WAKEUP;

@@ -122,6 +122,7 @@ struct ct_diff_times {
 struct ct_diff_latency {
     const char *label;
     bool is_request;
+    bool is_work; /* a work item: it runs in a worker */
     bool has_state;
     enum ct_state state;
     struct ct_diff_times times[CT_DIFF_SIDES];
@@ -154,6 +155,7 @@ struct ct_diff_result {
     unsigned n_latency;                             /* 0 without a clock */
     const struct ct_diff_latency *latency; /* sure ones first, by their shift */
     const struct ct_diff_latency *cause;   /* explains most of it; NULL: none */
+    bool requests_changed; /* else `cause` is what changed most */
 };
 
 enum ct_diff_mark {
@@ -191,6 +193,7 @@ enum ct_saved_table {
     CT_SAVED_LINKS,
     CT_SAVED_TAKEN,
     CT_SAVED_HOLES,
+    CT_SAVED_READY,
     CT_SAVED_TIMED,
     CT_SAVED_TIMES,
     CT_SAVED_TABLES,

@@ -22,7 +22,7 @@ static void tell(struct ct_consumer *run, const char *name)
         .begin_ns = 1000,
         .end_ns = 2000,
     };
-    struct ct_summary summary = {.complete = true};
+    struct ct_summary summary = {.complete = true, .has_all = true};
     GError *error = NULL;
 
     run->slice_began(run, &slice);

@@ -122,8 +122,9 @@ def _(tmp):
               {"foo": 3, "foo (2)": 2, "foo (3)": 1})
 
 
-def with_a_wait(seed, wakes=True, ends=True):
-    """One request waits for another one to wake it, which it does or not."""
+def with_a_wait(seed, wakes=True, ends=True, enters=True):
+    """One request waits for another one to wake it, which it does or not; who
+    is woken is entered, or the loop is blocked to the end."""
     run = Run(seed)
     run.poll()
     waits = run.begin(0)
@@ -140,10 +141,14 @@ def with_a_wait(seed, wakes=True, ends=True):
                 waker=wakes_it["co"], how="queued")
     if ends:
         run.end(wakes_it)
-    if wakes:
+    if wakes and enters:
         run.enter(waits)
         run.end(waits)
-    if ends:
+    if ends and not enters:
+        run.say("bh_run_end", bh=run.bh, ctx=run.ctx)
+        run.say("bh_run_begin", bh=run.id(), ctx=run.ctx, name="blocks",
+                callback=1)
+    elif ends:
         run.say("bh_run_end", bh=run.bh, ctx=run.ctx)
         last = run.begin(8192)
         run.end(last)
@@ -176,6 +181,71 @@ def _(tmp):
                     status=1).err
     assert "missing: " in out, out
     story.run(story.COTRACE, "diff", a, b, "--fail-on=order", status=0)
+
+
+@tap.case("who was woken and not entered lost no wake-up")
+def _(tmp):
+    b = with_a_wait(1, enters=False)
+    document = compare(tmp, with_a_wait(0), b, 1)
+    tap.equal(document["first_real_divergence"]["reason"], "only")
+    good = os.path.join(tmp, "good")
+    story.run(story.COTRACE, "diff", f"--save-baseline={good}",
+              os.path.join(tmp, "b"), status=0)
+    done = story.run(story.COTRACE, "diff", f"--against={good}",
+                     os.path.join(tmp, "a"), "--json", status=1)
+    told = story.parse(done.out)
+    tap.equal(told["first_real_divergence"]["reason"], "only")
+
+
+@tap.case("--fail-on=order: what was turned round, beside a lost wake-up")
+def _(tmp):
+    def overtaking(seed, order, **how):
+        run = with_a_wait(seed, **how)
+        run.poll()
+        four = []
+        for i in range(4):
+            four.append(run.begin(65536 + 4096 * i))
+            run.submit(four[-1])
+        for i in order:
+            run.work(four[i])
+            run.complete(four[i])
+        run.polled()
+        return run
+
+    document = compare(tmp, overtaking(0, (0, 1, 2, 3)),
+                       overtaking(1, (0, 2, 1, 3), wakes=False), 1)
+    tap.equal(document["real"], 2)
+    done = story.run(story.COTRACE, "diff", os.path.join(tmp, "a"),
+                     os.path.join(tmp, "b"), "--fail-on=order", status=1)
+    assert "order: 1 turned round" in done.err, done.err
+
+
+def many(seed, n):
+    run = Run(seed)
+    run.poll()
+    for i in range(n):
+        request = run.begin(4096 * i)
+        run.submit(request)
+        run.work(request)
+        run.complete(request)
+    run.polled()
+    return run
+
+
+@tap.case("what lies beyond a part of both runs is not told as a difference")
+def _(tmp):
+    a = many(0, 40).write(os.path.join(tmp, "a"))
+    slow = many(1, 40)  # a tenth slower
+    b = slow.write(os.path.join(tmp, "b"))
+    story.run(story.COTRACE, "diff", a, b, status=0)
+    last = slow.now - 1777
+    for part in (("--end=%d" % (last // 2),), ("--begin=%d" % (last // 2),),
+                 ("--begin=%d" % (last // 3), "--end=%d" % (last // 2))):
+        done = story.run(story.COTRACE, "diff", a, b, "--json", *part,
+                         status=0)
+        told = story.parse(done.out)
+        tap.equal(told["real"], 0)
+        assert told["compared"] > 0 and told["unknown"] > 0, (part, told)
 
 
 @tap.case("a run that ends before anybody could wake it lost no wake-up")
