@@ -19,12 +19,14 @@ import time
 
 # name, compiler, meson options, meson suites (None: all).  Only the runtime
 # differs with the stack switch and with tracing: those builds run its tests.
+# Analyzer and viewer have one thread: ThreadSanitizer sees them in a soak only.
 SANE = ["unit", "conds", "golden", "stress"]
+THREADED = ["runtime", "threads", "conds", "stress"]
 VARIANTS = [
     ("plain", "gcc", [], None),
     ("clang", "clang", [], SANE),
     ("asan", "gcc", ["-Db_sanitize=address,undefined"], SANE),
-    ("tsan", "gcc", ["-Db_sanitize=thread"], SANE),
+    ("tsan", "gcc", ["-Db_sanitize=thread"], THREADED),
     ("ucontext", "gcc", ["-Dcoroutine_backend=ucontext"], ["runtime"]),
     ("asan-ucontext", "gcc", ["-Db_sanitize=address,undefined",
                               "-Dcoroutine_backend=ucontext"], ["runtime"]),
@@ -101,11 +103,11 @@ def targets_of(build, suites):
 class Variant:
     """One build, and how it went; written by the builder, read once built."""
 
-    def __init__(self, base, name, compiler, options, suites):
+    def __init__(self, base, soak, name, compiler, options, suites):
         self.name = name
         self.compiler = compiler
         self.options = options
-        self.suites = suites
+        self.suites = SANE if soak and suites == THREADED else suites
         self.build = base if name == "plain" else f"{base}-{name}"
         self.is_built = threading.Event()
         self.failure = None     # what to say, and what the tools said
@@ -199,7 +201,7 @@ def main():
     parser.add_argument("tests", nargs="*", help="meson test names; all")
     args = parser.parse_args()
     totals = Totals()
-    variants = [Variant(args.build, *variant) for variant in VARIANTS
+    variants = [Variant(args.build, args.soak, *variant) for variant in VARIANTS
                 if not args.variant or variant[0] in args.variant]
     threading.Thread(target=make_all, args=(variants, args.jobs),
                      daemon=True).start()
