@@ -189,8 +189,13 @@ for way, engine in (WAYS if not SOAK else
         tap.equal(any("recorded" in line for line in said), True, said)
         found = story.requests(trace)
         story.check_sums(found)
+        # Killed while it writes an event, a buffer is not passed on any more;
+        # that is said.
+        is_torn = way == signal.SIGKILL and any(
+            "the trace is not complete" in line for line in said)
         # So many were in the image when it was ended.
-        tap.equal(len([r for r in found if r["layer"] == "nbd"]) > 50, True,
+        tap.equal(is_torn or
+                  len([r for r in found if r["layer"] == "nbd"]) > 50, True,
                   "what was recorded until then can be read")
         tap.note(f"status {plain[0]}, {len(found)} requests, {said[0]}")
     tap.case(f"ended by {getattr(way, 'name', way)} in the middle of its work, "
