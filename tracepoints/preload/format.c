@@ -204,6 +204,20 @@ static bool convert(struct out *out, char kind, struct conversion *how,
     }
 }
 
+/* What stands between conversions, as far as there is room.  Return: what comes
+ * next. */
+static const char *put_words(struct out *out, const char *format)
+{
+    char *at = out->at; /* not written back for each letter */
+    char *end = out->end;
+
+    while (*format && *format != '%' && at < end) {
+        *at++ = *format++;
+    }
+    out->at = at;
+    return format;
+}
+
 int ct_format(char *text, size_t size, const char *format, va_list list)
 {
     struct out out = {.at = text, .end = text + size - 1};
@@ -214,11 +228,9 @@ int ct_format(char *text, size_t size, const char *format, va_list list)
     while (fits && *format) {
         struct conversion how = {0};
 
+        format = put_words(&out, format);
         if (*format != '%') {
-            fits = out.at < out.end;
-            if (fits) {
-                *out.at++ = *format++;
-            }
+            fits = *format == '\0';
             continue;
         }
         format = read_how(format + 1, &how);

@@ -51,9 +51,12 @@ class Server:
         if trace:
             words = [story.COTRACE, "record", "--qemu", "-o", trace, "--",
                      *words]
-        self.process = subprocess.Popen(words, stdin=subprocess.DEVNULL,
-                                        stdout=subprocess.PIPE,
-                                        stderr=subprocess.PIPE, text=True)
+        # A line a client that goes: more in the end than a pipe holds.
+        self.said = os.path.join(place, "said")
+        with open(self.said, "w", encoding="utf-8") as said:
+            self.process = subprocess.Popen(words, stdin=subprocess.DEVNULL,
+                                            stdout=subprocess.PIPE,
+                                            stderr=said, text=True)
 
     def __enter__(self):
         try:
@@ -92,9 +95,10 @@ class Server:
 
     def end(self):
         """The exit status as a shell has it, what it said and what we did."""
-        out, err = self.process.communicate(timeout=story.TIMEOUT)
+        out = self.process.communicate(timeout=story.TIMEOUT)[0]
         code = self.process.returncode
-        lines = err.splitlines()
+        with open(self.said, encoding="utf-8") as said:
+            lines = said.read().splitlines()
         return (128 - code if code < 0 else code, out,
                 [line for line in lines if not line.startswith("cotrace: ")]), \
             [line for line in lines if line.startswith("cotrace: ")]
