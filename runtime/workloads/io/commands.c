@@ -52,195 +52,9 @@ void io_usage(const char *name)
     print_summary(find(name));
 }
 
-/* --- opening and closing ------------------------------------------------- */
-
 static void set_status(struct io_session *io, enum io_status status)
 {
     io->status = MAX(io->status, status);
-}
-
-bool io_session_open(struct io_session *io, const char *filename)
-{
-    g_autoptr(GError) error = NULL;
-
-    io->blk = blk_new_open(filename, &io->options, io->ctx, &error);
-    if (io->blk == NULL) {
-        fprintf(stderr, "cotrace-io: %s: %s\n", filename, error->message);
-        set_status(io, IO_BAD_INPUT);
-        return false;
-    }
-    io->filename = g_strdup(filename);
-    if (io->blk_ctx != io->ctx) {
-        blk_set_aio_context(io->blk, io->blk_ctx);
-    }
-    return true;
-}
-
-void io_session_close(struct io_session *io)
-{
-    if (io->blk == NULL) {
-        return;
-    }
-    int ret = blk_inactivate(io->blk);
-    const char *fault = blk_fault(io->blk);
-    if (fault != NULL) {
-        fprintf(stderr, "cotrace-io: %s: %s\n", io->filename, fault);
-    } else if (ret < 0) {
-        fprintf(stderr, "cotrace-io: %s: closing: %s\n", io->filename,
-                g_strerror(-ret));
-    }
-    if (fault != NULL || ret < 0) {
-        set_status(io, IO_BAD_INPUT);
-    }
-    blk_unref(io->blk);
-    io->blk = NULL;
-    g_clear_pointer(&io->filename, g_free);
-}
-
-bool io_parse_cache(const char *mode, BlockOptions *options)
-{
-    return blk_parse_cache_mode(mode, options) == 0;
-}
-
-bool io_parse_discard(const char *mode, BlockOptions *options)
-{
-    static const char *const modes[] = {"unmap", "on", "ignore", "off", NULL};
-
-    options->has_discard =
-        strcmp(mode, "unmap") == 0 || strcmp(mode, "on") == 0;
-    return g_strv_contains(modes, mode);
-}
-
-static bool io_open(struct io_session *io, int argc, char **argv)
-{
-    int letter;
-
-    /* Of the program's options the format and the engine stay. */
-    io->options.is_writable = true;
-    optind = 0;
-    while ((letter = getopt(argc, argv, "rUnt:d:")) != -1) {
-        if (letter == '?') {
-            io_usage(argv[0]);
-            return false;
-        }
-        if (letter == 'n') {
-            (void)io_parse_cache("none", &io->options);
-        }
-        if (letter == 'r') {
-            io->options.is_writable = false;
-        }
-        if (letter == 't' && !io_parse_cache(optarg, &io->options)) {
-            fprintf(stderr, "cotrace-io: Invalid cache option: %s\n", optarg);
-            return false;
-        }
-        if (letter == 'd' && !io_parse_discard(optarg, &io->options)) {
-            fprintf(stderr, "cotrace-io: Invalid discard option: %s\n", optarg);
-            return false;
-        }
-    }
-    if (optind != argc - 1) {
-        io_usage(argv[0]);
-        return false;
-    }
-    if (io->blk != NULL) {
-        fprintf(stderr, "cotrace-io: file open already, try 'help close'\n");
-        return false;
-    }
-    return io_session_open(io, argv[optind]);
-}
-
-/* "key=value,.."; false: told */
-static bool take_option_list(const char *text, const char *format,
-                             BlockOptions *options, bool has_mode,
-                             bool has_cache)
-{
-    g_auto(GStrv) words = g_strsplit(text, ",", -1);
-
-    for (int i = 0; words[i] != NULL; i++) {
-        char *value = strchr(words[i], '=');
-        bool is_on = value != NULL && strcmp(value, "=on") == 0;
-        if (value != NULL) {
-            *value = '\0';
-        }
-        if (strcmp(words[i], "read-only") == 0 && has_mode) {
-            fprintf(stderr,
-                    "cotrace-io: Cannot set both -r/-w and 'read-only'\n");
-            return false;
-        }
-        if (g_str_has_prefix(words[i], "cache.") && has_cache) {
-            fprintf(stderr,
-                    "cotrace-io: Cannot set both -c and the cache options\n");
-            return false;
-        }
-        if (strcmp(words[i], "read-only") == 0) {
-            options->is_writable = !is_on;
-        } else if (strcmp(words[i], "cache.direct") == 0) {
-            options->is_direct = is_on;
-        } else if (strcmp(words[i], "cache.no-flush") == 0) {
-            options->is_unsafe = is_on;
-        } else if (strcmp(words[i], "driver") == 0 && value != NULL &&
-                   strcmp(value + 1, format) == 0) {
-            continue; /* as it is */
-        } else if (strcmp(words[i], "discard") != 0 || value == NULL ||
-                   !io_parse_discard(value + 1, options)) {
-            fprintf(stderr, "cotrace-io: Cannot change the option '%s'\n",
-                    words[i]);
-            return false;
-        }
-    }
-    return true;
-}
-
-static bool io_reopen(struct io_session *io, int argc, char **argv)
-{
-    BlockOptions options = blk_get_options(io->blk);
-    bool has_mode = false, has_cache = false;
-    char *list = NULL;
-    g_autoptr(GError) error = NULL;
-    int letter;
-
-    optind = 0;
-    while ((letter = getopt(argc, argv, "c:o:rw")) != -1) {
-        if (letter == '?') {
-            io_usage(argv[0]);
-            return false;
-        }
-        if (letter == 'c') {
-            has_cache = true;
-            if (!io_parse_cache(optarg, &options)) {
-                fprintf(stderr, "cotrace-io: Invalid cache option: %s\n",
-                        optarg);
-                return false;
-            }
-        } else if (letter == 'o') {
-            list = optarg;
-        } else if (has_mode) {
-            fprintf(stderr, "cotrace-io: Only one -r/-w option may be given\n");
-            return false;
-        } else {
-            has_mode = true;
-            options.is_writable = letter == 'w';
-        }
-    }
-    if (optind != argc) {
-        io_usage(argv[0]);
-        return false;
-    }
-    if (list != NULL && !take_option_list(list, blk_format(io->blk), &options,
-                                          has_mode, has_cache)) {
-        return false;
-    }
-    if (blk_reopen(io->blk, &options, &error) < 0) {
-        fprintf(stderr, "cotrace-io: %s\n", error->message);
-        return false;
-    }
-    return true;
-}
-
-static bool io_close(struct io_session *io, int argc, char **argv)
-{
-    io_session_close(io);
-    return true;
 }
 
 /* --- the file ------------------------------------------------------------ */
@@ -450,13 +264,15 @@ static const struct command commands[] = {
     {"map", NULL, io_map, 0, 0, ANY_FILE, "",
      "lists what lies in this image and what does not", NULL},
     {"open", "o", io_open, 1, NO_LIMIT, NO_FILE,
-     "[-nrU] [-t cache] [-d discard] path ", "opens a file",
+     "[-nrU] [-t cache] [-d discard] [-o options] [path] ", "opens a file",
      "\n"
      " -n          as -t none\n"
      " -r          for reading only\n"
      " -t cache    writeback, none, writethrough, directsync\n"
      "             or unsafe\n"
-     " -d discard  unmap, or ignore: discards do nothing\n"},
+     " -d discard  unmap, or ignore: discards do nothing\n"
+     " -o options  key=value,..: driver, read-only, cache.direct,\n"
+     "             cache.no-flush, discard; file.filename instead of path\n"},
     {"quit", "q", io_quit, 0, NO_LIMIT, NO_FILE, "", "ends the program", NULL},
     {"read", "r", io_read, 2, NO_LIMIT, ANY_FILE,
      "[-bCqv] [-P pattern [-s off] [-l len]] off len ",

@@ -46,7 +46,7 @@ struct io_session {
  */
 void io_script_run(struct io_session *io, char **commands);
 
-/* --- commands.c ---------------------------------------------------------- */
+/* --- open.c -------------------------------------------------------------- */
 
 /** io_session_open() - open @filename; a failure is told on stderr */
 bool io_session_open(struct io_session *io, const char *filename);
@@ -60,14 +60,17 @@ bool io_parse_cache(const char *mode, BlockOptions *options);
 /** io_parse_discard() - "unmap", "ignore" ..; false: none of them */
 bool io_parse_discard(const char *mode, BlockOptions *options);
 
+/* --- commands.c ---------------------------------------------------------- */
+
 /** io_command() - run one line of a script */
 void io_command(struct io_session *io, const char *line);
 
-/* --- read.c, write.c, space.c -------------------------------------------- */
+/* --- open.c, read.c, write.c, space.c ------------------------------------ */
 
 /* A command: argv[0] is its name; Return: false: it failed, and has said so. */
 typedef bool IoFunc(struct io_session *io, int argc, char **argv);
 
+IoFunc io_open, io_reopen, io_close;
 IoFunc io_read, io_readv, io_aio_read;
 IoFunc io_write, io_writev, io_aio_write;
 IoFunc io_discard, io_truncate, io_map, io_alloc;

@@ -12,6 +12,7 @@ COTRACE_SEED chooses another seed, COTRACE_SOAK=1 makes fifty times as many.
 """
 import os
 import random
+import re
 import shutil
 import sys
 
@@ -270,6 +271,49 @@ def register(number, form, options, size, cluster, backing):
             if form == "qcow2":
                 story.run("qemu-img", "check", "-q", "-f", form, b)
         tap.note(f"{SCRIPTS} scripts of {LINES} lines and more")
+
+
+OPENS = [
+    "-o driver=raw a.qcow2", "-o driver=qcow2,read-only=on a.qcow2",
+    "-r -o driver=qcow2,read-only=on a.qcow2",
+    "-o driver=qcow2,read-only=off a.qcow2", "-r -o driver=raw a.qcow2",
+    "-o driver=raw,cache.direct=off,cache.no-flush=on a.raw",
+    "-o driver=raw,discard=unmap a.raw", "-o driver=raw,discard=maybe a.raw",
+    "-o driver=raw,read-only a.raw", "-o driver=raw,read-only=maybe a.raw",
+    "-o driver=raw,file.filename=a.raw", "-o file.filename=a.qcow2",
+    "-o driver=raw,file.filename=a.raw a.qcow2", "-o driver=qcow2 a.raw",
+    "-o driver=raw,foo=1 a.raw", "-o driver=raw,foo=1 none", "-o foo=1 a.qcow2",
+    "-o driver=nope a.raw", "-o driver=qcow2", "-o read-only=on", "-o",
+    "-o driver=raw a.raw b", "none", ".", "-r .", "a.qcow2/none", ""]
+
+
+@tap.case("open: with options, and what can't be opened")
+def _(tmp):
+    for form in ("raw", "qcow2"):
+        story.run("qemu-img", "create", "-q", "-f", form,
+                  os.path.join(tmp, f"new.{form}"), "1M")
+    for n, words in enumerate(OPENS):
+        found = []
+        for program in (qemu_io, cotrace_io):
+            for form in ("raw", "qcow2"):
+                shutil.copy(os.path.join(tmp, f"new.{form}"),
+                            os.path.join(tmp, f"a.{form}"))
+            path = os.path.join(tmp, "script")
+            with open(path, "w+", encoding="ascii") as script:
+                script.write(f"open {words}\nlength\nwrite -q 4k 512\n"
+                             "read -q -P 0xcd 4k 512\nread -q 0 1k\nclose\n")
+                script.seek(0)
+                way = WAYS[n % len(WAYS)] if program is cotrace_io else ()
+                found.append(program(*way, stdin=script, cwd=tmp))
+        theirs, ours = found
+        # They warn if nobody says that an image is raw, or that on is meant.
+        theirs.err = "".join(
+            line for line in theirs.err.splitlines(True)
+            if not re.match(r"WARNING: Image format| {9}|Please use |"
+                            r"qemu-io: warning: short-form", line))
+        what = differ(ours, theirs)
+        if what:
+            raise AssertionError(f"open {words}: {what}")
 
 
 for _number, _image in enumerate(IMAGES):
