@@ -19,7 +19,6 @@
 #include <unistd.h>
 
 #define HEADERS_MAX 256
-#define OTHER_LIBC  "it is linked with another C library"
 
 #if defined(__x86_64__)
 #define MACHINE EM_X86_64
@@ -38,16 +37,17 @@ static bool has_more_rights(const struct stat *status, const char *path)
 }
 
 /* Of an ELF file for this machine. */
-static char *judge_loader(int fd, const Elf64_Ehdr *elf)
+static void judge_loader(int fd, const Elf64_Ehdr *elf,
+                         struct ct_preload *preload)
 {
-    char loader[256] = "";
+    char loader[sizeof(preload->loader)] = "";
 
     for (unsigned i = 0; i < elf->e_phnum && i < HEADERS_MAX; i++) {
         Elf64_Phdr header;
         off_t at = (off_t)(elf->e_phoff + i * sizeof(header));
 
         if (pread(fd, &header, sizeof(header), at) != sizeof(header)) {
-            return NULL;
+            return;
         }
         if (header.p_type != PT_INTERP) {
             continue;
@@ -55,49 +55,60 @@ static char *judge_loader(int fd, const Elf64_Ehdr *elf)
         size_t bytes = MIN(header.p_filesz, sizeof(loader) - 1);
         if (pread(fd, loader, bytes, (off_t)header.p_offset) !=
             (ssize_t)bytes) {
-            return NULL;
+            return;
         }
         g_autofree char *name = g_path_get_basename(loader);
+        (void)g_strlcpy(preload->loader, name, sizeof(preload->loader));
         if (strcmp(name, LOADER) != 0) {
-            return g_strdup_printf(OTHER_LIBC " (%s)", name);
+            preload->verdict = CT_PRELOAD_OTHER_LIBC;
         }
-        return NULL;
+        return;
     }
-    return g_strdup("it is statically linked");
+    preload->verdict = CT_PRELOAD_STATIC;
 }
 
-char *ct_preload_refusal(const char *path)
+void ct_preload_look(const char *path, struct ct_preload *ret_preload)
 {
     int fd = open(path, O_RDONLY | O_CLOEXEC);
-    char *reason = NULL;
     struct stat status;
     Elf64_Ehdr elf;
 
+    *ret_preload = (struct ct_preload){.verdict = CT_PRELOAD_WORKS};
     if (fd < 0) {
-        return NULL;
+        return;
     }
     ssize_t n = pread(fd, &elf, sizeof(elf), 0);
     if (n >= (ssize_t)SELFMAG && memcmp(elf.e_ident, ELFMAG, SELFMAG) == 0) {
         if (!fstat(fd, &status) && has_more_rights(&status, path)) {
-            reason = g_strdup("it has more rights than its user (set-user-ID "
-                              "and the like)");
+            ret_preload->verdict = CT_PRELOAD_MORE_RIGHTS;
         } else if (n != sizeof(elf) || elf.e_machine != MACHINE ||
                    elf.e_ident[EI_CLASS] != ELFCLASS64 ||
                    elf.e_phentsize != sizeof(Elf64_Phdr)) {
-            reason = g_strdup("it is of another machine");
+            ret_preload->verdict = CT_PRELOAD_OTHER_MACHINE;
         } else {
-            reason = judge_loader(fd, &elf);
+            judge_loader(fd, &elf, ret_preload);
         }
     }
     (void)close(fd);
-    return reason;
 }
 
-bool ct_preload_harms(const char *path)
+char *ct_preload_why_not(const struct ct_preload *preload)
 {
-    g_autofree char *reason = ct_preload_refusal(path);
-
-    return reason && g_str_has_prefix(reason, OTHER_LIBC);
+    switch (preload->verdict) {
+    case CT_PRELOAD_WORKS:
+        return NULL;
+    case CT_PRELOAD_STATIC:
+        return g_strdup("it is statically linked");
+    case CT_PRELOAD_OTHER_LIBC:
+        return g_strdup_printf("it is linked with another C library (%s)",
+                               preload->loader);
+    case CT_PRELOAD_OTHER_MACHINE:
+        return g_strdup("it is of another machine");
+    case CT_PRELOAD_MORE_RIGHTS:
+        return g_strdup("it has more rights than its user (set-user-ID and the "
+                        "like)");
+    }
+    return NULL;
 }
 
 char *ct_preload_list(const char *before, const char *library)

@@ -69,6 +69,7 @@ struct recording {
     char *unwritten; /* why the trace could not be written */
     char *broken;    /* why the daemons ended in mid-recording */
 
+    struct ct_preload preload; /* what the program's file says of that */
     struct ct_launch launch;
     int status;      /* of the program, as waitpid() tells; NO_STATUS */
     int interrupted; /* a signal that came before the program was started */
@@ -209,7 +210,7 @@ static bool start_program(struct recording *recording, GError **error)
     const char *home =
         recording->mode == CT_KEEPER_SHARED ? NULL : recording->home;
     const char *preload =
-        config->preload && !ct_preload_harms(recording->program)
+        config->preload && !ct_preload_harms(&recording->preload)
             ? config->preload
             : NULL;
     g_auto(GStrv) environment =
@@ -314,7 +315,7 @@ static void say_unrecorded(struct recording *recording,
                            struct ct_session_result *result)
 {
     g_autofree char *refusal = recording->config->preload
-                                   ? ct_preload_refusal(recording->program)
+                                   ? ct_preload_why_not(&recording->preload)
                                    : NULL;
 
     if (recording->unwritten) {
@@ -372,6 +373,7 @@ static bool record(struct recording *recording,
     if (!recording->program) {
         return false;
     }
+    ct_preload_look(recording->program, &recording->preload);
     recording->daemon = ct_daemon_find(error);
     if (!recording->daemon || !prepare_output(recording, error) ||
         !start_keeper(recording, error) ||

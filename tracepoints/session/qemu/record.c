@@ -329,8 +329,10 @@ bool ct_session_record_qemu(const struct ct_session_config *config,
                 ct_qemu_program_ask(recording.program, config->argv[0],
                                     &recording.qemu, error);
     if (done) {
+        struct ct_preload preload;
+        ct_preload_look(recording.program, &preload);
         g_autofree char *refusal =
-            config->preload ? ct_preload_refusal(recording.program) : NULL;
+            config->preload ? ct_preload_why_not(&preload) : NULL;
         bool preloads = config->preload && !refusal && !recording.qemu.has_ust;
         g_autoptr(GError) reason = NULL;
         if (recording.qemu.has_ust) {
