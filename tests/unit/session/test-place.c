@@ -200,6 +200,30 @@ static void test_note(void)
     tap_check(!exists(CT_NOTE_NAME ".new"));
 }
 
+/* Whoever made the list keeps it, and is not told of a recording that ended. */
+static void test_note_taken(void)
+{
+    const struct ct_session_qemu qemu = {
+        .version = "8.2", .clock = "program", .events = "blk_co_preadv\n"};
+    struct ct_note note = {.program = "a", .argv = arguments, .qemu = &qemu};
+    g_autofree char *empty = in("taken");
+    g_autofree char *list = g_build_filename(empty, CT_NOTE_EVENTS, NULL);
+    g_autofree char *path = g_build_filename(empty, CT_NOTE_NAME, NULL);
+    g_autofree char *text = NULL;
+
+    tap_check(!g_mkdir(empty, 0700));
+    tap_check(g_file_set_contents(list, "theirs", -1, NULL));
+    tap_equal(ct_note_claim(empty, &note), -EEXIST);
+    tap_check(!g_file_test(path, G_FILE_TEST_EXISTS));
+    tap_check(g_file_get_contents(list, &text, NULL, NULL));
+    tap_check(!strcmp(text, "theirs"));
+    tap_check(!g_unlink(list));
+    tap_equal(ct_note_claim(empty, &note), 0);
+    tap_check(g_file_test(path, G_FILE_TEST_EXISTS));
+    tap_check(g_file_test(list, G_FILE_TEST_EXISTS));
+    tap_check(!g_unlink(list) && !g_unlink(path) && !g_rmdir(empty));
+}
+
 static void test_note_unwritable(void)
 {
     struct ct_note note = {.program = "a", .argv = arguments};
@@ -290,6 +314,7 @@ int main(void)
     in_folder("a tree is removed, what its links name is not", test_remove);
     in_folder("the note is claimed once, replaced whole, and is JSON",
               test_note);
+    in_folder("a list of events that is somebody else's", test_note_taken);
     in_folder("a note that can't be written says why", test_note_unwritable);
     in_folder("an unused wake-up page is removed, nothing else", test_sweep);
     in_folder("a page that somebody has open or mapped stays", test_sweep_used);

@@ -135,9 +135,13 @@ int ct_note_claim(const char *output, const struct ct_note *note)
     g_autofree char *list = g_build_filename(output, CT_NOTE_EVENTS, NULL);
     int ret = write_file(path, note);
 
-    return ret || !note->qemu ? ret
-                              : write_text(list, note->qemu->events,
-                                           strlen(note->qemu->events));
+    if (!ret && note->qemu) {
+        ret = write_text(list, note->qemu->events, strlen(note->qemu->events));
+        if (ret == -EEXIST) {
+            (void)unlink(path); /* ours; the list is not */
+        }
+    }
+    return ret;
 }
 
 int ct_note_write(const char *output, const struct ct_note *note)

@@ -31,7 +31,8 @@ struct ct_note {
 
 /**
  * ct_note_claim() - write the first note; of a QEMU the list of its events, too
- * Return: -EEXIST if another recording has taken this directory.
+ * Return: -EEXIST if somebody else has begun to write to this directory, to
+ * either file: then nothing of ours is in it.
  */
 int ct_note_claim(const char *output, const struct ct_note *note);
 
