@@ -2,9 +2,8 @@
 /*
  * proto.h - the numbers of the NBD protocol
  *
- * Named as in the protocol's document.  Everything on the wire is big-endian;
- * nothing is aligned
- * (base/bytes.h).
+ * Named as in the protocol's document.  Everything on the wire is big-endian,
+ * and nothing is aligned (base/bytes.h).
  */
 #ifndef CT_NBD_PROTO_H
 #define CT_NBD_PROTO_H

@@ -149,6 +149,16 @@ def wrong_format(sources):
     return [line for line in out.splitlines() if "warning:" in line]
 
 
+def contracts_run_together(sources):
+    """The parts of a contract each begin a line; clang-format joins them where
+    one has become too long."""
+    part = r"(Model|Threads|Memory|Errors|Depends)"
+    inside = re.compile(rf"^ \* .*\S +{part}: +\S|^ \* .*\w Return: ")
+    return [f"{name}: {line.strip()}" for name in sources
+            if name.endswith(".h") for line in text(name).splitlines()
+            if inside.match(line)]
+
+
 def main():
     names = tracked()
     sources = [name for name in names if name.endswith((".c", ".h"))]
@@ -167,6 +177,8 @@ def main():
     point("every source names its licence",
           [name for name in code if name != ".ci/run"
            and "SPDX-License-Identifier: MIT" not in text(name)[:200]])
+    point("the parts of a contract stand on lines of their own",
+          contracts_run_together(sources))
     point("no tabs, no white space at line ends",
           [name for name in code
            if re.search(r"[ \t]+$|\t(?<!\\t)", text(name), re.M)

@@ -3,7 +3,8 @@
  * preload/fds.h - what is known of the program's fds
  *
  * Model:    of each fd, from when it is made to when it is closed: whether it
- * is an eventfd, and whether its name was told. Threads:  any; no locks.
+ *           is an eventfd, and whether its name was told.
+ * Threads:  any; no locks.
  * Memory:   a fixed table; of fds beyond it nothing is known.
  * Errors:   one whose name can't be had is not told.
  * Depends:  libc only.

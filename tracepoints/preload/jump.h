@@ -9,7 +9,8 @@
  * Threads:  the calling thread only.
  * Memory:   none.
  * Errors:   where the handler's return can't be found, the jump is made at
- * once. Depends:  guard.h.
+ *           once.
+ * Depends:  guard.h.
  */
 #ifndef CT_PRELOAD_JUMP_H
 #define CT_PRELOAD_JUMP_H

@@ -5,8 +5,11 @@
  * Model:    a consumer of one more pass over a run, which ends after the last
  *           decision that is asked for; the n-th run that began is found again
  *           by counting, and requests by their number, since a trace is read in
- * the same order every time. Threads:  one pass, one thread. Memory:   frames
- * live as long as the explainer. Errors:   none. Depends:  ct/backtrace.h.
+ *           the same order every time.
+ * Threads:  one pass, one thread.
+ * Memory:   frames live as long as the explainer.
+ * Errors:   none.
+ * Depends:  ct/backtrace.h.
  */
 #ifndef CT_DIFF_EXPLAIN_H
 #define CT_DIFF_EXPLAIN_H
