@@ -3,9 +3,11 @@
  * answer/diff/compare.h - two runs, decision by decision
  *
  * Model:    compare.c aligns the sequences that contexts.c pairs; depends.c
- * says which changes are real; diff.c makes a result of it. A decision beside
- * lost events is `unsure`: what is different there is not known to be a
- * difference. Threads:  one. Memory:   the comparison borrows both runs.
+ *           says which changes are real; diff.c makes a result of it.  A
+ *           decision beside lost events is `unsure`: what is different there is
+ *           not known to be a difference.
+ * Threads:  one.
+ * Memory:   the comparison borrows both runs.
  * Errors:   none.
  * Depends:  answer/diff/labels.h, answer/diff/order.h, ct/diff.h.
  */
