@@ -71,6 +71,7 @@ struct ct_thread {
     bool clean;      /* nothing was closed on it since `horizon_ns` */
     uint64_t id;
     const char *name;
+    uint64_t pool; /* that it was named as a worker of; 0 */
     int64_t begin_ns;
     int64_t last_ns;
     int64_t horizon_ns; /* all its events since then were seen */
@@ -166,6 +167,7 @@ struct ct_pool {
     int64_t busy, idle;      /* workers */
     int64_t awaited;         /* spawn requests whose worker has not started */
     uint64_t named;          /* workers that got a name */
+    uint32_t nth;            /* of its process, from 1 */
     struct ct_spawn *spawns; /* not yet created, oldest first */
     unsigned n_spawns, spawns_capacity;
 };
@@ -229,6 +231,8 @@ struct ct_req {
     int64_t doubt_ns;
     struct ct_co *co; /* serves it; it is in its list */
     struct ct_req *next, *prev;
+    bool is_restless; /* in the model's list of those */
+    struct ct_req *restless_next, *restless_prev;
     void *slot;               /* account's */
     struct ct_situation said; /* the last one that was told */
 };
@@ -255,6 +259,7 @@ struct ct_process {
     struct ct_table threads; /* tid -> struct ct_thread (owner) */
     struct ct_table contexts, bhs, timers, fds, coroutines, pools, works;
     struct ct_table workers, locks, requests, births;
+    uint32_t n_pools;                     /* that it has had */
     uint64_t outermost;                   /* requests in flight */
     struct ct_fd_wake wakes[CT_FD_WAKES]; /* that nobody has noticed yet */
     unsigned next_wake;

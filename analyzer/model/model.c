@@ -255,7 +255,7 @@ static void dispatch(struct ct_model *model, const struct ct_step *step)
         const char *name = ct_names_get(&model->names, step->name);
         if (name && ct_model_wants_any(model, CT_WANT_THREAD_NAMES)) {
             ct_model_change(model, CT_CHANGE_THREAD_NAME)->thread_name =
-                (struct ct_thread_name){process->pid, step->tid, name, true};
+                (struct ct_thread_name){process->pid, step->tid, name, true, 0};
         }
         return;
     }

@@ -34,6 +34,10 @@ struct ct_model {
     bool in_gap;
     int64_t gap_from_ns;
     int64_t gap_end_ns; /* inclusive */
+    /* Requests of which something was told since the last gap began.  Of all
+       others nothing is known since quiet_ns at the latest. */
+    struct ct_req *restless;
+    int64_t quiet_ns;
     bool finishing;
     uint32_t finishing_at; /* in processes: all before have been told */
     uint64_t oddities;
@@ -164,8 +168,9 @@ struct ct_life *ct_model_life(struct ct_model *model, enum ct_entity_kind kind,
 
 struct ct_thread *ct_thread_get(struct ct_model *model,
                                 struct ct_process *process, int32_t tid);
+/** ct_thread_name() - @pool: whose worker it is; 0: none */
 void ct_thread_name(struct ct_model *model, struct ct_thread *thread,
-                    const char *name);
+                    const char *name, uint64_t pool);
 void ct_thread_end(struct ct_model *model, struct ct_thread *thread,
                    bool end_known);
 void ct_birth_free(struct ct_model *model, struct ct_birth *birth);
@@ -365,6 +370,10 @@ void ct_req_end(struct ct_model *model, struct ct_req *req,
 /** ct_req_situation() - tell @situation of its coroutine, if it is news */
 void ct_req_situation(struct ct_model *model, struct ct_req *req,
                       const struct ct_situation *situation);
+
+/** ct_req_in_gap() - nothing is known of them since @from_ns; many gaps without
+ * anything told in between cost nothing for each of the requests */
+void ct_req_in_gap(struct ct_model *model, int64_t from_ns);
 
 /** ct_req_tell() - work its situation out and tell it */
 void ct_req_tell(struct ct_model *model, struct ct_req *req);

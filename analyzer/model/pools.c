@@ -29,6 +29,8 @@ struct ct_pool *ct_pool_get(struct ct_model *model, struct ct_process *process,
         pool = ct_slab_new(&model->pools);
         ct_entity_init(model, &pool->entity, step, id, false);
         ct_table_put(&process->pools, id, pool);
+        process->n_pools += id != 0;
+        pool->nth = process->n_pools;
     }
     return pool;
 }
@@ -104,7 +106,8 @@ static struct ct_worker *worker_get(struct ct_model *model,
 static void attach(struct ct_model *model, struct ct_worker *worker,
                    struct ct_thread *thread)
 {
-    char name[32];
+    const struct ct_pool *pool = worker->pool;
+    char name[64];
 
     if (worker->thread == thread) {
         return;
@@ -119,9 +122,12 @@ static void attach(struct ct_model *model, struct ct_worker *worker,
     worker->entity.tid = thread->tid;
     thread->worker = worker;
     worker->pool->named++;
-    snprintf(name, sizeof(name), "worker %" G_GUINT64_FORMAT,
-             worker->pool->named);
-    ct_thread_name(model, thread, name);
+    snprintf(name, sizeof(name),
+             pool->nth > 1 ? "worker %" G_GUINT64_FORMAT
+                             " of pool %" G_GUINT64_FORMAT
+                           : "worker %" G_GUINT64_FORMAT,
+             pool->named, pool->entity.id);
+    ct_thread_name(model, thread, name, pool->entity.id);
     if (worker->origin) {
         ct_origin_unref(thread->origin);
         thread->origin = ct_origin_ref(worker->origin);

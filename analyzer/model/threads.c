@@ -118,19 +118,21 @@ struct ct_thread *ct_thread_get(struct ct_model *model,
 }
 
 void ct_thread_name(struct ct_model *model, struct ct_thread *thread,
-                    const char *name)
+                    const char *name, uint64_t pool)
 {
     name = ct_names_get(&model->names, name);
-    if (!name || name == thread->name) {
+    if (!name || (name == thread->name && pool == thread->pool)) {
         return;
     }
     thread->name = name;
+    thread->pool = pool;
     if (ct_model_wants_any(model, CT_WANT_THREAD_NAMES)) {
         ct_model_change(model, CT_CHANGE_THREAD_NAME)->thread_name =
             (struct ct_thread_name){
                 .pid = thread->process->pid,
                 .tid = thread->tid,
                 .name = name,
+                .pool = pool,
             };
     }
 }
@@ -230,7 +232,7 @@ static void thread_start(struct ct_model *model, struct ct_thread *thread,
         ct_birth_free(model, birth);
     }
     if (name && *name) {
-        ct_thread_name(model, thread, name);
+        ct_thread_name(model, thread, name, 0);
     }
 }
 
@@ -262,7 +264,7 @@ void ct_thread_step(struct ct_model *model, struct ct_thread *thread,
         thread_start(model, thread, step);
         break;
     case CT_STEP_THREAD_NAME:
-        ct_thread_name(model, thread, step->name);
+        ct_thread_name(model, thread, step->name, 0);
         break;
     case CT_STEP_THREAD_STACK:
         ct_thread_own_stack(model, thread, step);

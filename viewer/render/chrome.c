@@ -196,7 +196,8 @@ static void on_thread_name(struct ct_consumer *consumer,
 
     /* The process's own name is that of its thread -1, which no thread is. */
     ct_labels_thread(view->chrome.labels, id_of(name->pid),
-                     name->is_process_name ? -1 : id_of(name->tid), name->name);
+                     name->is_process_name ? -1 : id_of(name->tid), name->name,
+                     name->pool);
 }
 
 static void on_gap(struct ct_consumer *consumer, const struct ct_gap *gap)

@@ -7,8 +7,10 @@
  */
 #include "render/chrome_writer.h"
 
-static void metadata_name(struct ct_chrome_writer *writer, const char *what,
-                          int32_t pid, int32_t tid, const char *name)
+/* @pool: of a worker; 0: it is none */
+static void metadata_of(struct ct_chrome_writer *writer, const char *what,
+                        int32_t pid, int32_t tid, const char *name,
+                        uint64_t pool)
 {
     struct ct_json *json = &writer->json;
 
@@ -18,7 +20,17 @@ static void metadata_name(struct ct_chrome_writer *writer, const char *what,
     begin_args(writer);
     ct_json_key(json, "name");
     ct_json_string(json, name);
+    if (pool) {
+        ct_json_key(json, "pool");
+        ct_json_id(json, pool);
+    }
     end_args(writer);
+}
+
+static void metadata_name(struct ct_chrome_writer *writer, const char *what,
+                          int32_t pid, int32_t tid, const char *name)
+{
+    metadata_of(writer, what, pid, tid, name, 0);
 }
 
 static void metadata_index(struct ct_chrome_writer *writer, const char *what,
@@ -109,8 +121,10 @@ void ct_chrome_names(struct ct_chrome_writer *writer)
         if (g_hash_table_add(seen, GINT_TO_POINTER(track->pid))) {
             process_names(writer, track->pid, (int)g_hash_table_size(seen));
         }
-        metadata_name(writer, "thread_name", track->pid, track->tid,
-                      name ? name : number);
+        metadata_of(writer, "thread_name", track->pid, track->tid,
+                    name ? name : number,
+                    ct_labels_thread_pool(writer->chrome->labels, track->pid,
+                                          track->tid));
         metadata_index(writer, "thread_sort_index", track->pid, track->tid,
                        (int)i);
     }

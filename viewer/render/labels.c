@@ -33,6 +33,7 @@ struct ct_labels {
     GPtrArray *all;
     GHashTable *entries;
     GHashTable *threads;
+    GHashTable *pools;    /* of those that are workers */
     GHashTable *contexts; /* context -> label of a turn of it, for its name */
     /* per counter kind: how many different ones, so that the only one needs
      * no number */
@@ -95,6 +96,8 @@ struct ct_labels *ct_labels_new(void)
     labels->entries = g_hash_table_new(label_hash, label_equal);
     labels->threads =
         g_hash_table_new_full(g_int64_hash, g_int64_equal, g_free, g_free);
+    labels->pools =
+        g_hash_table_new_full(g_int64_hash, g_int64_equal, g_free, g_free);
     labels->contexts =
         g_hash_table_new_full(g_int64_hash, g_int64_equal, g_free, NULL);
     return labels;
@@ -105,6 +108,7 @@ void ct_labels_free(struct ct_labels *labels)
     if (labels) {
         g_hash_table_destroy(labels->entries);
         g_hash_table_destroy(labels->threads);
+        g_hash_table_destroy(labels->pools);
         g_hash_table_destroy(labels->contexts);
         g_ptr_array_free(labels->all, TRUE);
         g_free(labels);
@@ -172,10 +176,21 @@ uint32_t ct_labels_plain(struct ct_labels *labels, const char *text)
 }
 
 void ct_labels_thread(struct ct_labels *labels, int32_t pid, int32_t tid,
-                      const char *name)
+                      const char *name, uint64_t pool)
 {
     g_hash_table_replace(labels->threads, key_of(thread_key(pid, tid)),
                          g_strdup(name));
+    g_hash_table_replace(labels->pools, key_of(thread_key(pid, tid)),
+                         key_of(pool));
+}
+
+uint64_t ct_labels_thread_pool(const struct ct_labels *labels, int32_t pid,
+                               int32_t tid)
+{
+    uint64_t key = thread_key(pid, tid);
+    const uint64_t *pool = g_hash_table_lookup(labels->pools, &key);
+
+    return pool ? *pool : 0;
 }
 
 const char *ct_labels_thread_name(const struct ct_labels *labels, int32_t pid,

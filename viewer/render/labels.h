@@ -36,13 +36,18 @@ uint32_t ct_labels_counter(struct ct_labels *labels,
 /** ct_labels_text() - a label that is just this text; NULL: "" */
 uint32_t ct_labels_plain(struct ct_labels *labels, const char *text);
 
-/** ct_labels_thread() - the name of a thread, now; the last one counts */
+/** ct_labels_thread() - the name of a thread, now; the last one counts
+ * @pool: whose worker it is; 0: none */
 void ct_labels_thread(struct ct_labels *labels, int32_t pid, int32_t tid,
-                      const char *name);
+                      const char *name, uint64_t pool);
 
 /** ct_labels_thread_name() - what the last one was; NULL: none */
 const char *ct_labels_thread_name(const struct ct_labels *labels, int32_t pid,
                                   int32_t tid);
+
+/** ct_labels_thread_pool() - likewise, of its pool; 0: none */
+uint64_t ct_labels_thread_pool(const struct ct_labels *labels, int32_t pid,
+                               int32_t tid);
 
 void ct_labels_resolve(struct ct_labels *labels,
                        const struct ct_images *images);

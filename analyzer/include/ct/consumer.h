@@ -151,8 +151,11 @@ struct ct_counter {
 struct ct_thread_name {
     int32_t pid;
     int32_t tid;
-    const char *name; /* thread's, or "worker 3"; never NULL */
+    /* thread's, or "worker 3"; of a process's second pool, and those after it,
+       "worker 3 of pool 17"; never NULL */
+    const char *name;
     bool is_process_name;
+    uint64_t pool; /* whose worker the thread is; 0: it is none */
 };
 
 struct ct_gap {

@@ -311,7 +311,7 @@ static void turn(uint64_t number)
 
 static void name_thread(int32_t tid, const char *name, bool is_process)
 {
-    struct ct_thread_name told = {PID, tid, name, is_process};
+    struct ct_thread_name told = {PID, tid, name, is_process, 0};
 
     tell(thread_name, &told);
 }
