@@ -146,7 +146,10 @@ void ct_account_meanwhile(struct ct_account *account,
 
 enum ct_state ct_account_state(const struct ct_situation *situation)
 {
-    return ct_segments_rule(situation).state;
+    struct ct_segment segment;
+
+    ct_segments_rule(situation, &segment);
+    return segment.state;
 }
 
 uint64_t ct_account_bad_sums(const struct ct_account *account)

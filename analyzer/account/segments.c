@@ -14,108 +14,121 @@
 #include "ct/pre.h"
 #include "ct/schema.h"
 
-static struct ct_segment unknown_segment(void)
+static void set_unknown(struct ct_segment *segment)
 {
-    return (struct ct_segment){
-        .state = CT_STATE_UNKNOWN,
-        .certainty = CT_UNKNOWN,
-        .cause.kind = CT_CAUSE_UNKNOWN,
-    };
+    segment->state = CT_STATE_UNKNOWN;
+    segment->certainty = CT_UNKNOWN;
+    segment->cause = (struct ct_cause){.kind = CT_CAUSE_UNKNOWN};
 }
 
-static struct ct_segment waits_for_work(const struct ct_situation *situation)
+static void waits_for_work(const struct ct_situation *situation,
+                           struct ct_segment *segment)
 {
-    struct ct_segment segment = {.cause.id = situation->waits_for};
+    struct ct_cause *cause = &segment->cause;
 
+    cause->id = situation->waits_for;
     switch (situation->work) {
     case CT_WORK_UNKNOWN:
-        return unknown_segment();
+        set_unknown(segment);
+        break;
     case CT_WORK_UNTRACED:
-        segment.state = CT_STATE_WORK;
-        segment.certainty = CT_BOUND;
-        segment.cause.kind = CT_CAUSE_POOL;
-        segment.cause.pool = situation->pool;
+        segment->state = CT_STATE_WORK;
+        segment->certainty = CT_BOUND;
+        cause->kind = CT_CAUSE_POOL;
+        cause->pool = situation->pool;
         break;
     case CT_WORK_QUEUED:
-        segment.state = CT_STATE_WORK_QUEUED;
-        segment.cause.pool = situation->pool;
-        segment.cause.kind = !situation->spawn_known    ? CT_CAUSE_UNKNOWN
-                             : situation->spawn_awaited ? CT_CAUSE_SPAWN
-                             : situation->worker_idle   ? CT_CAUSE_WAKEUP
-                                                        : CT_CAUSE_WORKER;
+        segment->state = CT_STATE_WORK_QUEUED;
+        cause->pool = situation->pool;
+        cause->kind = !situation->spawn_known    ? CT_CAUSE_UNKNOWN
+                      : situation->spawn_awaited ? CT_CAUSE_SPAWN
+                      : situation->worker_idle   ? CT_CAUSE_WAKEUP
+                                                 : CT_CAUSE_WORKER;
         break;
     case CT_WORK_RUNNING:
-        segment.state = CT_STATE_WORK_RUNNING;
-        segment.tid = situation->tid;
-        segment.file = situation->file;
+        segment->state = CT_STATE_WORK_RUNNING;
+        segment->tid = situation->tid;
+        segment->file = situation->file;
         break;
     case CT_WORK_DONE:
-        segment.state = CT_STATE_WORK_DONE;
-        segment.cause.kind = CT_CAUSE_LOOP;
-        segment.cause.id = situation->context;
+        segment->state = CT_STATE_WORK_DONE;
+        cause->kind = CT_CAUSE_LOOP;
+        cause->id = situation->context;
         break;
     }
-    return segment;
 }
 
-static struct ct_segment waits(const struct ct_situation *situation)
+static void waits(const struct ct_situation *situation,
+                  struct ct_segment *segment)
 {
-    struct ct_cause cause = {
-        .id = situation->waits_for,
-        .coroutine = situation->by_coroutine,
-        .request = situation->by_request,
-    };
+    struct ct_cause *cause = &segment->cause;
 
+    if (situation->reason == CT_YIELD_REASON_WORK) {
+        waits_for_work(situation, segment);
+        return;
+    }
+    cause->id = situation->waits_for;
+    cause->coroutine = situation->by_coroutine;
+    cause->request = situation->by_request;
     switch (situation->reason) {
-    case CT_YIELD_REASON_WORK:
-        return waits_for_work(situation);
     case CT_YIELD_REASON_LOCK:
-        cause.kind = cause.coroutine ? CT_CAUSE_HOLDER : CT_CAUSE_UNKNOWN;
-        return (struct ct_segment){.state = CT_STATE_LOCK, .cause = cause};
+        cause->kind = cause->coroutine ? CT_CAUSE_HOLDER : CT_CAUSE_UNKNOWN;
+        segment->state = CT_STATE_LOCK;
+        break;
     case CT_YIELD_REASON_QUEUE:
-        cause.kind = cause.coroutine ? CT_CAUSE_WAKER : CT_CAUSE_UNKNOWN;
-        return (struct ct_segment){.state = CT_STATE_QUEUE, .cause = cause};
+        cause->kind = cause->coroutine ? CT_CAUSE_WAKER : CT_CAUSE_UNKNOWN;
+        segment->state = CT_STATE_QUEUE;
+        break;
     case CT_YIELD_REASON_TIMER:
-        cause.kind = CT_CAUSE_TIMER;
-        return (struct ct_segment){.state = CT_STATE_TIMER, .cause = cause};
+        cause->kind = CT_CAUSE_TIMER;
+        segment->state = CT_STATE_TIMER;
+        break;
     case CT_YIELD_REASON_IO:
-        cause.kind = CT_CAUSE_DEVICE;
-        return (struct ct_segment){
-            .state = CT_STATE_IO, .file = situation->file, .cause = cause};
+        cause->kind = CT_CAUSE_DEVICE;
+        segment->state = CT_STATE_IO;
+        segment->file = situation->file;
+        break;
     case CT_YIELD_REASON_CHILDREN:
-        cause.kind = cause.coroutine ? CT_CAUSE_CHILD : CT_CAUSE_UNKNOWN;
-        return (struct ct_segment){.state = CT_STATE_CHILDREN, .cause = cause};
+        cause->kind = cause->coroutine ? CT_CAUSE_CHILD : CT_CAUSE_UNKNOWN;
+        segment->state = CT_STATE_CHILDREN;
+        break;
     default:
-        return unknown_segment();
+        set_unknown(segment);
+        break;
     }
 }
 
-struct ct_segment ct_segments_rule(const struct ct_situation *situation)
+void ct_segments_rule(const struct ct_situation *situation,
+                      struct ct_segment *ret_segment)
 {
+    *ret_segment = (struct ct_segment){0};
     switch (situation->doing) {
     case CT_DOING_UNKNOWN:
+        set_unknown(ret_segment);
         break;
     case CT_DOING_SUBMITTER:
     case CT_DOING_RUNS:
-        return (struct ct_segment){
-            .state = CT_STATE_RUNNING,
-            .on_top = situation->on_top,
-            .tid = situation->tid,
-        };
+        ret_segment->state = CT_STATE_RUNNING;
+        ret_segment->on_top = situation->on_top;
+        ret_segment->tid = situation->tid;
+        break;
     case CT_DOING_WOKEN:
-        return (struct ct_segment){
-            .state = CT_STATE_RUNNABLE,
-            .cause = {.kind = CT_CAUSE_LOOP,
-                      .id = situation->context,
-                      .coroutine = situation->by_coroutine,
-                      .request = situation->by_request},
-        };
+        ret_segment->state = CT_STATE_RUNNABLE;
+        ret_segment->cause.kind = CT_CAUSE_LOOP;
+        ret_segment->cause.id = situation->context;
+        ret_segment->cause.coroutine = situation->by_coroutine;
+        ret_segment->cause.request = situation->by_request;
+        break;
     case CT_DOING_WAITS:
-        return waits(situation);
+        waits(situation, ret_segment);
+        break;
     case CT_DOING_ENDED:
-        return (struct ct_segment){.state = CT_STATE_COMPLETING};
+        ret_segment->state = CT_STATE_COMPLETING;
+        break;
+    default:
+        set_unknown(ret_segment);
+        break;
     }
-    return unknown_segment();
 }
 
 static bool is_same(const struct ct_segment *a, const struct ct_segment *b)
@@ -133,15 +146,33 @@ static struct ct_segment *last(struct ct_segments *segments)
     return &segments->v[segments->n - 1];
 }
 
-/* Opens @next at @when_ns; the open one has ended there. */
-static void open_next(struct ct_segments *segments, int64_t when_ns,
-                      struct ct_segment next)
+/* The place behind the last one, where the next is made. */
+static struct ct_segment *behind_last(struct ct_segments *segments)
 {
-    next.begin_ns = when_ns;
-    next.end_ns = when_ns;
-    next.begin_error_ns = segments->error_ns;
-    while (segments->n && segments->v[segments->n - 1].begin_ns == when_ns) {
-        segments->n--;
+    if (segments->n == segments->capacity) {
+        segments->capacity = segments->capacity ? segments->capacity * 2 : 16;
+        segments->v =
+            g_renew(struct ct_segment, segments->v, segments->capacity);
+    }
+    return &segments->v[segments->n];
+}
+
+/* The segment in behind_last() begins at @when_ns; the open one has ended
+ * there. */
+static void open_next(struct ct_segments *segments, int64_t when_ns)
+{
+    struct ct_segment *next = &segments->v[segments->n];
+
+    next->begin_ns = when_ns;
+    next->end_ns = when_ns;
+    next->begin_error_ns = segments->error_ns;
+    if (segments->n && segments->v[segments->n - 1].begin_ns == when_ns) {
+        do {
+            segments->n--;
+        } while (segments->n &&
+                 segments->v[segments->n - 1].begin_ns == when_ns);
+        segments->v[segments->n] = *next;
+        next = &segments->v[segments->n];
     }
     if (segments->n) {
         struct ct_segment *before = last(segments);
@@ -149,22 +180,26 @@ static void open_next(struct ct_segments *segments, int64_t when_ns,
             before->cause.n_ran = 0; /* was told of all of it */
         }
         before->end_ns = when_ns;
-        if (is_same(before, &next)) {
+        if (is_same(before, next)) {
             return;
         }
     }
-    if (segments->n == segments->capacity) {
-        segments->capacity = segments->capacity ? segments->capacity * 2 : 16;
-        segments->v =
-            g_renew(struct ct_segment, segments->v, segments->capacity);
-    }
-    segments->v[segments->n++] = next;
+    segments->n++;
+}
+
+static void open_unknown(struct ct_segments *segments, int64_t when_ns)
+{
+    struct ct_segment *next = behind_last(segments);
+
+    *next = (struct ct_segment){0};
+    set_unknown(next);
+    open_next(segments, when_ns);
 }
 
 void ct_segments_begin(struct ct_segments *segments, int64_t when_ns)
 {
     segments->n = 0;
-    open_next(segments, when_ns, unknown_segment());
+    open_unknown(segments, when_ns);
 }
 
 /* The item's begin is told after all: until now it was queued. */
@@ -181,16 +216,18 @@ static void was_queued(struct ct_segment *before)
 void ct_segments_change(struct ct_segments *segments, int64_t when_ns,
                         const struct ct_situation *situation)
 {
-    struct ct_segment next = ct_segments_rule(situation);
+    struct ct_segment *next = behind_last(segments);
+    struct ct_segment *before = last(segments);
 
-    ct_pre("segments-change/in-order", when_ns >= last(segments)->begin_ns);
-    if (next.state == CT_STATE_WORK_RUNNING) {
-        was_queued(last(segments));
+    ct_pre("segments-change/in-order", when_ns >= before->begin_ns);
+    ct_segments_rule(situation, next);
+    if (next->state == CT_STATE_WORK_RUNNING) {
+        was_queued(before);
     }
-    if (!is_same(last(segments), &next)) {
-        open_next(segments, when_ns, next);
-    } else if (next.file) {
-        last(segments)->file = next.file; /* told when it had begun */
+    if (!is_same(before, next)) {
+        open_next(segments, when_ns);
+    } else if (next->file) {
+        before->file = next->file; /* told when it had begun */
     }
 }
 
@@ -224,10 +261,11 @@ void ct_segments_unsure(struct ct_segments *segments, int64_t from_ns,
     while (segments->n && last(segments)->begin_ns >= from_ns) {
         segments->n--;
     }
-    open_next(segments, from_ns, unknown_segment());
+    open_unknown(segments, from_ns);
     now.cause.n_ran = 0;
     if (!is_same(last(segments), &now)) {
-        open_next(segments, when_ns, now);
+        *behind_last(segments) = now;
+        open_next(segments, when_ns);
     }
 }
 

@@ -22,7 +22,8 @@ struct ct_segments {
 };
 
 /** ct_segments_rule() - the state that a situation makes (docs/MODEL.md) */
-struct ct_segment ct_segments_rule(const struct ct_situation *situation);
+void ct_segments_rule(const struct ct_situation *situation,
+                      struct ct_segment *ret_segment);
 
 /** ct_segments_begin() - empties the list and opens `unknown` at @when_ns */
 void ct_segments_begin(struct ct_segments *segments, int64_t when_ns);

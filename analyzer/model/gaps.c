@@ -34,23 +34,6 @@ static void threads_in_gap(struct ct_model *model, struct ct_process *process)
     }
 }
 
-static void request_in_gap(struct ct_model *model, struct ct_req *req,
-                           int64_t from_ns)
-{
-    ct_req_tell(model, req);
-    req->doubt_ns = req->doubt ? MIN(req->doubt_ns, from_ns) : from_ns;
-    req->doubt = true;
-    if (from_ns < model->now_ns &&
-        ct_model_wants_any(model, CT_WANT_REQUESTS)) {
-        struct ct_request_change *late =
-            &ct_model_change(model, CT_CHANGE_REQUEST_UNSURE)->request;
-        late->number = req->number;
-        late->slot = &req->slot;
-        late->when_ns = model->now_ns;
-        late->doubt.from_ns = from_ns;
-    }
-}
-
 void ct_gap_begin(struct ct_model *model, const struct ct_step *step)
 {
     int64_t from_ns = CLAMP(step->from_ns, 0, model->now_ns);
@@ -71,13 +54,11 @@ void ct_gap_begin(struct ct_model *model, const struct ct_step *step)
     model->gap_from_ns = is_within ? model->gap_from_ns : from_ns;
     model->in_gap = true; /* also what is late is no oddity */
     while ((process = ct_table_each(&model->processes, &at))) {
-        struct ct_req *req;
-        uint32_t pos = 0;
         threads_in_gap(model, process);
         process->telling.open = false;
-        while (!is_within && (req = ct_table_each(&process->requests, &pos))) {
-            request_in_gap(model, req, from_ns);
-        }
+    }
+    if (!is_within) {
+        ct_req_in_gap(model, from_ns);
     }
     /* A gap that ends before now tells of the past alone. */
     if (model->now_ns > model->gap_end_ns) {

@@ -37,6 +37,33 @@ static struct ct_request_change *change(struct ct_model *model,
     return what;
 }
 
+static void make_restless(struct ct_model *model, struct ct_req *req)
+{
+    if (req->is_restless) {
+        return;
+    }
+    req->is_restless = true;
+    req->restless_prev = NULL;
+    req->restless_next = model->restless;
+    if (model->restless) {
+        model->restless->restless_prev = req;
+    }
+    model->restless = req;
+}
+
+static void make_quiet(struct ct_model *model, struct ct_req *req)
+{
+    if (!req->is_restless) {
+        return;
+    }
+    req->is_restless = false;
+    *(req->restless_prev ? &req->restless_prev->restless_next
+                         : &model->restless) = req->restless_next;
+    if (req->restless_next) {
+        req->restless_next->restless_prev = req->restless_prev;
+    }
+}
+
 static bool is_told(const struct ct_model *model)
 {
     return ct_model_wants_any(model, CT_WANT_REQUESTS);
@@ -57,17 +84,22 @@ static bool is_same(const struct ct_situation *a, const struct ct_situation *b)
 void ct_req_situation(struct ct_model *model, struct ct_req *req,
                       const struct ct_situation *situation)
 {
-    struct ct_situation own = *situation;
+    struct ct_situation own;
 
-    if (own.doing == CT_DOING_SUBMITTER) {
-        own.tid = req->entity.tid;
+    if (!is_told(model)) {
+        return;
     }
-    if (own.by_request == req->number) {
-        own.by_request = 0;
+    if (situation->doing == CT_DOING_SUBMITTER ||
+        situation->by_request == req->number) {
+        own = *situation;
+        own.tid = own.doing == CT_DOING_SUBMITTER ? req->entity.tid : own.tid;
+        own.by_request = own.by_request == req->number ? 0 : own.by_request;
+        situation = &own;
     }
-    if (is_told(model) && !is_same(&own, &req->said)) {
-        req->said = own;
-        change(model, req, CT_CHANGE_REQUEST_SITUATION)->situation = own;
+    if (!is_same(situation, &req->said)) {
+        req->said = *situation;
+        make_restless(model, req);
+        change(model, req, CT_CHANGE_REQUEST_SITUATION)->situation = req->said;
     }
 }
 
@@ -190,6 +222,44 @@ static void unsure(struct ct_model *model, struct ct_req *req)
     }
     req->doubt = model->in_gap;
     req->doubt_ns = model->now_ns;
+    make_restless(model, req);
+}
+
+static void in_gap(struct ct_model *model, struct ct_req *req, int64_t from_ns)
+{
+    ct_req_tell(model, req);
+    req->doubt_ns = req->doubt ? MIN(req->doubt_ns, from_ns) : from_ns;
+    req->doubt = true;
+    if (from_ns < model->now_ns && is_told(model)) {
+        struct ct_request_change *late =
+            &ct_model_change(model, CT_CHANGE_REQUEST_UNSURE)->request;
+        late->number = req->number;
+        late->slot = &req->slot;
+        late->when_ns = model->now_ns;
+        late->doubt.from_ns = from_ns;
+    }
+    make_quiet(model, req);
+}
+
+void ct_req_in_gap(struct ct_model *model, int64_t from_ns)
+{
+    struct ct_process *process;
+    uint32_t at = 0;
+
+    /* It may reach back behind what is known of the quiet ones. */
+    while (from_ns < model->quiet_ns &&
+           (process = ct_table_each(&model->processes, &at))) {
+        struct ct_req *req;
+        uint32_t pos = 0;
+
+        while ((req = ct_table_each(&process->requests, &pos))) {
+            in_gap(model, req, from_ns);
+        }
+    }
+    while (model->restless) {
+        in_gap(model, model->restless, from_ns);
+    }
+    model->quiet_ns = MAX(model->quiet_ns, from_ns);
 }
 
 /* --- steps ------------------------------------------------------------ */
@@ -206,6 +276,7 @@ static struct ct_req *begin(struct ct_model *model, struct ct_process *process,
     req->parent_id = step->object;
     req->doubt = model->in_gap;
     req->doubt_ns = model->now_ns;
+    make_restless(model, req);
     ct_table_put(&process->requests, step->subject, req);
     if (is_told(model)) {
         struct ct_req *parent =
@@ -268,6 +339,7 @@ void ct_req_end(struct ct_model *model, struct ct_req *req,
         what->end.has_ret = what->end.end_known && !step->flag;
         what->end.ret = what->end.has_ret ? step->ret : 0;
     }
+    make_quiet(model, req);
     ct_table_take(&process->requests, req->entity.id);
     count(model, process, req, -1);
 
@@ -353,6 +425,7 @@ void ct_req_told(struct ct_model *model, struct ct_process *process,
         }
     }
     req->doubt = false;
+    make_restless(model, req);
     ct_entity_told(model, &req->entity);
     ct_req_tell(model, req);
 }

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""`cotrace diff` of runs with very many processes and holes: four times as many
-do not take many times the work; and holes in any order."""
+"""Runs with very many processes, holes and open requests: four times as many do
+not take many times the work; and holes in any order."""
 import json
 import os
 import random
@@ -21,16 +21,16 @@ def write(path, lines):
     return path
 
 
-def instructions(program, a, b):
+def instructions(program, *command):
     """Millions that it executes: the same on any machine, busy or not."""
     done = story.run("valgrind", "--tool=callgrind",
-                     "--callgrind-out-file=/dev/null", program, "diff",
-                     a, b, "--json", "-o", "/dev/null", env=ENV, status=None)
+                     "--callgrind-out-file=/dev/null", program, *command,
+                     "--json", env=ENV, status=None)
     assert done.returncode in (0, 1), done.err
     return int(re.search(r"Collected : (\d+)", done.err)[1]) / 1e6
 
 
-def check_growth(tmp, few, make, factor):
+def check_growth(tmp, few, make, factor, command=("diff",), sides="ab"):
     if shutil.which("valgrind") is None or SANITIZED:
         tap.skip("valgrind counts, where no sanitizer does")
     # valgrind 3.19 gives up on the debug information of clang 14
@@ -38,9 +38,9 @@ def check_growth(tmp, few, make, factor):
     story.run("strip", "-o", program, story.COTRACE)
     taken = []
     for n in (few, 4 * few):
-        a, b = (write(os.path.join(tmp, f"{side}{n}"), make(n, side))
-                for side in "ab")
-        taken.append(instructions(program, a, b))
+        traces = [write(os.path.join(tmp, f"{side}{n}"), make(n, side))
+                  for side in sides]
+        taken.append(instructions(program, *command, *traces))
     tap.note("%d: %.0f M instructions, %d: %.0f" % (few, taken[0], 4 * few,
                                                     taken[1]))
     assert taken[1] < factor * taken[0], taken
@@ -74,6 +74,31 @@ def beside_holes(n, side):
                   f"@{2002 + 10 * i} 7/7 bh_run_end bh={i + 5} ctx=1",
                   f"! stream=0 from={2005 + 10 * i} to={2006 + 10 * i} lost=1"]
     return lines
+
+
+def open_beside_holes(n, _):
+    """As many requests that are open as holes while they are."""
+    lines = ['@1000 7/7 context_create ctx=1 name="m"']
+    for i in range(n):
+        lines += [f"@{2000 + i} 7/7 coroutine_create co={i + 5} entry=0x401000",
+                  f"@{2000 + i} 7/7 request_begin request={100000 + i} "
+                  f'co={i + 5} layer="blk" op="read" node="d" offset={i} '
+                  f"bytes=1",
+                  f"@{2000 + i} 7/7 aio_coroutine_enter ctx=1 from=0 "
+                  f"to={i + 5}",
+                  f"@{2000 + i} 7/7 coroutine_yield from={i + 5} to=0 "
+                  f"reason=io object=0"]
+    for i in range(n):
+        at = 3000 + n + 10 * i
+        lines += [f"! stream=0 from={at} to={at + 1} lost=1",
+                  f"@{at + 5} 7/7 aio_notify ctx=1"]
+    return lines
+
+
+@tap.case("many holes while many requests are open")
+def _(tmp):
+    for command in (("stat",), ("requests", "--blame")):
+        check_growth(tmp, 500, open_beside_holes, 6, command, "a")
 
 
 @tap.case("many processes")

@@ -48,7 +48,9 @@ static void test_rule_is_total(void)
         situation.work = i / 6 % 5;
         situation.reason = (uint8_t)(i / 30 % 12);
         situation.by_coroutine = i / 360;
-        struct ct_segment segment = ct_segments_rule(&situation);
+        struct ct_segment segment;
+
+        ct_segments_rule(&situation, &segment);
         g_assert_cmpint(segment.state, <, CT_STATES);
         g_assert_cmpint(segment.state == CT_STATE_UNKNOWN, ==,
                         segment.certainty == CT_UNKNOWN);
