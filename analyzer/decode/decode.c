@@ -36,6 +36,7 @@ struct ct_decoder {
     struct ct_native *native;
     struct ct_files *files;
     struct ct_record record; /* what a line says */
+    int64_t hole_end_ns;     /* of the last; INT64_MAX: there is none */
 };
 
 static void count_words(struct ct_enum_sizes *words, unsigned id)
@@ -54,6 +55,8 @@ static void count_words(struct ct_enum_sizes *words, unsigned id)
 struct ct_decoder *ct_decoder_new(void)
 {
     struct ct_decoder *decoder = g_new0(struct ct_decoder, 1);
+
+    decoder->hole_end_ns = INT64_MAX;
 
     for (unsigned i = 0; i < CT_EV_COUNT; i++) {
         const char *provider = ct_schema_event(i)->provider;
@@ -126,18 +129,43 @@ static unsigned decode_native(struct ct_decoder *decoder,
     return ct_native_decode(decoder->native, record, ret_steps);
 }
 
+/* Something happened, and what can't be read: an event is lost there. */
+static unsigned decode_unread(struct ct_decoder *decoder,
+                              const struct ct_record *line,
+                              struct ct_step *step)
+{
+    const struct ct_value *stamp = &line->values[CT_FLD_LOG_LINE_STAMP];
+
+    if (decoder->qemu) {
+        ct_qemu_doubt(decoder->qemu);
+    }
+    step->kind = CT_STEP_GAP;
+    step->subject = line->stream;
+    step->value = 1;
+    /* On its own thread it may have happened before what was told so far. */
+    step->from_ns = stamp->present && stamp->i ? MIN(line->when_ns, stamp->i)
+                                               : line->when_ns;
+    step->ns = line->when_ns;
+    return 1;
+}
+
 /* A line is unwrapped here, whoever sent it. */
 static unsigned decode_line(struct ct_decoder *decoder,
                             const struct ct_record *record,
                             struct ct_step *ret_steps)
 {
+    uint64_t malformed;
+
     if (!decoder->lines) {
         decoder->lines = ct_lines_new();
     }
-    if (!ct_lines_read(decoder->lines, record, &decoder->record)) {
-        return 0;
+    malformed = ct_lines_counts(decoder->lines)->malformed;
+    if (ct_lines_read(decoder->lines, record, &decoder->record)) {
+        return decode_qemu(decoder, &decoder->record, ret_steps);
     }
-    return decode_qemu(decoder, &decoder->record, ret_steps);
+    return ct_lines_counts(decoder->lines)->malformed == malformed
+               ? 0
+               : decode_unread(decoder, record, ret_steps);
 }
 
 /* The same line, if something that is preloaded has taken it. */
@@ -165,8 +193,16 @@ static unsigned decode_native_line(struct ct_decoder *decoder,
                                ret_steps);
 }
 
-static bool decode_hole(const struct ct_record *record, struct ct_step *step)
+static bool decode_hole(struct ct_decoder *decoder,
+                        const struct ct_record *record, struct ct_step *step)
 {
+    bool is_in_one = decoder->hole_end_ns != INT64_MAX;
+
+    decoder->hole_end_ns =
+        is_in_one ? MAX(decoder->hole_end_ns, record->to_ns) : record->to_ns;
+    if (decoder->qemu) {
+        ct_qemu_doubt(decoder->qemu);
+    }
     step->kind = CT_STEP_GAP;
     step->subject = record->stream;
     step->value = record->lost;
@@ -198,7 +234,13 @@ unsigned ct_decode(struct ct_decoder *decoder, const struct ct_record *record,
         /* An fd may be another file's by now. */
         ct_files_free(decoder->files);
         decoder->files = NULL;
-        return decode_hole(record, step);
+        return decode_hole(decoder, record, step);
+    }
+    if (G_UNLIKELY(record->when_ns > decoder->hole_end_ns)) {
+        decoder->hole_end_ns = INT64_MAX;
+        if (decoder->qemu) {
+            ct_qemu_doubt(decoder->qemu);
+        }
     }
     if (record->event < 0) {
         return 0;

@@ -333,6 +333,18 @@ struct ct_generation *ct_lives_top(const struct ct_lives *lives,
     return lane->n && !is_any ? lane->stack[lane->n - 1] : NULL;
 }
 
+void ct_lives_doubt(struct ct_lives *lives)
+{
+    while (lives->busy.next != &lives->busy) {
+        cut(lives->busy.next, 0);
+    }
+    for (unsigned i = 0; i < lives->all->len; i++) {
+        struct ct_lane *lane = lives->all->pdata[i];
+
+        g_clear_pointer(&lane->own, g_free);
+    }
+}
+
 struct ct_generation *ct_lives_only(const struct ct_lives *lives)
 {
     const struct ct_lane *lane = lives->busy.next;

@@ -103,6 +103,10 @@ struct ct_lane *ct_lives_lane(struct ct_lives *lives, int32_t tid,
 struct ct_generation *ct_lives_top(const struct ct_lives *lives,
                                    const struct ct_lane *lane);
 
+/** ct_lives_doubt() - a switch may be missing: nobody is known to run, and
+ * lanes have nothing of their own */
+void ct_lives_doubt(struct ct_lives *lives);
+
 /** ct_lives_only() - the one that runs if only one lane has any; NULL: else */
 struct ct_generation *ct_lives_only(const struct ct_lives *lives);
 

@@ -129,6 +129,18 @@ static void tell(struct ct_model *model, const struct ct_step *step)
     }
 }
 
+/* Someone got it, and who is not known: one of those that wait, or one of
+ * whose wait nothing was heard. */
+static void doubt(struct ct_model *model, struct ct_lock *lock)
+{
+    lock->entity.epoch = 0;
+    lock->holder = 0;
+    for (struct ct_co *co = lock->first; co; co = co->lock_next) {
+        co->entity.epoch = 0;
+        ct_co_changed(model, co);
+    }
+}
+
 void ct_lock_step(struct ct_model *model, struct ct_thread *thread,
                   const struct ct_step *step)
 {
@@ -170,6 +182,10 @@ void ct_lock_step(struct ct_model *model, struct ct_thread *thread,
         /* Told after the wake: who has gone on already has told it itself,
          * and may have released the lock since. */
         lock = ct_table_get(&process->locks, step->subject);
+        if (lock && !step->value) {
+            doubt(model, lock);
+            break;
+        }
         co = ct_table_get(&process->coroutines, step->value);
         if (lock && co && co->lock == lock) {
             set_holder(model, lock, step->value);

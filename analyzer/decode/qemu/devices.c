@@ -27,7 +27,8 @@ struct front {
     uint64_t id;
     uint64_t key;
     uint64_t offset, bytes;
-    int32_t lane; /* its number */
+    int32_t lane;    /* its number */
+    uint64_t doubts; /* the process's, when it began */
     bool linked;
     bool is_job;
 };
@@ -64,7 +65,8 @@ static struct front *begin_front(struct ct_qemu_event *event, uint64_t key,
                             .key = key,
                             .offset = offset,
                             .bytes = bytes,
-                            .lane = event->lane->tid};
+                            .lane = event->lane->tid,
+                            .doubts = process->doubts};
     g_hash_table_insert(process->fronts, KEY(key), front);
     g_queue_push_tail(&process->pending, front);
     g_hash_table_add(process->open, KEY(front->id));
@@ -84,6 +86,11 @@ static void end_front(struct ct_qemu_event *event, struct front *front,
 
     step->subject = front->id;
     step->ret = ret;
+    if (front->doubts != event->process->doubts) {
+        /* Perhaps of another one that the device has at the same place. */
+        step->certainty = CT_BOUND;
+        step->flag = true;
+    }
     g_hash_table_remove(event->process->open, KEY(front->id));
     if (!front->linked) {
         g_queue_remove(&event->process->pending, front);
@@ -106,8 +113,9 @@ void ct_qemu_link(struct ct_qemu_event *event, uint64_t offset, uint64_t bytes)
     GQueue *pending = &event->process->pending;
     unsigned room = CT_QEMU_LINKS;
     bool found = false;
+    bool may_lack = event->process->doubts > 0;
 
-    if (co->outer) {
+    if (co->outer && co->outer_doubts == event->process->doubts) {
         return;
     }
     for (GList *at = pending->head, *next; at && room; at = next) {
@@ -115,10 +123,13 @@ void ct_qemu_link(struct ct_qemu_event *event, uint64_t offset, uint64_t bytes)
 
         next = at->next;
         /* The first lies where the coroutine's request does, others that were
-         * merged with it behind. */
+         * merged with it behind; that first one's begin may be missing. */
+        bool is_first = front->offset == offset;
+        bool is_behind =
+            front->offset > offset && front->offset - offset < bytes;
         if (front->lane != event->lane->tid || front->is_job ||
-            (found ? front->offset <= offset || front->offset - offset >= bytes
-                   : front->offset != offset)) {
+            front->doubts != event->process->doubts ||
+            !(found ? is_behind : is_first || (may_lack && is_behind))) {
             continue;
         }
         link_to(event, front);
@@ -127,6 +138,7 @@ void ct_qemu_link(struct ct_qemu_event *event, uint64_t offset, uint64_t bytes)
         if (!found) {
             found = true;
             co->outer = front->id;
+            co->outer_doubts = front->doubts;
             next = pending->head;
         }
     }
@@ -310,6 +322,7 @@ void ct_qemu_entered(struct ct_qemu_event *event, struct ct_qemu_co *co)
         step->subject = front->id;
         step->object = co->life.id;
         co->outer = front->id;
+        co->outer_doubts = event->process->doubts;
     }
 }
 

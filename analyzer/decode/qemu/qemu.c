@@ -34,6 +34,7 @@ static struct ct_qemu_process *new_process(int32_t pid)
         g_hash_table_new_full(g_direct_hash, g_direct_equal, NULL, g_free);
     process->mutexes =
         g_hash_table_new_full(g_direct_hash, g_direct_equal, NULL, free_queue);
+    process->calm = g_hash_table_new(g_direct_hash, g_direct_equal);
     process->nodes =
         g_hash_table_new_full(g_direct_hash, g_direct_equal, NULL, g_free);
     process->frames =
@@ -54,6 +55,7 @@ static void free_process(gpointer data)
     ct_lives_free(process->lives);
     g_hash_table_unref(process->works);
     g_hash_table_unref(process->mutexes);
+    g_hash_table_unref(process->calm);
     g_hash_table_unref(process->nodes);
     g_hash_table_unref(process->open);
     g_hash_table_unref(process->frames);
@@ -121,6 +123,7 @@ static unsigned decode(struct ct_qemu *qemu, const struct ct_record *record,
         .steps = ret_steps,
     };
 
+    event.process->is_doubted = false;
     ct_lives_sweep(event.process->lives);
     if (ct_qemu_sched(&event)) {
         return event.n;
@@ -147,6 +150,26 @@ unsigned ct_qemu_decode(struct ct_qemu *qemu, const struct ct_record *record,
                         struct ct_step *ret_steps)
 {
     return decode(qemu, record, 0, ret_steps);
+}
+
+void ct_qemu_doubt(struct ct_qemu *qemu)
+{
+    GHashTableIter all;
+    void *value;
+
+    g_hash_table_iter_init(&all, qemu->processes);
+    while (g_hash_table_iter_next(&all, NULL, &value)) {
+        struct ct_qemu_process *process = value;
+
+        if (process->is_doubted) {
+            continue; /* nothing was heard since */
+        }
+        process->is_doubted = true;
+        ct_lives_doubt(process->lives);
+        g_hash_table_remove_all(process->mutexes);
+        g_hash_table_remove_all(process->calm);
+        process->doubts++;
+    }
 }
 
 /* The kinds of which a stack belongs to the step's own thread. */

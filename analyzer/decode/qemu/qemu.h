@@ -25,6 +25,9 @@ void ct_qemu_free(struct ct_qemu *qemu);
 unsigned ct_qemu_decode(struct ct_qemu *qemu, const struct ct_record *record,
                         struct ct_step *ret_steps);
 
+/** ct_qemu_doubt() - events are missing: who runs where has to be told anew */
+void ct_qemu_doubt(struct ct_qemu *qemu);
+
 /**
  * ct_qemu_decode_line() - the same, of a line that a preloaded library took
  * @stack: where it was printed, instead of what the layers say

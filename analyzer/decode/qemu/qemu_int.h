@@ -50,6 +50,7 @@ struct ct_qemu_request {
     uint64_t id;
     uint64_t bs;
     uint64_t outer_stack; /* of its coroutine, without it */
+    uint64_t doubts;      /* the process's, when it began */
     uint64_t left;        /* bytes that a front end's reply still has to tell */
     enum ct_qemu_kind kind;
     bool is_again; /* its node tells it a second time */
@@ -63,10 +64,11 @@ struct ct_qemu_co {
     uint64_t queue;  /* lock of the CoQueue that it waits in; 0: none */
     uint64_t parent; /* address and id of who entered it first */
     uint64_t parent_id;
-    uint64_t outer;      /* request of that one, 0: none */
-    uint64_t stack;      /* the layers that it is in; 0: none */
-    unsigned n_children; /* that it entered first, and that live */
-    bool is_front;       /* serves a front end's request */
+    uint64_t outer;        /* request of that one, 0: none */
+    uint64_t outer_doubts; /* the process's, when that request began */
+    uint64_t stack;        /* the layers that it is in; 0: none */
+    unsigned n_children;   /* that it entered first, and that live */
+    bool is_front;         /* serves a front end's request */
     struct ct_qemu_request requests[CT_QEMU_DEPTH];
     unsigned n_requests;
     unsigned n_unlocks; /* since the innermost of them began */
@@ -93,6 +95,9 @@ struct ct_qemu_process {
     GHashTable *works;   /* request's address ^ pool's -> struct ct_qemu_work
                             (owner) */
     GHashTable *mutexes; /* address -> GQueue of struct ct_qemu_co (owner) */
+    GHashTable *calm;    /* mutexes that were seen free since the last doubt */
+    uint64_t doubts;     /* times that events were missing */
+    bool is_doubted;     /* and nothing was decoded since */
     GHashTable *nodes;   /* bs -> name (owner) */
     GHashTable *open;    /* ids of requests that are open */
     GHashTable *fronts;  /* device's request, or job -> struct front (owner) */

@@ -109,9 +109,10 @@ void ct_qemu_end(struct ct_qemu_event *event, struct ct_qemu_co *co,
         step->subject = request->id;
         step->flag = true; /* its result is not told */
         /* Only the outermost ended for sure just now. */
-        step->certainty = certainty == CT_KNOWN && request->kind == CT_REQ_INNER
-                              ? CT_BOUND
-                              : certainty;
+        bool is_bound = request->kind == CT_REQ_INNER ||
+                        request->doubts != event->process->doubts;
+        step->certainty =
+            certainty == CT_KNOWN && is_bound ? CT_BOUND : certainty;
         co->stack = request->outer_stack;
         g_hash_table_remove(event->process->open, KEY(request->id));
     }
@@ -147,6 +148,7 @@ struct ct_qemu_request *ct_qemu_begin(struct ct_qemu_event *event,
     *request = (struct ct_qemu_request){.id = ct_lives_new_id(process->lives),
                                         .bs = bs,
                                         .outer_stack = co->stack,
+                                        .doubts = process->doubts,
                                         .kind = kind};
     g_hash_table_add(process->open, KEY(request->id));
     node = bs ? g_hash_table_lookup(process->nodes, KEY(bs)) : NULL;
@@ -256,6 +258,7 @@ static void end_qcow2(struct ct_qemu_event *event, uint64_t address,
         ct_qemu_co(ct_lives_find(event->process->lives, address));
     unsigned at = co ? co->n_requests : 0;
     unsigned n;
+    bool is_sure;
 
     while (at && (co->requests[at - 1].kind != CT_REQ_INNER ||
                   co->requests[at - 1].bs)) {
@@ -266,8 +269,9 @@ static void end_qcow2(struct ct_qemu_event *event, uint64_t address,
     }
     ct_qemu_end(event, co, at, CT_BOUND);
     n = event->n;
+    is_sure = co->requests[at - 1].doubts == event->process->doubts;
     ct_qemu_end(event, co, at - 1, CT_KNOWN);
-    event->steps[n].certainty = CT_KNOWN;
+    event->steps[n].certainty = is_sure ? CT_KNOWN : CT_BOUND;
     event->steps[n].flag = false;
     event->steps[n].ret = ret;
 }

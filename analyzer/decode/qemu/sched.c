@@ -22,6 +22,8 @@
 #include "ct/schema.h"
 #include "decode/qemu/qemu_int.h"
 
+#define CALM_MAX 4096
+
 #define KEY(number) GSIZE_TO_POINTER((gsize)(number))
 
 /* --- lives ---------------------------------------------------------------- */
@@ -131,6 +133,9 @@ static void enter(struct ct_qemu_event *event)
         co->outer = parent->n_requests
                         ? parent->requests[parent->n_requests - 1].id
                         : parent->outer;
+        co->outer_doubts = parent->n_requests
+                               ? parent->requests[parent->n_requests - 1].doubts
+                               : parent->outer_doubts;
     }
     if (from) {
         ct_qemu_co(from)->last = CT_LAST_OTHER;
@@ -227,7 +232,11 @@ static void terminate(struct ct_qemu_event *event)
 
     event->lane = ct_lives_leave(lives, record->tid, &co->life, 0);
     ct_qemu_wakers_left(event, !ct_lives_top(lives, event->lane));
-    ct_qemu_end(event, co, 0, CT_KNOWN);
+    /* A front end's reply, which ended it, was not seen. */
+    ct_qemu_end(event, co, 0,
+                co->n_requests && co->requests[0].kind == CT_REQ_FRONT
+                    ? CT_BOUND
+                    : CT_KNOWN);
     ct_qemu_step(event, CT_STEP_CO_TERMINATE)->subject = co->life.id;
     ct_lives_end(lives, &co->life);
 }
@@ -423,6 +432,20 @@ static void lock_wait(struct ct_qemu_event *event)
     lock_step(event, CT_STEP_LOCK_WAIT, co);
 }
 
+static void lock_free(struct ct_qemu_event *event)
+{
+    struct ct_qemu_co *co = lock_event(event, CT_LAST_OTHER);
+    struct ct_qemu_process *process = event->process;
+
+    if (process->doubts) {
+        if (g_hash_table_size(process->calm) >= CALM_MAX) {
+            g_hash_table_remove_all(process->calm);
+        }
+        g_hash_table_add(process->calm, KEY(co->object));
+    }
+    lock_step(event, CT_STEP_LOCK_TAKE, co);
+}
+
 static void lock_taken(struct ct_qemu_event *event)
 {
     struct ct_qemu_co *co = lock_event(event, CT_LAST_OTHER);
@@ -448,6 +471,12 @@ static void hand_over(struct ct_qemu_event *event)
     struct ct_qemu_co *next = waiters ? g_queue_peek_head(waiters) : NULL;
     struct ct_step *step;
 
+    if (event->process->doubts &&
+        !g_hash_table_contains(event->process->calm, KEY(co->object))) {
+        /* Others may have been waiting before it. */
+        lock_step(event, CT_STEP_LOCK_HAND_OVER, co);
+        return;
+    }
     if (!next) {
         return;
     }
@@ -515,7 +544,7 @@ bool ct_qemu_sched(struct ct_qemu_event *event)
         complete(event);
         return true;
     case CT_EV_QEMU_QEMU_CO_MUTEX_LOCK_UNCONTENDED:
-        lock_step(event, CT_STEP_LOCK_TAKE, lock_event(event, CT_LAST_OTHER));
+        lock_free(event);
         return true;
     case CT_EV_QEMU_QEMU_CO_MUTEX_LOCK_ENTRY:
         lock_wait(event);

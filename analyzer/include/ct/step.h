@@ -88,7 +88,8 @@ enum ct_step_kind {
     CT_STEP_LOCK_WAIT,      /* mutex | self | - | value = holder */
     CT_STEP_LOCK_TAKEN,     /* mutex | self: after a wait */
     CT_STEP_LOCK_RELEASE,   /* mutex | self */
-    CT_STEP_LOCK_HAND_OVER, /* mutex | self | - | value = who gets it */
+    CT_STEP_LOCK_HAND_OVER, /* mutex | self | - | value = who gets it; 0: not
+                               known */
     CT_STEP_QUEUE_WAIT,     /* queue | self */
     CT_STEP_QUEUE_WAKE,     /* queue | self | - | value = who is woken */
 
