@@ -6,7 +6,8 @@
 
 Each cases/NAME.txt is a text trace; expected/NAME.COMMAND has the output of
 `cotrace COMMAND NAME.txt --json`.  --bless writes them anew: look at the diff.
-A line "# coroutines --at=NS" in a case asks for that command, too.
+A line "# coroutines --at=NS" in a case asks for that command, too; one
+"# findings ..." has its thresholds.
 
 Every case has lossy twins: the same trace with a hole in the place of some
 events: of each single one, of each few in a row, of as many as a packet has,
@@ -71,9 +72,10 @@ def commands_of(name):
     commands = dict(COMMANDS)
     with open(os.path.join(CASES, name + ".txt"), encoding="utf-8") as file:
         for line in file:
-            asked = re.match(r"# (coroutines|backtrace) (--\S+)$", line)
+            asked = re.match(r"# (coroutines|backtrace|findings)((?: --\S+)+)$",
+                             line)
             if asked:
-                commands[asked[1]] = [asked[1], asked[2], "--json"]
+                commands[asked[1]] = [asked[1], *asked[2].split(), "--json"]
     return commands
 
 
@@ -151,8 +153,9 @@ class Whole:
         self.states = {key: states_of(r, self.origin)
                        for key, r in self.requests.items()}
         self.stat = json.loads(run(COMMANDS["stat"], self.path))
+        self.ask_findings = commands_of(name)["findings"]
         self.findings = {kind_of(f): f for f in json.loads(
-            run(COMMANDS["findings"], self.path))["findings"]}
+            run(self.ask_findings, self.path))["findings"]}
         self.alive = {}
 
     def alive_at(self, at):
@@ -234,7 +237,7 @@ def check_coroutines(whole, twin, origin, end):
 
 
 def check_findings(whole, twin):
-    for finding in json.loads(run(COMMANDS["findings"], twin,
+    for finding in json.loads(run(whole.ask_findings, twin,
                                   True))["findings"]:
         real = whole.findings.get(kind_of(finding))
         if real is None or finding["cost_ns"] > real["cost_ns"]:

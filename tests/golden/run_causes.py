@@ -50,6 +50,7 @@ UNCAUSED = {
     "nbd_qd16.log": {"unknown": 3},
     "qemuio_mixed.log": {"queue": 62, "unknown": 3},
     "guest": {"unknown": 1},
+    "woken-for-nothing.txt": {"queue": 4},
     "io-aio": {"queue": 2},
 }
 

@@ -154,4 +154,37 @@ def _(tmp):
     tap.equal(max(each["until_us"] for each in lost), 199.0)
 
 
+@tap.case("workers of two pools of one process are told apart")
+def _(tmp):
+    lines = []
+    for i, pool in enumerate((2, 3, 2)):
+        lines += [f"@{2000 + i} 7/7 worker_create pool={pool} worker={50 + i} "
+                  f"nth={1 + i // 2}",
+                  f"@{2100 + i} 7/{8 + i} worker_start pool={pool} "
+                  f"worker={50 + i}"]
+    drawn = os.path.join(tmp, "drawn.json")
+    ask(tmp, sorted(lines), "render", "-o", drawn)
+    with open(drawn, encoding="utf-8") as file:
+        names = {each["tid"]: each["args"]
+                 for each in json.load(file)["traceEvents"]
+                 if each["name"] == "thread_name"}
+    tap.equal([names[tid] for tid in (8, 9, 10)],
+              [{"name": "worker 1", "pool": 2},
+               {"name": "worker 1 of pool 3", "pool": 3},
+               {"name": "worker 2", "pool": 2}])
+    tap.equal(names[7].get("pool"), None, "no worker")
+
+
+@tap.case("tracing's share is told where events come close behind one another")
+def _(tmp):
+    lines = ["@1500 7/7 poll_begin ctx=1 blocking=0 depth=1"]
+    lines += [f"@{2000 + i * 100} 7/7 aio_notify ctx=1" for i in range(3000)]
+    lines.append("@400000 7/7 poll_end ctx=1 progress=1 depth=1")
+    for percent, kinds in ((25, ["tracing-overhead"]), (90, [])):
+        found = json.loads(ask(tmp, lines, "findings", "--json",
+                               "--block=1000",
+                               f"--tracing={percent}"))["findings"]
+        tap.equal([each["kind"] for each in found], kinds)
+
+
 tap.main()
