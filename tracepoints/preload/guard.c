@@ -27,9 +27,12 @@
 #include "provider/kept.h"
 #include "provider/load.h"
 #include "provider/stack_int.h"
+#include "rings.h"
 #include "stacks.h"
 
 __thread struct ct_self ct_self __attribute__((tls_model("initial-exec")));
+
+__thread bool ct_guard_saved __attribute__((tls_model("initial-exec")));
 
 bool ct_guard_has_lines;
 
@@ -51,6 +54,7 @@ void ct_guard_end_thread(void)
 
 /* --- may I? --------------------------------------------------------------- */
 
+/* What a jump out of it would have to undo is said before it is done. */
 bool ct_guard_enter(struct ct_guard *guard)
 {
     struct ct_stack_place place;
@@ -58,35 +62,52 @@ bool ct_guard_enter(struct ct_guard *guard)
     if (!ct_guard_may()) {
         return false;
     }
-    /* From here on a jump out of a signal handler comes after our leave. */
+    guard->error = errno;
+    guard->has_cancel = false;
+    guard->has_entry = false;
+    guard->is_away = false;
     guard->outer = ct_self.guard;
+    if (!guard->outer) {
+        ct_guard_saved = false;
+    }
+    __atomic_signal_fence(__ATOMIC_SEQ_CST);
+    /* From here on a jump out of a signal handler comes after our leave. */
     ct_self.guard = guard;
     __atomic_signal_fence(__ATOMIC_SEQ_CST);
     ct_self.busy++;
-    guard->error = errno;
     (void)pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &guard->cancel);
+    guard->has_cancel = true;
     place = ct_stacks_place(__builtin_frame_address(0));
     guard->stack = place.number;
-    guard->has_entry = place.base != CT_STACKS_OWN;
-    if (guard->has_entry) {
+    if (place.base != CT_STACKS_OWN) {
         guard->entry = (struct ct_stack_entry){
             .frame = place.end,
             .limit = place.end,
         };
+        guard->before = ct_stack_current;
+        guard->has_entry = true;
+        __atomic_signal_fence(__ATOMIC_SEQ_CST);
         /* Of an unknown stack only .eh_frame knows the end. */
-        guard->before = ct_stack_switch(
-            place.base == CT_STACKS_UNKNOWN ? NULL : &guard->entry);
+        (void)ct_stack_switch(place.base == CT_STACKS_UNKNOWN ? NULL
+                                                              : &guard->entry);
     }
     return true;
 }
 
-void ct_guard_leave(struct ct_guard *guard)
+static void undo(const struct ct_guard *guard)
 {
     if (guard->has_entry) {
         (void)ct_stack_switch(guard->before);
     }
-    (void)pthread_setcancelstate(guard->cancel, NULL);
+    if (guard->has_cancel) {
+        (void)pthread_setcancelstate(guard->cancel, NULL);
+    }
     errno = guard->error;
+}
+
+void ct_guard_leave(struct ct_guard *guard)
+{
+    undo(guard);
     ct_self.busy--;
     __atomic_signal_fence(__ATOMIC_SEQ_CST);
     ct_self.guard = guard->outer;
@@ -94,6 +115,16 @@ void ct_guard_leave(struct ct_guard *guard)
     if (__builtin_expect(ct_self.jumps, 0)) {
         ct_jump_now();
     }
+}
+
+void ct_guard_drop(struct ct_guard *rest)
+{
+    while (ct_self.guard && ct_self.guard != rest) {
+        undo(ct_self.guard);
+        ct_self.guard = ct_self.guard->outer;
+    }
+    ct_rings_leave();
+    ct_self.busy = 0;
 }
 
 /* --- what a thread holds -------------------------------------------------- */
@@ -170,6 +201,8 @@ static void busy_ends(void)
     ct_self.busy--;
 }
 
+static int error_first; /* errno of before */
+
 /*
  * Before LTTng's threads: dlsym() takes the loader's lock, which this thread
  * holds while it loads LTTng and waits for those.
@@ -179,6 +212,7 @@ static void busy_ends(void)
  */
 __attribute__((constructor(102))) static void begin_first(void)
 {
+    error_first = errno;
     ct_self.busy++;
     ct_real_find_all();
     (void)pthread_atfork(NULL, NULL, busy_begins);
@@ -196,4 +230,5 @@ __attribute__((constructor)) static void begin(void)
     ct_self.busy--;
     ct_self.is_first = true;
     ct_self.is_ours = true;
+    errno = error_first; /* a program begins with 0 */
 }

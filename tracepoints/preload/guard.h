@@ -54,6 +54,10 @@ extern __thread struct ct_self ct_self
  * after the start. */
 extern bool ct_guard_has_lines;
 
+/* A context was saved since the thread began to record, so by a signal handler
+ * that interrupted it and may be gone back to.  Home thread only. */
+extern __thread bool ct_guard_saved __attribute__((tls_model("initial-exec")));
+
 /** ct_guard_begin_thread() - this thread is one of the program's */
 void ct_guard_begin_thread(uint64_t id);
 
@@ -63,9 +67,12 @@ void ct_guard_end_thread(void);
 /* --- may I? --------------------------------------------------------------- */
 
 struct ct_guard {
-    int error;  /* errno of the program */
-    int cancel; /* its cancellation state */
-    int stack;  /* number of the coroutine's stack that it is on, or -1 */
+    int error;       /* errno of the program */
+    int cancel;      /* its cancellation state */
+    bool has_cancel; /* ... was read and is changed */
+    bool is_away;    /* the program has left, and may come back, to ... */
+    int cancel_here; /* ... this cancellation state */
+    int stack;       /* number of the coroutine's stack that it is on, or -1 */
     bool has_entry;
     struct ct_stack_entry entry; /* of a coroutine's stack */
     struct ct_stack_entry *before;
@@ -88,6 +95,14 @@ static inline bool ct_guard_may(void)
  */
 bool ct_guard_enter(struct ct_guard *guard);
 void ct_guard_leave(struct ct_guard *guard);
+
+/**
+ * ct_guard_drop() - the program leaves what the thread records unfinished
+ * @rest: the innermost guard that it does not leave; NULL: it leaves all
+ *
+ * What is the program's is as it was: nothing here is used any more.
+ */
+void ct_guard_drop(struct ct_guard *rest);
 
 /* What a call records, if it may. */
 #define CT_GUARDED(...)                                  \

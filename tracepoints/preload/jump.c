@@ -13,6 +13,13 @@
  * guard is left, the jump is made.  Of several handlers that interrupted one
  * another, the one that interrupted the event is returned from.
  *
+ * A jump to another stack may leave this one for good, as a limit of a
+ * coroutine's time does, or to come back to the handler, as a scheduler's does
+ * that a timer's signal calls.  The latter saves where it is: then the handler
+ * must stay, so the jump is made at once, and what the thread does until it
+ * comes back is not recorded.  If it has saved nothing, the event is finished
+ * likewise.
+ *
  * The signals that were blocked in the handler stay blocked after a jump that
  * does not restore them (siglongjmp() restores what sigsetjmp(..., 1) saved);
  * so what was blocked in the handler is blocked again before the jump.
@@ -39,6 +46,7 @@
 struct later {
     const struct __jmp_buf_tag *buffer;
     int value;
+    uintptr_t sp;
     void (*jump)(struct __jmp_buf_tag *, int);
     sigset_t blocked;
 };
@@ -77,8 +85,10 @@ static bool leaves(uintptr_t sp, const struct ct_guard *guard)
     struct ct_stack_place here = ct_stacks_place(guard);
     struct ct_stack_place there = ct_stacks_place((const void *)sp);
 
-    return there.base != CT_STACKS_UNKNOWN && there.base == here.base &&
-           sp > (uintptr_t)guard;
+    if (there.base == CT_STACKS_UNKNOWN) {
+        return false;
+    }
+    return there.base == here.base ? sp > (uintptr_t)guard : !ct_guard_saved;
 }
 
 /* Never returns: as the handler's return would. */
@@ -94,12 +104,34 @@ static _Noreturn void go_back(const ucontext_t *context)
     __builtin_unreachable();
 }
 
-/* The event stays unfinished; the program must not. */
-static void give_up(const struct ct_guard *guard)
+/* The innermost guard that is not left. */
+static struct ct_guard *rest_of(uintptr_t sp)
 {
-    (void)pthread_setcancelstate(guard->cancel, NULL);
-    ct_self.guard = NULL;
-    ct_self.busy = 0;
+    struct ct_guard *guard = ct_self.guard;
+
+    while (guard && leaves(sp, guard)) {
+        guard = guard->outer;
+    }
+    return guard;
+}
+
+/* Away from what is recorded the program is cancelled as ever. */
+static void follow(uintptr_t sp, struct ct_guard *guard)
+{
+    struct ct_stack_place here = ct_stacks_place(guard);
+    struct ct_stack_place there = ct_stacks_place((const void *)sp);
+    bool is_away = there.base != here.base;
+
+    if (there.base == CT_STACKS_UNKNOWN || is_away == guard->is_away ||
+        !guard->has_cancel) {
+        return;
+    }
+    guard->is_away = is_away;
+    if (is_away) {
+        (void)pthread_setcancelstate(guard->cancel, &guard->cancel_here);
+    } else {
+        (void)pthread_setcancelstate(guard->cancel_here, NULL);
+    }
 }
 
 void ct_jump_later(const struct __jmp_buf_tag *buffer, int value, uintptr_t sp,
@@ -108,14 +140,16 @@ void ct_jump_later(const struct __jmp_buf_tag *buffer, int value, uintptr_t sp,
     struct way way = {.guard = (uintptr_t)ct_self.guard};
 
     if (!leaves(sp, ct_self.guard)) {
+        follow(sp, ct_self.guard);
         return;
     }
     (void)_Unwind_Backtrace(step, &way);
     if (!way.interrupted) {
-        give_up(ct_self.guard);
+        ct_guard_drop(rest_of(sp)); /* it stays unfinished */
         return;
     }
-    later = (struct later){.buffer = buffer, .value = value, .jump = jump};
+    later = (struct later){
+        .buffer = buffer, .value = value, .sp = sp, .jump = jump};
     (void)sigprocmask(SIG_SETMASK, NULL, &later.blocked);
     ct_self.jumps = true;
     go_back(way.interrupted);
@@ -127,6 +161,7 @@ void ct_jump_now(void)
 
     ct_self.jumps = false;
     (void)sigprocmask(SIG_SETMASK, &now.blocked, NULL);
+    ct_switch_jumps(now.sp);
     now.jump((struct __jmp_buf_tag *)(uintptr_t)now.buffer, now.value);
 }
 

@@ -8,8 +8,8 @@
  *           event is finished first, and then the jump is made.
  * Threads:  the calling thread only.
  * Memory:   none.
- * Errors:   where the handler's return can't be found, the jump is made at
- *           once.
+ * Errors:   where the handler's return can't be found, and where the handler
+ *           may be gone back to, the jump is made at once.
  * Depends:  guard.h.
  */
 #ifndef CT_PRELOAD_JUMP_H
@@ -31,6 +31,10 @@ void ct_jump_later(const struct __jmp_buf_tag *buffer, int value, uintptr_t sp,
 
 /** ct_jump_now() - the recording is done */
 void ct_jump_now(void);
+
+/** ct_switch_jumps() - tells the jump, if it is one to another stack (switch.c)
+ */
+void ct_switch_jumps(uintptr_t sp);
 
 #pragma GCC visibility pop
 

@@ -114,8 +114,14 @@ CT_TOLD static void told_switch(uintptr_t sp, enum ct_native_switch how)
 
 /* --- the calls ------------------------------------------------------------ */
 
+void ct_switch_jumps(uintptr_t sp)
+{
+    told_switch(sp, CT_NATIVE_SWITCH_JUMP);
+}
+
 CT_HOOK int swapcontext(ucontext_t *from, const ucontext_t *to)
 {
+    ct_guard_saved = true;
     told_switch(sp_of_context(to), CT_NATIVE_SWITCH_SWAP);
     return CT_REAL(swapcontext)(from, to);
 }
@@ -157,9 +163,62 @@ CT_HOOK void siglongjmp(sigjmp_buf buffer, int value)
 
 CT_HOOK void __longjmp_chk(struct __jmp_buf_tag buffer[1], int value)
 {
-    told_jump(buffer, value, CT_REAL(__longjmp_chk));
+    /* Where it is made later, there is another stack pointer to check. */
+    told_jump(buffer, value, CT_REAL(longjmp));
     CT_REAL(__longjmp_chk)(buffer, value);
 }
+
+/* --- where jumps go to ---------------------------------------------------- */
+
+#if defined(__x86_64__)
+/*
+ * setjmp() and its kin save the frame that they are called from, so nothing may
+ * lie between that and the real ones: a jump to them, with all as it came.
+ */
+#define SAVES(name)                                                       \
+    __attribute__((used,                                                  \
+                   visibility("hidden"))) struct ct_real ct_switch_##name \
+        __attribute__((section("ct_real_functions"))) = {#name, NULL};    \
+    __asm__(".text\n"                                                     \
+            ".globl " #name "\n"                                          \
+            ".type " #name ", @function\n" #name ":\n"                    \
+            ".cfi_startproc\n"                                            \
+            "    movq ct_guard_saved@gottpoff(%rip), %rax\n"              \
+            "    movb $1, %fs:(%rax)\n"                                   \
+            "    movq 8+ct_switch_" #name "(%rip), %rax\n"                \
+            "    testq %rax, %rax\n"                                      \
+            "    jz 1f\n"                                                 \
+            "    jmp *%rax\n"                                             \
+            "1:  pushq %rdi\n"                                            \
+            ".cfi_adjust_cfa_offset 8\n"                                  \
+            "    pushq %rsi\n"                                            \
+            ".cfi_adjust_cfa_offset 8\n"                                  \
+            "    subq $8, %rsp\n"                                         \
+            ".cfi_adjust_cfa_offset 8\n"                                  \
+            "    leaq ct_switch_" #name "(%rip), %rdi\n"                  \
+            "    call ct_switch_find\n"                                   \
+            "    addq $8, %rsp\n"                                         \
+            ".cfi_adjust_cfa_offset -8\n"                                 \
+            "    popq %rsi\n"                                             \
+            ".cfi_adjust_cfa_offset -8\n"                                 \
+            "    popq %rdi\n"                                             \
+            ".cfi_adjust_cfa_offset -8\n"                                 \
+            "    jmp *%rax\n"                                             \
+            ".cfi_endproc\n"                                              \
+            ".size " #name ", . - " #name "\n")
+
+__attribute__((used, visibility("hidden"))) void *ct_switch_find(
+    struct ct_real *real);
+
+void *ct_switch_find(struct ct_real *real)
+{
+    return ct_real_find(real);
+}
+
+SAVES(setjmp);
+SAVES(_setjmp);
+SAVES(__sigsetjmp);
+#endif
 
 /* --- where coroutines begin and end --------------------------------------- */
 

@@ -14,6 +14,7 @@ from preloaded import check_items, check_workers, names_of
 PROGRAMS = os.path.join(story.BUILD, "tests", "programs")
 CONTEXTS = os.path.join(PROGRAMS, "contexts")
 HOOKED = os.path.join(PROGRAMS, "hooked")
+LIMITS = os.path.join(PROGRAMS, "limits")
 STATIC = os.path.join(PROGRAMS, "static")
 
 
@@ -102,9 +103,10 @@ def _(place):
 
 for mode, status in (("signals", 0), ("fork", 0), ("threads", 0),
                      ("early", 7), ("arguments", 0), ("errors", 0),
-                     ("jumps", 0)):
+                     ("jumps", 0), ("limits", 0), ("preempts", 0)):
     def run(place, mode=mode, status=status):
-        trace, done = record(place, HOOKED, mode, status=status)
+        program = LIMITS if mode in ("limits", "preempts") else HOOKED
+        trace, done = record(place, program, mode, status=status)
         tap.equal("0 lost" in done.err, True, done.err)
         of = [name for name, _ in events(trace)]
         tap.equal("cotrace:native_switch" in of or mode in ("errors",), True,
@@ -114,7 +116,7 @@ for mode, status in (("signals", 0), ("fork", 0), ("threads", 0),
                      for n in ("create", "start", "exit")}
             tap.equal((count["create"], count["exit"] <= count["start"]),
                       (201, True), "threads, the early one included")
-        if mode == "jumps":
+        if mode in ("jumps", "limits", "preempts"):
             # the last thing that it does is recorded, too
             tap.equal([fields["ret"] for name, fields in events(trace)
                        if name == "cotrace:native_io_end"][-1], "-9", "last")
