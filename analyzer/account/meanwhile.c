@@ -34,17 +34,21 @@ struct key {
 
 struct pool {
     struct key key;
-    unsigned workers; /* threads that ran an item of it */
+    struct thread *workers; /* that ran an item of it, by `colleague` */
     struct ct_log log;
 };
 
 struct thread {
     struct key key; /* tid */
+    /* in the ring of those that were told of since the last gap; NULL: it was
+       not, and what the gap means for it is done */
     struct thread *next, *prev;
     struct frame *open;
     unsigned n_open, capacity;
     bool is_sure; /* what lies below what is open is known: nothing */
     struct pool *pool;
+    struct thread *colleague, *before; /* of its pool */
+    struct home *homes;
     int64_t since_ns; /* of what is innermost */
     struct ct_log log;
 };
@@ -52,15 +56,16 @@ struct thread {
 struct home {
     struct key key; /* context */
     struct thread *thread;
+    struct home *next, *prev; /* of its thread */
 };
 
 struct ct_meanwhile {
-    struct ct_wait waits;  /* ring, by begin */
-    struct thread threads; /* ring */
-    struct thread *last;   /* that was told of */
-    GHashTable *by_tid;    /* key -> struct thread (owned) */
-    GHashTable *homes;     /* key -> struct home (owned) */
-    GHashTable *pools;     /* key -> struct pool (owned) */
+    struct ct_wait waits; /* ring, by begin */
+    struct thread heard;  /* ring */
+    struct thread *last;  /* that was told of */
+    GHashTable *by_tid;   /* key -> struct thread (owned) */
+    GHashTable *homes;    /* key -> struct home (owned) */
+    GHashTable *pools;    /* key -> struct pool (owned) */
 };
 
 static guint hash_key(const void *data)
@@ -100,7 +105,7 @@ struct ct_meanwhile *ct_meanwhile_new(void)
     struct ct_meanwhile *meanwhile = g_new0(struct ct_meanwhile, 1);
 
     meanwhile->waits.next = meanwhile->waits.prev = &meanwhile->waits;
-    meanwhile->threads.next = meanwhile->threads.prev = &meanwhile->threads;
+    meanwhile->heard.next = meanwhile->heard.prev = &meanwhile->heard;
     meanwhile->by_tid =
         g_hash_table_new_full(hash_key, is_same_key, NULL, free_thread);
     meanwhile->homes =
@@ -199,28 +204,51 @@ static void advance(struct ct_meanwhile *meanwhile, struct thread *thread,
     thread->since_ns = now_ns;
 }
 
+static void heard_of(struct ct_meanwhile *meanwhile, struct thread *thread)
+{
+    if (!thread->next) {
+        thread->next = &meanwhile->heard;
+        thread->prev = meanwhile->heard.prev;
+        thread->prev->next = thread;
+        meanwhile->heard.prev = thread;
+    }
+}
+
+static void leave_heard(struct thread *thread)
+{
+    if (thread->next) {
+        thread->prev->next = thread->next;
+        thread->next->prev = thread->prev;
+        thread->next = thread->prev = NULL;
+    }
+}
+
 static struct thread *thread_of(struct ct_meanwhile *meanwhile,
                                 const struct ct_slice *slice)
 {
     struct key key = {(uint32_t)slice->tid, slice->pid};
     struct thread *thread = meanwhile->last;
 
-    if (thread && is_same_key(&thread->key, &key)) {
-        return thread;
+    if (!thread || !is_same_key(&thread->key, &key)) {
+        thread = g_hash_table_lookup(meanwhile->by_tid, &key);
     }
-    thread = g_hash_table_lookup(meanwhile->by_tid, &key);
     if (!thread) {
         thread = g_new0(struct thread, 1);
         thread->key = key;
         thread->since_ns = slice->begin_ns;
-        thread->next = &meanwhile->threads;
-        thread->prev = meanwhile->threads.prev;
-        thread->prev->next = thread;
-        meanwhile->threads.prev = thread;
         g_hash_table_insert(meanwhile->by_tid, &thread->key, thread);
     }
+    heard_of(meanwhile, thread);
     meanwhile->last = thread;
     return thread;
+}
+
+static void leave_home(struct home *home)
+{
+    if (home->next) {
+        home->next->prev = home->prev;
+    }
+    *(home->prev ? &home->prev->next : &home->thread->homes) = home->next;
 }
 
 static void go_home(struct ct_meanwhile *meanwhile, struct thread *thread,
@@ -233,8 +261,18 @@ static void go_home(struct ct_meanwhile *meanwhile, struct thread *thread,
         home = g_new0(struct home, 1);
         home->key = key;
         g_hash_table_insert(meanwhile->homes, &home->key, home);
+    } else if (home->thread == thread) {
+        return;
+    } else {
+        leave_home(home);
     }
     home->thread = thread;
+    home->prev = NULL;
+    home->next = thread->homes;
+    if (home->next) {
+        home->next->prev = home;
+    }
+    thread->homes = home;
 }
 
 static void works(struct ct_meanwhile *meanwhile, struct thread *thread,
@@ -250,7 +288,11 @@ static void works(struct ct_meanwhile *meanwhile, struct thread *thread,
     }
     if (!thread->pool) {
         thread->pool = pool;
-        pool->workers++;
+        thread->colleague = pool->workers;
+        if (thread->colleague) {
+            thread->colleague->before = thread;
+        }
+        pool->workers = thread;
     }
 }
 
@@ -321,20 +363,24 @@ static void began(struct ct_meanwhile *meanwhile, const struct ct_slice *slice)
 
 static void thread_over(struct ct_meanwhile *meanwhile, struct thread *thread)
 {
-    GHashTableIter iter;
-    struct home *home;
+    struct pool *pool = thread->pool;
 
-    g_hash_table_iter_init(&iter, meanwhile->homes);
-    while (g_hash_table_iter_next(&iter, NULL, (void **)&home)) {
-        if (home->thread == thread) {
-            g_hash_table_iter_remove(&iter);
+    while (thread->homes) {
+        struct home *home = thread->homes;
+        leave_home(home);
+        g_hash_table_remove(meanwhile->homes, &home->key);
+    }
+    if (pool) {
+        if (thread->colleague) {
+            thread->colleague->before = thread->before;
+        }
+        *(thread->before ? &thread->before->colleague : &pool->workers) =
+            thread->colleague;
+        if (!pool->workers) {
+            g_hash_table_remove(meanwhile->pools, &pool->key);
         }
     }
-    if (thread->pool && --thread->pool->workers == 0) {
-        g_hash_table_remove(meanwhile->pools, &thread->pool->key);
-    }
-    thread->prev->next = thread->next;
-    thread->next->prev = thread->prev;
+    leave_heard(thread);
     meanwhile->last = NULL;
     g_hash_table_remove(meanwhile->by_tid, &thread->key);
 }
@@ -378,6 +424,17 @@ static void ended(struct ct_meanwhile *meanwhile, const struct ct_slice *slice)
     }
 }
 
+/* To a thread of which nothing was told since the last one it is no news. */
+static void missed(struct ct_meanwhile *meanwhile, int64_t from_ns)
+{
+    while (meanwhile->heard.next != &meanwhile->heard) {
+        struct thread *thread = meanwhile->heard.next;
+        advance(meanwhile, thread, from_ns);
+        thread->is_sure = false;
+        leave_heard(thread);
+    }
+}
+
 void ct_meanwhile_change(struct ct_meanwhile *meanwhile,
                          const struct ct_change *change)
 {
@@ -389,11 +446,7 @@ void ct_meanwhile_change(struct ct_meanwhile *meanwhile,
         ended(meanwhile, &change->slice);
         break;
     case CT_CHANGE_GAP:
-        for (struct thread *thread = meanwhile->threads.next;
-             thread != &meanwhile->threads; thread = thread->next) {
-            advance(meanwhile, thread, change->gap.from_ns);
-            thread->is_sure = false;
-        }
+        missed(meanwhile, change->gap.from_ns);
         break;
     default:
         break;
@@ -436,9 +489,9 @@ void ct_meanwhile_pool(struct ct_meanwhile *meanwhile, int32_t pid, uint64_t id,
         return;
     }
     ct_log_parts(&pool->log, from_ns, now_ns, list);
-    for (const struct thread *thread = meanwhile->threads.next;
-         thread != &meanwhile->threads; thread = thread->next) {
-        for (unsigned i = 0; thread->pool == pool && i < thread->n_open; i++) {
+    for (const struct thread *thread = pool->workers; thread;
+         thread = thread->colleague) {
+        for (unsigned i = 0; i < thread->n_open; i++) {
             const struct frame *frame = &thread->open[i];
             if (frame->kind == CT_SLICE_WORK && frame->context == id) {
                 struct ct_ran what = frame->what;

@@ -29,6 +29,7 @@ struct thread {
     int32_t tid;
     int64_t last_ns; /* its last event */
     bool has_last;
+    uint64_t n_gaps; /* up to there: what is behind a gap says nothing */
 };
 
 struct process {
@@ -40,7 +41,8 @@ struct process {
 };
 
 struct ct_overhead {
-    bool is_measured;    /* by a clock that tells an event from the next */
+    bool is_measured; /* by a clock that tells an event from the next */
+    uint64_t n_gaps;
     GHashTable *threads; /* struct thread (owned), itself */
     GHashTable *processes;
     struct thread *last_thread;
@@ -148,10 +150,11 @@ void ct_overhead_event(struct ct_overhead *overhead,
         process->begin_ns = record->when_ns;
     }
     process->end_ns = record->when_ns;
-    if (thread->has_last) {
+    if (thread->has_last && thread->n_gaps == overhead->n_gaps) {
         ct_histogram_add(process->distances, record->when_ns - thread->last_ns);
     }
     thread->has_last = true;
+    thread->n_gaps = overhead->n_gaps;
     thread->last_ns = record->when_ns;
 }
 
@@ -180,13 +183,7 @@ void ct_overhead_slice(struct ct_overhead *overhead,
 
 void ct_overhead_gap(struct ct_overhead *overhead)
 {
-    GHashTableIter iter;
-    struct thread *thread;
-
-    g_hash_table_iter_init(&iter, overhead->threads);
-    while (g_hash_table_iter_next(&iter, (void **)&thread, NULL)) {
-        thread->has_last = false;
-    }
+    overhead->n_gaps++;
 }
 
 void ct_overhead_finish(struct ct_causes *causes, struct ct_overhead *overhead)

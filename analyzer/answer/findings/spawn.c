@@ -5,11 +5,13 @@
  * A worker that begins soon after one of the same pool ended is one that need
  * not have been made.  That all the workers that a pool may have are made at
  * its start, and end with it, is none.  Lives are told when they end, so of
- * each pool the last ends are remembered.
+ * each pool the last ends are remembered; to the end of the trace, since a
+ * worker that lives long may have begun soon after one of them.
  */
 #include <glib.h>
 
 #include "answer/findings/family.h"
+#include "ct/key.h"
 
 enum { ENDS = 64 };
 
@@ -18,26 +20,47 @@ enum { ENDS = 64 };
 struct pool {
     int32_t pid;
     uint64_t id;
-    unsigned n; /* of the ends, all that there were */
-    int64_t ends_ns[ENDS];
+    unsigned n;       /* of the ends, all that there were */
+    int64_t *ends_ns; /* the last ENDS at most, in a ring */
 };
 
 struct ct_spawns {
-    GArray *pools; /* struct pool */
+    GHashTable *pools; /* struct pool (owned), itself */
 };
+
+static guint hash_pool(const void *data)
+{
+    const struct pool *pool = data;
+
+    return ct_key_hash(pool->pid, pool->id);
+}
+
+static gboolean is_same_pool(const void *a, const void *b)
+{
+    const struct pool *one = a, *two = b;
+
+    return one->id == two->id && one->pid == two->pid;
+}
+
+static void free_pool(void *data)
+{
+    g_free(((struct pool *)data)->ends_ns);
+    g_free(data);
+}
 
 struct ct_spawns *ct_spawns_new(void)
 {
     struct ct_spawns *spawns = g_new0(struct ct_spawns, 1);
 
-    spawns->pools = g_array_new(FALSE, TRUE, sizeof(struct pool));
+    spawns->pools =
+        g_hash_table_new_full(hash_pool, is_same_pool, free_pool, NULL);
     return spawns;
 }
 
 void ct_spawns_free(struct ct_spawns *spawns)
 {
     if (spawns) {
-        g_array_unref(spawns->pools);
+        g_hash_table_unref(spawns->pools);
         g_free(spawns);
     }
 }
@@ -45,13 +68,17 @@ void ct_spawns_free(struct ct_spawns *spawns)
 static struct pool *find(const struct ct_spawns *spawns, int32_t pid,
                          uint64_t id)
 {
-    for (unsigned i = spawns->pools->len; i-- > 0;) {
-        struct pool *pool = &g_array_index(spawns->pools, struct pool, i);
-        if (pool->pid == pid && pool->id == id) {
-            return pool;
-        }
+    struct pool key = {.pid = pid, .id = id};
+
+    return g_hash_table_lookup(spawns->pools, &key);
+}
+
+static void add_end(struct pool *pool, int64_t end_ns)
+{
+    if (pool->n < ENDS && !(pool->n & (pool->n - 1))) { /* it is full */
+        pool->ends_ns = g_renew(int64_t, pool->ends_ns, MAX(1, 2 * pool->n));
     }
-    return NULL;
+    pool->ends_ns[pool->n++ % ENDS] = end_ns;
 }
 
 /* Did one of the pool's workers end shortly before? */
@@ -96,13 +123,12 @@ void ct_findings_spawn_life(struct ct_causes *causes, struct ct_spawns *spawns,
         return;
     }
     if (!pool) {
-        g_array_set_size(spawns->pools, spawns->pools->len + 1);
-        pool =
-            &g_array_index(spawns->pools, struct pool, spawns->pools->len - 1);
+        pool = g_new0(struct pool, 1);
         pool->pid = life->pid;
         pool->id = life->context;
+        g_hash_table_add(spawns->pools, pool);
     }
-    pool->ends_ns[pool->n++ % ENDS] = life->end_ns;
+    add_end(pool, life->end_ns);
 }
 
 void ct_findings_spawn_request(struct ct_causes *causes,

@@ -4,46 +4,20 @@ not take many times the work; and holes in any order."""
 import json
 import os
 import random
-import re
-import shutil
 import sys
 
+import growth
 import story
 import tap
 
-ENV = {"COTRACE_CHECK": "1", "LC_ALL": "C"}
-SANITIZED = os.environ.get("SANITIZED") == "1"
-
-
-def write(path, lines):
-    with open(path, "w", encoding="utf-8") as out:
-        out.write("cotrace-text 1\n" + "\n".join(lines) + "\n")
-    return path
-
-
-def instructions(program, *command):
-    """Millions that it executes: the same on any machine, busy or not."""
-    done = story.run("valgrind", "--tool=callgrind",
-                     "--callgrind-out-file=/dev/null", program, *command,
-                     "--json", env=ENV, status=None)
-    assert done.returncode in (0, 1), done.err
-    return int(re.search(r"Collected : (\d+)", done.err)[1]) / 1e6
+ENV = growth.ENV
+write = growth.write
 
 
 def check_growth(tmp, few, make, factor, command=("diff",), sides="ab"):
-    if shutil.which("valgrind") is None or SANITIZED:
-        tap.skip("valgrind counts, where no sanitizer does")
-    # valgrind 3.19 gives up on the debug information of clang 14
-    program = os.path.join(tmp, "cotrace")
-    story.run("strip", "-o", program, story.COTRACE)
-    taken = []
-    for n in (few, 4 * few):
-        traces = [write(os.path.join(tmp, f"{side}{n}"), make(n, side))
-                  for side in sides]
-        taken.append(instructions(program, *command, *traces))
-    tap.note("%d: %.0f M instructions, %d: %.0f" % (few, taken[0], 4 * few,
-                                                    taken[1]))
-    assert taken[1] < factor * taken[0], taken
+    growth.check(tmp, few, factor, lambda n: (
+        *command, *(write(os.path.join(tmp, f"{side}{n}"), make(n, side))
+                    for side in sides), "--json", "-o", "/dev/null"))
 
 
 def one_each(n, _):
