@@ -21,7 +21,8 @@ of 1 to 30 % of them at random.  A twin's answers may only lose certainty.
 - findings: none is new, none costs more.
 
 Requests are asked of every twin, the others of a sample (COTRACE_SOAK=1: of
-all).  How much of the requests' time is still certain is told.
+all).  How much of the requests' time is still certain is told; of twins that
+lack few events it must be as much as LEAST says.
 """
 import json
 import os
@@ -35,7 +36,7 @@ sys.path.insert(0, os.path.join(HERE, "../lib"))
 import recount  # noqa: E402
 import tap  # noqa: E402
 from twins import (blamed, blamed_otherwise, check_latency,  # noqa: E402
-                   identity, said_otherwise, states_of)
+                   check_share, identity, said_otherwise, states_of)
 
 COTRACE = os.path.abspath(sys.argv[1])
 BLESS = "--bless" in sys.argv
@@ -49,6 +50,8 @@ COMMANDS = {"stat": ["stat", "--json"],
             "path": ["requests", "--all", "--critical-path", "--json"]}
 LOST = (1, 3, 6)
 SOAK = os.environ.get("COTRACE_SOAK") == "1"
+# percent of the requests' time
+LEAST = {"alike": 50, "attached": 28, "lock-hand-over": 60, "read-in-pool": 45}
 RANDOM = 60 if SOAK else 4  # twins with events lost at random
 SAMPLE = 1 if SOAK else 12  # of so many twins, one is asked everything
 
@@ -246,7 +249,8 @@ def check_findings(whole, twin):
 
 def check_twins(name, tmp):
     whole = Whole(name)
-    twins = asked = certain = of = 0
+    twins = asked = 0
+    shares = {True: [0, 0], False: [0, 0]}  # of random twins, of the others
     twin = os.path.join(tmp, "twin.txt")
     for lost, gone in losses(whole.events):
         if len(gone) == len(whole.events):
@@ -265,10 +269,15 @@ def check_twins(name, tmp):
                 asked += 1
         except AssertionError as error:
             raise AssertionError(f"without {lost}:\n{text}") from error
-        certain, of, twins = certain + sure, of + all_of_it, twins + 1
+        share = shares[lost.startswith("random")]
+        share[:] = share[0] + sure, share[1] + all_of_it
+        twins += 1
     assert twins > 0 and asked > 0
+    few = check_share(*shares[False], LEAST[name], name)
+    many = check_share(*shares[True], 0, name)
     tap.note(f"{name}: {twins} twins, {asked} of them asked everything; "
-             f"{certain * 100 // max(of, 1)} % of the requests' time certain")
+             f"{few} % of the requests' time certain, {many} % of those that "
+             "lack events at random")
 
 
 def register(name):

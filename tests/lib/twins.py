@@ -96,3 +96,12 @@ def check(whole, twin, shift):
                        if state != "unknown")
         of += sum(end - begin for begin, end, _ in states)
     return certain, of
+
+
+def check_share(certain, of, least, what):
+    """Who is sure of nothing says nothing wrong: so much of the requests' time,
+    in percent, is certain all the same."""
+    share = certain * 100 // max(of, 1)
+    assert share >= least, \
+        f"{what}: {share} % of the requests' time certain, not {least}"
+    return share
