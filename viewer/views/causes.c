@@ -12,14 +12,14 @@
 
 #include "out/inert.h"
 
-void ct_causes_fini(struct ct_causes *causes)
+void ct_blame_view_fini(struct ct_blame_view *causes)
 {
     ct_symbols_free(causes->symbols);
     causes->symbols = NULL;
 }
 
 /* Its name; NULL: it has none. */
-static const char *name_of(struct ct_causes *causes,
+static const char *name_of(struct ct_blame_view *causes,
                            const struct ct_consumer *consumer, int32_t pid,
                            const struct ct_ran *ran)
 {
@@ -46,7 +46,7 @@ static void json_ns(struct ct_json *json, const struct ct_consumer *consumer,
     }
 }
 
-static void json_ran(struct ct_causes *causes, struct ct_json *json,
+static void json_ran(struct ct_blame_view *causes, struct ct_json *json,
                      const struct ct_consumer *consumer, int32_t pid,
                      const struct ct_ran *ran)
 {
@@ -82,7 +82,7 @@ static void json_ran(struct ct_causes *causes, struct ct_json *json,
     ct_json_object_end(json);
 }
 
-static void json_cause(struct ct_causes *causes, struct ct_json *json,
+static void json_cause(struct ct_blame_view *causes, struct ct_json *json,
                        const struct ct_consumer *consumer,
                        const struct ct_request *request,
                        const struct ct_segment *segment)
@@ -124,10 +124,10 @@ static void json_cause(struct ct_causes *causes, struct ct_json *json,
     ct_json_object_end(json);
 }
 
-void ct_causes_json(struct ct_causes *causes, struct ct_json *json,
-                    const struct ct_consumer *consumer,
-                    const struct ct_request *request,
-                    const struct ct_segment *segment, uint64_t of)
+void ct_blame_view_json(struct ct_blame_view *causes, struct ct_json *json,
+                        const struct ct_consumer *consumer,
+                        const struct ct_request *request,
+                        const struct ct_segment *segment, uint64_t of)
 {
     ct_json_object(json);
     if (of) {
@@ -256,9 +256,9 @@ static bool text_file(GString *words, const struct ct_request *request,
     return file != NULL;
 }
 
-void ct_causes_text(struct ct_causes *causes, GString *words,
-                    const struct ct_consumer *consumer,
-                    const struct ct_request *request, enum ct_state state)
+void ct_blame_view_text(struct ct_blame_view *causes, GString *words,
+                        const struct ct_consumer *consumer,
+                        const struct ct_request *request, enum ct_state state)
 {
     struct ct_ran most;
     const char *name;

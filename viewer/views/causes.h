@@ -13,23 +13,23 @@
 #include "ct/backtrace.h"
 #include "out/json.h"
 
-struct ct_causes {
+struct ct_blame_view {
     struct ct_symbols *symbols;
 };
 
-void ct_causes_fini(struct ct_causes *causes);
+void ct_blame_view_fini(struct ct_blame_view *causes);
 
-/** ct_causes_json() - one segment of @request
+/** ct_blame_view_json() - one segment of @request
  * @of: number of the request whose segment it is, for a path; 0: no matter */
-void ct_causes_json(struct ct_causes *causes, struct ct_json *json,
-                    const struct ct_consumer *consumer,
-                    const struct ct_request *request,
-                    const struct ct_segment *segment, uint64_t of);
+void ct_blame_view_json(struct ct_blame_view *causes, struct ct_json *json,
+                        const struct ct_consumer *consumer,
+                        const struct ct_request *request,
+                        const struct ct_segment *segment, uint64_t of);
 
-/** ct_causes_text() - what most of a state's time is to be blamed on, in a few
- * words: " (bottom half f)"; nothing where that is not known */
-void ct_causes_text(struct ct_causes *causes, GString *words,
-                    const struct ct_consumer *consumer,
-                    const struct ct_request *request, enum ct_state state);
+/** ct_blame_view_text() - what most of a state's time is to be blamed on, in a
+ * few words: " (bottom half f)"; nothing where that is not known */
+void ct_blame_view_text(struct ct_blame_view *causes, GString *words,
+                        const struct ct_consumer *consumer,
+                        const struct ct_request *request, enum ct_state state);
 
 #endif

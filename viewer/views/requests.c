@@ -39,7 +39,7 @@ struct requests {
     struct ct_table table;
     bool blame;
     bool path; /* the critical path instead of the segments */
-    struct ct_causes causes;
+    struct ct_blame_view causes;
     uint64_t shown;
     bool wants_no_more;
     GTree *layers;    /* char *, of all requests; with `layer` only */
@@ -181,12 +181,12 @@ static void json_row(struct requests *view, const struct ct_request *request)
     ct_json_key(&json, "segments");
     ct_json_array(&json);
     for (unsigned i = 0; !view->path && i < request->n_segments; i++) {
-        ct_causes_json(&view->causes, &json, &view->consumer, request,
-                       &request->segments[i], 0);
+        ct_blame_view_json(&view->causes, &json, &view->consumer, request,
+                           &request->segments[i], 0);
     }
     for (unsigned i = 0; view->path && i < request->n_path; i++) {
-        ct_causes_json(&view->causes, &json, &view->consumer, request,
-                       &request->path[i].segment, request->path[i].request);
+        ct_blame_view_json(&view->causes, &json, &view->consumer, request,
+                           &request->path[i].segment, request->path[i].request);
     }
     ct_json_array_end(&json);
     ct_json_object_end(&json);
@@ -232,8 +232,8 @@ static void where(struct requests *view, GString *cell,
         ct_text_styled(&view->table.text, cell,
                        ct_state_style((enum ct_state)state), share);
         if (view->blame && !view->path) {
-            ct_causes_text(&view->causes, cell, &view->consumer, request,
-                           (enum ct_state)state);
+            ct_blame_view_text(&view->causes, cell, &view->consumer, request,
+                               (enum ct_state)state);
         }
         first = false;
     }
@@ -534,7 +534,7 @@ static void free_run(struct ct_view_run *run)
 
     ct_held_free(view->held);
     ct_best_free(view->best);
-    ct_causes_fini(&view->causes);
+    ct_blame_view_fini(&view->causes);
     ct_out_close(view->row, false, NULL);
     g_tree_unref(view->layers);
     g_free(view->layer);
