@@ -284,7 +284,7 @@ static void say_backtraces(struct page *page,
         end_line(page);
     } else if (change->reason == CT_DIFF_REASON_WAKEUP) {
         const struct ct_diff_place *waker =
-            &change->waker[waits == CT_DIFF_A ? CT_DIFF_B : CT_DIFF_A];
+            &change->waker[ct_diff_other(waits)];
         say_backtrace(page,
                       waits == CT_DIFF_A ? "Where it waits in A"
                                          : "Where it waits in B",

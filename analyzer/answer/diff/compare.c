@@ -12,11 +12,6 @@
 
 #include <string.h>
 
-static enum ct_diff_side other(enum ct_diff_side side)
-{
-    return side == CT_DIFF_A ? CT_DIFF_B : CT_DIFF_A;
-}
-
 /* --- labels ----------------------------------------------------------- */
 
 /* By label: bit per side that has it. */
@@ -126,7 +121,7 @@ bool ct_compare_only_is_real(const struct ct_compare *compare,
         }
     }
     return label->kind != CT_DECISION_COROUTINE &&
-           !(compare->seen[number] & 1u << other(side));
+           !(compare->seen[number] & 1u << ct_diff_other(side));
 }
 
 /* --- sequences -------------------------------------------------------- */
@@ -404,14 +399,14 @@ static uint32_t *count_epochs(const struct ct_compare *compare,
                               enum ct_diff_side side)
 {
     const struct ct_run_result *run = compare->run[side];
-    const struct ct_run_result *there = compare->run[other(side)];
+    const struct ct_run_result *there = compare->run[ct_diff_other(side)];
     uint32_t *epoch = g_new(uint32_t, run->n + 1);
     uint32_t far = 0;
 
     for (uint32_t i = 0; i < run->n; i++) {
         uint32_t partner = compare->partner[side][i];
         if (partner != CT_NOWHERE) {
-            far = MAX(far, holes_before(compare->holes[other(side)],
+            far = MAX(far, holes_before(compare->holes[ct_diff_other(side)],
                                         there->decisions[partner].when_ns));
         }
         epoch[i] =

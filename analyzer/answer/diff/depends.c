@@ -80,7 +80,7 @@ static bool is_same_worker(const struct ct_run_result *run, uint32_t first,
 static bool is_overtaking(const struct ct_compare *compare,
                           enum ct_diff_side side, uint32_t first, uint32_t then)
 {
-    enum ct_diff_side there = side == CT_DIFF_A ? CT_DIFF_B : CT_DIFF_A;
+    enum ct_diff_side there = ct_diff_other(side);
     const struct ct_run_result *run = compare->run[side];
     const struct ct_run_result *other = compare->run[there];
     uint32_t first_there = compare->partner[side][first];
@@ -123,7 +123,7 @@ static void add_turned(struct finder *finder, enum ct_diff_side side,
         [CT_LINK_POOL] = CT_DIFF_REASON_POOL,
         [CT_LINK_AFTER] = CT_DIFF_REASON_AFTER,
     };
-    enum ct_diff_side there = side == CT_DIFF_A ? CT_DIFF_B : CT_DIFF_A;
+    enum ct_diff_side there = ct_diff_other(side);
     const uint32_t *partner = finder->compare->partner[side];
     struct ct_turned turned = {.reason = reasons[link->kind]};
 
@@ -164,7 +164,7 @@ static void find_workers(struct finder *finder, uint32_t sequence,
     const struct ct_compare *compare = finder->compare;
     const struct ct_aligned *aligned =
         &g_array_index(compare->aligned, struct ct_aligned, sequence);
-    enum ct_diff_side less = more == CT_DIFF_A ? CT_DIFF_B : CT_DIFF_A;
+    enum ct_diff_side less = ct_diff_other(more);
     const struct ct_run_result *run = compare->run[more];
 
     if (!aligned->is_pool || compare->is_lossy || !aligned->saturated[less] ||
@@ -219,7 +219,7 @@ static void find_only(struct finder *finder, const struct ct_block *block,
     const struct ct_compare *compare = finder->compare;
     const struct ct_aligned *aligned =
         &g_array_index(compare->aligned, struct ct_aligned, block->sequence);
-    enum ct_diff_side there = side == CT_DIFF_A ? CT_DIFF_B : CT_DIFF_A;
+    enum ct_diff_side there = ct_diff_other(side);
 
     for (uint32_t i = block->from[side]; i < block->to[side]; i++) {
         uint32_t decision = aligned->at[side][i];
