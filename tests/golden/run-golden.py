@@ -51,7 +51,9 @@ COMMANDS = {"stat": ["stat", "--json"],
 LOST = (1, 3, 6)
 SOAK = os.environ.get("COTRACE_SOAK") == "1"
 # percent of the requests' time
-LEAST = {"alike": 50, "attached": 28, "lock-hand-over": 60, "read-in-pool": 45}
+LEAST = {"alike": 50, "attached": 28, "lock-hand-over": 60,
+         "one-after-another": 60, "read-in-pool": 45, "woken-for-nothing": 65,
+         "workers-again": 70}
 RANDOM = 60 if SOAK else 4  # twins with events lost at random
 SAMPLE = 1 if SOAK else 12  # of so many twins, one is asked everything
 
