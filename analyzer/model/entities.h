@@ -227,6 +227,7 @@ struct ct_req {
     bool served;     /* a coroutine was named */
     bool co_ended;   /* and it has ended */
     int64_t last_ns; /* of its last change */
+    bool has_end;    /* its end is told when it comes */
     bool doubt;      /* its life, and who serves it, since: */
     int64_t doubt_ns;
     struct ct_co *co; /* serves it; it is in its list */

@@ -274,6 +274,7 @@ static struct ct_req *begin(struct ct_model *model, struct ct_process *process,
     ct_entity_since(&req->entity, step);
     req->number = model->next_number++;
     req->parent_id = step->object;
+    req->has_end = step->certainty == CT_KNOWN;
     req->doubt = model->in_gap;
     req->doubt_ns = model->now_ns;
     make_restless(model, req);
@@ -318,8 +319,10 @@ void ct_req_end(struct ct_model *model, struct ct_req *req,
                 const struct ct_step *step)
 {
     struct ct_process *process = req->entity.process;
-    /* In doubt since then, or seen to be there until now, or neither. */
-    int64_t sure_ns = req->doubt         ? req->doubt_ns
+    /* Over at any time, or in doubt since then, or seen to be there until now,
+     * or nothing of these. */
+    int64_t sure_ns = !req->has_end      ? req->entity.begin_ns
+                      : req->doubt       ? req->doubt_ns
                       : model->finishing ? model->now_ns
                                          : req->entity.begin_ns;
 

@@ -165,6 +165,7 @@ struct ct_qemu_request *ct_qemu_begin(struct ct_qemu_event *event,
     step->offset = offset;
     step->bytes = bytes;
     step->value = flags;
+    step->certainty = kind == CT_REQ_INNER ? CT_BOUND : CT_KNOWN;
     co->last = CT_LAST_OTHER;
     return request;
 }

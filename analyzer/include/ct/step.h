@@ -119,7 +119,8 @@ enum ct_step_kind {
 
     /* requests */
     /* request | parent | - | waits_for = co, layer, op, name = node, offset,
-       bytes, flag = those two are not told, value = flags, stack */
+       bytes, flag = those two are not told, value = flags, stack; certainty
+       bound: no event will tell when it ends */
     CT_STEP_REQUEST_BEGIN,
     CT_STEP_REQUEST_COROUTINE, /* request | co */
     /* request | - | - | ret, flag = that is not told; certainty bound: now at
