@@ -303,13 +303,17 @@ static bool is_ours(const char *provider)
     return strcmp(provider, "cotrace") == 0;
 }
 
-/* An event that we don't have. */
+/* An event that we don't have; anybody gave it its name, and a warning is one
+ * line. */
 static void report_unknown(struct ct_carry_report *report,
                            const bt_event_class *class)
 {
     if (is_named_ours(class) && report->unknown++ == 0) {
         g_strlcpy(report->first_unknown, bt_event_class_get_name(class),
                   sizeof(report->first_unknown));
+        for (char *at = report->first_unknown; *at; at++) {
+            *at = g_ascii_iscntrl(*at) ? '?' : *at;
+        }
     }
 }
 
