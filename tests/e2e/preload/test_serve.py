@@ -3,12 +3,13 @@
 """Under load: qemu-storage-daemon serves with the preloaded library as it does
 without it: every engine, an end in the middle, a long time.
 
-Its exports are served by the main loop: with iothreads Debian's 7.2 asserts when
-a client goes (nbd_blockdev_client_closed), recorded or not; iothreads are under
-load in test_guest.py.  A sample with a fixed seed; all of it with COTRACE_SOAK=1.
+Where an iothread serves, Debian's 7.2 asserts when its client goes, recorded or
+not: such a server gets one client, whose work has to be the same.  A sample with
+a fixed seed; all of it with COTRACE_SOAK=1.
 """
 import filecmp
 import os
+import random
 import re
 import signal
 import subprocess
@@ -25,16 +26,19 @@ SIZE = "64M" if SOAK else "8M"
 ROUNDS = 400 if SOAK else 6
 SERVERS = 2
 NAME = "qemu-storage-da"  # as the kernel cuts it
+GOES = "nbd_blockdev_client_closed: Assertion"  # a client, in an iothread
 
 
 class Server:
-    """Two exports; with and without cotrace."""
+    """Two exports; with and without cotrace.  With @iothread each is served by
+    one of its own, and the first client is the last."""
 
-    def __init__(self, place, engine, trace=None):
+    def __init__(self, place, engine, trace=None, iothread=False):
         os.makedirs(place, exist_ok=True)
         self.place, self.trace = place, trace
         self.socket = os.path.join(place, "s")
         self.images = []
+        self.iothread = iothread
         words = ["qemu-storage-daemon", "--nbd-server",
                  f"addr.type=unix,addr.path={self.socket}",
                  "--chardev", f"socket,id=c,path={place}/q,server=on,wait=off",
@@ -44,10 +48,13 @@ class Server:
             image = os.path.join(place, f"{i}.raw")
             story.run("qemu-img", "create", "-q", "-f", "raw", image, SIZE)
             self.images.append(image)
+            if iothread:
+                words += ["--object", f"iothread,id=t{i}"]
             words += ["--blockdev",
                       f"driver=file,node-name=n{i},filename={image},"
                       f"aio={engine}{cache}",
-                      "--export", f"nbd,id=e{i},node-name=n{i},writable=on"]
+                      "--export", f"nbd,id=e{i},node-name=n{i},writable=on" +
+                      (f",iothread=t{i}" if iothread else "")]
         if trace:
             words = [story.COTRACE, "record", "--qemu", "-o", trace, "--",
                      *words]
@@ -60,7 +67,11 @@ class Server:
 
     def __enter__(self):
         try:
-            connect(self.socket, self.alive).close()
+            if self.iothread:
+                until(lambda: os.path.exists(self.socket) or not self.alive(),
+                      "it listens")
+            else:
+                connect(self.socket, self.alive).close()
         except BaseException:
             self.__exit__()
             raise
@@ -152,6 +163,53 @@ for engine in ENGINES:
             tap.note(f"{engine}: {said}")
     tap.case(f"fio on two exports, aio={engine}: the same "
              "answers, images and status")(serves)
+
+
+# --- iothreads ----------------------------------------------------------------
+
+def copied(place, engine, trace):
+    """What the client says, whether the image is what it wrote, and how the
+    server ended."""
+    with Server(place, engine, trace, iothread=True) as server:
+        source = os.path.join(place, "source")
+        with open(source, "wb") as file:
+            file.write(random.Random(7).randbytes(
+                os.path.getsize(server.images[0])))
+        client = subprocess.run(
+            ["qemu-img", "convert", "-n", "-f", "raw", "-O", "raw", source,
+             f"nbd+unix:///n0?socket={server.socket}"],
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT, text=True, timeout=story.TIMEOUT)
+        if server.alive():
+            server.process.send_signal(signal.SIGTERM)
+        (status, _, lines), said = server.end()
+    asserted = any(GOES in line for line in lines)
+    tap.equal(status, 134 if asserted else 0, f"{lines}; {said}")
+    return (client.returncode, client.stdout,
+            filecmp.cmp(source, server.images[0], shallow=False)), asserted
+
+
+for engine in ENGINES:
+    def in_iothread(tmp, engine=engine):
+        need("qemu-storage-daemon", "qemu-img")
+        if not has_engine(tmp, engine):
+            tap.skip(f"no {engine} here")
+        asserts = {"plain": 0, "recorded": 0}
+        for turn in range(20 if SOAK else 1):
+            for way in asserts:
+                trace = os.path.join(tmp, f"trace{turn}")
+                did, asserted = copied(os.path.join(tmp, f"{way}{turn}"),
+                                       engine,
+                                       trace if way == "recorded" else None)
+                tap.equal(did, (0, "", True), f"{way}: the client")
+                asserts[way] += asserted
+            found = story.requests(trace)
+            story.check_sums(found)
+            tap.equal(any(r["layer"] == "nbd" and r["op"] == "write"
+                          for r in found), True, "its requests are there")
+        tap.note(f"{engine}: asserted at the client's end: {asserts}")
+    tap.case(f"an export in an iothread, aio={engine}: its client's work is "
+             "the same")(in_iothread)
 
 
 # --- an end in the middle -----------------------------------------------------
