@@ -100,8 +100,10 @@ void ct_context_told(struct ct_model *model, struct ct_process *process,
     context->entity.telling = process->telling.number;
     set_name(model, context, step);
     if (process->telling.open && !ct_entity_is_sure(model, &context->entity)) {
-        if (context->scheduled != step->bytes) {
-            context->scheduled = step->bytes;
+        /* anybody may have written it */
+        uint64_t scheduled = MIN(step->bytes, INT32_MAX);
+        if (context->scheduled != scheduled) {
+            context->scheduled = scheduled;
             ct_model_counter(model, process, CT_COUNTER_CO_SCHEDULED,
                              step->subject, context->scheduled);
         }
