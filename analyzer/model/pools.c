@@ -66,6 +66,16 @@ static void tell_counts(struct ct_model *model, const struct ct_pool *pool)
                      (uint64_t)MAX(pool->idle, 0));
 }
 
+/* Told when it changes, which is seldom. */
+static void tell_awaited(struct ct_model *model, const struct ct_pool *pool)
+{
+    if (!model->in_gap && pool->known_epoch == model->epoch) {
+        ct_model_counter(model, pool->entity.process,
+                         CT_COUNTER_WORKERS_AWAITED, pool->entity.id,
+                         (uint64_t)MAX(pool->awaited, 0));
+    }
+}
+
 static void set_phase(struct ct_model *model, struct ct_worker *worker,
                       enum ct_worker_phase phase)
 {
@@ -81,6 +91,7 @@ static void set_phase(struct ct_model *model, struct ct_worker *worker,
     if (worker->awaited && phase != CT_WORKER_CREATED) {
         worker->awaited = false;
         pool->awaited--;
+        tell_awaited(model, pool);
     }
     worker->phase = (uint8_t)phase;
     tell_counts(model, pool);
@@ -182,6 +193,7 @@ static void spawn_request(struct ct_model *model, struct ct_thread *thread,
         pool->awaited = 0;
     }
     pool->awaited++;
+    tell_awaited(model, pool);
     if (pool->n_spawns == SPAWNS_MAX) {
         ct_model_odd(model);
         ct_origin_unref(pool->spawns[0].next);

@@ -160,6 +160,9 @@ static void on_counter(struct ct_consumer *consumer,
         .id = (uint64_t)counter->value,
     };
 
+    if (counter->kind == CT_COUNTER_WORKERS_AWAITED) {
+        return;
+    }
     if (counter->kind == CT_COUNTER_WORKERS_IDLE) {
         shown.kind = CT_COUNTER_WORKERS_BUSY;
     }

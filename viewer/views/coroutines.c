@@ -176,8 +176,13 @@ static void text_member(const struct view *view, const struct ct_text *text,
         g_string_append_printf(line, " of request %" PRIu64, alive->request);
     }
     if (alive->since_known && result->has_clock) {
+        int64_t for_ns;
+        /* --at may be any number, a damaged clock begin before 1970 */
+        if (__builtin_sub_overflow(at_ns, alive->since_ns, &for_ns)) {
+            for_ns = INT64_MAX;
+        }
         g_string_append(line, ", for ");
-        ct_text_ns(text, line, at_ns - alive->since_ns);
+        ct_text_ns(text, line, for_ns);
     }
     if (what && alive->waits_for) {
         g_string_append_printf(line, ", %s %" PRIu64, what, alive->waits_for);

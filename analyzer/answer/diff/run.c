@@ -279,7 +279,8 @@ static void work_ended(struct ct_run *run, const struct ct_slice *slice)
     struct sequence *pool =
         sequence_at(run, slice->pid, SEQUENCE_POOL, slice->context);
 
-    if (pool->queued > 0 && pool->idle <= 0 &&
+    /* a worker that was asked for and is late is none that is not wanted */
+    if (pool->queued > 0 && pool->idle <= 0 && pool->awaited <= 0 &&
         pool->busy >= pool->saturated_busy) {
         pool->saturated =
             pool->busy > pool->saturated_busy ? 1 : pool->saturated + 1;
@@ -411,9 +412,12 @@ static void on_counter(struct ct_consumer *consumer,
 {
     struct ct_run *run = run_of(consumer);
 
-    if (counter->kind == CT_COUNTER_WORK_QUEUED ||
-        counter->kind == CT_COUNTER_WORKERS_BUSY ||
-        counter->kind == CT_COUNTER_WORKERS_IDLE) {
+    if (counter->kind == CT_COUNTER_WORKERS_AWAITED) {
+        sequence_at(run, counter->pid, SEQUENCE_POOL, counter->id)->awaited =
+            counter->value;
+    } else if (counter->kind == CT_COUNTER_WORK_QUEUED ||
+               counter->kind == CT_COUNTER_WORKERS_BUSY ||
+               counter->kind == CT_COUNTER_WORKERS_IDLE) {
         struct sequence *pool =
             sequence_at(run, counter->pid, SEQUENCE_POOL, counter->id);
         *(counter->kind == CT_COUNTER_WORK_QUEUED    ? &pool->queued

@@ -93,7 +93,7 @@ struct sequence {
     uint32_t name; /* word; 0: not told */
     unsigned busy, peak_busy, saturated_busy;
     uint64_t saturated;
-    int64_t queued, idle, counted_busy;
+    int64_t queued, idle, counted_busy, awaited;
     int64_t peak_alive; /* workers that had started */
 };
 

@@ -131,12 +131,13 @@ struct ct_lock_event {
 };
 
 enum ct_counter_kind {
-    CT_COUNTER_WORK_QUEUED,  /* by pool */
-    CT_COUNTER_WORKERS_BUSY, /* by pool */
-    CT_COUNTER_WORKERS_IDLE, /* by pool */
-    CT_COUNTER_CO_SCHEDULED, /* by context */
-    CT_COUNTER_REQUESTS,     /* outermost requests in flight; id 0 */
-    CT_COUNTER_COROUTINES,   /* alive; id 0 */
+    CT_COUNTER_WORK_QUEUED,     /* by pool */
+    CT_COUNTER_WORKERS_BUSY,    /* by pool */
+    CT_COUNTER_WORKERS_IDLE,    /* by pool */
+    CT_COUNTER_CO_SCHEDULED,    /* by context */
+    CT_COUNTER_REQUESTS,        /* outermost requests in flight; id 0 */
+    CT_COUNTER_COROUTINES,      /* alive; id 0 */
+    CT_COUNTER_WORKERS_AWAITED, /* asked for, not yet started; by pool */
     CT_COUNTER_KINDS,
 };
 
