@@ -154,18 +154,18 @@ static unsigned decode_line(struct ct_decoder *decoder,
                             const struct ct_record *record,
                             struct ct_step *ret_steps)
 {
-    uint64_t malformed;
-
     if (!decoder->lines) {
         decoder->lines = ct_lines_new();
     }
-    malformed = ct_lines_counts(decoder->lines)->malformed;
-    if (ct_lines_read(decoder->lines, record, &decoder->record)) {
+    switch (ct_lines_read(decoder->lines, record, &decoder->record)) {
+    case CT_LINE_EVENT:
         return decode_qemu(decoder, &decoder->record, ret_steps);
+    case CT_LINE_UNREAD:
+        return decode_unread(decoder, record, ret_steps);
+    case CT_LINE_OTHER:
+        break;
     }
-    return ct_lines_counts(decoder->lines)->malformed == malformed
-               ? 0
-               : decode_unread(decoder, record, ret_steps);
+    return 0;
 }
 
 /* The same line, if something that is preloaded has taken it. */
@@ -182,7 +182,8 @@ static unsigned decode_native_line(struct ct_decoder *decoder,
     if (!decoder->lines) {
         decoder->lines = ct_lines_new();
     }
-    if (!ct_lines_read(decoder->lines, &line, &decoder->record)) {
+    if (ct_lines_read(decoder->lines, &line, &decoder->record) !=
+        CT_LINE_EVENT) {
         return 0;
     }
     if (!decoder->qemu) {

@@ -301,8 +301,9 @@ static void count_stamp(struct ct_lines *lines, const struct ct_record *line,
     lines->last_stamp_ns = stamp->i;
 }
 
-bool ct_lines_read(struct ct_lines *lines, const struct ct_record *line,
-                   struct ct_record *ret_record)
+enum ct_line_kind ct_lines_read(struct ct_lines *lines,
+                                const struct ct_record *line,
+                                struct ct_record *ret_record)
 {
     const struct ct_value *text = &line->values[CT_FLD_LOG_LINE_TEXT];
     const struct ct_value *stamp = &line->values[CT_FLD_LOG_LINE_STAMP];
@@ -319,11 +320,13 @@ bool ct_lines_read(struct ct_lines *lines, const struct ct_record *line,
     count_stamp(lines, line, flags);
     if (!known->name && !has_head && !(flags & CT_LOG_BAD_STAMP)) {
         counts->foreign++;
-        return false;
+        return CT_LINE_OTHER;
     }
     if (flags & (CT_LOG_CUT | CT_LOG_BAD_STAMP)) {
         counts->malformed++;
-        return false;
+        /* Within other text, any digits may look like a wrong time. */
+        return flags & CT_LOG_PIECE && !known->name ? CT_LINE_OTHER
+                                                    : CT_LINE_UNREAD;
     }
     if (!known->name) {
         const char *end = name + strspn(name, "abcdefghijklmnopqrstuvwxyz"
@@ -332,10 +335,10 @@ bool ct_lines_read(struct ct_lines *lines, const struct ct_record *line,
 
         if (length > 0 && end == name + length) {
             counts->unknown++;
-        } else {
-            counts->malformed++;
+            return CT_LINE_OTHER;
         }
-        return false;
+        counts->malformed++;
+        return CT_LINE_UNREAD;
     }
     ret_record->kind = CT_RECORD_EVENT;
     ret_record->event = known->event;
@@ -350,8 +353,8 @@ bool ct_lines_read(struct ct_lines *lines, const struct ct_record *line,
     if (!read_event(lines, known, name[length] ? name + length + 1 : "",
                     ret_record)) {
         counts->malformed++;
-        return false;
+        return CT_LINE_UNREAD;
     }
     counts->events++;
-    return true;
+    return CT_LINE_EVENT;
 }

@@ -20,13 +20,19 @@ struct ct_lines;
 struct ct_lines *ct_lines_new(void);
 void ct_lines_free(struct ct_lines *lines);
 
+enum ct_line_kind {
+    CT_LINE_OTHER, /* no event of the schema */
+    CT_LINE_EVENT,
+    CT_LINE_UNREAD, /* an event was printed here, and what it says is lost */
+};
+
 /**
- * ct_lines_read() - what a log:line record says
- * @ret_record: set, if the line is an event of which something is understood
- * Return: false: it is not, for one of the reasons that are counted.
+ * ct_lines_read() - what a log:line record says; each line is counted
+ * @ret_record: set for CT_LINE_EVENT
  */
-bool ct_lines_read(struct ct_lines *lines, const struct ct_record *line,
-                   struct ct_record *ret_record);
+enum ct_line_kind ct_lines_read(struct ct_lines *lines,
+                                const struct ct_record *line,
+                                struct ct_record *ret_record);
 
 /** ct_lines_counts() - of all lines so far */
 const struct ct_log_counts *ct_lines_counts(const struct ct_lines *lines);

@@ -195,8 +195,9 @@ static char *fill(const struct ct_event *event, const char *text,
     return g_string_free(line, FALSE);
 }
 
-static bool read_line(struct ct_lines *lines, const char *name,
-                      const char *arguments, struct ct_record *record)
+static enum ct_line_kind read_kind(struct ct_lines *lines, const char *name,
+                                   const char *arguments, uint64_t flags,
+                                   struct ct_record *record)
 {
     g_autofree char *text =
         g_strconcat(name, *arguments ? " " : "", arguments, NULL);
@@ -204,7 +205,14 @@ static bool read_line(struct ct_lines *lines, const char *name,
 
     line.values[CT_FLD_LOG_LINE_TEXT] = (struct ct_value){
         .s = text, .len = (uint32_t)strlen(text), .present = true};
+    line.values[CT_FLD_LOG_LINE_FLAGS].u = flags;
     return ct_lines_read(lines, &line, record);
+}
+
+static bool read_line(struct ct_lines *lines, const char *name,
+                      const char *arguments, struct ct_record *record)
+{
+    return read_kind(lines, name, arguments, 0, record) == CT_LINE_EVENT;
 }
 
 static void test_every_text(void)
@@ -309,12 +317,34 @@ static void test_not_read(void)
     struct ct_record record = {0};
 
     for (unsigned i = 0; i < G_N_ELEMENTS(texts); i++) {
-        g_assert_false(read_line(lines, "aio_co_schedule", texts[i], &record));
+        g_assert_cmpint(
+            read_kind(lines, "aio_co_schedule", texts[i], 0, &record), ==,
+            CT_LINE_UNREAD);
         g_assert_cmpuint(ct_lines_counts(lines)->malformed, ==, i + 1);
     }
-    g_assert_false(
-        read_line(lines, "aio_co_schedul", "ctx 0x1 co 0x2", &record));
+    g_assert_cmpint(
+        read_kind(lines, "aio_co_schedul", "ctx 0x1 co 0x2", 0, &record), ==,
+        CT_LINE_OTHER);
     g_assert_cmpuint(ct_lines_counts(lines)->foreign, ==, 1);
+    ct_lines_free(lines);
+}
+
+/* A time that can't be: of an event, or of digits in any text? */
+static void test_bad_stamp(void)
+{
+    struct ct_lines *lines = ct_lines_new();
+    struct ct_record record = {0};
+
+    g_assert_cmpint(read_kind(lines, "aio_co_schedule", "ctx 0x1 co 0x2",
+                              CT_LOG_BAD_STAMP | CT_LOG_PIECE, &record),
+                    ==, CT_LINE_UNREAD);
+    g_assert_cmpint(
+        read_kind(lines, "no_event_of_ours", "x", CT_LOG_BAD_STAMP, &record),
+        ==, CT_LINE_UNREAD);
+    g_assert_cmpint(read_kind(lines, "no_event_of_ours", "x",
+                              CT_LOG_BAD_STAMP | CT_LOG_PIECE, &record),
+                    ==, CT_LINE_OTHER);
+    g_assert_cmpuint(ct_lines_counts(lines)->malformed, ==, 3);
     ct_lines_free(lines);
 }
 
@@ -329,5 +359,6 @@ int main(int argc, char **argv)
     g_test_add_func("/log/every-text", test_every_text);
     g_test_add_func("/log/versions", test_versions);
     g_test_add_func("/log/not-read", test_not_read);
+    g_test_add_func("/log/bad-stamp", test_bad_stamp);
     return g_test_run();
 }
