@@ -52,12 +52,19 @@ void ct_pool_free(struct ct_model *model, struct ct_pool *pool)
     ct_slab_free(&model->pools, pool);
 }
 
+/* All that came to be was told since there was nothing, or since a telling. */
+static bool is_counted(const struct ct_model *model, const struct ct_pool *pool)
+{
+    return !model->in_gap &&
+           (pool->known_epoch == model->epoch ||
+            ct_process_is_counted(model, pool->entity.process));
+}
+
 static void tell_counts(struct ct_model *model, const struct ct_pool *pool)
 {
     const struct ct_process *process = pool->entity.process;
 
-    if (model->in_gap || (pool->known_epoch != model->epoch &&
-                          !ct_process_is_counted(model, process))) {
+    if (!is_counted(model, pool)) {
         return;
     }
     ct_model_counter(model, process, CT_COUNTER_WORKERS_BUSY, pool->entity.id,
@@ -69,7 +76,7 @@ static void tell_counts(struct ct_model *model, const struct ct_pool *pool)
 /* Told when it changes, which is seldom. */
 static void tell_awaited(struct ct_model *model, const struct ct_pool *pool)
 {
-    if (!model->in_gap && pool->known_epoch == model->epoch) {
+    if (is_counted(model, pool)) {
         ct_model_counter(model, pool->entity.process,
                          CT_COUNTER_WORKERS_AWAITED, pool->entity.id,
                          (uint64_t)MAX(pool->awaited, 0));

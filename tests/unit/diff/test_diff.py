@@ -149,8 +149,9 @@ def _(tmp):
     tap.equal((document["identical"], document["exact"]), (True, False))
 
 
-def with_workers(seed, n):
-    """Four requests and n workers, all of them always busy."""
+def with_workers(seed, n, late=False):
+    """Four requests and n workers, all of them always busy (`late`: the pool
+    has asked for one more, which does not start)."""
     run = Run(seed)
     run.poll()
     requests = []
@@ -159,6 +160,8 @@ def with_workers(seed, n):
         run.submit(requests[-1])
     for tid in range(1, n + 1):
         run.spawn(tid)
+    if late:
+        run.ask_for_worker(n + 1)
     for i in range(0, 4, n):
         for k in range(n):
             run.work_begin(requests[i + k], k + 1)
@@ -178,6 +181,12 @@ def _(tmp):
               ("workers", 2, 1))
     tap.equal(change["a"]["label"], "work item ? of blk read disk 4096+512")
     tap.equal(change["b"]["label"], change["a"]["label"])
+
+
+@tap.case("a worker that was asked for and is late is no lower limit")
+def _(tmp):
+    document = compare(tmp, with_workers(0, 2), with_workers(1, 1, late=True), 0)
+    tap.equal(document["first_real_divergence"], None)
 
 
 def with_lock(seed, first, contended=True):

@@ -40,6 +40,10 @@ class Run:
         self.workers[tid] = self.id()
         self.say("worker_start", tid, pool=self.pool, worker=self.workers[tid])
 
+    def ask_for_worker(self, nth):
+        self.say("worker_spawn_request", pool=self.pool, nth=nth,
+                 current=nth, idle=0, new=1, pending=0)
+
     def poll(self):
         self.say("poll_begin", ctx=self.ctx, blocking=1, depth=1, mode="poll")
 
