@@ -6,9 +6,13 @@
  * it serves is still there.  In the order of the ids, which is that of their
  * making, so that two passes over a trace say the same.
  */
-#include "model/model_int.h"
+#include "model/model.h"
 
 #include <glib.h>
+
+#include "model/state/changes.h"
+#include "model/state/doing.h"
+#include "model/state/state.h"
 
 static int by_id(const void *a, const void *b)
 {

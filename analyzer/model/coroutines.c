@@ -17,11 +17,17 @@
  * lost events.  It is where it gave way of its own accord, and where it waits
  * for a work item of which more is known than that.
  */
-#include "model/model_int.h"
+#include "model/coroutines.h"
 
 #include <glib.h>
 
 #include "ct/pre.h"
+#include "model/locks.h"
+#include "model/loops.h"
+#include "model/slices.h"
+#include "model/state/changes.h"
+#include "model/state/doing.h"
+#include "model/state/situations.h"
 
 static void set_since(const struct ct_model *model, struct ct_co *co,
                       bool is_known)
@@ -144,15 +150,6 @@ static void tear_off(struct ct_model *model, struct ct_co *co)
         ct_model_odd(model);
         ct_thread_unwind(model, thread, at);
         ct_thread_top_changed(model, thread);
-    }
-}
-
-void ct_co_left(struct ct_model *model, struct ct_co *co)
-{
-    if (!model->finishing) {
-        co->phase = CT_CO_UNKNOWN;
-        co->entity.epoch = 0;
-        ct_co_changed(model, co);
     }
 }
 

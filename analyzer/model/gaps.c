@@ -15,11 +15,21 @@
  * When such a telling is complete, what it does not list, and of which nothing
  * was heard since the gap, is over, and when it ended is unknown.
  */
-#include "model/model_int.h"
+#include "model/gaps.h"
 
 #include <glib.h>
 
 #include "ct/pre.h"
+#include "model/coroutines.h"
+#include "model/locks.h"
+#include "model/loops.h"
+#include "model/pools.h"
+#include "model/requests.h"
+#include "model/slices.h"
+#include "model/state/changes.h"
+#include "model/threads.h"
+#include "model/work.h"
+#include "model/workers.h"
 
 static void threads_in_gap(struct ct_model *model, struct ct_process *process)
 {
@@ -62,14 +72,8 @@ void ct_gap_begin(struct ct_model *model, const struct ct_step *step)
     }
     /* A gap that ends before now tells of the past alone. */
     if (model->now_ns > model->gap_end_ns) {
-        ct_gap_end(model);
+        ct_model_gap_over(model);
     }
-}
-
-void ct_gap_end(struct ct_model *model)
-{
-    model->in_gap = false;
-    model->epoch++;
 }
 
 /* --- tellings --------------------------------------------------------- */

@@ -6,9 +6,13 @@
  * all that wait, up to a number that bounds what a convoy costs: a thousand
  * make half a million segments before the last of them has the lock.
  */
-#include "model/model_int.h"
+#include "model/locks.h"
 
 #include <glib.h>
+
+#include "model/state/changes.h"
+#include "model/state/doing.h"
+#include "model/state/situations.h"
 
 enum { TOLD_MAX = 1024 };
 

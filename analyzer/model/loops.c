@@ -12,9 +12,12 @@
  * may be pending already: only one that was seen to run or be cancelled since,
  * or a one-shot one, is known to be made pending by what we see.
  */
-#include "model/model_int.h"
+#include "model/loops.h"
 
 #include <glib.h>
+
+#include "model/slices.h"
+#include "model/state/changes.h"
 
 enum { MISSED_MAX = 8 }; /* tellings, of what is in doubt */
 

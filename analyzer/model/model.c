@@ -1,17 +1,28 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The model's door: time, processes, which room a step belongs to, and the list
- * of changes that a step made.
+ * The model's door: which room a step belongs to, on which thread, and when.
  *
- * Time never steps back here, whatever the steps say, and is never negative, so
- * that no difference of two times can overflow.  A process and a thread come
- * into being when they are first heard of.
+ * The rooms know one another from above to below, in no circle: this one and
+ * gaps.c, then the mechanisms, then state/.  A mechanism changes what is alive
+ * and says whose situation that may have changed; state/situations.c works out
+ * what it is now, and tells it.  So it is told as it is at that moment of the
+ * step, between the slices and edges of the same step, in their order.
  */
-#include "model/model_int.h"
+#include "model/model.h"
 
 #include <glib.h>
 
 #include "ct/pre.h"
+#include "model/coroutines.h"
+#include "model/gaps.h"
+#include "model/locks.h"
+#include "model/loops.h"
+#include "model/requests.h"
+#include "model/state/changes.h"
+#include "model/state/state.h"
+#include "model/threads.h"
+#include "model/wakes.h"
+#include "model/work.h"
 
 unsigned ct_model_wants(const struct ct_consumer *consumer)
 {
@@ -54,19 +65,6 @@ struct ct_model *ct_model_new(unsigned wants)
     ct_slab_init(&model->requests, sizeof(struct ct_req));
     ct_slab_init(&model->births, sizeof(struct ct_birth));
     return model;
-}
-
-void ct_model_forget(struct ct_model *model)
-{
-    for (unsigned i = 0; i < model->n_held; i++) {
-        ct_origin_unref(model->held[i]);
-    }
-    for (unsigned i = 0; i < model->n_dead; i++) {
-        ct_slab_free(&model->requests, model->dead[i]);
-    }
-    model->n_held = 0;
-    model->n_dead = 0;
-    model->n_changes = 0;
 }
 
 static void free_process(struct ct_model *model, struct ct_process *process)
@@ -116,123 +114,6 @@ void ct_model_free(struct ct_model *model)
 uint64_t ct_model_oddities(const struct ct_model *model)
 {
     return model->oddities;
-}
-
-void ct_model_grow_changes(struct ct_model *model)
-{
-    model->changes_capacity = MAX(64, model->changes_capacity * 2);
-    model->changes =
-        g_renew(struct ct_change, model->changes, model->changes_capacity);
-}
-
-const struct ct_origin *ct_model_hold(struct ct_model *model,
-                                      struct ct_origin *origin)
-{
-    if (!origin) {
-        return NULL;
-    }
-    if (model->n_held == model->held_capacity) {
-        model->held_capacity = MAX(16, model->held_capacity * 2);
-        model->held =
-            g_renew(struct ct_origin *, model->held, model->held_capacity);
-    }
-    model->held[model->n_held++] = ct_origin_ref(origin);
-    return origin;
-}
-
-void ct_entity_init(struct ct_model *model, struct ct_entity *entity,
-                    const struct ct_step *step, uint64_t id, bool is_begin)
-{
-    entity->process = ct_process_get(model, step->pid);
-    entity->id = id;
-    entity->tid = step->tid;
-    entity->begin_ns = model->now_ns;
-    entity->begin_known = is_begin;
-    if (is_begin) {
-        ct_entity_told(model, entity);
-    }
-}
-
-struct ct_process *ct_process_find(struct ct_model *model, int32_t pid)
-{
-    struct ct_process *process = ct_table_get(&model->processes, (uint32_t)pid);
-
-    if (!process) {
-        process = g_new0(struct ct_process, 1);
-        process->pid = pid;
-        process->counted_epoch = model->epoch == 1 && !model->in_gap;
-        ct_table_put(&model->processes, (uint32_t)pid, process);
-    }
-    model->process = process;
-    model->thread = NULL;
-    return process;
-}
-
-void ct_model_edge(struct ct_model *model, const struct ct_edge *edge)
-{
-    if (ct_model_wants_any(model, CT_WANT_EDGES) && !model->in_gap) {
-        struct ct_edge *told = &ct_model_change(model, CT_CHANGE_EDGE)->edge;
-        *told = *edge;
-        told->to_ns = MAX(told->to_ns, told->from_ns);
-    }
-}
-
-void ct_model_count(struct ct_model *model, const struct ct_process *process)
-{
-    if (ct_process_is_counted(model, process)) {
-        ct_model_counter(model, process, CT_COUNTER_REQUESTS, 0,
-                         process->outermost);
-        ct_model_counter(model, process, CT_COUNTER_COROUTINES, 0,
-                         process->coroutines.n);
-    }
-}
-
-void ct_model_counter(struct ct_model *model, const struct ct_process *process,
-                      enum ct_counter_kind kind, uint64_t id, uint64_t value)
-{
-    if (!ct_model_wants_any(model, CT_WANT_COUNTERS) || model->finishing) {
-        return;
-    }
-    struct ct_change *change = ct_model_change(model, CT_CHANGE_COUNTER);
-    change->counter = (struct ct_counter){
-        .kind = kind,
-        .pid = process->pid,
-        .id = id,
-        .when_ns = model->now_ns,
-        .value = (int64_t)value,
-    };
-}
-
-struct ct_life *ct_model_life(struct ct_model *model, enum ct_entity_kind kind,
-                              const struct ct_entity *entity,
-                              struct ct_origin *origin, bool end_known)
-{
-    if (!ct_model_wants_any(model, CT_WANT_LIVES)) {
-        return NULL;
-    }
-    struct ct_life *life = &ct_model_change(model, CT_CHANGE_LIFE)->life;
-    *life = (struct ct_life){
-        .kind = kind,
-        .open = model->finishing,
-        .begin_known = entity->begin_known,
-        .end_known = end_known,
-        .pid = entity->process->pid,
-        .tid = entity->tid,
-        .id = entity->id,
-        .begin_ns = entity->begin_ns,
-        .end_ns = MAX(model->now_ns, entity->begin_ns),
-        .origin = ct_model_hold(model, origin),
-    };
-    return life;
-}
-
-void ct_model_time(struct ct_model *model, int64_t when_ns)
-{
-    model->time_ns = MAX(model->time_ns, when_ns);
-    model->now_ns = model->time_ns;
-    if (model->in_gap && model->now_ns > model->gap_end_ns) {
-        ct_gap_end(model);
-    }
 }
 
 /* Where threads have clocks of their own, what happens on one happens at its

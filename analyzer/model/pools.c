@@ -1,22 +1,19 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Pools: their workers, and the requests for one more.
- *
- * The n-th worker created in a pool answers its n-th spawn request, whoever
- * creates the thread.  So a worker's origin has two steps: the stack of its
- * creation, as it really was (in a bottom half, or in another worker), and
- * behind that boundary the stack of the request that it answers.
+ * Pools: how many items and workers each has, and the requests for one more
+ * worker that nobody has answered yet.
  *
  * Whether a queued item waits for a worker or for a spawn can be said only
  * while the counts are complete: since the pool's first spawn request, or since
  * a telling listed all workers, and not over a gap.
  */
-#include "model/work_int.h"
+#include "model/pools.h"
 
-#include <stdio.h>
 #include <string.h>
 
 #include <glib.h>
+
+#include "model/state/changes.h"
 
 enum { SPAWNS_MAX = 1024 }; /* requests that nobody answers */
 
@@ -35,7 +32,7 @@ struct ct_pool *ct_pool_get(struct ct_model *model, struct ct_process *process,
     return pool;
 }
 
-static void forget_spawns(struct ct_pool *pool)
+void ct_pool_forget_spawns(struct ct_pool *pool)
 {
     for (unsigned i = 0; i < pool->n_spawns; i++) {
         ct_origin_unref(pool->spawns[i].next);
@@ -46,7 +43,7 @@ static void forget_spawns(struct ct_pool *pool)
 
 void ct_pool_free(struct ct_model *model, struct ct_pool *pool)
 {
-    forget_spawns(pool);
+    ct_pool_forget_spawns(pool);
     g_free(pool->spawns);
     ct_table_take(&pool->entity.process->pools, pool->entity.id);
     ct_slab_free(&model->pools, pool);
@@ -73,8 +70,7 @@ static void tell_counts(struct ct_model *model, const struct ct_pool *pool)
                      (uint64_t)MAX(pool->idle, 0));
 }
 
-/* Told when it changes, which is seldom. */
-static void tell_awaited(struct ct_model *model, const struct ct_pool *pool)
+void ct_pool_tell_awaited(struct ct_model *model, const struct ct_pool *pool)
 {
     if (is_counted(model, pool)) {
         ct_model_counter(model, pool->entity.process,
@@ -83,8 +79,8 @@ static void tell_awaited(struct ct_model *model, const struct ct_pool *pool)
     }
 }
 
-static void set_phase(struct ct_model *model, struct ct_worker *worker,
-                      enum ct_worker_phase phase)
+void ct_worker_set_phase(struct ct_model *model, struct ct_worker *worker,
+                         enum ct_worker_phase phase)
 {
     struct ct_pool *pool = worker->pool;
 
@@ -98,16 +94,16 @@ static void set_phase(struct ct_model *model, struct ct_worker *worker,
     if (worker->awaited && phase != CT_WORKER_CREATED) {
         worker->awaited = false;
         pool->awaited--;
-        tell_awaited(model, pool);
+        ct_pool_tell_awaited(model, pool);
     }
     worker->phase = (uint8_t)phase;
     tell_counts(model, pool);
 }
 
-static struct ct_worker *worker_get(struct ct_model *model,
-                                    struct ct_process *process,
-                                    const struct ct_step *step, uint64_t id,
-                                    bool is_begin)
+struct ct_worker *ct_worker_get(struct ct_model *model,
+                                struct ct_process *process,
+                                const struct ct_step *step, uint64_t id,
+                                bool is_begin)
 {
     struct ct_worker *worker = ct_table_get(&process->workers, id);
 
@@ -118,38 +114,6 @@ static struct ct_worker *worker_get(struct ct_model *model,
         ct_table_put(&process->workers, id, worker);
     }
     return worker;
-}
-
-/* The thread is this worker from now on. */
-static void attach(struct ct_model *model, struct ct_worker *worker,
-                   struct ct_thread *thread)
-{
-    const struct ct_pool *pool = worker->pool;
-    char name[64];
-
-    if (worker->thread == thread) {
-        return;
-    }
-    if (worker->thread) {
-        worker->thread->worker = NULL;
-    }
-    if (thread->worker) {
-        thread->worker->thread = NULL;
-    }
-    worker->thread = thread;
-    worker->entity.tid = thread->tid;
-    thread->worker = worker;
-    worker->pool->named++;
-    snprintf(name, sizeof(name),
-             pool->nth > 1 ? "worker %" G_GUINT64_FORMAT
-                             " of pool %" G_GUINT64_FORMAT
-                           : "worker %" G_GUINT64_FORMAT,
-             pool->named, pool->entity.id);
-    ct_thread_name(model, thread, name, pool->entity.id);
-    if (worker->origin) {
-        ct_origin_unref(thread->origin);
-        thread->origin = ct_origin_ref(worker->origin);
-    }
 }
 
 void ct_worker_end(struct ct_model *model, struct ct_worker *worker,
@@ -163,7 +127,7 @@ void ct_worker_end(struct ct_model *model, struct ct_worker *worker,
         life->stack = worker->stack;
         life->stack_ns = worker->stack_ns;
     }
-    set_phase(model, worker, CT_WORKER_UNKNOWN);
+    ct_worker_set_phase(model, worker, CT_WORKER_UNKNOWN);
     if (worker->thread) {
         worker->thread->worker = NULL;
     }
@@ -172,35 +136,10 @@ void ct_worker_end(struct ct_model *model, struct ct_worker *worker,
     ct_slab_free(&model->workers, worker);
 }
 
-void ct_worker_busy(struct ct_model *model, struct ct_process *process,
-                    const struct ct_step *step, uint64_t id, bool is_busy)
+/* --- requests for one more --------------------------------------------- */
+
+struct ct_spawn *ct_pool_add_spawn(struct ct_model *model, struct ct_pool *pool)
 {
-    if (!id) {
-        return;
-    }
-    struct ct_worker *worker = worker_get(model, process, step, id, false);
-    if (!worker->thread) {
-        attach(model, worker, ct_thread_get(model, process, step->tid));
-    }
-    ct_entity_told(model, &worker->entity);
-    set_phase(model, worker, is_busy ? CT_WORKER_BUSY : CT_WORKER_IDLE);
-}
-
-/* --- spawning --------------------------------------------------------- */
-
-static void spawn_request(struct ct_model *model, struct ct_thread *thread,
-                          const struct ct_step *step)
-{
-    struct ct_pool *pool =
-        ct_pool_get(model, thread->process, step, step->subject);
-
-    ct_thread_own_stack(model, thread, step);
-    if (step->value == 1 && !model->in_gap) {
-        pool->known_epoch = model->epoch;
-        pool->awaited = 0;
-    }
-    pool->awaited++;
-    tell_awaited(model, pool);
     if (pool->n_spawns == SPAWNS_MAX) {
         ct_model_odd(model);
         ct_origin_unref(pool->spawns[0].next);
@@ -213,26 +152,11 @@ static void spawn_request(struct ct_model *model, struct ct_thread *thread,
         pool->spawns =
             g_renew(struct ct_spawn, pool->spawns, pool->spawns_capacity);
     }
-    struct ct_spawn *spawn = &pool->spawns[pool->n_spawns++];
-    *spawn = (struct ct_spawn){
-        .nth = step->value,
-        .epoch = model->in_gap ? 0 : model->epoch,
-        .like =
-            {
-                .pid = step->pid,
-                .tid = step->tid,
-                .stack = step->stack,
-                .when_ns = model->now_ns,
-            },
-    };
-    if (ct_model_wants_any(model, CT_WANT_ORIGINS)) {
-        spawn->next =
-            ct_origin_ref(ct_thread_base(model, thread, &spawn->like.cut));
-    }
+    return &pool->spawns[pool->n_spawns++];
 }
 
-static bool take_spawn(struct ct_pool *pool, uint64_t nth,
-                       struct ct_spawn *ret_spawn)
+bool ct_pool_take_spawn(struct ct_pool *pool, uint64_t nth,
+                        struct ct_spawn *ret_spawn)
 {
     for (unsigned i = 0; i < pool->n_spawns; i++) {
         if (pool->spawns[i].nth == nth) {
@@ -244,179 +168,6 @@ static bool take_spawn(struct ct_pool *pool, uint64_t nth,
         }
     }
     return false;
-}
-
-/* The creation as it was, then the request that it answers; id 0 at that
- * boundary where it is not known what created the thread. */
-static struct ct_origin *worker_origin(const struct ct_model *model,
-                                       const struct ct_thread *thread,
-                                       const struct ct_step *step,
-                                       const struct ct_spawn *spawn)
-{
-    if (!ct_model_wants_any(model, CT_WANT_ORIGINS)) {
-        return NULL;
-    }
-    struct ct_origin creation = {
-        .boundary = CT_BOUNDARY_WORKER_SPAWN,
-        .cut = !spawn,
-        .pid = step->pid,
-        .tid = step->tid,
-        .id = step->subject,
-        .stack = step->stack,
-        .when_ns = model->now_ns,
-    };
-    if (!spawn) {
-        return ct_origin_new(&creation, NULL);
-    }
-    struct ct_open *run = ct_thread_run(thread);
-    struct ct_origin request = spawn->like;
-    request.is_request = true;
-    if (run && run->kind == CT_SLICE_BH) {
-        request.boundary = CT_BOUNDARY_BOTTOM_HALF;
-        request.id = run->id;
-    } else {
-        request.boundary = CT_BOUNDARY_WORKER_SPAWN;
-        request.id = thread->worker ? thread->worker->entity.id : 0;
-    }
-    struct ct_origin *next = ct_origin_new(&request, spawn->next);
-    struct ct_origin *origin = ct_origin_new(&creation, next);
-    ct_origin_unref(next);
-    return origin;
-}
-
-static void worker_create(struct ct_model *model, struct ct_thread *thread,
-                          const struct ct_step *step)
-{
-    struct ct_process *process = thread->process;
-    struct ct_worker *worker = ct_table_get(&process->workers, step->subject);
-    struct ct_spawn spawn;
-
-    ct_thread_own_stack(model, thread, step);
-    if (worker) {
-        ct_model_odd(model);
-        ct_worker_end(model, worker, false);
-    }
-    worker = worker_get(model, process, step, step->subject, true);
-    bool has_spawn = take_spawn(worker->pool, step->value, &spawn);
-    worker->origin =
-        worker_origin(model, thread, step, has_spawn ? &spawn : NULL);
-    set_phase(model, worker, CT_WORKER_CREATED);
-    if (has_spawn) {
-        worker->awaited = true;
-        worker->spawn_epoch = spawn.epoch;
-        worker->spawn_ns = spawn.like.when_ns;
-        worker->spawn_tid = spawn.like.tid;
-        ct_origin_unref(spawn.next);
-    }
-}
-
-static void worker_start(struct ct_model *model, struct ct_thread *thread,
-                         const struct ct_step *step)
-{
-    struct ct_process *process = thread->process;
-
-    /* A worker's first event: what had this tid before is gone, except that
-     * the thread's own start may have been told. */
-    if (thread->worker || thread->n_open || !thread->clean ||
-        (!thread->introduced && thread->begin_ns != model->now_ns)) {
-        thread = ct_thread_restart(model, thread);
-    }
-    struct ct_worker *worker =
-        worker_get(model, process, step, step->subject, false);
-    thread->introduced = true;
-    thread->base_known = !model->in_gap;
-    attach(model, worker, thread);
-    ct_entity_told(model, &worker->entity);
-    set_phase(model, worker, CT_WORKER_IDLE);
-    worker->stack = step->stack;
-    worker->stack_ns = model->now_ns;
-    if (step->stack && ct_model_wants_any(model, CT_WANT_OWN_STACKS)) {
-        ct_model_change(model, CT_CHANGE_OWN_STACK)->own_stack =
-            (struct ct_own_stack){
-                .kind = CT_ENTITY_WORKER,
-                .pid = step->pid,
-                .tid = step->tid,
-                .id = step->subject,
-                .when_ns = model->now_ns,
-                .stack = step->stack,
-                .origin = ct_model_hold(model, worker->origin),
-            };
-    }
-    if (worker->spawn_epoch == model->epoch) {
-        ct_model_edge(model, &(struct ct_edge){
-                                 .kind = CT_EDGE_SPAWN,
-                                 .pid = step->pid,
-                                 .from_tid = worker->spawn_tid,
-                                 .from_ns = worker->spawn_ns,
-                                 .to_tid = step->tid,
-                                 .to_ns = model->now_ns,
-                                 .id = step->subject,
-                             });
-    }
-}
-
-static void worker_exit(struct ct_model *model, struct ct_thread *thread,
-                        const struct ct_step *step)
-{
-    struct ct_worker *worker =
-        ct_table_get(&thread->process->workers, step->subject);
-
-    if (step->reason == CT_EXIT_REASON_FAILED) {
-        /* Its thread could not be had; nor will those behind it be. */
-        struct ct_pool *pool =
-            ct_pool_get(model, thread->process, step, step->context);
-        if (worker) {
-            ct_worker_end(model, worker, true);
-        }
-        forget_spawns(pool);
-    } else if (worker && worker->thread == thread && !thread->id) {
-        ct_worker_end(model, worker, true);
-        ct_thread_end(model, thread, true); /* which tells no exit of its own */
-    } else if (worker) {
-        model->oddities += worker->thread != thread && !model->in_gap;
-        ct_worker_end(model, worker, true);
-    }
-}
-
-void ct_worker_step(struct ct_model *model, struct ct_thread *thread,
-                    const struct ct_step *step)
-{
-    switch (step->kind) {
-    case CT_STEP_SPAWN_REQUEST:
-        spawn_request(model, thread, step);
-        break;
-    case CT_STEP_WORKER_CREATE:
-        worker_create(model, thread, step);
-        break;
-    case CT_STEP_WORKER_START:
-        worker_start(model, thread, step);
-        break;
-    default: /* CT_STEP_WORKER_EXIT */
-        worker_exit(model, thread, step);
-    }
-}
-
-/* --- tellings --------------------------------------------------------- */
-
-void ct_worker_told(struct ct_model *model, struct ct_process *process,
-                    const struct ct_step *step)
-{
-    struct ct_worker *worker =
-        worker_get(model, process, step, step->subject, false);
-
-    worker->entity.telling = process->telling.number;
-    if (!worker->thread && step->ret) {
-        struct ct_thread *thread = ct_thread_get(model, process, step->ret);
-        if (!thread->worker) {
-            attach(model, worker, thread);
-        }
-    }
-    if (process->telling.open && !ct_entity_is_sure(model, &worker->entity)) {
-        set_phase(model, worker,
-                  step->value == CT_WORKER_STATE_BUSY ? CT_WORKER_BUSY
-                                                      : CT_WORKER_IDLE);
-        ct_entity_told(model, &worker->entity);
-    }
 }
 
 void ct_pool_told_all(struct ct_model *model, struct ct_process *process)

@@ -15,146 +15,18 @@
  * Each step of a coroutine is told to all requests that it serves, so it serves
  * a bounded number of them.  What goes beyond it is unknown until it ends.
  */
-#include "model/model_int.h"
+#include "model/requests.h"
 
 #include <string.h>
 
 #include <glib.h>
 
+#include "model/coroutines.h"
+#include "model/slices.h"
+#include "model/state/changes.h"
+#include "model/state/situations.h"
+
 enum { SERVED_MAX = 64 }; /* by a coroutine at once */
-
-static struct ct_request_change *change(struct ct_model *model,
-                                        struct ct_req *req,
-                                        enum ct_change_kind kind)
-{
-    struct ct_request_change *what = &ct_model_change(model, kind)->request;
-
-    what->number = req->number;
-    what->slot = &req->slot;
-    /* Its changes may be told by threads with clocks of their own. */
-    req->last_ns = MAX(req->last_ns, model->now_ns);
-    what->when_ns = req->last_ns;
-    return what;
-}
-
-static void make_restless(struct ct_model *model, struct ct_req *req)
-{
-    if (req->is_restless) {
-        return;
-    }
-    req->is_restless = true;
-    req->restless_prev = NULL;
-    req->restless_next = model->restless;
-    if (model->restless) {
-        model->restless->restless_prev = req;
-    }
-    model->restless = req;
-}
-
-static void make_quiet(struct ct_model *model, struct ct_req *req)
-{
-    if (!req->is_restless) {
-        return;
-    }
-    req->is_restless = false;
-    *(req->restless_prev ? &req->restless_prev->restless_next
-                         : &model->restless) = req->restless_next;
-    if (req->restless_next) {
-        req->restless_next->restless_prev = req->restless_prev;
-    }
-}
-
-static bool is_told(const struct ct_model *model)
-{
-    return ct_model_wants_any(model, CT_WANT_REQUESTS);
-}
-
-static bool is_same(const struct ct_situation *a, const struct ct_situation *b)
-{
-    return a->doing == b->doing && a->work == b->work &&
-           a->reason == b->reason && a->on_top == b->on_top &&
-           a->spawn_known == b->spawn_known &&
-           a->spawn_awaited == b->spawn_awaited &&
-           a->worker_idle == b->worker_idle && a->tid == b->tid &&
-           a->waits_for == b->waits_for && a->context == b->context &&
-           a->by_coroutine == b->by_coroutine &&
-           a->by_request == b->by_request && a->file == b->file;
-}
-
-void ct_req_situation(struct ct_model *model, struct ct_req *req,
-                      const struct ct_situation *situation)
-{
-    struct ct_situation own;
-
-    if (!is_told(model)) {
-        return;
-    }
-    if (situation->doing == CT_DOING_SUBMITTER ||
-        situation->by_request == req->number) {
-        own = *situation;
-        own.tid = own.doing == CT_DOING_SUBMITTER ? req->entity.tid : own.tid;
-        own.by_request = own.by_request == req->number ? 0 : own.by_request;
-        situation = &own;
-    }
-    if (!is_same(situation, &req->said)) {
-        req->said = *situation;
-        make_restless(model, req);
-        change(model, req, CT_CHANGE_REQUEST_SITUATION)->situation = req->said;
-    }
-}
-
-void ct_req_tell(struct ct_model *model, struct ct_req *req)
-{
-    struct ct_situation situation = {.doing = CT_DOING_UNKNOWN};
-
-    if (model->finishing) {
-        return;
-    }
-    if (req->co) {
-        situation = ct_co_situation(model, req->co);
-    } else if (!model->in_gap && req->co_ended) {
-        situation.doing = CT_DOING_ENDED;
-    } else if (!req->served && ct_entity_is_sure(model, &req->entity) &&
-               req->entity.begin_known) {
-        situation.doing = CT_DOING_SUBMITTER;
-    }
-    ct_req_situation(model, req, &situation);
-}
-
-void ct_req_worker(struct ct_model *model, struct ct_req *req, int32_t tid)
-{
-    if (is_told(model)) {
-        change(model, req, CT_CHANGE_REQUEST_WORKER)->worker_tid = tid;
-    }
-}
-
-/* That a coroutine serves, or has served in this run: one that ends lets those
- * go on that wait for it. */
-static uint64_t request_of(const struct ct_model *model,
-                           const struct ct_process *process, uint64_t id)
-{
-    const struct ct_co *co = ct_table_get(&process->coroutines, id);
-
-    if (co && !co->requests && !model->in_gap &&
-        co->ended_epoch == model->epoch) {
-        return co->ended;
-    }
-    return ct_co_request(process, id);
-}
-
-void ct_req_waker(struct ct_model *model, struct ct_co *co, uint64_t waker)
-{
-    if (!co->requests || !is_told(model)) {
-        return;
-    }
-    uint64_t number = request_of(model, co->entity.process, waker);
-    for (struct ct_req *req = co->requests; req; req = req->next) {
-        struct ct_request_change *what =
-            change(model, req, CT_CHANGE_REQUEST_WAKER);
-        what->waker.coroutine = waker;
-        what->waker.request = number == req->number ? 0 : number;
-    }
-}
 
 /* --- who serves it ---------------------------------------------------- */
 
@@ -197,8 +69,8 @@ static void serve(struct ct_model *model, struct ct_req *req,
         unsigned at;
         ct_thread_find_co(co->thread, co, &at)->request = req->number;
     }
-    if (is_told(model)) {
-        change(model, req, CT_CHANGE_REQUEST_COROUTINE)->coroutine = id;
+    if (ct_req_is_told(model)) {
+        ct_req_change(model, req, CT_CHANGE_REQUEST_COROUTINE)->coroutine = id;
     }
 }
 
@@ -216,13 +88,13 @@ static void count(struct ct_model *model, struct ct_process *process,
 
 static void unsure(struct ct_model *model, struct ct_req *req)
 {
-    if (req->doubt && is_told(model)) {
-        change(model, req, CT_CHANGE_REQUEST_UNSURE)->doubt.from_ns =
+    if (req->doubt && ct_req_is_told(model)) {
+        ct_req_change(model, req, CT_CHANGE_REQUEST_UNSURE)->doubt.from_ns =
             req->doubt_ns;
     }
     req->doubt = model->in_gap;
     req->doubt_ns = model->now_ns;
-    make_restless(model, req);
+    ct_req_make_restless(model, req);
 }
 
 static void in_gap(struct ct_model *model, struct ct_req *req, int64_t from_ns)
@@ -230,7 +102,7 @@ static void in_gap(struct ct_model *model, struct ct_req *req, int64_t from_ns)
     ct_req_tell(model, req);
     req->doubt_ns = req->doubt ? MIN(req->doubt_ns, from_ns) : from_ns;
     req->doubt = true;
-    if (from_ns < model->now_ns && is_told(model)) {
+    if (from_ns < model->now_ns && ct_req_is_told(model)) {
         struct ct_request_change *late =
             &ct_model_change(model, CT_CHANGE_REQUEST_UNSURE)->request;
         late->number = req->number;
@@ -238,7 +110,7 @@ static void in_gap(struct ct_model *model, struct ct_req *req, int64_t from_ns)
         late->when_ns = model->now_ns;
         late->doubt.from_ns = from_ns;
     }
-    make_quiet(model, req);
+    ct_req_make_quiet(model, req);
 }
 
 void ct_req_in_gap(struct ct_model *model, int64_t from_ns)
@@ -277,9 +149,9 @@ static struct ct_req *begin(struct ct_model *model, struct ct_process *process,
     req->has_end = step->certainty == CT_KNOWN;
     req->doubt = model->in_gap;
     req->doubt_ns = model->now_ns;
-    make_restless(model, req);
+    ct_req_make_restless(model, req);
     ct_table_put(&process->requests, step->subject, req);
-    if (is_told(model)) {
+    if (ct_req_is_told(model)) {
         struct ct_req *parent =
             step->object ? ct_table_get(&process->requests, step->object)
                          : NULL;
@@ -290,7 +162,7 @@ static struct ct_req *begin(struct ct_model *model, struct ct_process *process,
             ct_model_hold(model, origin);
         }
         struct ct_request_change *what =
-            change(model, req, CT_CHANGE_REQUEST_BEGIN);
+            ct_req_change(model, req, CT_CHANGE_REQUEST_BEGIN);
         what->when_ns = req->entity.begin_ns;
         what->begin = (struct ct_request_begin){
             .id = step->subject,
@@ -332,9 +204,9 @@ void ct_req_end(struct ct_model *model, struct ct_req *req,
         req->co->ended_epoch = model->in_gap ? 0 : model->epoch;
     }
     unlink_co(req);
-    if (is_told(model)) {
+    if (ct_req_is_told(model)) {
         struct ct_request_change *what =
-            change(model, req, CT_CHANGE_REQUEST_END);
+            ct_req_change(model, req, CT_CHANGE_REQUEST_END);
         what->end.end_known = step && step->certainty != CT_UNKNOWN;
         what->end.is_bound = step && step->certainty == CT_BOUND;
         what->end.is_open = !step && model->finishing;
@@ -342,17 +214,10 @@ void ct_req_end(struct ct_model *model, struct ct_req *req,
         what->end.has_ret = what->end.end_known && !step->flag;
         what->end.ret = what->end.has_ret ? step->ret : 0;
     }
-    make_quiet(model, req);
+    ct_req_make_quiet(model, req);
     ct_table_take(&process->requests, req->entity.id);
     count(model, process, req, -1);
-
-    /* Its slot is still pointed to. */
-    if (model->n_dead == model->dead_capacity) {
-        model->dead_capacity = MAX(16, model->dead_capacity * 2);
-        model->dead =
-            g_renew(struct ct_req *, model->dead, model->dead_capacity);
-    }
-    model->dead[model->n_dead++] = req;
+    ct_model_bury(model, req);
 }
 
 /* Does the step come from the coroutine that is thought to serve it? */
@@ -428,7 +293,7 @@ void ct_req_told(struct ct_model *model, struct ct_process *process,
         }
     }
     req->doubt = false;
-    make_restless(model, req);
+    ct_req_make_restless(model, req);
     ct_entity_told(model, &req->entity);
     ct_req_tell(model, req);
 }

@@ -13,7 +13,7 @@
 
 #include "ct/backtrace.h"
 #include "model/model.h"
-#include "model/table.h"
+#include "model/state/table.h"
 
 enum { FRAMES_MAX = 4096 };
 

@@ -6,7 +6,9 @@
  * that nobody has noticed the last few are kept: one that nobody waits for is
  * forgotten by and by.
  */
-#include "model/model_int.h"
+#include "model/wakes.h"
+
+#include "model/state/changes.h"
 
 static struct ct_fd_wake *find(const struct ct_model *model,
                                struct ct_process *process, uint64_t fd)

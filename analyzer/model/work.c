@@ -9,9 +9,17 @@
  * take and finish it before the submitter's yield.  So the item's phase stands
  * by itself, and a coroutine that waits for it looks here.
  */
-#include "model/work_int.h"
+#include "model/work.h"
 
 #include <glib.h>
+
+#include "model/coroutines.h"
+#include "model/pools.h"
+#include "model/slices.h"
+#include "model/state/changes.h"
+#include "model/state/doing.h"
+#include "model/state/situations.h"
+#include "model/workers.h"
 
 static void set_queued(struct ct_model *model, struct ct_work *work, bool is)
 {
@@ -57,29 +65,6 @@ static void waiter_changed(struct ct_model *model, struct ct_work *work)
     }
 }
 
-void ct_work_situation(const struct ct_model *model, const struct ct_co *co,
-                       struct ct_situation *situation)
-{
-    const struct ct_work *work = co->work;
-
-    if (!work || !ct_entity_is_sure(model, &work->entity)) {
-        situation->work = CT_WORK_UNKNOWN;
-        return;
-    }
-    situation->work = work->phase;
-    situation->tid = work->worker_tid;
-    situation->context = co->context;
-    situation->file = work->phase == CT_WORK_RUNNING ? work->file : NULL;
-    if (work->phase == CT_WORK_QUEUED) {
-        situation->pool = work->pool->entity.id;
-        situation->spawn_known =
-            !model->in_gap && work->pool->known_epoch == model->epoch;
-        situation->spawn_awaited =
-            work->pool->idle <= 0 && work->pool->awaited > 0;
-        situation->worker_idle = work->pool->idle >= work->pool->queued;
-    }
-}
-
 /* Closes it, and what is above it, on the thread where it should not be. */
 static void tear_off(struct ct_model *model, struct ct_work *work)
 {
@@ -95,15 +80,6 @@ static void tear_off(struct ct_model *model, struct ct_work *work)
     ct_model_odd(model);
     ct_thread_unwind(model, thread, at - 1);
     ct_thread_top_changed(model, thread);
-}
-
-void ct_work_left(struct ct_model *model, struct ct_work *work)
-{
-    if (!model->finishing) {
-        work->phase = CT_WORK_UNKNOWN;
-        work->entity.epoch = 0;
-        waiter_changed(model, work);
-    }
 }
 
 static enum ct_state state_of(const struct ct_work *work, bool is_over)

@@ -10,7 +10,7 @@
 #include "conds.h"
 #include "ct/findings.h"
 #include "ct/schema.h"
-#include "model/table.h"
+#include "model/state/table.h"
 #include "source/salvage/tempdir.h"
 #include "viewer/out/held.h"
 

@@ -7,7 +7,7 @@
 
 #include <glib.h>
 
-#include "model/origin.h"
+#include "model/state/origin.h"
 #include "pass.h"
 
 static struct ct_origin *grow(struct ct_origin *chain, uint64_t stack)

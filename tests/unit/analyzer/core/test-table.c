@@ -4,7 +4,7 @@
 
 #include <glib.h>
 
-#include "model/table.h"
+#include "model/state/table.h"
 
 /* Ids that share homes: all of one kind, in blocks, and next to each other. */
 static uint64_t an_id(GRand *rand)

@@ -5,7 +5,7 @@
  * later entries of its run back, so that there are no tombstones and a table
  * through which millions of ids went is as fast as a new one.
  */
-#include "model/table.h"
+#include "model/state/table.h"
 
 #include <string.h>
 

@@ -2,11 +2,32 @@
 /*
  * What a coroutine is doing, as far as is known, and who has to hear of it.
  */
-#include "model/model_int.h"
+#include "model/state/doing.h"
 
 #include <glib.h>
 
-enum { AWAITS_MAX = 8 }; /* nested turns that wait for nested turns */
+static void work_situation(const struct ct_model *model, const struct ct_co *co,
+                           struct ct_situation *situation)
+{
+    const struct ct_work *work = co->work;
+
+    if (!work || !ct_entity_is_sure(model, &work->entity)) {
+        situation->work = CT_WORK_UNKNOWN;
+        return;
+    }
+    situation->work = work->phase;
+    situation->tid = work->worker_tid;
+    situation->context = co->context;
+    situation->file = work->phase == CT_WORK_RUNNING ? work->file : NULL;
+    if (work->phase == CT_WORK_QUEUED) {
+        situation->pool = work->pool->entity.id;
+        situation->spawn_known =
+            !model->in_gap && work->pool->known_epoch == model->epoch;
+        situation->spawn_awaited =
+            work->pool->idle <= 0 && work->pool->awaited > 0;
+        situation->worker_idle = work->pool->idle >= work->pool->queued;
+    }
+}
 
 static void wait_situation(const struct ct_model *model, const struct ct_co *co,
                            struct ct_situation *situation)
@@ -16,7 +37,7 @@ static void wait_situation(const struct ct_model *model, const struct ct_co *co,
     situation->waits_for = co->waits_for;
     switch (co->reason) {
     case CT_YIELD_REASON_WORK:
-        ct_work_situation(model, co, situation);
+        work_situation(model, co, situation);
         break;
     case CT_YIELD_REASON_LOCK:
         if (co->lock && ct_entity_is_sure(model, &co->lock->entity)) {
@@ -58,13 +79,11 @@ static const struct ct_open *nested_wait(const struct ct_co *co)
     return NULL;
 }
 
-struct ct_co *ct_co_awaiter(const struct ct_co *co)
+bool ct_co_awaits(const struct ct_co *co, uint64_t id)
 {
-    struct ct_co *parent = co->parent;
-    const struct ct_open *wait =
-        parent && parent->thread ? nested_wait(parent) : NULL;
+    const struct ct_open *wait = nested_wait(co);
 
-    return wait && wait->awaits == co->entity.id ? parent : NULL;
+    return wait && wait->awaits == id;
 }
 
 static struct ct_situation situation_at(const struct ct_model *model,
@@ -95,7 +114,7 @@ static struct ct_situation runs(const struct ct_model *model,
         }
         return situation;
     }
-    if (depth == AWAITS_MAX) {
+    if (depth == CT_AWAITS_MAX) {
         return (struct ct_situation){.doing = CT_DOING_UNKNOWN};
     }
     struct ct_situation its = situation_at(model, awaited, depth + 1);
@@ -143,22 +162,6 @@ struct ct_situation ct_co_situation(const struct ct_model *model,
                                     const struct ct_co *co)
 {
     return situation_at(model, co, 0);
-}
-
-void ct_co_changed(struct ct_model *model, struct ct_co *co)
-{
-    if (!ct_model_wants_any(model, CT_WANT_REQUESTS)) {
-        return;
-    }
-    for (unsigned i = 0; co && i <= AWAITS_MAX; i++) {
-        if (co->requests) {
-            struct ct_situation situation = ct_co_situation(model, co);
-            for (struct ct_req *req = co->requests; req; req = req->next) {
-                ct_req_situation(model, req, &situation);
-            }
-        }
-        co = ct_co_awaiter(co);
-    }
 }
 
 uint64_t ct_co_request(const struct ct_process *process, uint64_t id)

@@ -1,21 +1,21 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * model/entities.h - what lives in the model
+ * model/state/entities.h - what lives in the model
  *
  * Model:    processes hold tables of live entities; a thread holds what is
  *           open on it, outermost first (struct ct_open), truly nested.
  * Threads:  one pass, one thread.
- * Memory:   entities live in slabs of the model; each is freed by the room that
- *           made it.
+ * Memory:   entities live in slabs of the model; each is freed by the room
+ *           that made it.
  * Errors:   none.
- * Depends:  ct/change.h, model/origin.h, model/table.h.
+ * Depends:  ct/change.h, model/state/origin.h, model/state/table.h.
  */
 #ifndef CT_MODEL_ENTITIES_H
 #define CT_MODEL_ENTITIES_H
 
 #include "ct/change.h"
-#include "model/origin.h"
-#include "model/table.h"
+#include "model/state/origin.h"
+#include "model/state/table.h"
 
 struct ct_process;
 struct ct_thread;
@@ -85,6 +85,19 @@ struct ct_thread {
     uint64_t stack;           /* its last own one, outside of any run */
     int64_t stack_ns;
 };
+
+static inline struct ct_open *ct_thread_top(const struct ct_thread *thread)
+{
+    return thread->n_open ? &thread->open[thread->n_open - 1] : NULL;
+}
+
+/** ct_thread_run() - innermost run of an entity; NULL: the thread itself */
+static inline struct ct_open *ct_thread_run(const struct ct_thread *thread)
+{
+    unsigned inner =
+        thread->n_open ? thread->open[thread->n_open - 1].inner : 0;
+    return inner ? &thread->open[inner - 1] : NULL;
+}
 
 /* --- entities --------------------------------------------------------- */
 

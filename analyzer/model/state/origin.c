@@ -19,7 +19,7 @@
  * shortened copy, and a copy is shorter than that, so the depth of calls is
  * two.
  */
-#include "model/origin.h"
+#include "model/state/origin.h"
 
 #include <stdlib.h>
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * model/origin.h - how chains of origins are made
+ * model/state/origin.h - how chains of origins are made
  *
  * Model:    see ct/entity.h; a chain is kept bounded by origin.c.
  * Threads:  one pass, one thread.

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * model/table.h - id -> live entity, and the memory that entities live in
+ * model/state/table.h - id -> live entity, and the memory that entities live in
  *
  * Model:    a table holds no memory of its entities; an entity is taken out
  *           before it is freed.  A slab hands out zeroed pieces of one size,
