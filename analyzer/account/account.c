@@ -287,9 +287,9 @@ static void end(struct ct_account *account, struct record *record,
     request->n_segments = record->segments.n;
     if (account->blame) {
         ct_blame_look(account->blame, &record->blamed, change->when_ns, true);
-        request->n_path =
-            ct_blame_end(account->blame, &record->blamed, request->coroutines,
-                         request->n_coroutines, &request->path);
+        request->n_path = ct_blame_end(account->blame, &record->blamed,
+                                       change->when_ns, request->coroutines,
+                                       request->n_coroutines, &request->path);
         request->ran = record->blamed.ran.v;
     }
     if (!ct_request_check(request)) {

@@ -91,6 +91,14 @@ static struct ct_blamed *served_by(const struct ct_blame *blame, int32_t pid,
     return server ? server->request : NULL;
 }
 
+static struct ct_blamed *parent_of(const struct ct_blame *blame,
+                                   const struct ct_blamed *request)
+{
+    return request->parent
+               ? g_hash_table_lookup(blame->numbers, &request->parent)
+               : NULL;
+}
+
 static bool waits_for_children(const struct ct_blamed *request)
 {
     return request && request->segments->n &&
@@ -100,13 +108,12 @@ static bool waits_for_children(const struct ct_blamed *request)
 
 void ct_blame_begin(struct ct_blame *blame, struct ct_blamed *request)
 {
-    struct ct_blamed *parent =
-        request->parent ? g_hash_table_lookup(blame->numbers, &request->parent)
-                        : NULL;
+    struct ct_blamed *parent = parent_of(blame, request);
 
     request->closed = 0;
     request->resumed = false;
     request->ran.n = 0;
+    request->coroutine = 0;
     ct_critical_begin(&request->critical,
                       waits_for_children(parent) ? &parent->critical : NULL);
     g_hash_table_insert(blame->numbers, &request->number, request);
@@ -117,6 +124,7 @@ void ct_blame_serves(struct ct_blame *blame, struct ct_blamed *request,
 {
     struct server *server;
 
+    request->coroutine = coroutine;
     if (!served_by(blame, request->pid, coroutine)) {
         server = g_new(struct server, 1);
         *server = (struct server){request->pid, coroutine, request};
@@ -215,14 +223,16 @@ static void blame_children(struct ct_blame *blame, struct ct_blamed *request,
     struct ct_critical *critical = &request->critical;
     struct ct_blamed *child =
         served_by(blame, request->pid, segment->cause.coroutine);
+    const struct ct_path_segment *open = NULL;
+    unsigned n_open = 0;
     unsigned from = critical->n;
 
-    if (child == request) {
-        child = NULL;
+    if (child && child->coroutine != request->coroutine) {
+        n_open = ct_critical_path(&child->critical, child->segments,
+                                  child->number, segment->end_ns, &open);
     }
-    ct_critical_waited(critical, segment, request->number,
-                       child ? child->segments : NULL,
-                       child ? child->number : 0, &request->ran);
+    ct_critical_waited(critical, segment, request->number, open, n_open,
+                       child ? child->ran.v : NULL, &request->ran);
     segment->cause.first_ran = request->ran.n;
     for (unsigned i = from; i < critical->n; i++) {
         const struct ct_path_segment *piece = &critical->v[i];
@@ -321,20 +331,36 @@ void ct_blame_look(struct ct_blame *blame, struct ct_blamed *request,
     }
 }
 
+/* A child has ended: its parent waited for it, and with that all requests
+ * around the parent that the same coroutine serves. */
+static void child_ended(struct ct_blame *blame, struct ct_blamed *child,
+                        const struct ct_path_segment *path, unsigned n)
+{
+    struct ct_blamed *parent = parent_of(blame, child);
+    struct ct_blamed *outer;
+
+    if (!waits_for_children(parent) || parent == child) {
+        return;
+    }
+    ct_critical_child(&parent->critical, &child->critical, path, n,
+                      child->ran.v);
+    for (outer = parent_of(blame, parent);
+         waits_for_children(outer) && parent->coroutine &&
+         outer->coroutine == parent->coroutine;
+         outer = parent_of(blame, outer)) {
+        ct_critical_share(&outer->critical, &parent->critical);
+    }
+}
+
 unsigned ct_blame_end(struct ct_blame *blame, struct ct_blamed *request,
-                      const uint64_t *coroutines, unsigned n_coroutines,
+                      int64_t now_ns, const uint64_t *coroutines,
+                      unsigned n_coroutines,
                       const struct ct_path_segment **ret_path)
 {
-    struct ct_blamed *parent =
-        request->parent ? g_hash_table_lookup(blame->numbers, &request->parent)
-                        : NULL;
-    unsigned n = ct_critical_end(&request->critical, request->segments,
-                                 request->number, ret_path);
+    unsigned n = ct_critical_path(&request->critical, request->segments,
+                                  request->number, now_ns, ret_path);
 
-    if (waits_for_children(parent) && parent != request) {
-        ct_critical_child(&parent->critical, &request->critical, *ret_path, n,
-                          request->ran.v);
-    }
+    child_ended(blame, request, *ret_path, n);
     g_hash_table_remove(blame->numbers, &request->number);
     for (unsigned i = 0; i < n_coroutines; i++) {
         if (served_by(blame, request->pid, coroutines[i]) == request) {

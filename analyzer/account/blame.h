@@ -24,6 +24,7 @@ struct ct_blame;
 struct ct_blamed {
     int32_t pid;
     uint64_t number, parent;
+    uint64_t coroutine; /* that serves it now; 0: none was told */
     struct ct_segments *segments;
     unsigned closed; /* segments that were looked at */
     bool resumed;    /* the open one was closed before, and has pieces */
@@ -51,11 +52,12 @@ void ct_blame_look(struct ct_blame *blame, struct ct_blamed *request,
                    int64_t now_ns, bool is_over);
 
 /**
- * ct_blame_end() - it is over; its path is told to the parent
+ * ct_blame_end() - it is over; its path is told to those that waited for it
  * @coroutines: that served it
  */
 unsigned ct_blame_end(struct ct_blame *blame, struct ct_blamed *request,
-                      const uint64_t *coroutines, unsigned n_coroutines,
+                      int64_t now_ns, const uint64_t *coroutines,
+                      unsigned n_coroutines,
                       const struct ct_path_segment **ret_path);
 
 /** ct_blamed_fini() - free a request's memory; it has ended, or all do */

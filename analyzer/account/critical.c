@@ -9,6 +9,12 @@
  *
  * What no child covers stays `children`.  So the path is contiguous by
  * construction and as long as the request.
+ *
+ * Requests inside one another in one coroutine wait together: they share the
+ * paths of the children that ended meanwhile.
+ *
+ * A piece that is not all of its segment has no causes' `ran`: how that lies in
+ * the segment is not kept.
  */
 #include "account/critical.h"
 
@@ -56,6 +62,15 @@ static void append(struct ct_path_segment **v, unsigned *n, unsigned *capacity,
     (*v)[(*n)++] = *piece;
 }
 
+static void cut(struct ct_segment *segment, int64_t from_ns, int64_t to_ns)
+{
+    if (segment->begin_ns < from_ns || segment->end_ns > to_ns) {
+        segment->begin_ns = MAX(segment->begin_ns, from_ns);
+        segment->end_ns = MIN(segment->end_ns, to_ns);
+        segment->cause.n_ran = 0;
+    }
+}
+
 void ct_critical_begin(struct ct_critical *child,
                        const struct ct_critical *parent)
 {
@@ -100,6 +115,15 @@ void ct_critical_child(struct ct_critical *parent,
     parent->newest = ended;
 }
 
+void ct_critical_share(struct ct_critical *critical,
+                       const struct ct_critical *with)
+{
+    struct ct_path *newest = ref(with->newest);
+
+    unref(critical->newest);
+    critical->newest = newest;
+}
+
 /* --- a wait is over --------------------------------------------------- */
 
 struct splice {
@@ -129,14 +153,13 @@ static void add(struct splice *splice, struct ct_path_segment piece,
     struct ct_cause *cause = &piece.segment.cause;
     unsigned first = splice->ran->n;
 
-    piece.segment.end_ns = MIN(piece.segment.end_ns, until_ns);
     if (piece.segment.end_ns <= splice->at_ns ||
         piece.segment.begin_ns >= until_ns) {
         return;
     }
     fill(splice, piece.segment.begin_ns);
-    piece.segment.begin_ns = splice->at_ns;
-    for (unsigned i = 0; ran && i < cause->n_ran; i++) {
+    cut(&piece.segment, splice->at_ns, until_ns);
+    for (unsigned i = 0; i < cause->n_ran; i++) {
         ct_ran_add(splice->ran, &ran[cause->first_ran + i]);
     }
     cause->first_ran = first;
@@ -148,8 +171,8 @@ static void add(struct splice *splice, struct ct_path_segment piece,
 
 void ct_critical_waited(struct ct_critical *critical,
                         const struct ct_segment *wait, uint64_t number,
-                        const struct ct_segments *open, uint64_t open_number,
-                        struct ct_ran_list *ran)
+                        const struct ct_path_segment *open, unsigned n_open,
+                        const struct ct_ran *open_ran, struct ct_ran_list *ran)
 {
     struct splice splice = {
         .critical = critical,
@@ -158,7 +181,7 @@ void ct_critical_waited(struct ct_critical *critical,
         .number = number,
         .at_ns = wait->begin_ns,
     };
-    int64_t open_ns = open && open->n ? open->v[0].begin_ns : INT64_MAX;
+    int64_t open_ns = n_open ? open[0].segment.begin_ns : INT64_MAX;
     g_autoptr(GPtrArray) chain = g_ptr_array_new();
     int64_t before_ns = open_ns;
 
@@ -178,32 +201,33 @@ void ct_critical_waited(struct ct_critical *critical,
             add(&splice, path->v[k], wait->end_ns, path->ran);
         }
     }
-    for (unsigned i = 0; open_ns != INT64_MAX && i < open->n; i++) {
-        struct ct_path_segment piece = {open_number, open->v[i]};
-        if (i + 1 == open->n) {
-            piece.segment.end_ns = wait->end_ns;
-        }
-        piece.segment.cause.n_ran = 0;
-        add(&splice, piece, wait->end_ns, NULL);
+    for (unsigned i = 0; i < n_open; i++) {
+        add(&splice, open[i], wait->end_ns, open_ran);
     }
     fill(&splice, wait->end_ns);
     unref(critical->newest);
     critical->newest = NULL;
 }
 
-/* --- the end ---------------------------------------------------------- */
+/* --- the whole path --------------------------------------------------- */
 
-unsigned ct_critical_end(struct ct_critical *critical,
-                         const struct ct_segments *segments, uint64_t number,
-                         const struct ct_path_segment **ret_path)
+unsigned ct_critical_path(struct ct_critical *critical,
+                          const struct ct_segments *segments, uint64_t number,
+                          int64_t now_ns,
+                          const struct ct_path_segment **ret_path)
 {
     unsigned n = 0;
     unsigned next = 0;
 
     for (unsigned i = 0; i < segments->n; i++) {
         struct ct_path_segment piece = {number, segments->v[i]};
-        int64_t end_ns = piece.segment.end_ns;
+        bool is_open = i + 1 == segments->n && piece.segment.end_ns < now_ns;
 
+        if (is_open) {
+            piece.segment.end_ns = now_ns;
+            piece.segment.cause.n_ran = 0;
+        }
+        int64_t end_ns = piece.segment.end_ns;
         if (piece.segment.state != CT_STATE_CHILDREN) {
             append(&critical->whole, &n, &critical->whole_capacity, &piece);
             continue;
@@ -217,16 +241,14 @@ unsigned ct_critical_end(struct ct_critical *critical,
             if (part.segment.end_ns <= at_ns) {
                 continue;
             }
-            piece.segment.begin_ns = at_ns;
-            piece.segment.end_ns = part.segment.begin_ns;
-            append(&critical->whole, &n, &critical->whole_capacity, &piece);
-            part.segment.begin_ns = MAX(part.segment.begin_ns, at_ns);
-            part.segment.end_ns = MIN(part.segment.end_ns, end_ns);
+            struct ct_path_segment rest = piece;
+            cut(&rest.segment, at_ns, part.segment.begin_ns);
+            append(&critical->whole, &n, &critical->whole_capacity, &rest);
+            cut(&part.segment, at_ns, end_ns);
             append(&critical->whole, &n, &critical->whole_capacity, &part);
             at_ns = part.segment.end_ns;
         }
-        piece.segment.begin_ns = at_ns;
-        piece.segment.end_ns = end_ns;
+        cut(&piece.segment, at_ns, end_ns);
         append(&critical->whole, &n, &critical->whole_capacity, &piece);
     }
     *ret_path = critical->whole;

@@ -45,23 +45,33 @@ void ct_critical_child(struct ct_critical *parent,
                        const struct ct_path_segment *path, unsigned n,
                        const struct ct_ran *ran);
 
+/** ct_critical_share() - a request waits for them together with @with, which
+ * was told of a child just now */
+void ct_critical_share(struct ct_critical *critical,
+                       const struct ct_critical *with);
+
 /**
  * ct_critical_waited() - the wait for children is over
  * @wait:   the closed segment
  * @number: of the request that waited
- * @open:   segments of a child that is still open; NULL
+ * @open:   path until now of a child that is still open, @n_open pieces;
+ *          @open_ran their causes'
  * @ran:    of the request: causes are copied there
  */
 void ct_critical_waited(struct ct_critical *critical,
                         const struct ct_segment *wait, uint64_t number,
-                        const struct ct_segments *open, uint64_t open_number,
-                        struct ct_ran_list *ran);
+                        const struct ct_path_segment *open, unsigned n_open,
+                        const struct ct_ran *open_ran, struct ct_ran_list *ran);
 
-/** ct_critical_end() - the whole path of a request that has ended; its number
- * of segments.  Valid until the next call or fini. */
-unsigned ct_critical_end(struct ct_critical *critical,
-                         const struct ct_segments *segments, uint64_t number,
-                         const struct ct_path_segment **ret_path);
+/**
+ * ct_critical_path() - the whole path of a request, from its begin
+ * @now_ns: its end; until when, if it is open
+ * Return: number of segments, valid until the next call or fini.
+ */
+unsigned ct_critical_path(struct ct_critical *critical,
+                          const struct ct_segments *segments, uint64_t number,
+                          int64_t now_ns,
+                          const struct ct_path_segment **ret_path);
 
 /** ct_critical_clear() - for the next request; keeps the memory */
 void ct_critical_clear(struct ct_critical *critical);

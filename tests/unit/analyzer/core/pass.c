@@ -73,27 +73,36 @@ static void hold(struct pass *pass, const struct ct_origin *origin)
 
 /* What ran while it waited is never more than the wait; where a loop, a holder
  * or a child held it up, all of it is told, or nothing. */
+static void check_segment(const struct ct_request *request,
+                          const struct ct_segment *segment)
+{
+    const struct ct_cause *cause = &segment->cause;
+    int64_t ns = segment->end_ns - segment->begin_ns;
+    int64_t sum_ns = 0;
+
+    g_assert_cmpuint(cause->n_ran, <=, CT_RAN_MAX);
+    for (unsigned k = 0; k < cause->n_ran; k++) {
+        const struct ct_ran *ran = &request->ran[cause->first_ran + k];
+        g_assert_cmpint(ran->ns, >, 0);
+        if (ran->kind != CT_RAN_OTHERS) {
+            g_assert_cmpint(ran->ns, <=,
+                            segment->state == CT_STATE_WORK_QUEUED ? INT64_MAX
+                                                                   : ns);
+        }
+        sum_ns += ran->ns;
+    }
+    if (cause->n_ran && segment->state != CT_STATE_WORK_QUEUED) {
+        g_assert_cmpint(sum_ns, ==, ns);
+    }
+}
+
 static void check_blame(const struct ct_request *request)
 {
     for (unsigned i = 0; i < request->n_segments; i++) {
-        const struct ct_segment *segment = &request->segments[i];
-        const struct ct_cause *cause = &segment->cause;
-        int64_t ns = segment->end_ns - segment->begin_ns;
-        int64_t sum_ns = 0;
-        g_assert_cmpuint(cause->n_ran, <=, CT_RAN_MAX);
-        for (unsigned k = 0; k < cause->n_ran; k++) {
-            const struct ct_ran *ran = &request->ran[cause->first_ran + k];
-            g_assert_cmpint(ran->ns, >, 0);
-            if (ran->kind != CT_RAN_OTHERS) {
-                g_assert_cmpint(
-                    ran->ns, <=,
-                    segment->state == CT_STATE_WORK_QUEUED ? INT64_MAX : ns);
-            }
-            sum_ns += ran->ns;
-        }
-        if (cause->n_ran && segment->state != CT_STATE_WORK_QUEUED) {
-            g_assert_cmpint(sum_ns, ==, ns);
-        }
+        check_segment(request, &request->segments[i]);
+    }
+    for (unsigned i = 0; i < request->n_path; i++) {
+        check_segment(request, &request->path[i].segment);
     }
 }
 
@@ -124,6 +133,10 @@ static void keep_request(struct pass *pass, const struct ct_request *request)
     unsigned n_ran = 0;
     for (unsigned i = 0; i < request->n_segments; i++) {
         const struct ct_cause *cause = &request->segments[i].cause;
+        n_ran = MAX(n_ran, cause->n_ran ? cause->first_ran + cause->n_ran : 0);
+    }
+    for (unsigned i = 0; i < request->n_path; i++) {
+        const struct ct_cause *cause = &request->path[i].segment.cause;
         n_ran = MAX(n_ran, cause->n_ran ? cause->first_ran + cause->n_ran : 0);
     }
     kept.ran = g_memdup2(request->ran, n_ran * sizeof(*kept.ran));

@@ -188,7 +188,7 @@ static void test_children(void)
             ct_critical_clear(&child[(i - 1) % 2]);
         }
         ct_critical_begin(&child[i % 2], &parent);
-        ct_critical_waited(&parent, &wait, 1, NULL, 0, &list);
+        ct_critical_waited(&parent, &wait, 1, NULL, 0, NULL, &list);
         g_assert_cmpuint(parent.n, ==, 2 * i + 1);
     }
     ct_critical_fini(&child[0]);
