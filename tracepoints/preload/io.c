@@ -7,14 +7,13 @@
  *
  * In a section (see sections.c) its begin has told what the thread holds.
  */
-#include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
 #include "fds.h"
 #include "guard.h"
+#include "told.h"
 
 extern ssize_t __pread_chk(int, void *, size_t, off_t, size_t);
 extern ssize_t __pread64_chk(int, void *, size_t, off64_t, size_t);
@@ -38,163 +37,144 @@ CT_TOLD static void told_end(int64_t result)
     ct_emit_native_io_end(result);
 }
 
-/* The kernel refuses more, and there may be no more. */
-static uint64_t bytes_of(const struct iovec *vector, int n)
-{
-    uint64_t bytes = 0;
-
-    for (int i = 0; vector && n <= IOV_MAX && i < n; i++) {
-        bytes += vector[i].iov_len;
-    }
-    return bytes;
-}
-
-/*
- * @call: the real one's, with its arguments; the result is -1 and errno, or, if
- * @is_error, an error's number.
- */
-#define TOLD(type, op, fd, offset, bytes, call, is_error)                   \
-    do {                                                                    \
-        bool is_on = ct_emit_on_native_io_begin() && ct_guard_may();        \
-        type result;                                                        \
-                                                                            \
-        if (is_on) {                                                        \
+/* @ret: what is told of `result` */
+#define IO_AS(type, op, fd, offset, bytes, call, ret)                       \
+    CT_CALL(type, ct_emit_on_native_io_begin(),                             \
             CT_GUARDED(told_begin(CT_NATIVE_IO_##op, fd, (int64_t)(offset), \
-                                  (uint64_t)(bytes)));                      \
-        }                                                                   \
-        result = call;                                                      \
-        if (is_on) {                                                        \
-            CT_GUARDED(told_end(is_error     ? -(int64_t)result             \
-                                : result < 0 ? -(int64_t)errno              \
-                                             : (int64_t)result));           \
-        }                                                                   \
-        return result;                                                      \
-    } while (0)
+                                  (uint64_t)(bytes))),                      \
+            call, CT_GUARDED(told_end(ret)))
+
+#define IO(type, op, fd, offset, bytes, call) \
+    IO_AS(type, op, fd, offset, bytes, call, CT_RESULT(result))
+
+/* ... of a call that returns an error's number. */
+#define IO_ERROR(op, fd, offset, bytes, call) \
+    IO_AS(int, op, fd, offset, bytes, call, -(int64_t)result)
 
 CT_REAL_OF(pread);
 CT_HOOK ssize_t pread(int fd, void *data, size_t bytes, off_t offset)
 {
-    TOLD(ssize_t, READ, fd, offset, bytes,
-         CT_REAL(pread)(fd, data, bytes, offset), 0);
+    IO(ssize_t, READ, fd, offset, bytes,
+       CT_REAL(pread)(fd, data, bytes, offset));
 }
 
 CT_REAL_OF(pread64);
 CT_HOOK ssize_t pread64(int fd, void *data, size_t bytes, off64_t offset)
 {
-    TOLD(ssize_t, READ, fd, offset, bytes,
-         CT_REAL(pread64)(fd, data, bytes, offset), 0);
+    IO(ssize_t, READ, fd, offset, bytes,
+       CT_REAL(pread64)(fd, data, bytes, offset));
 }
 
 CT_REAL_OF(__pread_chk);
 CT_HOOK ssize_t __pread_chk(int fd, void *data, size_t bytes, off_t offset,
                             size_t room)
 {
-    TOLD(ssize_t, READ, fd, offset, bytes,
-         CT_REAL(__pread_chk)(fd, data, bytes, offset, room), 0);
+    IO(ssize_t, READ, fd, offset, bytes,
+       CT_REAL(__pread_chk)(fd, data, bytes, offset, room));
 }
 
 CT_REAL_OF(__pread64_chk);
 CT_HOOK ssize_t __pread64_chk(int fd, void *data, size_t bytes, off64_t offset,
                               size_t room)
 {
-    TOLD(ssize_t, READ, fd, offset, bytes,
-         CT_REAL(__pread64_chk)(fd, data, bytes, offset, room), 0);
+    IO(ssize_t, READ, fd, offset, bytes,
+       CT_REAL(__pread64_chk)(fd, data, bytes, offset, room));
 }
 
 CT_REAL_OF(preadv);
 CT_HOOK ssize_t preadv(int fd, const struct iovec *vector, int n, off_t offset)
 {
-    TOLD(ssize_t, READ, fd, offset, bytes_of(vector, n),
-         CT_REAL(preadv)(fd, vector, n, offset), 0);
+    IO(ssize_t, READ, fd, offset, ct_vector_bytes(vector, (uint64_t)n),
+       CT_REAL(preadv)(fd, vector, n, offset));
 }
 
 CT_REAL_OF(preadv64);
 CT_HOOK ssize_t preadv64(int fd, const struct iovec *vector, int n,
                          off64_t offset)
 {
-    TOLD(ssize_t, READ, fd, offset, bytes_of(vector, n),
-         CT_REAL(preadv64)(fd, vector, n, offset), 0);
+    IO(ssize_t, READ, fd, offset, ct_vector_bytes(vector, (uint64_t)n),
+       CT_REAL(preadv64)(fd, vector, n, offset));
 }
 
 CT_REAL_OF(pwrite);
 CT_HOOK ssize_t pwrite(int fd, const void *data, size_t bytes, off_t offset)
 {
-    TOLD(ssize_t, WRITE, fd, offset, bytes,
-         CT_REAL(pwrite)(fd, data, bytes, offset), 0);
+    IO(ssize_t, WRITE, fd, offset, bytes,
+       CT_REAL(pwrite)(fd, data, bytes, offset));
 }
 
 CT_REAL_OF(pwrite64);
 CT_HOOK ssize_t pwrite64(int fd, const void *data, size_t bytes, off64_t offset)
 {
-    TOLD(ssize_t, WRITE, fd, offset, bytes,
-         CT_REAL(pwrite64)(fd, data, bytes, offset), 0);
+    IO(ssize_t, WRITE, fd, offset, bytes,
+       CT_REAL(pwrite64)(fd, data, bytes, offset));
 }
 
 CT_REAL_OF(pwritev);
 CT_HOOK ssize_t pwritev(int fd, const struct iovec *vector, int n, off_t offset)
 {
-    TOLD(ssize_t, WRITE, fd, offset, bytes_of(vector, n),
-         CT_REAL(pwritev)(fd, vector, n, offset), 0);
+    IO(ssize_t, WRITE, fd, offset, ct_vector_bytes(vector, (uint64_t)n),
+       CT_REAL(pwritev)(fd, vector, n, offset));
 }
 
 CT_REAL_OF(pwritev64);
 CT_HOOK ssize_t pwritev64(int fd, const struct iovec *vector, int n,
                           off64_t offset)
 {
-    TOLD(ssize_t, WRITE, fd, offset, bytes_of(vector, n),
-         CT_REAL(pwritev64)(fd, vector, n, offset), 0);
+    IO(ssize_t, WRITE, fd, offset, ct_vector_bytes(vector, (uint64_t)n),
+       CT_REAL(pwritev64)(fd, vector, n, offset));
 }
 
 CT_REAL_OF(fsync);
 CT_HOOK int fsync(int fd)
 {
-    TOLD(int, FLUSH, fd, 0, 0, CT_REAL(fsync)(fd), 0);
+    IO(int, FLUSH, fd, 0, 0, CT_REAL(fsync)(fd));
 }
 
 CT_REAL_OF(fdatasync);
 CT_HOOK int fdatasync(int fd)
 {
-    TOLD(int, FLUSH, fd, 0, 0, CT_REAL(fdatasync)(fd), 0);
+    IO(int, FLUSH, fd, 0, 0, CT_REAL(fdatasync)(fd));
 }
 
 CT_REAL_OF(fallocate);
 CT_HOOK int fallocate(int fd, int mode, off_t offset, off_t bytes)
 {
-    TOLD(int, ALLOCATE, fd, offset, bytes,
-         CT_REAL(fallocate)(fd, mode, offset, bytes), 0);
+    IO(int, ALLOCATE, fd, offset, bytes,
+       CT_REAL(fallocate)(fd, mode, offset, bytes));
 }
 
 CT_REAL_OF(fallocate64);
 CT_HOOK int fallocate64(int fd, int mode, off64_t offset, off64_t bytes)
 {
-    TOLD(int, ALLOCATE, fd, offset, bytes,
-         CT_REAL(fallocate64)(fd, mode, offset, bytes), 0);
+    IO(int, ALLOCATE, fd, offset, bytes,
+       CT_REAL(fallocate64)(fd, mode, offset, bytes));
 }
 
 CT_REAL_OF(posix_fallocate);
 CT_HOOK int posix_fallocate(int fd, off_t offset, off_t bytes)
 {
-    TOLD(int, ALLOCATE, fd, offset, bytes,
-         CT_REAL(posix_fallocate)(fd, offset, bytes), 1);
+    IO_ERROR(ALLOCATE, fd, offset, bytes,
+             CT_REAL(posix_fallocate)(fd, offset, bytes));
 }
 
 CT_REAL_OF(posix_fallocate64);
 CT_HOOK int posix_fallocate64(int fd, off64_t offset, off64_t bytes)
 {
-    TOLD(int, ALLOCATE, fd, offset, bytes,
-         CT_REAL(posix_fallocate64)(fd, offset, bytes), 1);
+    IO_ERROR(ALLOCATE, fd, offset, bytes,
+             CT_REAL(posix_fallocate64)(fd, offset, bytes));
 }
 
 CT_REAL_OF(ftruncate);
 CT_HOOK int ftruncate(int fd, off_t bytes)
 {
-    TOLD(int, TRUNCATE, fd, bytes, 0, CT_REAL(ftruncate)(fd, bytes), 0);
+    IO(int, TRUNCATE, fd, bytes, 0, CT_REAL(ftruncate)(fd, bytes));
 }
 
 CT_REAL_OF(ftruncate64);
 CT_HOOK int ftruncate64(int fd, off64_t bytes)
 {
-    TOLD(int, TRUNCATE, fd, bytes, 0, CT_REAL(ftruncate64)(fd, bytes), 0);
+    IO(int, TRUNCATE, fd, bytes, 0, CT_REAL(ftruncate64)(fd, bytes));
 }
 
 CT_REAL_OF(copy_file_range);
@@ -202,8 +182,7 @@ CT_HOOK ssize_t copy_file_range(int from, off64_t *from_offset, int to,
                                 off64_t *to_offset, size_t bytes,
                                 unsigned flags)
 {
-    TOLD(ssize_t, COPY, from, from_offset ? *from_offset : 0, bytes,
-         CT_REAL(copy_file_range)(from, from_offset, to, to_offset, bytes,
-                                  flags),
-         0);
+    IO(ssize_t, COPY, from, from_offset ? *from_offset : 0, bytes,
+       CT_REAL(copy_file_range)(from, from_offset, to, to_offset, bytes,
+                                flags));
 }
