@@ -25,27 +25,49 @@ extern int io_pgetevents(void *, long, long, struct io_event *,
 
 /* --- given ---------------------------------------------------------------- */
 
+static enum ct_native_io op_of(unsigned code)
+{
+    switch (code) {
+    case IOCB_CMD_PREAD:
+    case IOCB_CMD_PREADV:
+        return CT_NATIVE_IO_READ;
+    case IOCB_CMD_PWRITE:
+    case IOCB_CMD_PWRITEV:
+        return CT_NATIVE_IO_WRITE;
+    case IOCB_CMD_FSYNC:
+    case IOCB_CMD_FDSYNC:
+        return CT_NATIVE_IO_FLUSH;
+    case IOCB_CMD_POLL:
+        return CT_NATIVE_IO_POLL;
+    default:
+        return CT_NATIVE_IO_OTHER;
+    }
+}
+
+static uint64_t bytes_of(const struct iocb *request)
+{
+    switch (request->aio_lio_opcode) {
+    case IOCB_CMD_PREADV:
+    case IOCB_CMD_PWRITEV:
+        return ct_vector_bytes((const void *)(uintptr_t)request->aio_buf,
+                               request->aio_nbytes);
+    case IOCB_CMD_PREAD:
+    case IOCB_CMD_PWRITE:
+        return request->aio_nbytes;
+    default:
+        return 0;
+    }
+}
+
 static void tell_iocb(const struct iocb *request, uintptr_t here)
 {
-    bool is_vector = request->aio_lio_opcode == IOCB_CMD_PREADV ||
-                     request->aio_lio_opcode == IOCB_CMD_PWRITEV;
-    bool is_read = request->aio_lio_opcode == IOCB_CMD_PREADV ||
-                   request->aio_lio_opcode == IOCB_CMD_PREAD;
-    bool is_flush = request->aio_lio_opcode == IOCB_CMD_FSYNC ||
-                    request->aio_lio_opcode == IOCB_CMD_FDSYNC;
+    enum ct_native_io op = op_of(request->aio_lio_opcode);
+    bool moves = op == CT_NATIVE_IO_READ || op == CT_NATIVE_IO_WRITE;
 
     ct_fds_see((int)request->aio_fildes);
-    ct_emit_native_aio(
-        CT_IO_ENGINE_NATIVE,
-        is_read    ? CT_NATIVE_IO_READ
-        : is_flush ? CT_NATIVE_IO_FLUSH
-                   : CT_NATIVE_IO_WRITE,
-        (int)request->aio_fildes, (uint64_t)request->aio_offset,
-        is_vector
-            ? ct_vector_bytes((const struct iovec *)(uintptr_t)request->aio_buf,
-                              request->aio_nbytes)
-            : request->aio_nbytes,
-        request, ct_stack_of(request), here);
+    ct_emit_native_aio(CT_IO_ENGINE_NATIVE, op, (int)request->aio_fildes,
+                       moves ? (uint64_t)request->aio_offset : 0,
+                       bytes_of(request), request, ct_stack_of(request), here);
 }
 
 CT_TOLD static void told_iocbs(struct iocb **requests, long n)
