@@ -15,20 +15,28 @@
  * A child of fork() is another process: it tells its names itself, its eventfds
  * are its parent's.  A child of vfork() has fds of its own and this memory:
  * what it closes stays.
+ *
+ * Both questions are calls of the system that the program does not make.  One
+ * that gives them up (sandbox.h) is not asked: what is open by then is told
+ * before, what is opened later as it was opened, by these calls; and a child of
+ * vfork() is taken for its parent.
  */
 #include "fds.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
 #include "guard.h"
+#include "sandbox.h"
 
 extern int __open_2(const char *, int);
 extern int __open64_2(const char *, int);
@@ -76,7 +84,7 @@ static pid_t process; /* whose fds these are */
 
 static void begin_process(void)
 {
-    process = getpid();
+    process = ct_sandbox_may(CT_SANDBOX_PROCESS) ? getpid() : 0;
     for (unsigned i = 0; i < FDS_MAX / BITS; i++) {
         if (named.words[i]) { /* most of the table was never touched */
             named.words[i] = 0;
@@ -90,9 +98,10 @@ __attribute__((constructor)) static void follow_forks(void)
     (void)pthread_atfork(NULL, NULL, begin_process);
 }
 
+/* Where it can't be asked it is none. */
 static bool is_vfork(void)
 {
-    return getpid() != process;
+    return ct_sandbox_may(CT_SANDBOX_PROCESS) && getpid() != process;
 }
 
 /* --- ends ----------------------------------------------------------------- */
@@ -138,14 +147,40 @@ __attribute__((noinline)) static void tell(int fd)
     }
 }
 
+/* Told that its name is not known, so that none of before is taken for it. */
+CT_TOLD static void tell_as(int fd, const char *path)
+{
+    ct_emit_native_file(fd, path);
+    set(&named, fd);
+}
+
 /* Told before it is noted, so that no other thread's call comes first: at worst
  * both tell. */
 void ct_fds_see(int fd)
 {
     if (fd >= 0 && fd < FDS_MAX && !has(&named, fd) &&
         ct_emit_on_native_file()) {
+        if (!ct_sandbox_may(CT_SANDBOX_NAMES)) {
+            tell_as(fd, "");
+            return;
+        }
         tell(fd);
         set(&named, fd);
+    }
+}
+
+void ct_fds_see_all(void)
+{
+    DIR *all = opendir("/proc/self/fd");
+    const struct dirent *entry;
+
+    while (all && (entry = readdir(all))) {
+        if (entry->d_name[0] != '.' && atoi(entry->d_name) != dirfd(all)) {
+            ct_fds_see(atoi(entry->d_name));
+        }
+    }
+    if (all) {
+        (void)closedir(all);
     }
 }
 
@@ -157,36 +192,47 @@ static int made(int fd)
     return fd;
 }
 
+/* A path that depends on another fd says little. */
+static int opened(int fd, int at, const char *path)
+{
+    gone(fd);
+    if (fd >= 0 && fd < FDS_MAX && !ct_sandbox_may(CT_SANDBOX_NAMES) &&
+        ct_emit_on_native_file() && (at == AT_FDCWD || path[0] == '/')) {
+        CT_GUARDED(tell_as(fd, path));
+    }
+    return fd;
+}
+
 /* The mode is there if a file may be made. */
 static mode_t mode_of(int flags, va_list arguments)
 {
     return (flags & (O_CREAT | O_TMPFILE)) ? va_arg(arguments, mode_t) : 0;
 }
 
-#define OPEN(name)                                     \
-    CT_REAL_OF(name);                                  \
-    CT_HOOK int name(const char *path, int flags, ...) \
-    {                                                  \
-        va_list arguments;                             \
-        mode_t mode;                                   \
-                                                       \
-        va_start(arguments, flags);                    \
-        mode = mode_of(flags, arguments);              \
-        va_end(arguments);                             \
-        return made(CT_REAL(name)(path, flags, mode)); \
+#define OPEN(name)                                                       \
+    CT_REAL_OF(name);                                                    \
+    CT_HOOK int name(const char *path, int flags, ...)                   \
+    {                                                                    \
+        va_list arguments;                                               \
+        mode_t mode;                                                     \
+                                                                         \
+        va_start(arguments, flags);                                      \
+        mode = mode_of(flags, arguments);                                \
+        va_end(arguments);                                               \
+        return opened(CT_REAL(name)(path, flags, mode), AT_FDCWD, path); \
     }
 
-#define OPEN_AT(name)                                          \
-    CT_REAL_OF(name);                                          \
-    CT_HOOK int name(int at, const char *path, int flags, ...) \
-    {                                                          \
-        va_list arguments;                                     \
-        mode_t mode;                                           \
-                                                               \
-        va_start(arguments, flags);                            \
-        mode = mode_of(flags, arguments);                      \
-        va_end(arguments);                                     \
-        return made(CT_REAL(name)(at, path, flags, mode));     \
+#define OPEN_AT(name)                                                  \
+    CT_REAL_OF(name);                                                  \
+    CT_HOOK int name(int at, const char *path, int flags, ...)         \
+    {                                                                  \
+        va_list arguments;                                             \
+        mode_t mode;                                                   \
+                                                                       \
+        va_start(arguments, flags);                                    \
+        mode = mode_of(flags, arguments);                              \
+        va_end(arguments);                                             \
+        return opened(CT_REAL(name)(at, path, flags, mode), at, path); \
     }
 
 OPEN(open)
@@ -197,37 +243,37 @@ OPEN_AT(openat64)
 CT_REAL_OF(__open_2);
 CT_HOOK int __open_2(const char *path, int flags)
 {
-    return made(CT_REAL(__open_2)(path, flags));
+    return opened(CT_REAL(__open_2)(path, flags), AT_FDCWD, path);
 }
 
 CT_REAL_OF(__open64_2);
 CT_HOOK int __open64_2(const char *path, int flags)
 {
-    return made(CT_REAL(__open64_2)(path, flags));
+    return opened(CT_REAL(__open64_2)(path, flags), AT_FDCWD, path);
 }
 
 CT_REAL_OF(__openat_2);
 CT_HOOK int __openat_2(int at, const char *path, int flags)
 {
-    return made(CT_REAL(__openat_2)(at, path, flags));
+    return opened(CT_REAL(__openat_2)(at, path, flags), at, path);
 }
 
 CT_REAL_OF(__openat64_2);
 CT_HOOK int __openat64_2(int at, const char *path, int flags)
 {
-    return made(CT_REAL(__openat64_2)(at, path, flags));
+    return opened(CT_REAL(__openat64_2)(at, path, flags), at, path);
 }
 
 CT_REAL_OF(creat);
 CT_HOOK int creat(const char *path, mode_t mode)
 {
-    return made(CT_REAL(creat)(path, mode));
+    return opened(CT_REAL(creat)(path, mode), AT_FDCWD, path);
 }
 
 CT_REAL_OF(creat64);
 CT_HOOK int creat64(const char *path, mode_t mode)
 {
-    return made(CT_REAL(creat64)(path, mode));
+    return opened(CT_REAL(creat64)(path, mode), AT_FDCWD, path);
 }
 
 CT_REAL_OF(memfd_create);

@@ -7,7 +7,7 @@
  * Threads:  any; no locks.
  * Memory:   a fixed table; of fds beyond it nothing is known.
  * Errors:   one whose name can't be had is not told.
- * Depends:  libc only.
+ * Depends:  sandbox.h.
  */
 #ifndef CT_PRELOAD_FDS_H
 #define CT_PRELOAD_FDS_H
@@ -18,6 +18,9 @@
 
 /** ct_fds_see() - an I/O call on it is about to be told; guarded */
 void ct_fds_see(int fd);
+
+/** ct_fds_see_all() - names can't be asked for any more from now on; guarded */
+void ct_fds_see_all(void);
 
 /** ct_fds_is_eventfd() - made by eventfd(); copies are not */
 bool ct_fds_is_eventfd(int fd);

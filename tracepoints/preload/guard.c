@@ -28,6 +28,7 @@
 #include "provider/load.h"
 #include "provider/stack_int.h"
 #include "rings.h"
+#include "sandbox.h"
 #include "stacks.h"
 
 __thread struct ct_self ct_self __attribute__((tls_model("initial-exec")));
@@ -59,7 +60,7 @@ bool ct_guard_enter(struct ct_guard *guard)
 {
     struct ct_stack_place place;
 
-    if (!ct_guard_may()) {
+    if (!ct_guard_may() || !ct_sandbox_may(CT_SANDBOX_RECORD)) {
         return false;
     }
     guard->error = errno;

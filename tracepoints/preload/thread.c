@@ -16,6 +16,7 @@
 
 #include "guard.h"
 #include "rings.h"
+#include "sandbox.h"
 
 CT_REAL_OF(pthread_create);
 CT_REAL_OF(pthread_setname_np);
@@ -84,7 +85,8 @@ CT_TOLD static void told_create(const struct birth *birth)
 CT_HOOK int pthread_create(pthread_t *thread, const pthread_attr_t *attr,
                            void *(*start)(void *), void *opaque)
 {
-    struct birth *birth = ct_emit_on_thread_create() && ct_guard_may()
+    struct birth *birth = ct_emit_on_thread_create() && ct_guard_may() &&
+                                  ct_sandbox_may(CT_SANDBOX_THREADS)
                               ? malloc(sizeof(*birth))
                               : NULL;
     uint64_t id;

@@ -64,7 +64,9 @@ static const char *provider_path(void)
     return lies_in(CT_BUILD_ROOT) ? CT_PROVIDER_BUILT : CT_PROVIDER_INSTALLED;
 }
 
-static void (*tell_files)(void); /* immutable after ct_provider_load() */
+/* Immutable after ct_provider_load(). */
+static void (*tell_files)(void);
+static void (*ignore_forks)(void);
 
 static void tell(uint64_t telling)
 {
@@ -82,6 +84,8 @@ void ct_provider_load(void)
 
     if (provider) {
         tell_files = (void (*)(void))dlsym(provider, "ct_provider_tell_files");
+        ignore_forks =
+            (void (*)(void))dlsym(provider, "ct_provider_ignore_forks");
         use_clock = (void (*)(uint64_t(*)(void)))dlsym(provider,
                                                        "ct_provider_use_clock");
         if (use_clock) {
@@ -92,4 +96,11 @@ void ct_provider_load(void)
         ct_retell_register(&teller);
     }
     is_done = true;
+}
+
+void ct_provider_stay_out(void)
+{
+    if (ignore_forks) {
+        ignore_forks();
+    }
 }

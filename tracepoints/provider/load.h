@@ -16,6 +16,18 @@
 __attribute__((visibility("hidden"))) void ct_provider_load(void);
 
 /**
+ * ct_provider_stay_out() - forks are no business of LTTng's any more
+ *
+ * Children are not recorded, and must record nothing.
+ */
+__attribute__((visibility("hidden"))) void ct_provider_stay_out(void);
+
+/**
+ * ct_provider_ignore_forks() - the same; defined in the provider
+ */
+void ct_provider_ignore_forks(void);
+
+/**
  * ct_provider_tell_files() - tell LTTng of files that were loaded or unloaded
  * since the last time; defined in the provider
  */

@@ -80,6 +80,8 @@ __thread struct ct_known_table *ct_known_table
 
 static __thread struct thread *this_thread
     __attribute__((tls_model("initial-exec")));
+bool ct_outer_keeps;
+
 static pthread_key_t at_exit;
 static pthread_once_t at_exit_once = PTHREAD_ONCE_INIT;
 
@@ -109,7 +111,9 @@ static void thread_free(void *opaque)
     }
     this_thread = NULL;
     ct_known_table = NULL;
-    (void)munmap(thread, sizeof(*thread));
+    if (!__atomic_load_n(&ct_outer_keeps, __ATOMIC_RELAXED)) {
+        (void)munmap(thread, sizeof(*thread));
+    }
 }
 
 static void make_key(void)

@@ -24,27 +24,45 @@
 #include <lttng/ust-fork.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdbool.h>
 
 #include "load.h"
 
 /* liblttng-ust exports it for its own helper; no header declares it. */
 extern void lttng_ust_dl_update(void *ip);
 
-static __thread sigset_t mask_before_fork; /* of the thread that forks */
+static bool ignores_forks; /* atomic */
+
+/* Of the thread that forks. */
+static __thread sigset_t mask_before_fork;
+static __thread bool is_told;
 
 static void before_fork(void)
 {
-    lttng_ust_before_fork(&mask_before_fork);
+    is_told = !__atomic_load_n(&ignores_forks, __ATOMIC_RELAXED);
+    if (is_told) {
+        lttng_ust_before_fork(&mask_before_fork);
+    }
 }
 
 static void after_fork_parent(void)
 {
-    lttng_ust_after_fork_parent(&mask_before_fork);
+    if (is_told) {
+        lttng_ust_after_fork_parent(&mask_before_fork);
+    }
 }
 
 static void after_fork_child(void)
 {
-    lttng_ust_after_fork_child(&mask_before_fork);
+    if (is_told) {
+        lttng_ust_after_fork_child(&mask_before_fork);
+    }
+}
+
+/* Of a process that may not make the calls which that takes. */
+__attribute__((visibility("default"))) void ct_provider_ignore_forks(void)
+{
+    __atomic_store_n(&ignores_forks, true, __ATOMIC_RELAXED);
 }
 
 __attribute__((visibility("default"))) void ct_provider_tell_files(void)

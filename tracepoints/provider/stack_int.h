@@ -113,6 +113,10 @@ uintptr_t ct_code_of(uintptr_t address);
  */
 void ct_outer_prepare(void);
 
+/* Threads that end leave their memory behind: it can't be unmapped any more.
+ * Atomic. */
+extern bool ct_outer_keeps;
+
 /**
  * ct_outer_limit() - end of the stack that this thread was born with
  * @frame: an address on the stack that it runs on now
