@@ -181,6 +181,14 @@ def contracts_run_together(sources):
             if inside.match(line)]
 
 
+def contracts_incomplete(sources):
+    """What other folders include says all of it."""
+    return [f"{name}: no {part}" for name in sources
+            if re.search(r"/include/ct/[^/]*\.h$", name)
+            for part in ("Model", "Threads", "Memory", "Errors", "Depends")
+            if f"\n * {part}:" not in text(name)]
+
+
 def main():
     names = tracked()
     sources = [name for name in names if name.endswith((".c", ".h"))]
@@ -203,6 +211,8 @@ def main():
            and "SPDX-License-Identifier: MIT" not in text(name)[:200]])
     point("the parts of a contract stand on lines of their own",
           contracts_run_together(sources))
+    point("the contract of a public header has all of its parts",
+          contracts_incomplete(sources))
     point("no tabs, no white space at line ends",
           [name for name in code
            if re.search(r"[ \t]+$|\t(?<!\\t)", text(name), re.M)

@@ -2,9 +2,11 @@
 /*
  * ct/key.h - what a process calls something, as a key
  *
- * Ids are a process's own, so every table over a whole trace is by both.
- *
+ * Model:    ids are a process's own, so every table over a whole trace is by
+ *           both.
  * Threads:  any.
+ * Memory:   none.
+ * Errors:   none; other keys may have the same hash.
  * Depends:  glib.h.
  */
 #ifndef CT_KEY_H

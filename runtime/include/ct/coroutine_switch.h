@@ -21,6 +21,8 @@
  *           It is not defined with the ucontext backend and under a sanitizer,
  *           where they are ordinary functions.
  * Threads:  the two sides belong to the calling thread.
+ * Memory:   the callers': both jumps, and the stacks that they are on, live
+ *           until the side that stopped has been switched to for the last time.
  * Errors:   none.
  * Depends:  libc only.
  */

@@ -2,7 +2,10 @@
 /*
  * ct/bytes.h - numbers as they lie in files
  *
+ * Model:    a file says itself in which order a number's bytes lie, and how
+ *           many they are; what it says may be another machine's.
  * Threads:  any.
+ * Memory:   the caller's, read only; aligned or not.
  * Errors:   none; the bytes are there.
  * Depends:  nothing.
  */

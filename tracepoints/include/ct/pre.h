@@ -5,6 +5,7 @@
  * Model:    a broken precondition is the caller's mistake, never an error to
  *           handle: it prints the condition's id and aborts.
  * Threads:  any.
+ * Memory:   none.
  * Errors:   aborts; the one place of our libraries that writes to stderr.
  * Depends:  nothing.
  */

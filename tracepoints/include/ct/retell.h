@@ -14,6 +14,8 @@
  *           running threads: it may read entities of other threads and must
  *           cope with their changing (see each teller).
  * Memory:   a struct ct_teller is borrowed for ever.
+ * Errors:   none; what a recording loses of a telling is told in the next one.
+ *           A COTRACE_RETELL_MS that can't be read is ignored.
  * Depends:  libc only; empty in a build without tracing.
  */
 #ifndef CT_RETELL_H

@@ -7,6 +7,7 @@
  *           fields have the order of the list.
  * Threads:  immutable; any thread.
  * Memory:   static; nothing to free.
+ * Errors:   -1: no such name; an index that no event has aborts.
  * Depends:  libc only.
  *
  * ct/events.h (generated, included here) has

@@ -9,6 +9,7 @@
  *           are also the same, to the nanosecond.
  * Threads:  any; the three belong together on one, without a switch of
  *           coroutines between them.
+ * Memory:   a number a thread.
  * Errors:   the event was not recorded, or LTTng has another clock: the clock
  *           is read.
  * Depends:  nothing; in a build without tracing it is the clock.
