@@ -33,6 +33,7 @@
 #include "session/preload.h"
 
 #define REGISTER_TIMEOUT_MS "10000"
+#define SIGNALLED           128
 
 static char *refuse(const char *name, int reason, GError **error)
 {
@@ -203,4 +204,10 @@ void ct_launch_give_up(struct ct_launch *launch)
 {
     (void)close(launch->gate);
     reap(launch);
+}
+
+int ct_launch_exit_status(int status)
+{
+    return WIFSIGNALED(status) ? SIGNALLED + WTERMSIG(status)
+                               : WEXITSTATUS(status);
 }

@@ -58,4 +58,8 @@ bool ct_launch_go(struct ct_launch *launch, const char *name, GError **error);
 /** ct_launch_give_up() - end the child that still waits at the gate */
 void ct_launch_give_up(struct ct_launch *launch);
 
+/** ct_launch_exit_status() - of what waitpid() said, as a shell has it: that of
+ * the program, or 128 and the number of the signal that ended it */
+int ct_launch_exit_status(int status);
+
 #endif

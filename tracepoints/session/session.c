@@ -47,7 +47,6 @@
 #define TICK_MS        20   /* how often growth is looked at */
 #define PATIENCE_MS    2000 /* for daemons whose work is done */
 #define NO_PATIENCE_MS 200  /* for daemons that are stuck */
-#define SIGNALLED      128
 #define NO_STATUS      (-1)
 
 G_DEFINE_QUARK(ct - session - error, ct_session_error)
@@ -252,16 +251,9 @@ static void follow_program(struct recording *recording)
             {.fd = recording->broken ? -1 : recording->keeper.wire,
              .events = POLLIN},
         };
-        bool sent_here;
-        int number;
 
         (void)poll(ready, G_N_ELEMENTS(ready), -1);
-        while ((number = ct_signals_next(&recording->signals, &sent_here))) {
-            /* Not reaped yet, so the pid is the program's. */
-            if (sent_here) {
-                (void)kill(recording->launch.pid, number);
-            }
-        }
+        ct_signals_pass_on(&recording->signals, recording->launch.pid);
         if (ready[1].revents) {
             take_word_of_keeper(recording);
         }
@@ -303,12 +295,6 @@ static bool stop_session(struct recording *recording)
             return false;
         }
     }
-}
-
-static int exit_status(int status)
-{
-    return WIFSIGNALED(status) ? SIGNALLED + WTERMSIG(status)
-                               : WEXITSTATUS(status);
 }
 
 static void say_unrecorded(struct recording *recording,
@@ -354,7 +340,7 @@ static void finish(struct recording *recording,
         .counted = count.known,
         .complete = whole && !recording->broken && !recording->unwritten &&
                     !count.damaged,
-        .exit_status = exit_status(recording->status),
+        .exit_status = ct_launch_exit_status(recording->status),
     };
     say_unrecorded(recording, ret_result);
     recording->note.end_ns = g_get_real_time() * 1000;

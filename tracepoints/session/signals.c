@@ -67,6 +67,18 @@ int ct_signals_next(struct ct_signals *signals, bool *ret_sent_here)
     return 0;
 }
 
+void ct_signals_pass_on(struct ct_signals *signals, pid_t pid)
+{
+    bool sent_here;
+    int number;
+
+    while ((number = ct_signals_next(signals, &sent_here))) {
+        if (sent_here) {
+            (void)kill(pid, number);
+        }
+    }
+}
+
 void ct_signals_give_back(struct ct_signals *signals)
 {
     bool sent_here;

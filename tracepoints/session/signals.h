@@ -31,6 +31,10 @@ void ct_signals_give_back(struct ct_signals *signals);
  * @ret_sent_here: to this process alone */
 int ct_signals_next(struct ct_signals *signals, bool *ret_sent_here);
 
+/** ct_signals_pass_on() - those that were sent here, to the program
+ * @pid: its, not waited for yet */
+void ct_signals_pass_on(struct ct_signals *signals, pid_t pid);
+
 /**
  * ct_streams_occupy() - keep closed standard streams from being reused
  *

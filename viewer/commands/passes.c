@@ -14,7 +14,8 @@
 #include <unistd.h>
 
 #include "cotrace.h"
-#include "out/terminal.h"
+#include "out/file.h"
+#include "out/progress.h"
 
 static volatile sig_atomic_t ended_by;
 /* Of the pass that runs; it reads their `failed` between events. */

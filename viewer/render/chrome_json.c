@@ -18,7 +18,7 @@
  */
 #include "render/chrome_writer.h"
 
-#include "out/terminal.h"
+#include "out/quantity.h"
 
 static const char *const categories[CT_SLICE_KINDS] = {
     [CT_SLICE_POLL] = "\"poll\"",           [CT_SLICE_FDMON] = "\"poll\"",

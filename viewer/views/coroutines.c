@@ -13,6 +13,7 @@
 #include "ct/alive.h"
 #include "out/inert.h"
 #include "out/json.h"
+#include "out/quantity.h"
 #include "out/terminal.h"
 #include "views/frames.h"
 

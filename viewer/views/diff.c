@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "out/inert.h"
+#include "out/quantity.h"
 #include "out/terminal.h"
 #include "views/frames.h"
 

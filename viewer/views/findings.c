@@ -8,6 +8,7 @@
 
 #include "out/inert.h"
 #include "out/json.h"
+#include "out/quantity.h"
 #include "out/terminal.h"
 #include "views/frames.h"
 #include "views/make.h"

@@ -11,6 +11,7 @@
 #include <inttypes.h>
 
 #include "out/inert.h"
+#include "out/quantity.h"
 
 /* --- JSON ---------------------------------------------------------------- */
 

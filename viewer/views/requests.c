@@ -18,6 +18,8 @@
 #include "out/held.h"
 #include "out/inert.h"
 #include "out/json.h"
+#include "out/quantity.h"
+#include "out/table.h"
 #include "out/terminal.h"
 #include "views/causes.h"
 

@@ -12,6 +12,7 @@
 
 #include "ct/span.h"
 #include "out/inert.h"
+#include "out/quantity.h"
 #include "out/terminal.h"
 #include "views/make.h"
 

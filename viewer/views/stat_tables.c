@@ -7,6 +7,8 @@
 #include "out/inert.h"
 #include "views/make.h"
 #include "views/stat.h"
+#include "out/quantity.h"
+#include "out/table.h"
 
 enum { CLASSES_SHOWN = 12 };
 

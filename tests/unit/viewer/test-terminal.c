@@ -4,6 +4,9 @@
  */
 #include <glib.h>
 
+#include "out/progress.h"
+#include "out/quantity.h"
+#include "out/table.h"
 #include "out/terminal.h"
 
 static void test_width(void)

@@ -29,7 +29,6 @@
 #include "session/qemu/reader.h"
 #include "session/signals.h"
 
-#define SIGNALLED   128
 #define BLOCK_BYTES (256 * 1024)
 
 struct recording {
@@ -150,16 +149,9 @@ static void follow_program(struct recording *recording)
 {
     while (waitpid(recording->launch.pid, &recording->status, WNOHANG) == 0) {
         struct pollfd ready = {.fd = recording->signals.fd, .events = POLLIN};
-        bool sent_here;
-        int number;
 
         (void)poll(&ready, 1, -1);
-        while ((number = ct_signals_next(&recording->signals, &sent_here))) {
-            /* Not reaped yet, so the pid is the program's. */
-            if (sent_here) {
-                (void)kill(recording->launch.pid, number);
-            }
-        }
+        ct_signals_pass_on(&recording->signals, recording->launch.pid);
         look_after_reader(recording);
     }
 }
@@ -242,9 +234,7 @@ static void finish(struct recording *recording,
         .own = lines,
         .counted = whole && !is_simple,
         .complete = whole && !recording->read_error,
-        .exit_status = WIFSIGNALED(recording->status)
-                           ? SIGNALLED + WTERMSIG(recording->status)
-                           : WEXITSTATUS(recording->status),
+        .exit_status = ct_launch_exit_status(recording->status),
         .not_recorded = unrecorded(recording),
     };
     recording->note.end_ns = g_get_real_time() * 1000;
