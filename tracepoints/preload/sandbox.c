@@ -14,6 +14,7 @@
  *     forks      children are not recorded
  *     exit       LTTng's destructors do nothing (disarm.c)
  *     record     this process is not recorded any more
+ *     last       what the above takes can't be done for a filter to come
  *
  * Also an error instead of the call is no answer that LTTng and libc expect.
  *
@@ -56,9 +57,6 @@ unsigned ct_sandbox_refused;
 #ifndef SYS_readlink
 #define SYS_readlink SYS_readlinkat
 #endif
-#ifndef SYS_open
-#define SYS_open SYS_openat
-#endif
 
 enum {
     NAMES = CT_SANDBOX_NAMES,
@@ -67,7 +65,8 @@ enum {
     FORKS = CT_SANDBOX_FORKS,
     EXIT = CT_SANDBOX_EXIT,
     RECORD = CT_SANDBOX_RECORD,
-    ALL = NAMES | PROCESS | THREADS | FORKS | EXIT | RECORD,
+    LAST = CT_SANDBOX_LAST,
+    ALL = NAMES | PROCESS | THREADS | FORKS | EXIT | RECORD | LAST,
 };
 
 /* Calls, and what is not done where one is refused.  The program's own calls
@@ -77,7 +76,7 @@ static const struct {
     unsigned needs;
 } calls[] = {
     /* a full part of a buffer: LTTng wakes its reader */
-    {SYS_write, ALL & ~PROCESS & ~NAMES & ~EXIT},
+    {SYS_write, RECORD | THREADS | FORKS},
     {SYS_rt_sigpending, RECORD | THREADS | FORKS},
     {SYS_rt_sigtimedwait, RECORD | THREADS | FORKS},
     {SYS_rt_sigprocmask, RECORD | THREADS | FORKS | EXIT},
@@ -89,19 +88,21 @@ static const struct {
     {SYS_gettid, THREADS | FORKS},
     {SYS_prctl, THREADS | FORKS},
     {SYS_sched_getaffinity, THREADS | FORKS},
-    {SYS_mmap, THREADS | FORKS},
+    {SYS_mmap, THREADS | FORKS | LAST},
     {SYS_munmap, THREADS | FORKS | EXIT},
-    {SYS_mprotect, THREADS | FORKS},
-    {SYS_brk, THREADS | FORKS},
+    {SYS_mprotect, THREADS | FORKS | LAST},
+    {SYS_brk, THREADS | FORKS | LAST},
     {SYS_membarrier, FORKS | EXIT},
-    {SYS_close, FORKS | EXIT},
-    {SYS_openat, FORKS | EXIT},
+    {SYS_close, FORKS | EXIT | LAST},
+    {SYS_openat, FORKS | EXIT | LAST},
     {SYS_read, FORKS | EXIT},
     {SYS_lseek, FORKS | EXIT},
     {SYS_getcwd, FORKS | EXIT},
     {SYS_rt_sigaction, FORKS | EXIT},
     {SYS_tgkill, FORKS | EXIT},
     {SYS_madvise, FORKS | EXIT},
+    {SYS_getdents64, LAST},
+    {SYS_newfstatat, LAST},
     {SYS_socket, FORKS},
     {SYS_connect, FORKS},
     {SYS_sendmsg, FORKS},
@@ -125,29 +126,27 @@ static unsigned refused_by(const struct sock_fprog *filter)
 
 /* --- giving up ------------------------------------------------------------ */
 
-static bool has_filter; /* atomic; calls may be refused by now */
-
-static void tell(unsigned refused, bool is_first)
+static void tell(unsigned refused, bool is_free)
 {
     ct_emit_native_sandbox(refused & RECORD    ? CT_NATIVE_SANDBOX_ALL
                            : refused & THREADS ? CT_NATIVE_SANDBOX_THREADS
                            : refused & FORKS   ? CT_NATIVE_SANDBOX_FORKS
                                                : CT_NATIVE_SANDBOX_NOTHING);
-    if (is_first && refused & NAMES && !(refused & RECORD)) {
+    if (is_free && refused & NAMES && !(refused & RECORD)) {
         ct_fds_see_all();
     }
 }
 
 CT_TOLD static void told_filter(const struct sock_fprog *filter)
 {
-    bool is_first = !__atomic_exchange_n(&has_filter, true, __ATOMIC_RELAXED);
     unsigned before = __atomic_load_n(&ct_sandbox_refused, __ATOMIC_RELAXED);
+    bool is_free = !(before & LAST); /* of filters that came before */
     unsigned refused = (filter ? refused_by(filter) : ALL) & ~before;
 
-    if (refused) {
-        CT_GUARDED(tell(refused, is_first));
+    if (refused & ~(unsigned)LAST) {
+        CT_GUARDED(tell(refused, is_free));
     }
-    if (refused & EXIT && is_first) {
+    if (refused & EXIT && is_free) {
         ct_disarm();
     }
     if (refused & THREADS) {

@@ -26,6 +26,7 @@ enum ct_sandbox_need {
     CT_SANDBOX_FORKS = 1 << 3,   /* LTTng in a child */
     CT_SANDBOX_EXIT = 1 << 4,    /* LTTng's end */
     CT_SANDBOX_RECORD = 1 << 5,  /* any event */
+    CT_SANDBOX_LAST = 1 << 6,    /* giving up more */
 };
 
 /* Bits of the above; atomic, set before the filter is there, never cleared. */
