@@ -104,6 +104,7 @@ static void recycle(struct ct_account *account, struct record *record)
 {
     if (record->segments.capacity > KEPT_CAPACITY ||
         record->blamed.ran.capacity > KEPT_CAPACITY ||
+        record->blamed.behind.capacity > KEPT_CAPACITY ||
         record->blamed.critical.whole_capacity > KEPT_CAPACITY ||
         record->coroutines_capacity > KEPT_CAPACITY ||
         record->workers_capacity > KEPT_CAPACITY) {

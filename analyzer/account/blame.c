@@ -13,7 +13,10 @@
  *
  * The first two take their pieces from meanwhile.c, which keeps them as long as
  * the wait is registered there; the others look at the other request's own
- * segments, so they must be asked while it is open: when a segment closes.
+ * segments, so they must be asked while it is open: when a segment closes.  By
+ * then the one behind the holder may be gone.  So what was found of a holder
+ * stays with the segment that waited for it, with times, as the path does: one
+ * who joins later takes the part that he waited for.
  */
 #include "account/blame.h"
 
@@ -34,9 +37,10 @@ struct server { /* pid and coroutine -> the request */
 
 struct ct_blame {
     struct ct_meanwhile *meanwhile;
-    GHashTable *servers;    /* struct server (owned), itself */
-    GHashTable *numbers;    /* request number, in it -> struct ct_blamed */
-    struct ct_ran_list all; /* of one wait, until it is settled */
+    GHashTable *servers;        /* struct server (owned), itself */
+    GHashTable *numbers;        /* request number, in it -> struct ct_blamed */
+    struct ct_ran_list all;     /* of one wait, until it is settled */
+    struct ct_stretches doings; /* of one wait, backwards */
 };
 
 static guint hash_server(const void *data)
@@ -72,6 +76,7 @@ void ct_blame_free(struct ct_blame *blame)
         g_hash_table_unref(blame->numbers);
         ct_meanwhile_free(blame->meanwhile);
         ct_ran_fini(&blame->all);
+        g_free(blame->doings.v);
         g_free(blame);
     }
 }
@@ -113,6 +118,7 @@ void ct_blame_begin(struct ct_blame *blame, struct ct_blamed *request)
     request->closed = 0;
     request->resumed = false;
     request->ran.n = 0;
+    request->behind.n = 0;
     request->coroutine = 0;
     ct_critical_begin(&request->critical,
                       waits_for_children(parent) ? &parent->critical : NULL);
@@ -136,48 +142,153 @@ void ct_blame_serves(struct ct_blame *blame, struct ct_blamed *request,
 
 struct doing {
     const struct ct_blame *blame;
-    struct ct_ran_list *list;
+    struct ct_stretches *list; /* the last comes first, without holes */
     unsigned pieces;
 };
+
+static void append(struct ct_stretches *list, const struct ct_stretch *piece)
+{
+    if (list->n == list->capacity) {
+        list->capacity = MAX(16, list->capacity * 2);
+        list->v = g_renew(struct ct_stretch, list->v, list->capacity);
+    }
+    list->v[list->n++] = *piece;
+}
+
+/* Before what there is; more of the same is one. */
+static void add_piece(struct ct_stretches *list, struct ct_stretch piece)
+{
+    struct ct_stretch *after = list->n ? &list->v[list->n - 1] : NULL;
+
+    if (piece.begin_ns >= piece.end_ns) {
+        return;
+    }
+    if (after && after->is_known == piece.is_known &&
+        after->state == piece.state && after->depth == piece.depth &&
+        after->request == piece.request && after->begin_ns == piece.end_ns) {
+        after->begin_ns = piece.begin_ns;
+    } else {
+        append(list, &piece);
+    }
+}
+
+static void add_unknown(struct doing *doing, int64_t from_ns, int64_t to_ns,
+                        unsigned depth)
+{
+    add_piece(doing->list, (struct ct_stretch){.begin_ns = from_ns,
+                                               .end_ns = to_ns,
+                                               .depth = depth});
+}
+
+static void add_state(struct doing *doing, uint64_t request,
+                      enum ct_state state, int64_t from_ns, int64_t to_ns,
+                      unsigned depth)
+{
+    if (state == CT_STATE_UNKNOWN) {
+        add_unknown(doing, from_ns, to_ns, depth);
+    } else {
+        add_piece(doing->list, (struct ct_stretch){.begin_ns = from_ns,
+                                                   .end_ns = to_ns,
+                                                   .is_known = true,
+                                                   .state = state,
+                                                   .depth = depth,
+                                                   .request = request});
+    }
+}
+
+/* The n-th piece behind a closed wait: in a lock, of others than the request;
+ * in children, of the path, where its own pieces are holes. */
+static struct ct_stretch nth_behind(const struct ct_blamed *request,
+                                    bool is_lock, unsigned i)
+{
+    if (is_lock) {
+        return request->behind.v[i];
+    }
+    const struct ct_path_segment *piece = &request->critical.v[i];
+    return (struct ct_stretch){
+        .begin_ns = piece->segment.begin_ns,
+        .end_ns = piece->segment.end_ns,
+        .is_known = piece->segment.state != CT_STATE_UNKNOWN,
+        .state = piece->segment.state,
+        .request = piece->request,
+    };
+}
+
+/* Of both lists: the first that begins at @when_ns or later. */
+static unsigned first_from(const struct ct_blamed *request, bool is_lock,
+                           int64_t when_ns)
+{
+    unsigned low = 0;
+    unsigned high = is_lock ? request->behind.n : request->critical.n;
+
+    while (low < high) {
+        unsigned middle = low + (high - low) / 2;
+        if (nth_behind(request, is_lock, middle).begin_ns < when_ns) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    return low;
+}
+
+/* A wait of @request that has closed: what was found behind it then. */
+static void add_closed(struct doing *doing, const struct ct_blamed *request,
+                       const struct ct_segment *segment, int64_t from_ns,
+                       int64_t to_ns, unsigned depth)
+{
+    bool is_lock = segment->state == CT_STATE_LOCK;
+    int64_t end_ns = to_ns;
+
+    for (unsigned i = first_from(request, is_lock, to_ns);
+         i-- > 0 && end_ns > from_ns && doing->pieces < PIECES_MAX;) {
+        struct ct_stretch piece = nth_behind(request, is_lock, i);
+        int64_t begin_ns = MAX(piece.begin_ns, from_ns);
+        int64_t until_ns = MIN(piece.end_ns, end_ns);
+
+        if (until_ns <= from_ns) {
+            break;
+        }
+        if (begin_ns >= until_ns ||
+            (!is_lock && piece.request == request->number)) {
+            continue;
+        }
+        doing->pieces++;
+        add_state(doing, request->number, segment->state, until_ns, end_ns,
+                  depth);
+        piece.begin_ns = begin_ns;
+        piece.end_ns = until_ns;
+        piece.depth += depth + 1;
+        add_piece(doing->list, piece);
+        end_ns = begin_ns;
+    }
+    add_state(doing, request->number, segment->state, from_ns, end_ns, depth);
+}
 
 static void add_doing(struct doing *doing, const struct ct_blamed *request,
                       int64_t from_ns, int64_t to_ns, unsigned depth);
 
 static void add_segment(struct doing *doing, const struct ct_blamed *request,
-                        const struct ct_segment *segment, int64_t from_ns,
-                        int64_t to_ns, unsigned depth)
+                        unsigned i, int64_t from_ns, int64_t to_ns,
+                        unsigned depth)
 {
-    const struct ct_cause *cause = &segment->cause;
+    const struct ct_segment *segment = &request->segments->v[i];
     bool is_chain =
         segment->state == CT_STATE_LOCK || segment->state == CT_STATE_CHILDREN;
-    struct ct_blamed *behind;
+    struct ct_blamed *behind =
+        is_chain && i >= request->closed
+            ? served_by(doing->blame, request->pid, segment->cause.coroutine)
+            : NULL;
 
-    /* It closed, and was looked into then; what it waited for may be gone. */
-    if (is_chain && cause->n_ran && from_ns == segment->begin_ns &&
-        to_ns == segment->end_ns) {
-        for (unsigned i = 0; i < cause->n_ran; i++) {
-            struct ct_ran ran = request->ran.v[cause->first_ran + i];
-            ran.depth += depth + 1;
-            ct_ran_add(doing->list, &ran);
-        }
-        return;
-    }
-    behind = is_chain ? served_by(doing->blame, request->pid, cause->coroutine)
-                      : NULL;
-    if (behind && behind != request && depth < DEPTH_MAX &&
-        doing->pieces < PIECES_MAX) {
+    if (is_chain && i < request->closed) {
+        add_closed(doing, request, segment, from_ns, to_ns, depth);
+    } else if (behind && behind != request && depth < DEPTH_MAX &&
+               doing->pieces < PIECES_MAX) {
         add_doing(doing, behind, from_ns, to_ns, depth + 1);
-        return;
+    } else {
+        add_state(doing, request->number, segment->state, from_ns, to_ns,
+                  depth);
     }
-    ct_ran_add(doing->list,
-               &(struct ct_ran){
-                   .kind = segment->state == CT_STATE_UNKNOWN ? CT_RAN_UNKNOWN
-                                                              : CT_RAN_STATE,
-                   .state = segment->state,
-                   .depth = depth,
-                   .request = request->number,
-                   .ns = to_ns - from_ns,
-               });
 }
 
 /* Cuts @from_ns .. @to_ns into what the request was doing. */
@@ -188,8 +299,7 @@ static void add_doing(struct doing *doing, const struct ct_blamed *request,
     int64_t end_ns = to_ns;
 
     for (unsigned i = segments->n; i-- > 0 && end_ns > from_ns;) {
-        const struct ct_segment *segment = &segments->v[i];
-        int64_t begin_ns = MAX(segment->begin_ns, from_ns);
+        int64_t begin_ns = MAX(segments->v[i].begin_ns, from_ns);
 
         if (begin_ns >= end_ns) {
             continue;
@@ -197,23 +307,36 @@ static void add_doing(struct doing *doing, const struct ct_blamed *request,
         if (doing->pieces++ >= PIECES_MAX) {
             break;
         }
-        add_segment(doing, request, segment, begin_ns, end_ns, depth);
+        add_segment(doing, request, i, begin_ns, end_ns, depth);
         end_ns = begin_ns;
     }
-    ct_ran_add(doing->list, &(struct ct_ran){.kind = CT_RAN_UNKNOWN,
-                                             .depth = depth,
-                                             .ns = end_ns - from_ns});
+    add_unknown(doing, from_ns, end_ns, depth);
 }
 
+/* What the holder did since @from_ns, also kept for those who wait behind
+ * @request. */
 static void blame_coroutine(struct ct_blame *blame, struct ct_blamed *request,
                             const struct ct_segment *segment, int64_t from_ns)
 {
-    struct doing doing = {.blame = blame, .list = &blame->all};
+    struct doing doing = {.blame = blame, .list = &blame->doings};
     struct ct_blamed *other =
         served_by(blame, request->pid, segment->cause.coroutine);
 
+    blame->doings.n = 0;
     if (other && other != request) {
         add_doing(&doing, other, from_ns, segment->end_ns, 0);
+    }
+    for (unsigned i = blame->doings.n; i-- > 0;) {
+        const struct ct_stretch *piece = &blame->doings.v[i];
+        append(&request->behind, piece);
+        ct_ran_add(&blame->all,
+                   &(struct ct_ran){
+                       .kind = piece->is_known ? CT_RAN_STATE : CT_RAN_UNKNOWN,
+                       .state = piece->state,
+                       .depth = piece->depth,
+                       .request = piece->request,
+                       .ns = piece->end_ns - piece->begin_ns,
+                   });
     }
 }
 
@@ -234,6 +357,9 @@ static void blame_children(struct ct_blame *blame, struct ct_blamed *request,
     ct_critical_waited(critical, segment, request->number, open, n_open,
                        child ? child->ran.v : NULL, &request->ran);
     segment->cause.first_ran = request->ran.n;
+    while (from && critical->v[from - 1].segment.end_ns > segment->begin_ns) {
+        from--; /* of this wait, when it closed before */
+    }
     for (unsigned i = from; i < critical->n; i++) {
         const struct ct_path_segment *piece = &critical->v[i];
         bool is_own = piece->request == request->number;
@@ -245,7 +371,8 @@ static void blame_children(struct ct_blame *blame, struct ct_blamed *request,
                             : CT_RAN_STATE,
                 .state = piece->segment.state,
                 .request = is_own ? 0 : piece->request,
-                .ns = piece->segment.end_ns - piece->segment.begin_ns,
+                .ns = MIN(piece->segment.end_ns, segment->end_ns) -
+                      MAX(piece->segment.begin_ns, segment->begin_ns),
             });
     }
 }
@@ -377,5 +504,6 @@ void ct_blamed_fini(struct ct_blamed *request)
 {
     ct_wait_close(&request->wait);
     ct_ran_fini(&request->ran);
+    g_free(request->behind.v);
     ct_critical_fini(&request->critical);
 }

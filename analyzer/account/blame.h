@@ -7,7 +7,8 @@
  *           is still there.
  * Threads:  one pass, one thread.
  * Memory:   what open requests and their open waits need; the pieces belong to
- *           the request.
+ *           the request, and of each of its waits for a lock a limited number
+ *           with times.
  * Errors:   none; what is not known has no pieces, or CT_RAN_UNKNOWN ones.
  * Depends:  account/meanwhile.h, account/critical.h, account/segments.h.
  */
@@ -20,6 +21,20 @@
 
 struct ct_blame;
 
+/* A piece of what a holder did, or who held it up. */
+struct ct_stretch {
+    int64_t begin_ns, end_ns;
+    bool is_known;
+    enum ct_state state;
+    unsigned depth;
+    uint64_t request; /* number */
+};
+
+struct ct_stretches {
+    struct ct_stretch *v;
+    unsigned n, capacity;
+};
+
 /* One open request. */
 struct ct_blamed {
     int32_t pid;
@@ -31,6 +46,7 @@ struct ct_blamed {
     int64_t from_ns; /* since when its pieces are missing */
     struct ct_wait wait;
     struct ct_ran_list ran;
+    struct ct_stretches behind; /* its closed waits for locks, in order */
     struct ct_critical critical;
 };
 

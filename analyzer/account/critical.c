@@ -154,7 +154,7 @@ static void add(struct splice *splice, struct ct_path_segment piece,
     unsigned first = splice->ran->n;
 
     if (piece.segment.end_ns <= splice->at_ns ||
-        piece.segment.begin_ns >= until_ns) {
+        MAX(piece.segment.begin_ns, splice->at_ns) >= until_ns) {
         return;
     }
     fill(splice, piece.segment.begin_ns);
@@ -181,6 +181,11 @@ void ct_critical_waited(struct ct_critical *critical,
         .number = number,
         .at_ns = wait->begin_ns,
     };
+
+    if (critical->n) { /* it may have closed before, and gone on */
+        int64_t end_ns = critical->v[critical->n - 1].segment.end_ns;
+        splice.at_ns = MAX(splice.at_ns, end_ns);
+    }
     int64_t open_ns = n_open ? open[0].segment.begin_ns : INT64_MAX;
     g_autoptr(GPtrArray) chain = g_ptr_array_new();
     int64_t before_ns = open_ns;

@@ -447,6 +447,75 @@ static void test_within(void)
     pass_free(pass);
 }
 
+/* Hands the lock over to a waiter. */
+static void pass_on(struct said *t, uint64_t mutex, uint64_t from, uint64_t to)
+{
+    lock(t, CT_STEP_LOCK_RELEASE, mutex, from, 0);
+    wake(t, to, from);
+    lock(t, CT_STEP_LOCK_HAND_OVER, mutex, from, to);
+}
+
+/* Who joins later, when the holder waits already: for a lock, and then for
+ * children.  What he waited for has ended by then. */
+static void test_late(void)
+{
+    struct said t = say_begin();
+
+    turn(&t);
+    start(&t, CO3, REQ3);
+    lock(&t, CT_STEP_LOCK_TAKE, MUTEX + 1, CO3, 0);
+    yield(&t, CO3, CT_YIELD_REASON_TIMER, 0);
+    start(&t, CO2, REQ2);
+    lock(&t, CT_STEP_LOCK_TAKE, MUTEX, CO2, 0);
+    lock(&t, CT_STEP_LOCK_WAIT, MUTEX + 1, CO2, CO3);
+    yield(&t, CO2, CT_YIELD_REASON_LOCK, MUTEX + 1);
+    t.now_ns += 39;
+    start(&t, CO, REQ);
+    lock(&t, CT_STEP_LOCK_WAIT, MUTEX, CO, CO2);
+    yield(&t, CO, CT_YIELD_REASON_LOCK, MUTEX);
+    t.now_ns += 99;
+    enter(&t, CO3);
+    pass_on(&t, MUTEX + 1, CO3, CO2);
+    finish(&t, CO3, REQ3);
+    enter(&t, CO2);
+    lock(&t, CT_STEP_LOCK_TAKEN, MUTEX + 1, CO2, 0);
+    task(&t, CO2 + 1, CO2, REQ2 + 1, REQ2);
+    yield(&t, CO2 + 1, CT_YIELD_REASON_IO, 0);
+    yield(&t, CO2, CT_YIELD_REASON_CHILDREN, 0);
+    t.now_ns += 19;
+    start(&t, CO3 + 1, REQ3 + 1); /* has a child's last 30 ns, and no lock */
+    lock(&t, CT_STEP_LOCK_WAIT, MUTEX, CO3 + 1, CO2);
+    yield(&t, CO3 + 1, CT_YIELD_REASON_LOCK, MUTEX);
+    t.now_ns += 29;
+    enter(&t, CO2 + 1);
+    SAY(&t, REQUEST_END, .subject = REQ2 + 1);
+    wake(&t, CO2, CO2 + 1);
+    SAY(&t, CO_TERMINATE, .subject = CO2 + 1);
+    enter(&t, CO2);
+    lock(&t, CT_STEP_LOCK_RELEASE, MUTEX + 1, CO2, 0);
+    pass_on(&t, MUTEX, CO2, CO);
+    finish(&t, CO2, REQ2);
+    enter(&t, CO);
+    lock(&t, CT_STEP_LOCK_TAKEN, MUTEX, CO, 0);
+    pass_on(&t, MUTEX, CO, CO3 + 1);
+    finish(&t, CO, REQ);
+    enter(&t, CO3 + 1);
+    lock(&t, CT_STEP_LOCK_TAKEN, MUTEX, CO3 + 1, 0);
+    lock(&t, CT_STEP_LOCK_RELEASE, MUTEX, CO3 + 1, 0);
+    finish(&t, CO3 + 1, REQ3 + 1);
+    turned(&t);
+    struct pass *pass = say_end(&t);
+    assert_ran(pass_request(pass, REQ), CT_STATE_LOCK,
+               "timer of 1 deep 1 100, io of 4 deep 1 54, running of 2 9, "
+               "runnable of 2 6, running of 1 deep 1 2, "
+               "running of 4 deep 1 1, children of 2 1;");
+    assert_ran(pass_request(pass, REQ3 + 1), CT_STATE_LOCK,
+               "io of 4 deep 1 30, running of 2 4, runnable of 2 2, "
+               "running of 4 deep 1 1, children of 2 1;"
+               "running of 3 3, runnable of 3 3;");
+    pass_free(pass);
+}
+
 /* A long wait amid many short ones: the log is summed up many times. */
 static void test_long(void)
 {
@@ -489,6 +558,7 @@ int main(int argc, char **argv)
     g_test_add_func("/blame/holder", test_holder);
     g_test_add_func("/blame/critical-path", test_critical);
     g_test_add_func("/blame/requests-within-one-coroutine", test_within);
+    g_test_add_func("/blame/joined-later", test_late);
     g_test_add_func("/blame/long-wait", test_long);
     return g_test_run();
 }
