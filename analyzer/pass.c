@@ -29,6 +29,8 @@
 #define GAPS_MAX 4096
 
 struct ct_pass {
+    void (*warning)(const char *text, void *data); /* NULL: nobody listens */
+    void *warning_data;
     struct ct_consumer *const *consumers; /* that are told */
     struct ct_consumer *const *given;     /* the same, or behind the window */
     struct ct_decoder *decoder;
@@ -113,6 +115,8 @@ void ct_pass_set_warning(struct ct_pass *pass,
                          void (*warning)(const char *text, void *data),
                          void *data)
 {
+    pass->warning = warning;
+    pass->warning_data = data;
     ct_images_set_warning(pass->images, warning, data);
 }
 
@@ -290,6 +294,27 @@ static void set_order_of_gap(struct ct_step *step)
     step->ns = step->ns == CT_HOLE_TO_END ? step->ns : step->when_ns;
 }
 
+/* What is missing from there on is no loss that is counted. */
+static void warn_of_sandbox(struct ct_pass *pass,
+                            const struct ct_record *record)
+{
+    static const char *const lost[] = {
+        [CT_NATIVE_SANDBOX_FORKS] = "its children are not recorded",
+        [CT_NATIVE_SANDBOX_THREADS] = "new threads of it and its children are "
+                                      "not recorded",
+        [CT_NATIVE_SANDBOX_ALL] = "nothing of it is recorded",
+    };
+    uint64_t what = record->values[CT_FLD_NATIVE_SANDBOX_LOST].u;
+    g_autofree char *text = NULL;
+
+    if (pass->warning && what < G_N_ELEMENTS(lost) && lost[what]) {
+        text = g_strdup_printf("process %d gave up system calls that recording "
+                               "needs (seccomp): from there on %s",
+                               (int)record->pid, lost[what]);
+        pass->warning(text, pass->warning_data);
+    }
+}
+
 static void take_record(struct ct_pass *pass, const struct ct_record *record)
 {
     struct ct_step steps[CT_DECODE_MAX];
@@ -307,6 +332,10 @@ static void take_record(struct ct_pass *pass, const struct ct_record *record)
     }
     if (pass->tells_events && record->kind == CT_RECORD_EVENT) {
         TELL(pass, event, record);
+    }
+    if (G_UNLIKELY(record->kind == CT_RECORD_EVENT &&
+                   record->event == CT_EV_NATIVE_SANDBOX)) {
+        warn_of_sandbox(pass, record);
     }
     n = ct_decode(pass->decoder, record, steps);
     for (unsigned i = 0; i < n; i++) {

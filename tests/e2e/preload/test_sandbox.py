@@ -33,6 +33,7 @@ class Recorded:
               if "cotrace:native_sandbox:" in line]
         tap.equal(len(at), 1, "it gives up once")
         self.lost = re.search(r'lost = \( "(\w+)"', lines[at[0]]).group(1)
+        self.warned = story.run(story.COTRACE, "stat", trace).err
         self.before, self.after = lines[:at[0]], lines[at[0]:]
 
     def count(self, name):
@@ -64,6 +65,8 @@ for name, mode in (("a filter that has hardly a call", "tight"),
         found = Recorded(place, mode)
         tap.equal(found.lost, "all", "what is lost")
         tap.equal(len(found.after), 1, "the last event")
+        tap.equal("from there on nothing of it is recorded" in found.warned,
+                  True, found.warned)
     tap.case(f"{name}: the recording ends, and the program does not")(run)
 
 
@@ -74,6 +77,8 @@ def _(place):
     tap.equal((found.count("thread_create"), found.count("thread_start")),
               (0, 0), "threads")
     tap.equal(found.count("native_io_begin"), READS, "the first one's")
+    tap.equal("new threads of it and its children are not" in found.warned,
+              True, found.warned)
 
 
 @tap.case("a child that LTTng can't begin in is not recorded")
