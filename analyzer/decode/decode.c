@@ -256,7 +256,10 @@ unsigned ct_decode(struct ct_decoder *decoder, const struct ct_record *record,
                 return n;
             }
         }
-        return ct_decode_cotrace(&decoder->words, record, step);
+        if (ct_decode_cotrace(&decoder->words, record, step)) {
+            return 1;
+        }
+        return ct_decode_joined(record, ret_steps);
     case DIALECT_NATIVE:
         if (record->event == CT_EV_NATIVE_LINE) {
             return decode_native_line(decoder, record, ret_steps);

@@ -23,6 +23,11 @@ struct ct_enum_sizes {
 bool ct_decode_cotrace(const struct ct_enum_sizes *words,
                        const struct ct_record *record, struct ct_step *step);
 
+/* Of the cotrace dialect: events that make several steps; @steps: the first has
+ * what every step has.  Return: how many, 0: it is none of these. */
+unsigned ct_decode_joined(const struct ct_record *record,
+                          struct ct_step *steps);
+
 /* Of the cotrace dialect: how a loop waits. */
 bool ct_decode_waiting(const struct ct_record *record, struct ct_step *step);
 /* ... and what the kernel does for it. */

@@ -258,6 +258,14 @@ bool aio_fd_is_live(AioHandler *handler);
 void aio_fd_walk_begin(AioContext *ctx);
 void aio_fd_walk_end(AioContext *ctx);
 
+/* --- schedule.c ---------------------------------------------------------- */
+
+/* Would aio_co_wake() enter @co here and now?  Then the caller may record it
+ * together with what it knows, and say aio_co_wake_told() (which has the rules
+ * of coroutine_enter_told_in()). */
+bool aio_co_wake_enters(const Coroutine *co);
+void aio_co_wake_told(Coroutine *co);
+
 /* --- busy.c: all home ---------------------------------------------------- */
 
 void aio_busy_init(AioContext *ctx);

@@ -17,6 +17,7 @@
 #include "coroutine/coroutine_int.h"
 #include "ct/emit.h"
 #include "ct/pre.h"
+#include "ct/when.h"
 
 static void co_schedule_bh(void *opaque)
 {
@@ -80,6 +81,20 @@ void aio_co_schedule(AioContext *ctx, Coroutine *co)
     aio_context_unref(ctx);
 }
 
+bool aio_co_wake_enters(const Coroutine *co)
+{
+    AioContext *ctx = ct_load(&co->ctx);
+
+    return ctx != NULL && ctx == aio_context_current() && !in_coroutine();
+}
+
+void aio_co_wake_told(Coroutine *co)
+{
+    AioContext *ctx = ct_load(&co->ctx);
+
+    coroutine_enter_told_in(ctx, ctx->id, co);
+}
+
 void aio_co_enter(AioContext *ctx, Coroutine *co)
 {
     AioContext *current = aio_context_current();
@@ -93,6 +108,15 @@ void aio_co_enter(AioContext *ctx, Coroutine *co)
         how = CT_WAKE_HOW_SCHEDULED;
     } else {
         how = self != NULL ? CT_WAKE_HOW_QUEUED : CT_WAKE_HOW_ENTERED;
+    }
+    if (how == CT_WAKE_HOW_ENTERED &&
+        __builtin_expect(ct_emit_on_aio_co_wake_enter(), 0)) {
+        uint64_t ctx_id = ctx != NULL ? ctx->id : 0;
+
+        ct_when_begin();
+        ct_emit_aio_co_wake_enter(ctx_id, coroutine_id(co));
+        coroutine_enter_told_in(ctx, ctx_id, co);
+        return;
     }
     ct_emit_aio_co_wake(ctx != NULL ? ctx->id : 0, coroutine_id(co),
                         coroutine_id(self), how);

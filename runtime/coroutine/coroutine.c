@@ -106,15 +106,22 @@ static inline void change_end(Coroutine *co)
     }
 }
 
-Coroutine *coroutine_create(CoroutineEntry *entry, void *opaque)
+/* @enterer: who enters it next, which is told at once; NULL: nobody yet */
+static ALWAYS_INLINE Coroutine *create(CoroutineEntry *entry, void *opaque,
+                                       const Coroutine *enterer)
 {
     Coroutine *co = coroutine_pool_get();
     uint64_t id = ct_id_new();
     uint64_t stack = 0;
 
-    if (unlikely(ct_emit_on_coroutine_create())) {
-        stack = ct_stack_keep();
+    if (enterer != NULL) {
+        ct_stack_begin();
+        ct_emit_coroutine_start(thread.ctx_id, enterer->id, id, entry);
+        stack = ct_stack_kept();
+    } else if (unlikely(ct_emit_on_coroutine_create())) {
+        ct_stack_begin();
         ct_emit_coroutine_create(id, entry);
+        stack = ct_stack_kept();
     }
     co->opaque = opaque;
     ct_store_release(&co->entry, entry);
@@ -130,6 +137,11 @@ Coroutine *coroutine_create(CoroutineEntry *entry, void *opaque)
     return co;
 }
 
+Coroutine *coroutine_create(CoroutineEntry *entry, void *opaque)
+{
+    return create(entry, opaque, NULL);
+}
+
 static inline struct coroutine_switch hand_over(Coroutine *from, Coroutine *to)
 {
     thread.current = to;
@@ -137,9 +149,11 @@ static inline struct coroutine_switch hand_over(Coroutine *from, Coroutine *to)
     return (struct coroutine_switch){&from->jump, &to->jump};
 }
 
+/* @is_told: by an event of the caller's, before which was change_event() */
 static ALWAYS_INLINE struct coroutine_switch enter_begin(void *ctx,
                                                          uint64_t ctx_id,
-                                                         Coroutine *co)
+                                                         Coroutine *co,
+                                                         bool is_told)
 {
     Coroutine *self = thread.current;
 
@@ -151,8 +165,10 @@ static ALWAYS_INLINE struct coroutine_switch enter_begin(void *ctx,
     ct_pre_msg("coroutine-enter/not-entered", co->caller == NULL && co != self,
                "Co-routine re-entered recursively");
 
-    change_event();
-    ct_emit_aio_coroutine_enter(ctx_id, self->id, co->id);
+    if (!is_told) {
+        change_event();
+        ct_emit_aio_coroutine_enter(ctx_id, self->id, co->id);
+    }
     change_begin(co);
     ct_store_release(&co->caller, self);
     ct_store_release(&co->from_id, self->id);
@@ -166,12 +182,36 @@ NO_INLINE struct coroutine_switch coroutine_enter_in_begin(void *ctx,
                                                            uint64_t ctx_id,
                                                            Coroutine *co)
 {
-    return enter_begin(ctx, ctx_id, co);
+    return enter_begin(ctx, ctx_id, co, false);
+}
+
+NO_INLINE struct coroutine_switch coroutine_enter_told_begin(void *ctx,
+                                                             uint64_t ctx_id,
+                                                             Coroutine *co)
+{
+    return enter_begin(ctx, ctx_id, co, true);
 }
 
 NO_INLINE struct coroutine_switch coroutine_enter_begin(Coroutine *co)
 {
-    return enter_begin(thread.ctx, thread.ctx_id, co);
+    return enter_begin(thread.ctx, thread.ctx_id, co, false);
+}
+
+NO_INLINE struct coroutine_switch coroutine_start_begin(CoroutineEntry *entry,
+                                                        void *opaque)
+{
+    Coroutine *self = thread.current;
+
+    if (unlikely(ct_emit_on_coroutine_start())) {
+        if (unlikely(self == NULL)) {
+            self = init_thread();
+        }
+        change_event();
+        return enter_begin(thread.ctx, thread.ctx_id,
+                           create(entry, opaque, self), true);
+    }
+    return enter_begin(thread.ctx, thread.ctx_id,
+                       coroutine_create(entry, opaque), false);
 }
 
 NO_INLINE struct coroutine_switch coroutine_yield_begin(
@@ -293,9 +333,24 @@ void coroutine_enter_in(void *ctx, uint64_t ctx_id, Coroutine *co)
     }
 }
 
+void coroutine_enter_told_in(void *ctx, uint64_t ctx_id, Coroutine *co)
+{
+    if (noted_jump(coroutine_enter_told_begin(ctx, ctx_id, co), true, false) !=
+        0) {
+        coroutine_enter_in_rest(ctx, ctx_id);
+    }
+}
+
 void coroutine_enter(Coroutine *co)
 {
     if (noted_jump(coroutine_enter_begin(co), true, false) != 0) {
+        coroutine_enter_rest();
+    }
+}
+
+void coroutine_start(CoroutineEntry *entry, void *opaque)
+{
+    if (noted_jump(coroutine_start_begin(entry, opaque), true, false) != 0) {
         coroutine_enter_rest();
     }
 }

@@ -140,6 +140,14 @@ CT_COROUTINE_CALL void coroutine_enter_in(void *ctx, uint64_t ctx_id,
                                           Coroutine *co);
 
 /**
+ * coroutine_enter_told_in() - coroutine_enter_in(), recorded by the caller
+ *
+ * Pre: ct_when_begin(), an event that tells it, and then nothing but this.
+ */
+CT_COROUTINE_CALL void coroutine_enter_told_in(void *ctx, uint64_t ctx_id,
+                                               Coroutine *co);
+
+/**
  * coroutine_queue_wake() - enter a coroutine when the running one stops
  * @co: yielded, in no queue; it is entered, in the context that the caller was
  *      entered in, when the caller yields or terminates
@@ -159,6 +167,8 @@ void coroutine_thread_context(void *ctx, uint64_t ctx_id);
 /* As the halves at the end of ct/coroutine.h. */
 struct coroutine_switch coroutine_enter_in_begin(void *ctx, uint64_t ctx_id,
                                                  Coroutine *co);
+struct coroutine_switch coroutine_enter_told_begin(void *ctx, uint64_t ctx_id,
+                                                   Coroutine *co);
 void coroutine_enter_in_rest(void *ctx, uint64_t ctx_id);
 
 #ifdef CT_COROUTINE_INLINE
@@ -166,6 +176,16 @@ static inline void coroutine_enter_in(void *ctx, uint64_t ctx_id, Coroutine *co)
 {
     if (__builtin_expect(
             coroutine_jump(coroutine_enter_in_begin(ctx, ctx_id, co)) != 0,
+            0)) {
+        coroutine_enter_in_rest(ctx, ctx_id);
+    }
+}
+
+static inline void coroutine_enter_told_in(void *ctx, uint64_t ctx_id,
+                                           Coroutine *co)
+{
+    if (__builtin_expect(
+            coroutine_jump(coroutine_enter_told_begin(ctx, ctx_id, co)) != 0,
             0)) {
         coroutine_enter_in_rest(ctx, ctx_id);
     }

@@ -143,7 +143,7 @@ static void coroutine_fn nbd_request_entry(void *opaque)
 
 void nbd_request_start(struct nbd_request *request)
 {
-    coroutine_enter(coroutine_create(nbd_request_entry, request));
+    coroutine_start(nbd_request_entry, request);
 }
 
 /* --- objects ------------------------------------------------------------- */

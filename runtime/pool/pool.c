@@ -49,7 +49,7 @@ void pool_item_set_state(ThreadPoolWork *work, enum ct_work_state state)
 
 static ThreadPoolWork *item_new(ThreadPool *pool, ThreadPoolFunc *func,
                                 void *arg, ThreadPoolCompletionFunc *cb,
-                                void *opaque, uint64_t submit_stack)
+                                void *opaque)
 {
     ThreadPoolWork *work;
 
@@ -60,7 +60,7 @@ static ThreadPoolWork *item_new(ThreadPool *pool, ThreadPoolFunc *func,
     pool->free = work->link.next_free;
     ct_store_release(&work->func, func);
     ct_store_release(&work->co, coroutine_id(coroutine_self()));
-    ct_store_release(&work->submit_stack, submit_stack);
+    ct_store_release(&work->submit_stack, 0);
     pool_item_set_state(work, CT_WORK_STATE_QUEUED);
     work->arg = arg;
     work->cb = cb;
@@ -108,8 +108,49 @@ static ThreadPoolWork *next_done(ThreadPool *pool)
                         : NULL;
 }
 
+/* Whose item has completed. */
+struct waiting_co {
+    Coroutine *co;
+    int ret;
+};
+
+static void thread_pool_co_cb(void *opaque, int ret)
+{
+    struct waiting_co *waiting = opaque;
+
+    waiting->ret = ret;
+    aio_co_wake(waiting->co);
+}
+
+/* The callback of a coroutine that can be entered at once; one event. */
+static void resume(const ThreadPool *pool, const ThreadPoolWork *work)
+{
+    struct waiting_co *waiting = work->opaque;
+    Coroutine *co = waiting->co;
+
+    waiting->ret = work->ret;
+    ct_when_begin();
+    ct_emit_thread_pool_resume(pool->id, work->id, work->ret,
+                               aio_context_id(ct_load(&co->ctx)),
+                               coroutine_id(co));
+    aio_co_wake_told(co);
+}
+
+static bool is_resumed(const ThreadPoolWork *work)
+{
+    return work->cb == thread_pool_co_cb &&
+           aio_co_wake_enters(((const struct waiting_co *)work->opaque)->co);
+}
+
 static void complete(ThreadPool *pool, ThreadPoolWork *work)
 {
+    if (__builtin_expect(ct_emit_on_thread_pool_resume(), 0) &&
+        is_resumed(work)) {
+        resume(pool, work);
+        pool->open--;
+        item_free(pool, work);
+        return;
+    }
     ct_emit_thread_pool_complete(pool->id, work->id, work->ret);
     if (work->cb != NULL) {
         work->cb(work->opaque, work->ret);
@@ -170,13 +211,13 @@ ThreadPoolWork *thread_pool_submit_aio(ThreadPool *pool, ThreadPoolFunc *func,
     ThreadPoolWork *work;
 
     aio_home_claim(pool->ctx);
+    work = item_new(pool, func, arg, cb, opaque);
     if (__builtin_expect(ct_emit_on_thread_pool_submit(), 0)) {
-        work = item_new(pool, func, arg, cb, opaque, ct_stack_keep());
         pool_item_event();
+        ct_stack_begin();
         ct_emit_thread_pool_submit(pool->id, work->id, func, work->co);
+        ct_store_release(&work->submit_stack, ct_stack_kept());
         pool_item_since(work);
-    } else {
-        work = item_new(pool, func, arg, cb, opaque, 0);
     }
     if (cb != NULL) {
         pool->open++;
@@ -197,19 +238,6 @@ ThreadPoolWork *thread_pool_submit_aio(ThreadPool *pool, ThreadPoolFunc *func,
 void thread_pool_submit(ThreadPool *pool, ThreadPoolFunc *func, void *arg)
 {
     (void)thread_pool_submit_aio(pool, func, arg, NULL, NULL);
-}
-
-struct waiting_co {
-    Coroutine *co;
-    int ret;
-};
-
-static void thread_pool_co_cb(void *opaque, int ret)
-{
-    struct waiting_co *waiting = opaque;
-
-    waiting->ret = ret;
-    aio_co_wake(waiting->co);
 }
 
 int coroutine_fn thread_pool_submit_co(ThreadPool *pool, ThreadPoolFunc *func,

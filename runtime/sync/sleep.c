@@ -99,7 +99,7 @@ int coroutine_fn co_timeout(CoTimeoutFunc *entry, void *opaque,
     limit->entry = entry;
     limit->opaque = opaque;
     limit->clean = clean;
-    coroutine_enter(coroutine_create(run_limited, limit));
+    coroutine_start(run_limited, limit);
     if (!limit->has_ended) {
         co_sleep_ns_wakeable(&limit->sleep, AIO_CLOCK_REALTIME, timeout_ns);
     }

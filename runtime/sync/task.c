@@ -85,7 +85,7 @@ void coroutine_fn aio_task_pool_start_task(AioTaskPool *pool, AioTask *task)
 {
     ct_pre("aio-task-pool-start/pool", task->pool == pool);
     aio_task_pool_wait_slot(pool);
-    coroutine_enter(coroutine_create(aio_task_co, task));
+    coroutine_start(aio_task_co, task);
 }
 
 int aio_task_pool_status(const AioTaskPool *pool)

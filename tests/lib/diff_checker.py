@@ -130,6 +130,8 @@ def check(document):
 EVENTS = {"aio_coroutine_enter": "coroutine", "bh_run_begin": "bottom half",
           "timer_run_begin": "timer", "fd_run_begin": "fd handler",
           "work_begin": "work item", "thread_pool_complete": "completion"}
+JOINED = {"coroutine_start": ["coroutine"], "aio_co_wake_enter": ["coroutine"],
+          "thread_pool_resume": ["completion", "coroutine"]}
 
 
 def kinds_of_trace(path):
@@ -144,6 +146,8 @@ def kinds_of_trace(path):
             event = words[2]
             if event in EVENTS:
                 counts[EVENTS[event]] += 1
+            for kind in JOINED.get(event, []):
+                counts[kind] += 1
             request = re.search(r" request=(\d+)", line)
             if event == "request_begin":
                 if " parent=0" in line:

@@ -9,6 +9,7 @@
  */
 #include "ct/emit.h"
 
+#include "ct/kept.h"
 #include "ct/stack.h"
 
 #include "load.h"
@@ -19,6 +20,9 @@
 #define LTTNG_UST_TRACEPOINT_DEFINE
 #define LTTNG_UST_TRACEPOINT_PROBE_DYNAMIC_LINKAGE
 #include "probes.h"
+
+__thread uint64_t ct_stack_last
+    __attribute__((tls_model("initial-exec"), visibility("hidden")));
 
 /* LTTng joins probes and tracepoints whichever register first. */
 __attribute__((constructor)) static void load(void)
@@ -41,6 +45,7 @@ static inline __attribute__((always_inline)) uint64_t capture(void)
     uint64_t id = ct_stack_capture(__builtin_frame_address(0));
 
     ct_stack_captured(id);
+    ct_stack_last = id;
     return id;
 }
 

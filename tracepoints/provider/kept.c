@@ -107,9 +107,3 @@ uint64_t ct_stack_tell(uint64_t id)
 {
     return tell(id, 0);
 }
-
-/* Its own frame is the innermost one, which is left out. */
-__attribute__((noinline)) uint64_t ct_stack_keep(void)
-{
-    return ct_stack_capture(__builtin_frame_address(0));
-}

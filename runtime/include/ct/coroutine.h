@@ -80,6 +80,14 @@ Coroutine *coroutine_create(CoroutineEntry *entry, void *opaque);
 CT_COROUTINE_CALL void coroutine_enter(Coroutine *co);
 
 /**
+ * coroutine_start() - coroutine_create() and coroutine_enter() in one
+ *
+ * Traces are told of both by one event, which costs less.
+ * Context: as coroutine_enter().
+ */
+CT_COROUTINE_CALL void coroutine_start(CoroutineEntry *entry, void *opaque);
+
+/**
  * coroutine_yield() - give the thread back to whoever entered us
  *
  * Returns when somebody enters the coroutine again, perhaps on another thread.
@@ -123,6 +131,8 @@ uint64_t coroutine_id(const Coroutine *co);
  * after a switch, to whatever terminated or was woken, does _rest().
  */
 struct coroutine_switch coroutine_enter_begin(Coroutine *co);
+struct coroutine_switch coroutine_start_begin(CoroutineEntry *entry,
+                                              void *opaque);
 void coroutine_enter_rest(void);
 struct coroutine_switch coroutine_yield_begin(enum ct_yield_reason reason,
                                               uint64_t object);
@@ -131,6 +141,14 @@ struct coroutine_switch coroutine_yield_begin(enum ct_yield_reason reason,
 static inline void coroutine_enter(Coroutine *co)
 {
     if (__builtin_expect(coroutine_jump(coroutine_enter_begin(co)) != 0, 0)) {
+        coroutine_enter_rest();
+    }
+}
+
+static inline void coroutine_start(CoroutineEntry *entry, void *opaque)
+{
+    if (__builtin_expect(
+            coroutine_jump(coroutine_start_begin(entry, opaque)) != 0, 0)) {
         coroutine_enter_rest();
     }
 }

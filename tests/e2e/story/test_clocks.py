@@ -60,6 +60,9 @@ def _(tmp):
 # of what is told: (id, state) -> the event that began it
 BEGINS = {
     "request_begin": ("state_request", "request", None),
+    "coroutine_start": ("state_coroutine", "co", "running"),
+    "aio_co_wake_enter": ("state_coroutine", "co", "running"),
+    "thread_pool_resume": ("state_coroutine", "co", "running"),
     "coroutine_yield": ("state_coroutine", "from", "yielded"),
     "aio_coroutine_enter": ("state_coroutine", "to", "running"),
     "thread_pool_submit": ("state_work", "req", "queued"),

@@ -79,6 +79,38 @@ static void test_events(void)
     check_event(7, CT_EV_COROUTINE_TERMINATE, in_id, 0, 0, 0);
 }
 
+/* Two that the list has one event for, and no more is told of them. */
+static void test_start(void)
+{
+    Coroutine *in = NULL;
+    uint64_t started;
+
+    n_events = 0;
+    fake_emit = keep_event;
+    coroutine_thread_context(&in, 77);
+    coroutine_start(creates_and_enters, &in);
+    fake_emit = NULL;
+
+    tap_equal(n_events, 5);
+    started = events[0].fields[2];
+    tap_check(started != 0 && started != coroutine_id(in));
+    check_event(0, CT_EV_COROUTINE_START, 77, 0, started,
+                (uintptr_t)creates_and_enters);
+    check_event(1, CT_EV_COROUTINE_CREATE, coroutine_id(in),
+                (uintptr_t)waits_for_work, 0, 0);
+    check_event(2, CT_EV_AIO_COROUTINE_ENTER, 77, started, coroutine_id(in), 0);
+    check_event(4, CT_EV_COROUTINE_TERMINATE, started, 0, 0, 0);
+
+    /* One that was told by its enterer. */
+    n_events = 0;
+    fake_emit = keep_event;
+    coroutine_enter_told_in(&in, 77, in);
+    coroutine_thread_context(NULL, 0);
+    fake_emit = NULL;
+    tap_equal(n_events, 1);
+    tap_equal(events[0].event, CT_EV_COROUTINE_TERMINATE);
+}
+
 /* --- telling ------------------------------------------------------------- */
 
 static const struct fake_event *told_of(uint64_t id)
@@ -307,5 +339,6 @@ int main(void)
     tap_run("/coroutine/where-it-waits", test_where_it_waits);
     tap_run("/coroutine/frames-are-gone", test_frames_are_gone);
     tap_run("/coroutine/events", test_events);
+    tap_run("/coroutine/start", test_start);
     return tap_end();
 }

@@ -187,34 +187,10 @@ static void test_kept_full(void)
     tap_check(known > 0 && known < asked);
 }
 
-/* The first frame is that of the function that keeps it. */
-static __attribute__((noinline)) uint64_t keeps(void *const **ret_here)
-{
-    uint64_t id = ct_stack_keep();
-
-    *ret_here = __builtin_return_address(0);
-    return id;
-}
-
-static void test_keep(void)
-{
-    void *const *here;
-    uint64_t id = keeps(&here);
-
-    tap_check(id != 0);
-    ct_intern_new_generation();
-    told_forget();
-    tap_equal(ct_stack_tell(id), id);
-    tap_check(told_find(id) != NULL);
-    /* In keeps(), then in this function. */
-    tap_equal(told_find(id)->piece.frames[1], (uintptr_t)here);
-}
-
 int main(void)
 {
     /* The tables are empty: what fills them comes last. */
     tap_run("kept/told-again", test_kept);
-    tap_run("kept/own-stack", test_keep);
     tap_run("hash/distinct", test_distinct);
     tap_run("hash/spread", test_spread);
     tap_run("told/once-a-generation", test_told_once);

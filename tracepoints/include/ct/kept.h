@@ -2,9 +2,10 @@
 /*
  * ct/kept.h - a stack that an entity remembers, for tellings to come
  *
- * Model:    whoever makes something that lives on keeps the id of its maker's
- *           stack with it; a telling puts the frames behind it into the trace
- *           again, also for a recording that did not see them told.
+ * Model:    whoever makes something that lives on keeps the stack of the event
+ *           that told it: ct_stack_begin(), the event, ct_stack_kept().  A
+ *           telling puts the frames behind it into the trace again, also for a
+ *           recording that did not see them told.
  * Threads:  any.
  * Memory:   the provider keeps one copy of each distinct stack, up to a limit;
  *           what is beyond it is told as not known.
@@ -18,15 +19,30 @@
 
 #ifdef CT_TRACING
 
-/** ct_stack_keep() - the stack, from the function that calls it outward
+/* Home thread only; 0: no event with a stack since ct_stack_begin(). */
+extern __thread uint64_t ct_stack_last
+    __attribute__((tls_model("initial-exec"), visibility("hidden")));
+
+/** ct_stack_begin() - what was recorded before is not meant */
+static inline void ct_stack_begin(void)
+{
+    ct_stack_last = 0;
+}
+
+/**
+ * ct_stack_kept() - the stack of the event since ct_stack_begin()
  *
- * As expensive as an event: only behind ct_emit_on_X().
+ * On the same thread and without a switch of coroutines between them; 0: there
+ * was none.
  */
-uint64_t ct_stack_keep(void);
+static inline uint64_t ct_stack_kept(void)
+{
+    return ct_stack_last;
+}
 
 /**
  * ct_stack_tell() - tell the frames of a stack that was kept, if need be
- * @id: what ct_stack_keep() returned, 0: nothing is told
+ * @id: what ct_stack_kept() returned, 0: nothing is told
  *
  * Return: @id; 0 if its frames are not known any more.
  */
@@ -34,7 +50,11 @@ uint64_t ct_stack_tell(uint64_t id);
 
 #else
 
-static inline uint64_t ct_stack_keep(void)
+static inline void ct_stack_begin(void)
+{
+}
+
+static inline uint64_t ct_stack_kept(void)
 {
     return 0;
 }

@@ -143,10 +143,17 @@ static void check_field(const struct ct_event *event, unsigned i,
     }
 }
 
+/* They stand for several, see test_joined(). */
+static bool is_joined(unsigned id)
+{
+    return id == CT_EV_COROUTINE_START || id == CT_EV_AIO_CO_WAKE_ENTER ||
+           id == CT_EV_THREAD_POOL_RESUME;
+}
+
 static void test_our_events(void)
 {
     bool seen[CT_STEP_KINDS] = {false};
-    unsigned n = 0;
+    unsigned n = 0, joined = 0;
 
     for (unsigned id = 0; id < CT_EV_COUNT; id++) {
         const struct ct_event *event = ct_schema_event(id);
@@ -156,6 +163,10 @@ static void test_our_events(void)
 
         if (strcmp(event->provider, "cotrace") != 0 ||
             id >= CT_EV_NATIVE_STACK) { /* they are in test-native.c */
+            continue;
+        }
+        if (is_joined(id)) {
+            joined++;
             continue;
         }
         g_assert_cmpuint(ct_decode(decoder, &record, steps), ==, 1);
@@ -172,7 +183,7 @@ static void test_our_events(void)
         }
         n++;
     }
-    g_assert_cmpuint(n, ==, CT_EV_NATIVE_STACK);
+    g_assert_cmpuint(n + joined, ==, CT_EV_NATIVE_STACK);
 }
 
 /* What is not told is 0 or NULL, whatever the event. */
@@ -187,13 +198,13 @@ static void test_nothing_told(void)
             g_assert_cmpuint(n, <=, 2); /* ids are made for what it told */
             continue;
         }
-        g_assert_cmpuint(n, <=, 1);
-        if (n == 1) {
-            g_assert_cmpuint(steps[0].subject, ==, 0);
-            g_assert_cmpuint(steps[0].stack, ==, 0);
-            g_assert_null(steps[0].name);
-            g_assert_null(steps[0].addresses);
-            g_assert_cmpuint(steps[0].n_addresses, ==, 0);
+        g_assert_cmpuint(n, <=, is_joined(id) ? 3 : 1);
+        for (unsigned i = 0; i < n; i++) {
+            g_assert_cmpuint(steps[i].subject, ==, 0);
+            g_assert_cmpuint(steps[i].stack, ==, 0);
+            g_assert_null(steps[i].name);
+            g_assert_null(steps[i].addresses);
+            g_assert_cmpuint(steps[i].n_addresses, ==, 0);
         }
     }
 }
@@ -229,6 +240,79 @@ static void test_columns(void)
     record.values[CT_FLD_FD_HANDLER_SET_READ].u = 0;
     decode_one(&record, &step);
     g_assert_cmpuint(step.fn, ==, 1000 + CT_FLD_FD_HANDLER_SET_WRITE);
+}
+
+/* Steps of @joined are those of the events that it stands for. */
+static void check_parts(const struct ct_record *joined,
+                        const struct ct_record *parts, unsigned n)
+{
+    struct ct_step steps[CT_DECODE_MAX], part;
+
+    g_assert_cmpuint(ct_decode(decoder, joined, steps), ==, n);
+    for (unsigned i = 0; i < n; i++) {
+        decode_one(&parts[i], &part);
+        g_assert_cmpint(steps[i].kind, ==, part.kind);
+        g_assert_cmpint(steps[i].certainty, ==, part.certainty);
+        g_assert_cmpint(steps[i].when_ns, ==, part.when_ns);
+        g_assert_cmpint(steps[i].pid, ==, part.pid);
+        g_assert_cmpint(steps[i].tid, ==, part.tid);
+        g_assert_cmpuint(steps[i].subject, ==, part.subject);
+        g_assert_cmpuint(steps[i].object, ==, part.object);
+        g_assert_cmpuint(steps[i].context, ==, part.context);
+        g_assert_cmpuint(steps[i].fn, ==, part.fn);
+        g_assert_cmpuint(steps[i].stack, ==, part.stack);
+        g_assert_cmpint(steps[i].reason, ==, part.reason);
+        g_assert_cmpint(steps[i].ret, ==, part.ret);
+        g_assert_cmpuint(steps[i].waits_for, ==, part.waits_for);
+        g_assert_cmpuint(steps[i].value, ==, part.value);
+        g_assert_false(steps[i].flag);
+    }
+}
+
+#define COPY(to, TO, from, FROM) \
+    ((to).values[CT_FLD_##TO] = (from).values[CT_FLD_##FROM])
+
+static void test_joined(void)
+{
+    char names[CT_FIELDS_MAX][16];
+    struct ct_record create = record_of(CT_EV_COROUTINE_CREATE, names);
+    struct ct_record enter = record_of(CT_EV_AIO_COROUTINE_ENTER, names);
+    struct ct_record wake = record_of(CT_EV_AIO_CO_WAKE, names);
+    struct ct_record done = record_of(CT_EV_THREAD_POOL_COMPLETE, names);
+    struct ct_record joined = record_of(CT_EV_COROUTINE_START, names);
+
+    COPY(create, COROUTINE_CREATE_CO, joined, COROUTINE_START_CO);
+    COPY(create, COROUTINE_CREATE_ENTRY, joined, COROUTINE_START_ENTRY);
+    COPY(create, COROUTINE_CREATE_STACK, joined, COROUTINE_START_STACK);
+    COPY(enter, AIO_COROUTINE_ENTER_CTX, joined, COROUTINE_START_CTX);
+    COPY(enter, AIO_COROUTINE_ENTER_FROM, joined, COROUTINE_START_FROM);
+    COPY(enter, AIO_COROUTINE_ENTER_TO, joined, COROUTINE_START_CO);
+    COPY(enter, AIO_COROUTINE_ENTER_STACK, joined, COROUTINE_START_STACK);
+    check_parts(&joined, (struct ct_record[]){create, enter}, 2);
+
+    joined = record_of(CT_EV_AIO_CO_WAKE_ENTER, names);
+    wake.values[CT_FLD_AIO_CO_WAKE_WAKER].u = 0;
+    wake.values[CT_FLD_AIO_CO_WAKE_HOW].u = CT_WAKE_HOW_ENTERED;
+    enter.values[CT_FLD_AIO_COROUTINE_ENTER_FROM].u = 0;
+    COPY(wake, AIO_CO_WAKE_CTX, joined, AIO_CO_WAKE_ENTER_CTX);
+    COPY(wake, AIO_CO_WAKE_CO, joined, AIO_CO_WAKE_ENTER_CO);
+    COPY(wake, AIO_CO_WAKE_STACK, joined, AIO_CO_WAKE_ENTER_STACK);
+    COPY(enter, AIO_COROUTINE_ENTER_CTX, joined, AIO_CO_WAKE_ENTER_CTX);
+    COPY(enter, AIO_COROUTINE_ENTER_TO, joined, AIO_CO_WAKE_ENTER_CO);
+    COPY(enter, AIO_COROUTINE_ENTER_STACK, joined, AIO_CO_WAKE_ENTER_STACK);
+    check_parts(&joined, (struct ct_record[]){wake, enter}, 2);
+
+    joined = record_of(CT_EV_THREAD_POOL_RESUME, names);
+    COPY(done, THREAD_POOL_COMPLETE_POOL, joined, THREAD_POOL_RESUME_POOL);
+    COPY(done, THREAD_POOL_COMPLETE_REQ, joined, THREAD_POOL_RESUME_REQ);
+    COPY(done, THREAD_POOL_COMPLETE_RET, joined, THREAD_POOL_RESUME_RET);
+    COPY(wake, AIO_CO_WAKE_CTX, joined, THREAD_POOL_RESUME_CTX);
+    COPY(wake, AIO_CO_WAKE_CO, joined, THREAD_POOL_RESUME_CO);
+    COPY(wake, AIO_CO_WAKE_STACK, joined, THREAD_POOL_RESUME_STACK);
+    COPY(enter, AIO_COROUTINE_ENTER_CTX, joined, THREAD_POOL_RESUME_CTX);
+    COPY(enter, AIO_COROUTINE_ENTER_TO, joined, THREAD_POOL_RESUME_CO);
+    COPY(enter, AIO_COROUTINE_ENTER_STACK, joined, THREAD_POOL_RESUME_STACK);
+    check_parts(&joined, (struct ct_record[]){done, wake, enter}, 3);
 }
 
 /* A word of a later schema is not taken for one of ours. */
@@ -379,6 +463,7 @@ int main(int argc, char **argv)
     g_test_add_func("/decode/our-events", test_our_events);
     g_test_add_func("/decode/nothing-told", test_nothing_told);
     g_test_add_func("/decode/columns", test_columns);
+    g_test_add_func("/decode/joined", test_joined);
     g_test_add_func("/decode/range", test_range);
     g_test_add_func("/decode/unknown-words", test_unknown_words);
     g_test_add_func("/decode/since", test_since);

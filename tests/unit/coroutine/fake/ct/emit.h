@@ -34,6 +34,8 @@ extern struct ct_teller *fake_teller;
     FAKE_EMIT(CT_EV_COROUTINE_CREATE, co, (uintptr_t)(entry))
 #define ct_emit_aio_coroutine_enter(ctx, from, to) \
     FAKE_EMIT(CT_EV_AIO_COROUTINE_ENTER, ctx, from, to)
+#define ct_emit_coroutine_start(ctx, from, co, entry) \
+    FAKE_EMIT(CT_EV_COROUTINE_START, ctx, from, co, (uintptr_t)(entry))
 #define ct_emit_coroutine_yield(from, to, reason, object) \
     FAKE_EMIT(CT_EV_COROUTINE_YIELD, from, to, reason, object)
 #define ct_emit_coroutine_terminate(self, to) \
@@ -43,6 +45,7 @@ extern struct ct_teller *fake_teller;
     FAKE_EMIT(CT_EV_STATE_COROUTINE, telling, co, (uintptr_t)(entry), state, \
               reason, object, from, since, created_stack, yield_stack)
 #define ct_emit_on_coroutine_create() (fake_emit != NULL)
+#define ct_emit_on_coroutine_start()  (fake_emit != NULL)
 #define ct_emit_on_state_coroutine()  (fake_emit != NULL)
 
 #endif

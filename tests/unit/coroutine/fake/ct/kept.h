@@ -10,7 +10,8 @@
 
 extern uint64_t fake_kept; /* the last number */
 
-uint64_t ct_stack_keep(void);
+void ct_stack_begin(void);
+uint64_t ct_stack_kept(void);
 uint64_t ct_stack_tell(uint64_t id);
 
 #endif

@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * joined.c - events that stand for several, told where these happen at one
+ * instant on one thread: the steps are those of the events that they stand for,
+ * in their order
+ */
+#include "decode/dialects.h"
+#include "decode/fields.h"
+
+static unsigned start(const struct ct_record *record, struct ct_step *steps)
+{
+    steps[1] = steps[0];
+
+    steps[0].kind = CT_STEP_CO_CREATE;
+    steps[0].subject = U(COROUTINE_START_CO);
+    steps[0].fn = U(COROUTINE_START_ENTRY);
+    steps[0].stack = U(COROUTINE_START_STACK);
+
+    steps[1].kind = CT_STEP_CO_ENTER;
+    steps[1].subject = U(COROUTINE_START_CO);
+    steps[1].object = U(COROUTINE_START_FROM);
+    steps[1].context = U(COROUTINE_START_CTX);
+    steps[1].stack = U(COROUTINE_START_STACK);
+    return 2;
+}
+
+/* By the thread itself, no coroutine of it. */
+static unsigned wake_enter(struct ct_step *steps, uint64_t co, uint64_t ctx,
+                           uint64_t stack)
+{
+    steps[0].subject = co;
+    steps[0].context = ctx;
+    steps[0].stack = stack;
+    steps[1] = steps[0];
+    steps[0].kind = CT_STEP_CO_WAKE;
+    steps[0].reason = CT_WAKE_HOW_ENTERED;
+    steps[1].kind = CT_STEP_CO_ENTER;
+    return 2;
+}
+
+static unsigned resume(const struct ct_record *record, struct ct_step *steps)
+{
+    steps[1] = steps[0];
+
+    steps[0].kind = CT_STEP_WORK_COMPLETE;
+    steps[0].subject = U(THREAD_POOL_RESUME_REQ);
+    steps[0].context = U(THREAD_POOL_RESUME_POOL);
+    steps[0].ret = (int32_t)I(THREAD_POOL_RESUME_RET);
+    return 1 + wake_enter(&steps[1], U(THREAD_POOL_RESUME_CO),
+                          U(THREAD_POOL_RESUME_CTX),
+                          U(THREAD_POOL_RESUME_STACK));
+}
+
+unsigned ct_decode_joined(const struct ct_record *record, struct ct_step *steps)
+{
+    switch (record->event) {
+    case CT_EV_COROUTINE_START:
+        return start(record, steps);
+    case CT_EV_AIO_CO_WAKE_ENTER:
+        return wake_enter(steps, U(AIO_CO_WAKE_ENTER_CO),
+                          U(AIO_CO_WAKE_ENTER_CTX), U(AIO_CO_WAKE_ENTER_STACK));
+    case CT_EV_THREAD_POOL_RESUME:
+        return resume(record, steps);
+    default:
+        return 0;
+    }
+}
