@@ -547,8 +547,9 @@ void ct_co_told(struct ct_model *model, struct ct_process *process,
     if (step->stack && !ct_entity_is_sure(model, &co->entity)) {
         own_yield_stack(model, co, step);
     }
-    if (ct_entity_is_sure(model, &co->entity) || !process->telling.open ||
-        co->thread || step->value == CT_CO_STATE_RUNNING) {
+    if (ct_entity_is_sure(model, &co->entity) ||
+        !ct_process_is_telling(model, process) || co->thread ||
+        step->value == CT_CO_STATE_RUNNING) {
         return; /* what we saw is newer, or as good */
     }
     stop_waiting(model, co);

@@ -31,26 +31,11 @@
 #include "model/work.h"
 #include "model/workers.h"
 
-static void threads_in_gap(struct ct_model *model, struct ct_process *process)
-{
-    struct ct_thread *thread;
-    uint32_t pos = 0;
-
-    while ((thread = ct_table_each(&process->threads, &pos))) {
-        ct_thread_unwind(model, thread, 0);
-        thread->base_known = false;
-        thread->clean = true;
-        thread->horizon_ns = MAX(model->gap_end_ns, model->now_ns);
-    }
-}
-
 void ct_gap_begin(struct ct_model *model, const struct ct_step *step)
 {
     int64_t from_ns = CLAMP(step->from_ns, 0, model->now_ns);
     /* All requests are in doubt since then already, or since they began. */
     bool is_within = model->in_gap && from_ns >= model->gap_from_ns;
-    struct ct_process *process;
-    uint32_t at = 0;
 
     if (ct_model_wants_any(model, CT_WANT_GAPS)) {
         ct_model_change(model, CT_CHANGE_GAP)->gap = (struct ct_gap){
@@ -63,10 +48,8 @@ void ct_gap_begin(struct ct_model *model, const struct ct_step *step)
     model->gap_end_ns = MAX(model->in_gap ? model->gap_end_ns : 0, step->ns);
     model->gap_from_ns = is_within ? model->gap_from_ns : from_ns;
     model->in_gap = true; /* also what is late is no oddity */
-    while ((process = ct_table_each(&model->processes, &at))) {
-        threads_in_gap(model, process);
-        process->telling.open = false;
-    }
+    model->n_gaps++;
+    ct_thread_in_gap(model);
     if (!is_within) {
         ct_req_in_gap(model, from_ns);
     }
@@ -203,12 +186,13 @@ void ct_telling_step(struct ct_model *model, struct ct_process *process,
         }
         process->telling.number = step->subject;
         process->telling.open = !model->in_gap;
+        process->telling.n_gaps = model->n_gaps;
         process->telling.begin_ns = model->now_ns;
         return;
     }
     if (step->kind == CT_STEP_STATE_END) {
         if (process->telling.number == step->subject) {
-            if (process->telling.open) {
+            if (ct_process_is_telling(model, process)) {
                 end_of_telling(model, process);
             }
             process->telling.open = false;

@@ -207,7 +207,8 @@ void ct_lock_told(struct ct_model *model, struct ct_process *process,
     struct ct_lock *lock = lock_get(model, process, step, step->subject);
 
     lock->entity.telling = process->telling.number;
-    if (process->telling.open && !ct_entity_is_sure(model, &lock->entity)) {
+    if (ct_process_is_telling(model, process) &&
+        !ct_entity_is_sure(model, &lock->entity)) {
         set_holder(model, lock, step->object);
     }
     free_if_idle(model, lock);

@@ -102,7 +102,8 @@ void ct_context_told(struct ct_model *model, struct ct_process *process,
 
     context->entity.telling = process->telling.number;
     set_name(model, context, step);
-    if (process->telling.open && !ct_entity_is_sure(model, &context->entity)) {
+    if (ct_process_is_telling(model, process) &&
+        !ct_entity_is_sure(model, &context->entity)) {
         /* anybody may have written it */
         uint64_t scheduled = MIN(step->bytes, INT32_MAX);
         if (context->scheduled != scheduled) {

@@ -281,7 +281,8 @@ void ct_req_told(struct ct_model *model, struct ct_process *process,
         req->served = true; /* perhaps, and unseen */
     }
     req->entity.telling = process->telling.number;
-    if (!process->telling.open || ct_entity_is_sure(model, &req->entity)) {
+    if (!ct_process_is_telling(model, process) ||
+        ct_entity_is_sure(model, &req->entity)) {
         return;
     }
     if (req->co ? req->co->entity.id != co : co != 0) {

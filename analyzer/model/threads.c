@@ -4,6 +4,10 @@
  *
  * One that was created and has not started is a birth; its start brings the
  * origin along.
+ *
+ * What a gap means for a thread is done once, in the gap after it was heard of;
+ * what later ones add (the horizon) is caught up with when it is heard of
+ * again.
  */
 #include "model/threads.h"
 
@@ -26,6 +30,44 @@ static struct ct_slice base_slice(const struct ct_thread *thread)
     };
 }
 
+static void make_restless(struct ct_model *model, struct ct_thread *thread)
+{
+    thread->is_restless = true;
+    thread->restless_prev = NULL;
+    thread->restless_next = model->restless_threads;
+    if (model->restless_threads) {
+        model->restless_threads->restless_prev = thread;
+    }
+    model->restless_threads = thread;
+}
+
+static void make_quiet(struct ct_model *model, struct ct_thread *thread)
+{
+    if (!thread->is_restless) {
+        return;
+    }
+    thread->is_restless = false;
+    *(thread->restless_prev ? &thread->restless_prev->restless_next
+                            : &model->restless_threads) = thread->restless_next;
+    if (thread->restless_next) {
+        thread->restless_next->restless_prev = thread->restless_prev;
+    }
+}
+
+void ct_thread_in_gap(struct ct_model *model)
+{
+    struct ct_thread *thread;
+
+    while ((thread = model->restless_threads)) {
+        ct_thread_unwind(model, thread, 0);
+        thread->base_known = false;
+        thread->clean = true;
+        make_quiet(model, thread);
+    }
+    model->horizon_ns = MAX(model->gap_end_ns, model->now_ns);
+    model->thread = NULL; /* it is got anew when it is heard of again */
+}
+
 struct ct_thread *ct_thread_get(struct ct_model *model,
                                 struct ct_process *process, int32_t tid)
 {
@@ -43,8 +85,12 @@ struct ct_thread *ct_thread_get(struct ct_model *model,
         thread->base_known =
             tid == process->pid && ct_process_is_whole(model, process);
         ct_table_put(&process->threads, (uint32_t)tid, thread);
+        make_restless(model, thread);
         struct ct_slice slice = base_slice(thread);
         ct_slice_tell_begin(model, &slice, NULL);
+    } else if (!thread->is_restless) {
+        thread->horizon_ns = model->horizon_ns;
+        make_restless(model, thread);
     }
     return thread;
 }
@@ -101,6 +147,7 @@ void ct_thread_end(struct ct_model *model, struct ct_thread *thread,
         life->stack_ns = thread->stack_ns;
     }
     ct_table_take(&process->threads, (uint32_t)thread->tid);
+    make_quiet(model, thread);
     if (model->thread == thread) {
         model->thread = NULL;
     }

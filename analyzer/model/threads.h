@@ -32,6 +32,10 @@ void ct_birth_free(struct ct_model *model, struct ct_birth *birth);
 void ct_thread_step(struct ct_model *model, struct ct_thread *thread,
                     const struct ct_step *step);
 
+/** ct_thread_in_gap() - nothing is open on any, nor known of what is below;
+ * many gaps cost nothing for a thread of which nothing is told in between */
+void ct_thread_in_gap(struct ct_model *model);
+
 /** ct_thread_restart() - another thread has the tid now
  * Return: that one. */
 struct ct_thread *ct_thread_restart(struct ct_model *model,

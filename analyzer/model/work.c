@@ -334,8 +334,9 @@ void ct_work_told(struct ct_model *model, struct ct_process *process,
     if (!work->waiter && work->co) {
         ct_co_work_told(model, process, work);
     }
-    if (ct_entity_is_sure(model, &work->entity) || !process->telling.open ||
-        work->thread || step->value >= G_N_ELEMENTS(phases) ||
+    if (ct_entity_is_sure(model, &work->entity) ||
+        !ct_process_is_telling(model, process) || work->thread ||
+        step->value >= G_N_ELEMENTS(phases) ||
         step->value == CT_WORK_STATE_RUNNING) {
         return; /* which thread runs it is not told */
     }

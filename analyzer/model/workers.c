@@ -261,7 +261,8 @@ void ct_worker_told(struct ct_model *model, struct ct_process *process,
             attach(model, worker, thread);
         }
     }
-    if (process->telling.open && !ct_entity_is_sure(model, &worker->entity)) {
+    if (ct_process_is_telling(model, process) &&
+        !ct_entity_is_sure(model, &worker->entity)) {
         ct_worker_set_phase(model, worker,
                             step->value == CT_WORKER_STATE_BUSY
                                 ? CT_WORKER_BUSY

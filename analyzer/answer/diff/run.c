@@ -170,15 +170,30 @@ static enum ct_decision_kind kind_of(enum ct_slice_kind kind)
     }
 }
 
+/* How many are busy is known of what was seen since the last gap. */
+static struct sequence *pool_at(struct ct_run *run, uint32_t number)
+{
+    struct sequence *pool =
+        &g_array_index(run->sequences, struct sequence, number);
+
+    if (pool->n_gaps != run->n_gaps) {
+        pool->n_gaps = run->n_gaps;
+        pool->busy = 0;
+    }
+    return pool;
+}
+
 static void take_work(struct ct_run *run, struct process *process,
                       struct thread *thread, struct pending *pending,
                       uint32_t number, uint64_t id)
 {
-    struct sequence *pool =
-        &g_array_index(run->sequences, struct sequence, number);
+    struct sequence *pool = pool_at(run, number);
     struct work *work = g_new0(struct work, 1);
 
-    ct_run_link(run, CT_LINK_POOL, thread->last_taken, pending->decision);
+    if (thread->n_gaps == run->n_gaps) {
+        ct_run_link(run, CT_LINK_POOL, thread->last_taken, pending->decision);
+    }
+    thread->n_gaps = run->n_gaps;
     pool->busy++;
     pool->peak_busy = MAX(pool->peak_busy, pool->busy);
     thread->last_taken = pending->decision;
@@ -276,8 +291,8 @@ static void work_ended(struct ct_run *run, const struct ct_slice *slice)
 {
     struct process *process = ct_run_process(run, slice->pid);
     struct work *work = g_hash_table_lookup(process->works, &slice->id);
-    struct sequence *pool =
-        sequence_at(run, slice->pid, SEQUENCE_POOL, slice->context);
+    struct sequence *pool = pool_at(
+        run, sequence_of(run, slice->pid, SEQUENCE_POOL, slice->context));
 
     /* a worker that was asked for and is late is none that is not wanted */
     if (pool->queued > 0 && pool->idle <= 0 && pool->awaited <= 0 &&
@@ -466,23 +481,7 @@ static void on_gap(struct ct_consumer *consumer, const struct ct_gap *gap)
 
     run->lost_to_ns = MAX(run->lost_to_ns, gap->to_ns);
     g_array_append_val(run->holes, hole);
-    for (unsigned i = 0; i < run->processes->len; i++) {
-        struct process *process = g_ptr_array_index(run->processes, i);
-        g_hash_table_remove_all(process->locks);
-        process->had_gap = true;
-        process->last_end = CT_NOWHERE;
-    }
-    for (unsigned i = 0; i < run->sequences->len; i++) {
-        struct sequence *pool =
-            &g_array_index(run->sequences, struct sequence, i);
-        pool->busy = 0;
-    }
-    GHashTableIter iter;
-    gpointer thread;
-    g_hash_table_iter_init(&iter, run->threads);
-    while (g_hash_table_iter_next(&iter, NULL, &thread)) {
-        ((struct thread *)thread)->last_taken = CT_NOWHERE;
-    }
+    run->n_gaps++; /* who is used next sees that it knows less */
 }
 
 /* What lies beyond a part of a trace is as unknown as what was lost.  Two runs

@@ -63,6 +63,7 @@ struct process {
     int32_t pid;
     unsigned number; /* from 1, as they appear */
     bool had_gap;
+    uint32_t n_gaps;   /* the run's, up to which this one knows */
     int64_t in_flight; /* outermost requests that were seen to begin */
     uint32_t last_end; /* decision */
     GHashTable *coroutines, *locks, *works;
@@ -82,7 +83,8 @@ struct logged {
 struct thread {
     int64_t key;
     int32_t pid, tid;
-    uint32_t last_taken; /* decision: its last work item */
+    uint32_t last_taken; /* decision: its last work item, ... */
+    uint32_t n_gaps;     /* ... when the run had had so many */
     uint32_t last;       /* decision that was made on it last; CT_NOWHERE */
     uint64_t context;    /* that it worked for last; 0: none yet */
     GArray *open;        /* struct open */
@@ -92,6 +94,7 @@ struct thread {
 struct sequence {
     uint32_t name; /* word; 0: not told */
     unsigned busy, peak_busy, saturated_busy;
+    uint32_t n_gaps; /* the run's, up to which `busy` knows */
     uint64_t saturated;
     int64_t queued, idle, counted_busy, awaited;
     int64_t peak_alive; /* workers that had started */
@@ -128,6 +131,7 @@ struct ct_run {
     struct pending pending;
     uint32_t n_slices;
     int64_t lost_to_ns; /* end of the last hole, if there is one */
+    uint32_t n_gaps;
     struct ct_times times;
     GArray *told;     /* struct ct_sequence, of the result */
     GArray *programs; /* struct ct_program */

@@ -12,10 +12,17 @@ struct process *ct_run_process(struct ct_run *run, int32_t pid)
     struct process *process = g_hash_table_lookup(run->by_pid, &pid);
 
     if (process) {
+        if (process->n_gaps != run->n_gaps) {
+            process->n_gaps = run->n_gaps;
+            process->had_gap = true;
+            process->last_end = CT_NOWHERE;
+            g_hash_table_remove_all(process->locks);
+        }
         return process;
     }
     process = g_new0(struct process, 1);
     process->pid = pid;
+    process->n_gaps = run->n_gaps;
     process->last_end = CT_NOWHERE;
     process->coroutines =
         g_hash_table_new_full(g_int64_hash, g_int64_equal, NULL, g_free);

@@ -66,9 +66,11 @@ struct ct_open {
 struct ct_thread {
     struct ct_process *process;
     int32_t tid;
-    bool introduced; /* its start was seen: nothing is below what is open */
-    bool base_known; /* nothing is open below what is known to be open */
-    bool clean;      /* nothing was closed on it since `horizon_ns` */
+    bool introduced;  /* its start was seen: nothing is below what is open */
+    bool base_known;  /* nothing is open below what is known to be open */
+    bool clean;       /* nothing was closed on it since `horizon_ns` */
+    bool is_restless; /* in the model's list of those */
+    struct ct_thread *restless_next, *restless_prev;
     uint64_t id;
     const char *name;
     uint64_t pool; /* that it was named as a worker of; 0 */
@@ -283,7 +285,8 @@ struct ct_process {
     uint32_t counted_epoch;
     struct {
         uint64_t number; /* the last one, 0: none yet */
-        bool open;       /* it is being told, and nothing is missing of it */
+        bool open;       /* it is being told, and nothing was missing of it */
+        uint32_t n_gaps; /* the model's when it began */
         int64_t begin_ns;
     } telling;
 };

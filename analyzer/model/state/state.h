@@ -27,10 +27,15 @@ struct ct_model {
     bool in_gap;
     int64_t gap_from_ns;
     int64_t gap_end_ns; /* inclusive */
+    uint32_t n_gaps;
     /* Requests of which something was told since the last gap began.  Of all
        others nothing is known since quiet_ns at the latest. */
     struct ct_req *restless;
     int64_t quiet_ns;
+    /* Threads of which something was told since the last gap began.  All events
+       of the others were seen since horizon_ns: there were none. */
+    struct ct_thread *restless_threads;
+    int64_t horizon_ns;
     bool finishing;
     uint32_t finishing_at; /* in processes: all before have been told */
     uint64_t oddities;
@@ -111,6 +116,13 @@ static inline bool ct_process_is_counted(const struct ct_model *model,
                                          const struct ct_process *process)
 {
     return !model->in_gap && process->counted_epoch == model->epoch;
+}
+
+/** ct_process_is_telling() - it tells what is alive, and nothing is missing */
+static inline bool ct_process_is_telling(const struct ct_model *model,
+                                         const struct ct_process *process)
+{
+    return process->telling.open && process->telling.n_gaps == model->n_gaps;
 }
 
 struct ct_process *ct_process_find(struct ct_model *model, int32_t pid);

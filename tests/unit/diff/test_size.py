@@ -69,6 +69,27 @@ def open_beside_holes(n, _):
     return lines
 
 
+def processes_beside_holes(n, _):
+    """As many processes with a thread that did something as holes after it."""
+    lines = []
+    for i in range(n):
+        lines += [f'@{1000 + i} {i + 7}/{i + 7} context_create ctx=1 name="m"',
+                  f"@{1000 + i} {i + 7}/{i + 7} bh_run_begin bh=2 ctx=1 "
+                  'name="b" callback=0x1',
+                  f"@{1000 + i} {i + 7}/{i + 7} bh_run_end bh=2 ctx=1"]
+    for i in range(n):
+        at = 3000 + n + 10 * i
+        lines += [f"! stream=0 from={at} to={at + 1} lost=1",
+                  f"@{at + 5} 7/7 aio_notify ctx=1"]
+    return lines
+
+
+@tap.case("many holes beside many processes and threads")
+def _(tmp):
+    for command, sides in ((("stat",), "a"), (("diff",), "ab")):
+        check_growth(tmp, 250, processes_beside_holes, 5, command, sides)
+
+
 @tap.case("many holes while many requests are open")
 def _(tmp):
     for command in (("stat",), ("requests", "--blame")):
