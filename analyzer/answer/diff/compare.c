@@ -4,107 +4,12 @@
  * what lies between two pairs that were kept is a block, and all differences
  * are in blocks.
  *
- * Where events were lost, a block is unsure, on both sides: nothing in it is
- * counted.  Counts of equal requests are no part of a label then, since they
- * would be wrong after the first lost one.
+ * Where events were lost (doubt.c), a block is unsure, on both sides: nothing
+ * in it is counted.
  */
 #include "answer/diff/compare.h"
 
 #include <string.h>
-
-/* --- labels ----------------------------------------------------------- */
-
-/* By label: bit per side that has it. */
-static uint8_t *find_sides(const struct ct_compare *compare)
-{
-    uint8_t *sides = g_new0(uint8_t, compare->shared->labels.n + 1);
-
-    for (unsigned side = 0; side < CT_DIFF_SIDES; side++) {
-        const struct ct_run_result *run = compare->run[side];
-        for (uint32_t i = 0; i < run->n; i++) {
-            sides[run->decisions[i].label] |= (uint8_t)(1u << side);
-        }
-    }
-    return sides;
-}
-
-/* Has only one of the runs functions that have no name? */
-static bool has_other_names(const struct ct_compare *compare,
-                            const uint8_t *sides, uint32_t unknown)
-{
-    unsigned lacking = 0;
-
-    for (uint32_t i = 0; i < compare->shared->labels.n; i++) {
-        if (ct_shared_label(compare->shared, i)->what == unknown) {
-            lacking |= sides[i];
-        }
-    }
-    return lacking == 1u << CT_DIFF_A || lacking == 1u << CT_DIFF_B;
-}
-
-/* A name that only one run knows is not a difference: without it then. */
-static void drop_name(struct ct_label *label, uint32_t unknown)
-{
-    if (label->kind != CT_DECISION_BH && label->kind != CT_DECISION_BEGIN &&
-        label->kind != CT_DECISION_END) {
-        label->what = unknown;
-    }
-    label->parent = 0;
-}
-
-/* @ret_chosen: by label, the one that is compared instead */
-static bool merge_labels(struct ct_compare *compare, const uint8_t *sides,
-                         uint32_t **ret_chosen)
-{
-    uint32_t unknown = ct_words_get(&compare->shared->words, "?");
-    bool drops_names = has_other_names(compare, sides, unknown);
-    bool is_lossy = compare->run[CT_DIFF_A]->n_holes > 0 ||
-                    compare->run[CT_DIFF_B]->n_holes > 0;
-    uint32_t n = compare->shared->labels.n;
-
-    if (!drops_names && !is_lossy) {
-        return false;
-    }
-    *ret_chosen = g_new(uint32_t, n + 1);
-    for (uint32_t i = 0; i < n; i++) {
-        struct ct_label label = *ct_shared_label(compare->shared, i);
-        label.nth = is_lossy && label.nth ? 1 : label.nth;
-        if (drops_names) {
-            drop_name(&label, unknown);
-        }
-        (*ret_chosen)[i] = ct_interned_get(&compare->shared->labels, &label);
-    }
-    return true;
-}
-
-static void choose_labels(struct ct_compare *compare)
-{
-    uint8_t *sides = find_sides(compare);
-    uint32_t *chosen = NULL;
-    bool is_merged = merge_labels(compare, sides, &chosen);
-
-    for (unsigned side = 0; side < CT_DIFF_SIDES; side++) {
-        const struct ct_run_result *run = compare->run[side];
-        compare->labels[side] = g_new(uint32_t, run->n + 1);
-        for (uint32_t i = 0; i < run->n; i++) {
-            uint32_t label = run->decisions[i].label;
-            compare->labels[side][i] = is_merged ? chosen[label] : label;
-        }
-    }
-    compare->n_labels = compare->shared->labels.n;
-    compare->seen = sides;
-    if (is_merged) {
-        compare->seen = g_new0(uint8_t, compare->n_labels + 1);
-        for (unsigned side = 0; side < CT_DIFF_SIDES; side++) {
-            for (uint32_t i = 0; i < compare->run[side]->n; i++) {
-                compare->seen[compare->labels[side][i]] |=
-                    (uint8_t)(1u << side);
-            }
-        }
-        g_free(sides);
-    }
-    g_free(chosen);
-}
 
 bool ct_compare_only_is_real(const struct ct_compare *compare,
                              enum ct_diff_side side, uint32_t decision)
@@ -279,61 +184,6 @@ static void align_sequences(struct ct_compare *compare)
 
 /* --- blocks ----------------------------------------------------------- */
 
-static int by_begin(const void *a, const void *b)
-{
-    const struct ct_hole *one = a, *two = b;
-
-    return one->from_ns < two->from_ns ? -1 : one->from_ns > two->from_ns;
-}
-
-/* In order of their begins; ends as far as any up to there reaches. */
-static GArray *sort_holes(const struct ct_run_result *run)
-{
-    GArray *holes = g_array_new(FALSE, FALSE, sizeof(struct ct_hole));
-
-    g_array_append_vals(holes, run->holes, run->n_holes);
-    g_array_sort(holes, by_begin);
-    for (unsigned i = 1; i < holes->len; i++) {
-        struct ct_hole *hole = &g_array_index(holes, struct ct_hole, i);
-        hole->to_ns = MAX(hole->to_ns, hole[-1].to_ns);
-    }
-    return holes;
-}
-
-/* How many have begun. */
-static uint32_t holes_before(const GArray *holes, int64_t when_ns)
-{
-    uint32_t low = 0, high = holes->len;
-
-    while (low < high) {
-        uint32_t middle = low + (high - low) / 2;
-        if (g_array_index(holes, struct ct_hole, middle).from_ns <= when_ns) {
-            low = middle + 1;
-        } else {
-            high = middle;
-        }
-    }
-    return low;
-}
-
-/* May events be missing between what stands before and after the block? */
-static bool has_hole(const struct ct_compare *compare,
-                     const struct ct_aligned *aligned, enum ct_diff_side side,
-                     uint32_t from, uint32_t to)
-{
-    const struct ct_run_result *run = compare->run[side];
-    int64_t from_ns =
-        from ? run->decisions[aligned->at[side][from - 1]].when_ns : INT64_MIN;
-    int64_t to_ns = to < aligned->n[side]
-                        ? run->decisions[aligned->at[side][to]].when_ns
-                        : INT64_MAX;
-
-    uint32_t n = holes_before(compare->holes[side], to_ns);
-    return n > 0 &&
-           g_array_index(compare->holes[side], struct ct_hole, n - 1).to_ns >=
-               from_ns;
-}
-
 static void add_block(struct ct_compare *compare, uint32_t sequence,
                       const uint32_t from[], const uint32_t to[])
 {
@@ -344,7 +194,8 @@ static void add_block(struct ct_compare *compare, uint32_t sequence,
     for (unsigned side = 0; side < CT_DIFF_SIDES; side++) {
         block.from[side] = from[side];
         block.to[side] = to[side];
-        block.unsure |= has_hole(compare, aligned, side, from[side], to[side]);
+        block.unsure |=
+            ct_doubt_is_beside(compare, aligned, side, from[side], to[side]);
     }
     for (unsigned side = 0; block.unsure && side < CT_DIFF_SIDES; side++) {
         for (uint32_t i = from[side]; i < to[side]; i++) {
@@ -375,92 +226,6 @@ static void cut_blocks(struct ct_compare *compare, uint32_t sequence)
         from[CT_DIFF_A] = to[CT_DIFF_A] + 1;
         from[CT_DIFF_B] = to[CT_DIFF_B] + 1;
     }
-}
-
-/* --- doubt ------------------------------------------------------------ */
-
-static bool is_blind(const struct ct_compare *compare, enum ct_diff_side side)
-{
-    const struct ct_run_result *run = compare->run[side];
-    const GArray *holes = compare->holes[side];
-
-    for (unsigned i = 0; i < holes->len && run->n > 0; i++) {
-        const struct ct_hole *hole = &g_array_index(holes, struct ct_hole, i);
-        if (hole->from_ns <= run->decisions[0].when_ns &&
-            hole->to_ns >= run->decisions[run->n - 1].when_ns) {
-            return true;
-        }
-    }
-    return false;
-}
-
-/* By decision: how many holes of either run lie before it. */
-static uint32_t *count_epochs(const struct ct_compare *compare,
-                              enum ct_diff_side side)
-{
-    const struct ct_run_result *run = compare->run[side];
-    const struct ct_run_result *there = compare->run[ct_diff_other(side)];
-    uint32_t *epoch = g_new(uint32_t, run->n + 1);
-    uint32_t far = 0;
-
-    for (uint32_t i = 0; i < run->n; i++) {
-        uint32_t partner = compare->partner[side][i];
-        if (partner != CT_NOWHERE) {
-            far = MAX(far, holes_before(compare->holes[ct_diff_other(side)],
-                                        there->decisions[partner].when_ns));
-        }
-        epoch[i] =
-            holes_before(compare->holes[side], run->decisions[i].when_ns) + far;
-    }
-    return epoch;
-}
-
-/* Requests of which a run has more than one: {request, range}. */
-static void find_repeated(const struct ct_compare *compare,
-                          struct ct_interned *repeated)
-{
-    for (uint32_t i = 0; i < compare->shared->labels.n; i++) {
-        const struct ct_label *label = ct_shared_label(compare->shared, i);
-        uint32_t key[2] = {label->request, label->range};
-        if (label->nth > 1) {
-            ct_interned_get(repeated, key);
-        }
-    }
-}
-
-/* What is in one run only is told if nothing was lost since its request began;
- * else the other run may have it without knowing whose it is.  Of requests that
- * come more than once nobody knows which one was lost. */
-static void doubt(struct ct_compare *compare, enum ct_diff_side side,
-                  const struct ct_interned *repeated)
-{
-    const struct ct_run_result *run = compare->run[side];
-    struct ct_interned requests;
-    GArray *since = g_array_new(FALSE, TRUE, sizeof(uint32_t)); /* epoch + 1 */
-
-    ct_interned_init(&requests, 3 * sizeof(uint32_t));
-    compare->epoch[side] = count_epochs(compare, side);
-    for (uint32_t i = 0; i < run->n; i++) {
-        const struct ct_label *label =
-            ct_shared_label(compare->shared, run->decisions[i].label);
-        uint32_t key[3] = {label->request, label->range, label->nth};
-        uint32_t request = ct_interned_get(&requests, key);
-        uint32_t epoch = compare->epoch[side][i];
-
-        if (request == since->len) {
-            g_array_set_size(since, request + 1);
-        }
-        if (label->kind == CT_DECISION_BEGIN) {
-            g_array_index(since, uint32_t, request) = epoch + 1;
-        }
-        if (compare->partner[side][i] == CT_NOWHERE && epoch > 0 &&
-            (!label->request || ct_interned_has(repeated, key) ||
-             g_array_index(since, uint32_t, request) != epoch + 1)) {
-            compare->unsure[side][i] = 1;
-        }
-    }
-    ct_interned_fini(&requests);
-    g_array_unref(since);
 }
 
 /* A moved decision is as unsure as its partner. */
@@ -505,28 +270,18 @@ void ct_compare_init(struct ct_compare *compare, struct ct_shared *shared,
         .lost = {g_array_new(FALSE, FALSE, sizeof(uint32_t)),
                  g_array_new(FALSE, FALSE, sizeof(uint32_t))},
     };
-    choose_labels(compare);
+    ct_labels_choose(compare);
     pair_sequences(compare);
     fill_sequences(compare);
     align_sequences(compare);
     for (unsigned side = 0; side < CT_DIFF_SIDES; side++) {
         compare->unsure[side] = g_new0(uint8_t, compare->run[side]->n + 1);
-        compare->holes[side] = sort_holes(compare->run[side]);
+        compare->holes[side] = ct_doubt_holes(compare->run[side]);
     }
     for (uint32_t i = 0; i < compare->aligned->len; i++) {
         cut_blocks(compare, i);
     }
-    compare->is_lossy = a->n_holes > 0 || b->n_holes > 0;
-    compare->is_blind =
-        is_blind(compare, CT_DIFF_A) || is_blind(compare, CT_DIFF_B);
-    if (compare->is_lossy) {
-        struct ct_interned repeated;
-        ct_interned_init(&repeated, 2 * sizeof(uint32_t));
-        find_repeated(compare, &repeated);
-        doubt(compare, CT_DIFF_A, &repeated);
-        doubt(compare, CT_DIFF_B, &repeated);
-        ct_interned_fini(&repeated);
-    }
+    ct_doubt_decisions(compare);
     count(compare);
 }
 

@@ -75,6 +75,17 @@ static inline const struct ct_decision *ct_compare_decision(
     return &compare->run[side]->decisions[decision];
 }
 
+/** ct_compare_is_kept() - do both runs make it in the same order?
+ * @a: a decision of A */
+static inline bool ct_compare_is_kept(const struct ct_compare *compare,
+                                      uint32_t a)
+{
+    const struct ct_aligned *aligned = &g_array_index(
+        compare->aligned, struct ct_aligned, compare->sequence[CT_DIFF_A][a]);
+
+    return aligned->order.kept[compare->position[CT_DIFF_A][a]];
+}
+
 /** ct_compare_only_is_real() - does it matter that one run lacks this one? */
 bool ct_compare_only_is_real(const struct ct_compare *compare,
                              enum ct_diff_side side, uint32_t decision);
@@ -82,6 +93,27 @@ bool ct_compare_only_is_real(const struct ct_compare *compare,
 /** ct_compare_worker() - who took that work item; 0: it is none */
 int32_t ct_compare_worker(const struct ct_compare *compare,
                           enum ct_diff_side side, uint32_t decision);
+
+/* --- choose.c --------------------------------------------------------- */
+
+/** ct_labels_choose() - sets `labels`, `n_labels` and `seen` */
+void ct_labels_choose(struct ct_compare *compare);
+
+/* --- doubt.c ---------------------------------------------------------- */
+
+/** ct_doubt_holes() - in order of their begins; ends as far as any up to there
+ * reaches; the caller frees the array of struct ct_hole */
+GArray *ct_doubt_holes(const struct ct_run_result *run);
+
+/** ct_doubt_is_beside() - may events be missing between what stands before and
+ * after [@from, @to)? */
+bool ct_doubt_is_beside(const struct ct_compare *compare,
+                        const struct ct_aligned *aligned,
+                        enum ct_diff_side side, uint32_t from, uint32_t to);
+
+/** ct_doubt_decisions() - which of those without a partner are unsure
+ * Pre: `holes` and `partner` are there. */
+void ct_doubt_decisions(struct ct_compare *compare);
 
 /* --- contexts.c ------------------------------------------------------- */
 
@@ -106,6 +138,21 @@ struct ct_turned {
 /** ct_depends_find() - all real changes of order, struct ct_turned, the first
  * first; the caller frees the array */
 GArray *ct_depends_find(struct ct_compare *compare);
+
+/* --- changes.c -------------------------------------------------------- */
+
+/** ct_change_of() - the same, as places */
+struct ct_diff_change ct_change_of(const struct ct_compare *compare,
+                                   const struct ct_turned *turned);
+
+/** ct_change_first() - what each run did in the earliest block that is sure;
+ * reason NONE: there is none */
+struct ct_diff_change ct_change_first(const struct ct_compare *compare);
+
+/** ct_change_first_real() - the one to tell of first
+ * @turned: struct ct_turned, at least one, the first first */
+const struct ct_turned *ct_change_first_real(const struct ct_compare *compare,
+                                             const GArray *turned);
 
 /* --- wakeups.c -------------------------------------------------------- */
 

@@ -4,8 +4,6 @@
  */
 #include "ct/diff.h"
 
-#include <string.h>
-
 #include "answer/diff/compare.h"
 #include "answer/diff/explain.h"
 #include "answer/diff/latency.h"
@@ -43,166 +41,6 @@ static const char *const reason_words[CT_DIFF_REASONS] = {
 const char *ct_diff_reason_word(enum ct_diff_reason reason)
 {
     return reason_words[reason];
-}
-
-/* --- places and changes ----------------------------------------------- */
-
-static struct ct_diff_place place_of(const struct ct_diff *diff,
-                                     enum ct_diff_side side, uint32_t decision)
-{
-    const struct ct_compare *compare = &diff->compare;
-    struct ct_diff_place place = {0};
-
-    if (decision != CT_NOWHERE) {
-        place.is = true;
-        place.label = compare->labels[side][decision];
-        place.sequence = compare->sequence[side][decision];
-        place.position = compare->position[side][decision];
-        place.when_ns = compare->run[side]->decisions[decision].when_ns -
-                        compare->run[side]->summary.origin_ns;
-    }
-    return place;
-}
-
-/* @a: number of a decision of A */
-static bool is_kept(const struct ct_compare *compare, uint32_t a)
-{
-    const struct ct_aligned *aligned = &g_array_index(
-        compare->aligned, struct ct_aligned, compare->sequence[CT_DIFF_A][a]);
-
-    return aligned->order.kept[compare->position[CT_DIFF_A][a]];
-}
-
-/* The last decision of its context that both made in the same order. */
-static struct ct_diff_place last_before(const struct ct_diff *diff,
-                                        enum ct_diff_side side,
-                                        uint32_t decision)
-{
-    const struct ct_compare *compare = &diff->compare;
-    const struct ct_aligned *aligned = &g_array_index(
-        compare->aligned, struct ct_aligned, compare->sequence[side][decision]);
-
-    for (uint32_t i = compare->position[side][decision]; i-- > 0;) {
-        uint32_t a = aligned->at[side][i];
-        a = side == CT_DIFF_A ? a : compare->partner[CT_DIFF_B][a];
-        if (a != CT_NOWHERE && is_kept(compare, a)) {
-            return place_of(diff, CT_DIFF_A, a);
-        }
-    }
-    return (struct ct_diff_place){.sequence =
-                                      compare->sequence[side][decision]};
-}
-
-static struct ct_diff_change change_of(const struct ct_diff *diff,
-                                       const struct ct_turned *turned)
-{
-    struct ct_diff_change change = {.reason = turned->reason};
-
-    for (unsigned side = 0; side < CT_DIFF_SIDES; side++) {
-        change.side[side] = place_of(diff, side, turned->first[side]);
-        change.then[side] = place_of(diff, side, turned->then[side]);
-        change.workers[side] = turned->workers[side];
-        if (turned->reason == CT_DIFF_REASON_WAKEUP) {
-            change.waker[side] = place_of(diff, side, turned->waker[side]);
-        }
-    }
-    change.waits = turned->waits;
-    enum ct_diff_side side = change.side[CT_DIFF_A].is ? CT_DIFF_A : CT_DIFF_B;
-    change.last = last_before(diff, side, turned->first[side]);
-    return change;
-}
-
-/* The first of a block that is sure; else what follows it, CT_NOWHERE: nothing.
- * @ret_is_sure: set if there is one */
-static uint32_t first_of(const struct ct_compare *compare,
-                         const struct ct_block *block, enum ct_diff_side side,
-                         bool *ret_is_sure)
-{
-    const struct ct_aligned *aligned =
-        &g_array_index(compare->aligned, struct ct_aligned, block->sequence);
-
-    for (uint32_t i = block->from[side]; i < block->to[side]; i++) {
-        if (!compare->unsure[side][aligned->at[side][i]]) {
-            *ret_is_sure = true;
-            return aligned->at[side][i];
-        }
-    }
-    return block->to[side] < aligned->n[side]
-               ? aligned->at[side][block->to[side]]
-               : CT_NOWHERE;
-}
-
-/* The earliest block that is sure: what each run did there. */
-static void find_first(struct ct_diff *diff)
-{
-    const struct ct_compare *compare = &diff->compare;
-    struct ct_turned best = {.reason = CT_DIFF_REASON_NONE};
-
-    for (unsigned i = 0; i < compare->blocks->len; i++) {
-        const struct ct_block *block =
-            &g_array_index(compare->blocks, struct ct_block, i);
-        const struct ct_aligned *aligned = &g_array_index(
-            compare->aligned, struct ct_aligned, block->sequence);
-        struct ct_turned turned = {
-            .reason = CT_DIFF_REASON_ORDER,
-            .then = {CT_NOWHERE, CT_NOWHERE},
-        };
-        bool is_sure = false;
-        for (unsigned side = 0; side < CT_DIFF_SIDES; side++) {
-            turned.first[side] = first_of(compare, block, side, &is_sure);
-        }
-        if (!is_sure) {
-            continue;
-        }
-        uint32_t before = block->from[CT_DIFF_A];
-        turned.key =
-            before ? aligned->at[CT_DIFF_A][before - 1] + 1
-                   : MIN(turned.first[CT_DIFF_A], compare->run[CT_DIFF_A]->n);
-        if (turned.first[CT_DIFF_A] != CT_NOWHERE) {
-            turned.key = turned.first[CT_DIFF_A];
-        }
-        if (best.reason == CT_DIFF_REASON_NONE || turned.key < best.key) {
-            best = turned;
-        }
-    }
-    if (best.reason != CT_DIFF_REASON_NONE) {
-        diff->result.first = change_of(diff, &best);
-    }
-}
-
-/* Is it the begin of the request that the other one serves? */
-static bool is_begin_of(const struct ct_diff *diff, enum ct_diff_side side,
-                        uint32_t begin, uint32_t other)
-{
-    const uint32_t *labels = diff->compare.labels[side];
-    const struct ct_label *one = ct_shared_label(&diff->shared, labels[begin]);
-    const struct ct_label *two = ct_shared_label(&diff->shared, labels[other]);
-
-    return one->kind == CT_DECISION_BEGIN && one->request == two->request &&
-           one->range == two->range && one->nth == two->nth;
-}
-
-/* The first; of a request that one run lacks its begin, though its coroutine
- * was entered just before. */
-static const struct ct_turned *choose_first_real(const struct ct_diff *diff)
-{
-    const struct ct_turned *first =
-        &g_array_index(diff->turned, struct ct_turned, 0);
-
-    for (unsigned i = 1;
-         i < MIN(diff->turned->len, 3) && first->reason == CT_DIFF_REASON_ONLY;
-         i++) {
-        const struct ct_turned *next =
-            &g_array_index(diff->turned, struct ct_turned, i);
-        for (unsigned side = 0; side < CT_DIFF_SIDES; side++) {
-            uint32_t one = first->first[side], two = next->first[side];
-            if (next->reason == CT_DIFF_REASON_ONLY && one != CT_NOWHERE &&
-                two == one + 1 && is_begin_of(diff, side, two, one)) {
-                return next;
-            }
-        }
-    }
-    return first;
 }
 
 /* --- comparison ------------------------------------------------------- */
@@ -354,10 +192,11 @@ bool ct_diff_compare(struct ct_diff *diff, GError **error)
     }
     diff->turned = ct_depends_find(&diff->compare);
     list_sequences(diff);
-    find_first(diff);
+    result->first = ct_change_first(&diff->compare);
     if (diff->turned->len) {
-        const struct ct_turned *first = choose_first_real(diff);
-        result->first_real = change_of(diff, first);
+        const struct ct_turned *first =
+            ct_change_first_real(&diff->compare, diff->turned);
+        result->first_real = ct_change_of(&diff->compare, first);
         result->first_real_number =
             (uint64_t)(first -
                        &g_array_index(diff->turned, struct ct_turned, 0));
@@ -516,7 +355,8 @@ void ct_diff_item(const struct ct_diff *diff, enum ct_diff_side side,
         ret_item->mark = ct_compare_only_is_real(compare, side, number)
                              ? CT_DIFF_MARK_ONLY
                              : CT_DIFF_MARK_LOOSE;
-    } else if (!is_kept(compare, side == CT_DIFF_A ? number : partner)) {
+    } else if (!ct_compare_is_kept(compare,
+                                   side == CT_DIFF_A ? number : partner)) {
         ret_item->mark = CT_DIFF_MARK_MOVED;
     }
 }

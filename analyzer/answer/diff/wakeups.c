@@ -77,7 +77,7 @@ static bool is_ready(const struct ct_compare *compare, enum ct_diff_side side,
 static void look(struct ct_compare *compare, struct ct_turned *turned,
                  enum ct_diff_side side)
 {
-    enum ct_diff_side there = side == CT_DIFF_A ? CT_DIFF_B : CT_DIFF_A;
+    enum ct_diff_side there = ct_diff_other(side);
     uint32_t end = turned->first[side];
     const struct ct_label *request =
         ct_shared_label(compare->shared, compare->labels[side][end]);
