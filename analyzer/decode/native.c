@@ -20,6 +20,7 @@
 
 #include "decode/fields.h"
 #include "decode/lives.h"
+#include "decode/step_of.h"
 
 /* What a lane's thread is called where no coroutine runs: no address. */
 #define OWN UINT64_C(1)
@@ -89,15 +90,7 @@ static struct ct_step *new_step(struct event *event, enum ct_step_kind kind)
 {
     struct ct_step *step = &event->steps[event->n++];
 
-    *step = (struct ct_step){
-        .kind = kind,
-        .certainty = CT_KNOWN,
-        .when_ns = event->record->when_ns,
-        .stamp_ns = event->record->stamp_ns,
-        .seq = event->record->seq,
-        .pid = event->record->pid,
-        .tid = event->record->tid,
-    };
+    *step = ct_step_of(event->record, kind, event->record->tid);
     return step;
 }
 

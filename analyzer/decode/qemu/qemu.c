@@ -8,6 +8,7 @@
 #include "decode/qemu/qemu.h"
 
 #include "decode/qemu/qemu_int.h"
+#include "decode/step_of.h"
 
 struct ct_qemu {
     GHashTable *processes; /* pid -> struct ct_qemu_process (owner) */
@@ -101,15 +102,8 @@ struct ct_step *ct_qemu_step(struct ct_qemu_event *event,
 {
     struct ct_step *step = &event->steps[event->n++];
 
-    *step = (struct ct_step){
-        .kind = kind,
-        .certainty = CT_KNOWN,
-        .when_ns = event->record->when_ns,
-        .stamp_ns = event->record->stamp_ns,
-        .seq = event->record->seq,
-        .pid = event->record->pid,
-        .tid = event->lane ? event->lane->tid : event->record->tid,
-    };
+    *step = ct_step_of(event->record, kind,
+                       event->lane ? event->lane->tid : event->record->tid);
     return step;
 }
 
