@@ -221,4 +221,26 @@ def _(tmp):
     assert "p50 of blk read disk" in diff(a, b).out
 
 
+@tap.case("where the test says that B is faster, a figure of B fails no gate")
+def _(tmp):
+    # of the longest 20 of both 19 are of A, but B has the very longest
+    a = reads(0, 99, lambda i: 2000000 if i % 5 == 1 and i < 95 else 1000000)
+    b = reads(1, 99, lambda i: 5000000 if i == 50 else 1000000)
+    a, b = a.write(os.path.join(tmp, "a")), b.write(os.path.join(tmp, "b"))
+    _, rows = rows_of(a, b)
+    whole = rows["blk read disk", None]
+    assert whole["b"]["p99_ns"] > 2 * whole["a"]["p99_ns"], whole
+    diff(a, b, "--fail-on=p99:+10%", status=0)
+    assert "p99 of" not in diff(a, b).out
+    # B has most of the shortest, and its middle one is a little longer
+    a = reads(0, 100, lambda i: 10000 if i % 5 < 3 else 100000)
+    b = reads(1, 100, lambda i: 1000 if i % 20 < 9 else 11000)
+    a, b = a.write(os.path.join(tmp, "c")), b.write(os.path.join(tmp, "d"))
+    _, rows = rows_of(a, b)
+    whole = rows["blk read disk", None]
+    assert whole["b"]["p50_ns"] > 1.05 * whole["a"]["p50_ns"], whole
+    tap.equal((whole["sure"], whole["z_milli"] < 0), (True, True), whole)
+    diff(a, b, "--fail-on=p50:+5%", status=0)
+
+
 tap.main(sys.argv[1:])
