@@ -10,7 +10,7 @@
 #include <inttypes.h>
 
 #include "out/quantity.h"
-#include "views/diff_page.h"
+#include "views/diff_lines.h"
 #include "views/frames.h"
 
 enum {

@@ -5,7 +5,7 @@
 #include <inttypes.h>
 
 #include "out/quantity.h"
-#include "views/diff_page.h"
+#include "views/diff_lines.h"
 
 enum { SHOWN = 8 };
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * views/diff_page.h - the page of `cotrace diff`, line by line
+ * views/diff_lines.h - the page of `cotrace diff`, line by line
  *
  * Model:    what is said goes to the current line; when that ends, it is broken
  *           into as many as it takes.
@@ -9,8 +9,8 @@
  * Errors:   those of struct ct_out.
  * Depends:  ct/diff.h, out/terminal.h.
  */
-#ifndef CT_VIEWS_DIFF_PAGE_H
-#define CT_VIEWS_DIFF_PAGE_H
+#ifndef CT_VIEWS_DIFF_LINES_H
+#define CT_VIEWS_DIFF_LINES_H
 
 #include "ct/diff.h"
 #include "out/terminal.h"

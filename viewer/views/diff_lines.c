@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * diff_page.c - lines and paragraphs of the page of `cotrace diff`
+ * diff_lines.c - lines and paragraphs of the page of `cotrace diff`
  *
  * A paragraph keeps to COLUMNS wherever it goes: it is read, not computed with.
  */
-#include "views/diff_page.h"
+#include "views/diff_lines.h"
 
 #include <string.h>
 
