@@ -231,6 +231,9 @@ unsigned ct_decode(struct ct_decoder *decoder, const struct ct_record *record,
         .pid = record->pid,
         .tid = record->tid,
     };
+    if (record->kind == CT_RECORD_HOLE && record->only_names) {
+        return 0;
+    }
     if (record->kind == CT_RECORD_HOLE) {
         /* An fd may be another file's by now. */
         ct_files_free(decoder->files);

@@ -48,8 +48,9 @@ void ct_feed_begin(struct ct_feed *feed)
         .lost = CT_LOST_UNKNOWN,
     };
 
-    for (unsigned i = 0; i < feed->streams_lost; i++) {
+    for (unsigned i = 0; i < feed->streams_lost + feed->names_lost; i++) {
         hole.stream = g_hash_table_size(feed->streams) + i;
+        hole.only_names = i >= feed->streams_lost;
         hole.seq = feed->seq++;
         ct_pass_record(feed->pass, &hole);
     }

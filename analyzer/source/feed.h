@@ -25,6 +25,7 @@ struct ct_feed_stream {
     bool head_lost;      /* more was recorded before the first packet that */
     uint64_t head_clock; /* could be saved, which begins then */
     bool tail_lost;      /* more was recorded than could be saved */
+    bool only_names;     /* see struct ct_record */
     uint64_t first_lost; /* lost in the first packet; 0: not known */
 };
 
@@ -35,6 +36,7 @@ struct ct_feed {
     int64_t last_ns;
     uint64_t packets;      /* begun */
     unsigned streams_lost; /* nothing at all was saved of them */
+    unsigned names_lost;   /* likewise, and they have only names */
     bool all_tails_lost;   /* of every stream: the recording was cut off */
     bool enough;           /* the pass wants no more */
     bool has_clock;

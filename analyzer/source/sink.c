@@ -110,6 +110,7 @@ static void hand_over(struct sink *sink, struct ct_feed_stream *entry)
 
     sink->record.seq = feed->seq++;
     sink->record.stream = entry->number;
+    sink->record.only_names = entry->only_names;
     sink->record.has_clock = feed->has_clock;
     sink->record.zero_ns = entry->zero_ns;
     if (!ct_pass_record(feed->pass, &sink->record)) {

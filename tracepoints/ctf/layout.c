@@ -483,6 +483,22 @@ const uint8_t *ct_ctf_layout_uuid(const struct ct_ctf_layout *layout)
     return layout->has_uuid ? layout->uuid : NULL;
 }
 
+bool ct_ctf_layout_has_own(const struct ct_ctf_layout *layout,
+                           uint64_t stream_id)
+{
+    const struct ct_ctf_stream *stream =
+        ct_ctf_layout_stream(layout, stream_id);
+    unsigned n = 0;
+
+    for (unsigned i = 0; stream && i < stream->n_events; i++) {
+        if (stream->events[i].is_there && stream->events[i].is_own) {
+            return true;
+        }
+        n += stream->events[i].is_there;
+    }
+    return n == 0;
+}
+
 const struct ct_ctf_stream *ct_ctf_layout_stream(
     const struct ct_ctf_layout *layout, uint64_t id)
 {

@@ -269,6 +269,10 @@ static int try_packet(struct ct_ctf_walk *walk, bool *ret_cut,
     }
     if (packet.bytes > walk->size - walk->at) {
         *ret_cut = true;
+        if (walk->at == 0) {
+            walk->has_cut = true;
+            walk->cut_stream_id = packet.stream_id;
+        }
         return 0;
     }
     got = is_believable(walk, &packet);

@@ -55,8 +55,10 @@ struct ct_record {
     struct ct_value values[CT_FIELDS_MAX];
 
     /* CT_RECORD_HOLE */
-    int64_t to_ns; /* its end; CT_HOLE_TO_END */
-    uint64_t lost; /* events; CT_LOST_UNKNOWN */
+    int64_t to_ns;   /* its end; CT_HOLE_TO_END */
+    uint64_t lost;   /* events; CT_LOST_UNKNOWN */
+    bool only_names; /* none that was lost tells what a program does, only which
+                        files it has loaded */
 };
 
 /* `flags` of log:line */

@@ -196,6 +196,11 @@ static int walk_file(struct ct_view *view, const struct ct_view_trace *trace,
     if (got < 0) {
         return got;
     }
+    if (file->packets > 0 || walk.has_cut) {
+        file->only_names = !ct_ctf_layout_has_own(
+            trace->layout,
+            file->packets > 0 ? walk.packet.stream_id : walk.cut_stream_id);
+    }
     file->tail_lost = walk.skipped.damage != CT_CTF_DAMAGE_NONE;
     file->whole = in_middle == 0 && !file->tail_lost;
     if (!file->whole) {

@@ -411,11 +411,13 @@ void ct_view_tell(const struct ct_view *view, struct ct_feed *feed)
             struct ct_feed_stream *stream;
 
             if (!file->stream) {
-                feed->streams_lost += file->tail_lost;
+                *(file->only_names ? &feed->names_lost : &feed->streams_lost) +=
+                    file->tail_lost;
                 continue;
             }
             stream = ct_feed_stream(feed, file->stream);
             stream->tail_lost = stream->tail_lost || file->tail_lost;
+            stream->only_names = file->only_names;
             if (file->head_lost) {
                 stream->head_lost = true;
                 stream->head_clock = file->head_clock;

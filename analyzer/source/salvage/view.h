@@ -32,6 +32,7 @@ struct ct_view_file {
     bool head_lost;
     uint64_t head_clock; /* the first packet's begin */
     bool tail_lost;
+    bool only_names; /* all that its stream class may have */
     bool bad_index;
     bool is_told; /* there was a warning of it */
 };

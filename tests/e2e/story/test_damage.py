@@ -74,6 +74,37 @@ def _(tmp):
         raise AssertionError("a cut lost nothing")
 
 
+def shapes(requests):
+    """States and durations: times count from the first event that is left."""
+    return [(r["request"], [(s["state"], s["end_ns"] - s["begin_ns"])
+                            for s in r["segments"]]) for r in requests]
+
+
+@tap.case("what is lost of loaded files makes no request unknown")
+def _(tmp):
+    trace, _ = recorded(tmp, reads=20)
+    _, whole, _ = read_all(trace)
+    for name, left in (("begin", 500), ("most", None)):
+        copy = os.path.join(tmp, name)
+        shutil.copytree(trace, copy)
+        names = [path for path in streams(copy)
+                 if os.path.basename(path).startswith("files_")]
+        tap.equal(bool(names), True, "streams of loaded files")
+        for path in names:
+            os.truncate(path, left or os.path.getsize(path) - 1)
+        stat, requests, warnings = read_all(copy)
+        tap.equal(len(warnings.splitlines()) >= len(names), True, warnings)
+        tap.equal(stat["complete"], False, "complete")
+        tap.equal(shapes(requests), shapes(whole), name)
+        for path in streams(copy):
+            if os.path.basename(path).startswith("cotrace_"):
+                os.truncate(path, os.path.getsize(path) - 1)
+        _, requests, _ = read_all(copy)
+        tap.equal(any(segment["state"] == "unknown" for r in requests
+                      for segment in r["segments"]) or
+                  len(requests) < len(whole), True, "scheduling events lost")
+
+
 @tap.case("padding, garbage, an empty stream, a broken index: read, warned")
 def _(tmp):
     trace, _ = recorded(tmp)

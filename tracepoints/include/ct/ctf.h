@@ -48,6 +48,11 @@ void ct_ctf_layout_free(struct ct_ctf_layout *layout);
 /** ct_ctf_layout_uuid() - the trace's, 16 bytes, borrowed; NULL: it has none */
 const uint8_t *ct_ctf_layout_uuid(const struct ct_ctf_layout *layout);
 
+/** ct_ctf_layout_has_own() - may packets of this stream class have a program's
+ * events?  false: the metadata says that there are none but LTTng's */
+bool ct_ctf_layout_has_own(const struct ct_ctf_layout *layout,
+                           uint64_t stream_id);
+
 /**
  * ct_ctf_layout_respelled() - the metadata as libbabeltrace2 reads it, too
  * @text: that @layout was read from
@@ -113,6 +118,8 @@ struct ct_ctf_walk {
     const struct ct_ctf_layout *layout;
     int fd;
     bool has_packet; /* that later ones must agree with */
+    bool has_cut;    /* the file's first packet was cut, behind its head: */
+    uint64_t cut_stream_id;
     bool is_beyond;  /* a packet with events began after `until` */
     uint64_t at;     /* where the next packet is looked for */
     uint8_t *buffer; /* a packet's content */
