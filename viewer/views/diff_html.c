@@ -12,7 +12,7 @@
 #include <inttypes.h>
 #include <string.h>
 
-#include "diff_page.h" /* generated from html/diff.html */
+#include "diff_template.h" /* generated from html/diff.html */
 #include "out/inert.h"
 #include "out/json.h"
 #include "views/diff.h"
