@@ -282,6 +282,7 @@ static void end(struct ct_account *account, struct record *record,
     request->ret = change->end.ret;
     request->end_known = change->end.end_known;
     request->end_bound = change->end.is_bound;
+    request->end_tid = change->end.tid;
     request->complete = request->begin_known && request->end_known;
     set_latency(request, change);
     request->segments = record->segments.v;

@@ -209,6 +209,7 @@ void ct_req_end(struct ct_model *model, struct ct_req *req,
             ct_req_change(model, req, CT_CHANGE_REQUEST_END);
         what->end.end_known = step && step->certainty != CT_UNKNOWN;
         what->end.is_bound = step && step->certainty == CT_BOUND;
+        what->end.tid = step ? step->tid : 0;
         what->end.is_open = !step && model->finishing;
         what->end.sure_ns = MAX(sure_ns, req->entity.begin_ns);
         what->end.has_ret = what->end.end_known && !step->flag;

@@ -116,7 +116,7 @@ def check(document):
     same(document["identical"], document["first_real_divergence"] is None,
          "identical")
     same(document["identical"], document["real"] == 0, "real")
-    same(document["exact"], document["identical"]
+    same(document["exact"], document["identical"] and not document["unknown"]
          and document["first_divergence"] is None, "exact")
     edits = sum(len(context["edits"]) for context in document["contexts"])
     if document["unknown"] == 0:

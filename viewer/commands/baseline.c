@@ -11,7 +11,7 @@
 #include "in/json.h"
 #include "out/json.h"
 
-enum { VERSION = 3 };
+enum { VERSION = 4 };
 
 /* --- out -------------------------------------------------------------- */
 

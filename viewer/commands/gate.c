@@ -41,6 +41,8 @@ bool ct_gate_parse(struct ct_gate *gate, const char *list)
             gate->order = true;
         } else if (!strcmp(words[i], "missing")) {
             gate->missing = true;
+        } else if (!strcmp(words[i], "result")) {
+            gate->result = true;
         } else if (!strcmp(words[i], "findings")) {
             gate->findings = true;
         } else if (!parse_time(gate, words[i])) {
@@ -125,6 +127,28 @@ static void judge_missing(GString *why, const struct ct_diff_result *result)
     }
 }
 
+static void judge_result(GString *why, const struct ct_diff *diff)
+{
+    uint64_t n = 0;
+    g_autofree char *label = NULL;
+
+    for (uint64_t i = 0; i < ct_diff_result(diff)->real; i++) {
+        struct ct_diff_real real;
+        struct ct_diff_item item;
+        ct_diff_real(diff, i, &real);
+        if (real.reason == CT_DIFF_REASON_RESULT && n++ == 0) {
+            ct_diff_item(diff, CT_DIFF_A, real.first[CT_DIFF_A], &item);
+            label = ct_diff_label(diff, item.label);
+        }
+    }
+    if (n) {
+        g_string_append_printf(why,
+                               "; result: %" PRIu64
+                               " requests ended with another one, first: %s",
+                               n, label);
+    }
+}
+
 /* A wake-up that was lost leaves decisions in one run only: "missing" has it.
  */
 static uint64_t count_turned(const struct ct_diff *diff)
@@ -135,7 +159,8 @@ static uint64_t count_turned(const struct ct_diff *diff)
         struct ct_diff_real real;
         ct_diff_real(diff, i, &real);
         n += real.reason != CT_DIFF_REASON_ONLY &&
-             real.reason != CT_DIFF_REASON_WAKEUP;
+             real.reason != CT_DIFF_REASON_WAKEUP &&
+             real.reason != CT_DIFF_REASON_RESULT;
     }
     return n;
 }
@@ -223,6 +248,14 @@ char *ct_gate_unjudged(const struct ct_gate *gate, const struct ct_diff *diff,
 {
     GString *what = g_string_new(NULL);
 
+    if ((gate->order || gate->missing || gate->result) &&
+        ct_diff_result(diff)->unknown) {
+        g_string_append_printf(
+            what,
+            ", order, missing and result of %" PRIu64
+            " decisions (events were lost there, or not read)",
+            ct_diff_result(diff)->unknown);
+    }
     for (unsigned i = 0; i < CT_GATE_TIMES; i++) {
         if (gate->times[i] && !has_requests(ct_diff_result(diff))) {
             g_string_append_printf(
@@ -252,6 +285,9 @@ char *ct_gate_reasons(const struct ct_gate *gate, const struct ct_diff *diff,
     }
     if (gate->missing) {
         judge_missing(why, result);
+    }
+    if (gate->result) {
+        judge_result(why, diff);
     }
     for (unsigned i = 0; i < CT_GATE_TIMES; i++) {
         if (gate->times[i]) {

@@ -24,12 +24,13 @@ enum ct_gate_time {
 
 struct ct_gate {
     bool is_set; /* else nothing is asked of it */
-    bool order, missing, findings;
+    bool order, missing, result, findings;
     bool times[CT_GATE_TIMES];
     uint64_t percent[CT_GATE_TIMES]; /* that it may grow */
 };
 
-#define CT_GATE_WORDS "order, missing, findings, p50:+N%, p99:+N%, mean:+N%"
+#define CT_GATE_WORDS \
+    "order, missing, result, findings, p50:+N%, p99:+N%, mean:+N%"
 
 /** ct_gate_parse() - "order,p99:+10%"; adds to @gate.  False: no such list. */
 bool ct_gate_parse(struct ct_gate *gate, const char *list);

@@ -85,9 +85,24 @@ static const char *title_of(enum ct_diff_reason reason)
         [CT_DIFF_REASON_WORKERS] = "a pool had another number of workers",
         [CT_DIFF_REASON_ONLY] = "only one of the runs did this",
         [CT_DIFF_REASON_WAKEUP] = "a wake-up was lost",
+        [CT_DIFF_REASON_RESULT] = "a request ended with another result",
     };
 
     return titles[reason];
+}
+
+/* "succeeded", "failed with EIO" */
+static void say_result(struct ct_page *page, int32_t ret)
+{
+    const char *name = ret > INT32_MIN ? strerrorname_np(-ret) : NULL;
+
+    if (!ret) {
+        ct_page_say(page, "succeeded");
+    } else if (name) {
+        ct_page_say(page, "failed with %s", name);
+    } else {
+        ct_page_say(page, "failed with %" PRId32, ret);
+    }
 }
 
 static void explain(struct ct_page *page, const struct ct_diff_change *change)
@@ -131,6 +146,13 @@ static void explain(struct ct_page *page, const struct ct_diff_change *change)
         ct_page_say(page,
                     "  What woke it in %c ran in %c, too, but did not wake it.",
                     goes_on, waits);
+        break;
+    case CT_DIFF_REASON_RESULT:
+        ct_page_say(page, "  It ");
+        say_result(page, change->ret[CT_DIFF_A]);
+        ct_page_say(page, " in A and ");
+        say_result(page, change->ret[CT_DIFF_B]);
+        ct_page_say(page, " in B.");
         break;
     default:
         ct_page_say(page,
@@ -252,6 +274,10 @@ static void say_verdict(struct ct_page *page)
     if (result->exact) {
         ct_text_styled(&page->text, page->line, CT_GREEN,
                        "The runs are the same, decision by decision.");
+    } else if (result->identical &&
+               result->first.reason == CT_DIFF_REASON_NONE) {
+        ct_text_styled(&page->text, page->line, CT_GREEN,
+                       "What could be compared is the same.");
     } else if (result->identical) {
         ct_text_styled(&page->text, page->line, CT_GREEN,
                        "No real difference: what changed places does not "
@@ -274,8 +300,10 @@ static void say_verdict(struct ct_page *page)
             result->decisions[CT_DIFF_A] + result->decisions[CT_DIFF_B];
         ct_page_say(
             page,
-            "%" PRIu64 " decisions beside lost events were not compared%s.",
-            result->unknown,
+            "%" PRIu64 " of %" PRIu64
+            " decisions, beside lost events or outside of the part that was "
+            "read, were not compared%s.",
+            result->unknown, all,
             result->unknown > all / 4 ? ", so many that it says little" : "");
         ct_page_end_line(page);
     }
@@ -359,8 +387,8 @@ static void say_only(struct ct_page *page)
 {
     say_kinds(page, CT_DIFF_A, true, "Only in A");
     say_kinds(page, CT_DIFF_B, true, "Only in B");
-    say_kinds(page, CT_DIFF_A, false, "More often in A, by timing alone");
-    say_kinds(page, CT_DIFF_B, false, "More often in B, by timing alone");
+    say_kinds(page, CT_DIFF_A, false, "More often in A, which may be timing");
+    say_kinds(page, CT_DIFF_B, false, "More often in B, which may be timing");
 }
 
 void ct_view_diff_text(struct ct_out *out, const struct ct_diff *diff,
@@ -376,7 +404,7 @@ void ct_view_diff_text(struct ct_out *out, const struct ct_diff *diff,
     if (!result->identical) {
         say_change(&page, &result->first_real, "First real difference");
         say_backtraces(&page, &result->first_real);
-    } else if (!result->exact) {
+    } else if (result->first.reason != CT_DIFF_REASON_NONE) {
         say_change(&page, &result->first, "First change of order");
     }
     say_pairs(&page);

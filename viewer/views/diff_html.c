@@ -412,7 +412,9 @@ static void words_json(struct page *page, const char *name_a,
     g_autofree char *verdict =
         result->exact ? g_strdup("The runs are the same, decision by decision.")
         : result->identical
-            ? g_strdup("No real difference.")
+            ? g_strdup(result->first.reason == CT_DIFF_REASON_NONE
+                           ? "What could be compared is the same."
+                           : "No real difference.")
             : g_strdup_printf("%" PRIu64 " real difference%s.", result->real,
                               result->real == 1 ? "" : "s");
 

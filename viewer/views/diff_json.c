@@ -85,6 +85,12 @@ static void change_json(struct ct_json *json, const struct ct_diff *diff,
         ct_json_key(json, "waker_b");
         place_json(json, diff, &change->waker[CT_DIFF_B], true);
     }
+    if (change->reason == CT_DIFF_REASON_RESULT) {
+        ct_json_key(json, "ret_a");
+        ct_json_i64(json, change->ret[CT_DIFF_A]);
+        ct_json_key(json, "ret_b");
+        ct_json_i64(json, change->ret[CT_DIFF_B]);
+    }
     if (change->reason == CT_DIFF_REASON_WORKERS) {
         ct_json_key(json, "workers_a");
         ct_json_u64(json, change->workers[CT_DIFF_A]);

@@ -49,6 +49,7 @@ struct ct_diff_change ct_change_of(const struct ct_compare *compare,
         change.side[side] = place_of(compare, side, turned->first[side]);
         change.then[side] = place_of(compare, side, turned->then[side]);
         change.workers[side] = turned->workers[side];
+        change.ret[side] = turned->ret[side];
         if (turned->reason == CT_DIFF_REASON_WAKEUP) {
             change.waker[side] = place_of(compare, side, turned->waker[side]);
         }

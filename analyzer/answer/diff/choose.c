@@ -53,23 +53,34 @@ static bool merge_labels(struct ct_compare *compare, const uint8_t *sides,
 {
     uint32_t unknown = ct_words_get(&compare->shared->words, "?");
     bool drops_names = has_other_names(compare, sides, unknown);
-    bool is_lossy = compare->run[CT_DIFF_A]->n_holes > 0 ||
-                    compare->run[CT_DIFF_B]->n_holes > 0;
     uint32_t n = compare->shared->labels.n;
 
-    if (!drops_names && !is_lossy) {
+    if (!drops_names && !compare->is_lossy) {
         return false;
     }
     *ret_chosen = g_new(uint32_t, n + 1);
     for (uint32_t i = 0; i < n; i++) {
         struct ct_label label = *ct_shared_label(compare->shared, i);
-        label.nth = is_lossy && label.nth ? 1 : label.nth;
+        label = compare->is_lossy ? ct_label_base(&label) : label;
         if (drops_names) {
             drop_name(&label, unknown);
         }
         (*ret_chosen)[i] = ct_interned_get(&compare->shared->labels, &label);
     }
     return true;
+}
+
+static void see_labels(struct ct_compare *compare, enum ct_diff_side side)
+{
+    uint8_t bit = (uint8_t)(1u << side);
+
+    for (uint32_t i = 0; i < compare->run[side]->n; i++) {
+        uint32_t label = compare->labels[side][i];
+        if (compare->is_lossy && compare->seen[label] & bit) {
+            compare->is_repeated[label] = 1;
+        }
+        compare->seen[label] |= bit;
+    }
 }
 
 void ct_labels_choose(struct ct_compare *compare)
@@ -87,16 +98,12 @@ void ct_labels_choose(struct ct_compare *compare)
         }
     }
     compare->n_labels = compare->shared->labels.n;
-    compare->seen = sides;
-    if (is_merged) {
-        compare->seen = g_new0(uint8_t, compare->n_labels + 1);
-        for (unsigned side = 0; side < CT_DIFF_SIDES; side++) {
-            for (uint32_t i = 0; i < compare->run[side]->n; i++) {
-                compare->seen[compare->labels[side][i]] |=
-                    (uint8_t)(1u << side);
-            }
-        }
-        g_free(sides);
+    compare->seen = g_new0(uint8_t, compare->n_labels + 1);
+    if (compare->is_lossy) {
+        compare->is_repeated = g_new0(uint8_t, compare->n_labels + 1);
     }
+    see_labels(compare, CT_DIFF_A);
+    see_labels(compare, CT_DIFF_B);
+    g_free(sides);
     g_free(chosen);
 }

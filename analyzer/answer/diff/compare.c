@@ -25,8 +25,7 @@ bool ct_compare_only_is_real(const struct ct_compare *compare,
             return true;
         }
     }
-    return label->kind != CT_DECISION_COROUTINE &&
-           !(compare->seen[number] & 1u << ct_diff_other(side));
+    return false;
 }
 
 /* --- sequences -------------------------------------------------------- */
@@ -265,6 +264,7 @@ void ct_compare_init(struct ct_compare *compare, struct ct_shared *shared,
     *compare = (struct ct_compare){
         .shared = shared,
         .run = {a, b},
+        .is_lossy = a->n_holes > 0 || b->n_holes > 0,
         .aligned = g_array_new(FALSE, FALSE, sizeof(struct ct_aligned)),
         .blocks = g_array_new(FALSE, FALSE, sizeof(struct ct_block)),
         .lost = {g_array_new(FALSE, FALSE, sizeof(uint32_t)),
@@ -307,6 +307,7 @@ void ct_compare_fini(struct ct_compare *compare)
         g_array_unref(compare->lost[side]);
     }
     g_free(compare->seen);
+    g_free(compare->is_repeated);
     g_array_unref(compare->aligned);
     g_array_unref(compare->blocks);
 }

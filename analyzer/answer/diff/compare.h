@@ -55,6 +55,8 @@ struct ct_compare {
     uint32_t *epoch[CT_DIFF_SIDES]; /* by decision: holes before it, of both
                                        runs; NULL: there are none */
     uint8_t *seen;                  /* by label: bit per side that has it */
+    uint8_t *is_repeated; /* by label: a run has several; NULL: nothing was lost
+                           */
     uint32_t n_labels;
     GArray *aligned;             /* struct ct_aligned */
     GArray *blocks;              /* struct ct_block that are not empty */
@@ -133,6 +135,7 @@ struct ct_turned {
     unsigned workers[CT_DIFF_SIDES];
     uint32_t waker[CT_DIFF_SIDES]; /* WAKEUP: decision */
     enum ct_diff_side waits;       /* WAKEUP: where it was not woken */
+    int32_t ret[CT_DIFF_SIDES];    /* RESULT */
 };
 
 /** ct_depends_find() - all real changes of order, struct ct_turned, the first

@@ -13,6 +13,7 @@
  *  - pool: in each run one worker took both items, in the other order, and both
  *    runs submitted them in the same one.  When several workers take items, who
  *    says so first is chance;
+ *  - after: a program that waited for all its requests before it began another;
  *  - fewer workers: in one run items waited while all of its workers were busy
  *    and none was idle, and the other run had more busy at once than this one
  *    ever had alive.  One that started too late to be of use is no difference.
@@ -20,6 +21,7 @@
 #include "answer/diff/compare.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 struct finder {
     const struct ct_compare *compare;
@@ -99,6 +101,47 @@ static bool is_overtaking(const struct ct_compare *compare,
            is_same_worker(other, first_there, then_there);
 }
 
+/* Was it asked for in the other run, too, by one that is alike?  Then nothing
+ * came before what asked for it: of those that are alike each run may have
+ * another do it.  Which request does what several need (a table that all of
+ * them read) is no matter either; which one makes the next begin is. */
+static bool is_asked_alike(const struct ct_compare *compare,
+                           enum ct_diff_side side, const struct ct_link *link)
+{
+    enum ct_diff_side there = ct_diff_other(side);
+    uint32_t partner = compare->partner[side][link->to];
+    uint32_t cause = compare->run[there]->decisions[partner].cause;
+
+    if (cause == CT_NOWHERE) {
+        return false;
+    }
+    const struct ct_label *to =
+        ct_shared_label(compare->shared, compare->labels[side][link->to]);
+    struct ct_label one = ct_label_base(
+        ct_shared_label(compare->shared, compare->labels[side][link->from]));
+    struct ct_label other = ct_label_base(
+        ct_shared_label(compare->shared, compare->labels[there][cause]));
+    if (to->kind != CT_DECISION_BEGIN && to->request != one.request) {
+        one.range = other.range = 0;
+    }
+    return memcmp(&one, &other, sizeof(one)) == 0;
+}
+
+/* Did the program wait for that end?  It did if it began the next one outside
+ * of all that its loop runs, on the thread on which the other had ended: that
+ * thread comes there when a turn is over.  What a loop begins it begins when it
+ * is asked for, so there it says something only of a run that did one after the
+ * other throughout.  What ends on another thread may just have been quicker. */
+static bool is_waiting(const struct ct_compare *compare, enum ct_diff_side side,
+                       const struct ct_link *link)
+{
+    const struct ct_decision *decisions = compare->run[side]->decisions;
+
+    return decisions[link->to].sequence == decisions[link->from].sequence &&
+           (decisions[link->to].cause == CT_NOWHERE ||
+            compare->run[side]->is_serial);
+}
+
 static bool is_telling(const struct ct_compare *compare, enum ct_diff_side side,
                        const struct ct_link *link)
 {
@@ -108,6 +151,13 @@ static bool is_telling(const struct ct_compare *compare, enum ct_diff_side side,
                !is_callback(compare, side, link->to);
     case CT_LINK_POOL:
         return is_overtaking(compare, side, link->from, link->to);
+    case CT_LINK_AFTER:
+        return is_waiting(compare, side, link);
+    case CT_LINK_CAUSE:
+        if (is_asked_alike(compare, side, link)) {
+            return false;
+        }
+        /* fall through */
     default:
         return !is_loose(compare, side, link->from) &&
                !is_loose(compare, side, link->to);
@@ -135,6 +185,15 @@ static void add_turned(struct finder *finder, enum ct_diff_side side,
     g_array_append_val(finder->found, turned);
 }
 
+/* Where events were lost the first of one run may be the second of the other.
+ */
+static bool is_doubtful(const struct ct_compare *compare,
+                        enum ct_diff_side side, uint32_t decision)
+{
+    return compare->is_lossy &&
+           compare->is_repeated[compare->labels[side][decision]];
+}
+
 static void find_turned(struct finder *finder, enum ct_diff_side side)
 {
     const struct ct_compare *compare = finder->compare;
@@ -147,6 +206,8 @@ static void find_turned(struct finder *finder, enum ct_diff_side side)
         if (from == CT_NOWHERE || to == CT_NOWHERE || from < to ||
             compare->unsure[side][link->from] ||
             compare->unsure[side][link->to] ||
+            is_doubtful(compare, side, link->from) ||
+            is_doubtful(compare, side, link->to) ||
             (compare->is_lossy && compare->epoch[side][link->from] !=
                                       compare->epoch[side][link->to]) ||
             !is_telling(compare, side, link)) {
@@ -190,6 +251,52 @@ static void find_workers(struct finder *finder, uint32_t sequence,
         turned.key = turned.first[CT_DIFF_A];
         g_array_append_val(finder->found, turned);
         return;
+    }
+}
+
+static int by_end(const void *key, const void *element)
+{
+    uint32_t decision = *(const uint32_t *)key;
+    const struct ct_failed *failed = element;
+
+    return decision < failed->decision ? -1 : decision > failed->decision;
+}
+
+static int32_t result_of(const struct ct_run_result *run, uint32_t end)
+{
+    const struct ct_failed *failed =
+        bsearch(&end, run->failed, run->n_failed, sizeof(*failed), by_end);
+
+    return failed ? failed->ret : 0;
+}
+
+/* Requests that failed in one run only, or otherwise than in the other. */
+static void find_results(struct finder *finder, enum ct_diff_side side)
+{
+    const struct ct_compare *compare = finder->compare;
+    enum ct_diff_side there = ct_diff_other(side);
+    const struct ct_run_result *run = compare->run[side];
+
+    for (uint32_t i = 0; i < run->n_failed; i++) {
+        uint32_t end = run->failed[i].decision;
+        uint32_t partner = compare->partner[side][end];
+        if (partner == CT_NOWHERE || compare->unsure[side][end]) {
+            continue;
+        }
+        int32_t ret = result_of(compare->run[there], partner);
+        struct ct_turned turned = {
+            .reason = CT_DIFF_REASON_RESULT,
+            .then = {CT_NOWHERE, CT_NOWHERE},
+        };
+        turned.first[side] = end;
+        turned.first[there] = partner;
+        turned.ret[side] = run->failed[i].ret;
+        turned.ret[there] = ret;
+        turned.key = turned.first[CT_DIFF_A];
+        /* two that failed are told once */
+        if (ret != run->failed[i].ret && (!ret || side == CT_DIFF_A)) {
+            g_array_append_val(finder->found, turned);
+        }
     }
 }
 
@@ -266,6 +373,7 @@ GArray *ct_depends_find(struct ct_compare *compare)
     find_places(&finder);
     for (unsigned side = 0; side < CT_DIFF_SIDES; side++) {
         find_turned(&finder, side);
+        find_results(&finder, side);
         for (uint32_t i = 0; i < compare->aligned->len; i++) {
             find_workers(&finder, i, side);
         }

@@ -35,7 +35,7 @@ static const char *const reason_words[CT_DIFF_REASONS] = {
     [CT_DIFF_REASON_CAUSE] = "cause",     [CT_DIFF_REASON_LOCK] = "lock",
     [CT_DIFF_REASON_POOL] = "overtaken",  [CT_DIFF_REASON_AFTER] = "after",
     [CT_DIFF_REASON_WORKERS] = "workers", [CT_DIFF_REASON_ONLY] = "only",
-    [CT_DIFF_REASON_WAKEUP] = "wakeup",
+    [CT_DIFF_REASON_WAKEUP] = "wakeup",   [CT_DIFF_REASON_RESULT] = "result",
 };
 
 const char *ct_diff_reason_word(enum ct_diff_reason reason)
@@ -162,8 +162,8 @@ static void fill_result(struct ct_diff *diff)
     result->unknown = diff->compare.unknown;
     result->real = diff->turned->len;
     result->identical = !diff->turned->len;
-    result->exact =
-        result->identical && result->first.reason == CT_DIFF_REASON_NONE;
+    result->exact = result->identical && !result->unknown &&
+                    result->first.reason == CT_DIFF_REASON_NONE;
     result->n_sequences = diff->sequences->len;
     result->sequences =
         (const struct ct_diff_sequence *)(void *)diff->sequences->data;

@@ -88,7 +88,10 @@ static uint32_t *count_epochs(const struct ct_compare *compare,
 
     for (uint32_t i = 0; i < run->n; i++) {
         uint32_t partner = compare->partner[side][i];
-        if (partner != CT_NOWHERE) {
+        const struct ct_label *label =
+            ct_shared_label(compare->shared, run->decisions[i].label);
+        /* whose first entering is lost is entered first behind the hole */
+        if (partner != CT_NOWHERE && label->how != CT_HOW_FIRST) {
             far = MAX(far, holes_before(compare->holes[ct_diff_other(side)],
                                         there->decisions[partner].when_ns));
         }
@@ -150,8 +153,6 @@ void ct_doubt_decisions(struct ct_compare *compare)
 {
     struct ct_interned repeated;
 
-    compare->is_lossy = compare->run[CT_DIFF_A]->n_holes > 0 ||
-                        compare->run[CT_DIFF_B]->n_holes > 0;
     compare->is_blind =
         is_blind(compare, CT_DIFF_A) || is_blind(compare, CT_DIFF_B);
     if (compare->is_lossy) {

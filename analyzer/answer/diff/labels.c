@@ -111,6 +111,9 @@ static char *text_of(const struct ct_shared *shared, uint32_t number,
     if (how_words[label->how]) {
         g_string_append_printf(text, ", %s", how_words[label->how]);
     }
+    if (label->step > 1 && !is_class) {
+        g_string_append_printf(text, ", time %u", label->step);
+    }
     return g_string_free(text, FALSE);
 }
 

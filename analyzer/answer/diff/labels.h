@@ -6,16 +6,17 @@
  * Model:    a struct ct_run is a consumer of one pass.  Decisions are numbered
  *           in the order of the trace.  A label says what was decided: kind,
  *           the function's or callback's name, how it came to be entered, the
- *           request (operation, node, range, how often it came before), where
- *           in the tree of creations.  A decision belongs to a sequence: what
- *           one context decided, or what the workers of one pool took.
- *           Links are what orders decisions of different contexts or requests:
- *           later decisions depend on earlier ones.
+ *           request (operation, node, range, how often it came before), how
+ *           often in it, where in the tree of creations.  A decision belongs to
+ *           a sequence: what one context decided, or what the workers of one
+ *           pool took.  Links are what orders decisions of different contexts
+ *           or requests: later decisions depend on earlier ones.
  * Threads:  one pass, one thread.
- * Memory:   32 bytes a decision, 12 a link, 24 a work item, 8 a time, and each
- *           different label once.  While the pass goes on 24 more a decision,
- *           16 wherever one begins or ends, 12 a request.
- *           Labels and words are shared by the runs that are compared.
+ * Memory:   32 bytes a decision, 12 a link, 24 a work item, 8 a time, 8 a
+ *           request that failed, and each different label once.  While the
+ *           pass goes on 24 more a decision, 16 wherever one begins or ends,
+ *           16 a request.  Labels and words are shared by the runs that are
+ *           compared.
  * Errors:   none; what is not known is not in a label.
  * Depends:  ct/consumer.h, answer/diff/words.h.
  */
@@ -55,7 +56,8 @@ enum ct_decision_how {
 struct ct_label {
     uint8_t kind;
     uint8_t how;
-    uint16_t zero;
+    uint16_t step;    /* how-manieth of the same in its request, from 1; 0: not
+                         counted */
     uint32_t what;    /* word: function, callback or name */
     uint32_t request; /* word: "blk read NODE"; 0: none */
     uint32_t range;   /* of ct_shared's, + 1; 0: not told */
@@ -105,6 +107,12 @@ struct ct_sequence {
                             and none was idle */
 };
 
+/* An end whose request failed. */
+struct ct_failed {
+    uint32_t decision; /* CT_DECISION_END */
+    int32_t ret;       /* -errno */
+};
+
 /* A stretch of which not all is known. */
 struct ct_hole {
     int64_t from_ns, to_ns;
@@ -141,6 +149,17 @@ char *ct_label_text(const struct ct_shared *shared, uint32_t label);
 
 /** ct_label_class() - the same for all requests: without range and count */
 char *ct_label_class(const struct ct_shared *shared, uint32_t label);
+
+/** ct_label_base() - without what tells apart those that a run has several of
+ */
+static inline struct ct_label ct_label_base(const struct ct_label *label)
+{
+    struct ct_label base = *label;
+
+    base.nth = label->nth ? 1 : 0;
+    base.step = label->step ? 1 : 0;
+    return base;
+}
 
 /** ct_label_is_loose() - is how often it comes a matter of timing?
  * Loops take several wake-ups at once, or one at a time. */
@@ -188,7 +207,10 @@ struct ct_run_result {
     uint32_t n_ready;
     const uint32_t *ready; /* begins of requests that were still open at the end
                               and did not wait: asked to go on, or running */
-    uint32_t n_programs;   /* 0: it is a baseline that did not keep them */
+    uint32_t n_failed;
+    const struct ct_failed *failed; /* by decision */
+    bool is_serial;      /* no request began before the last one had ended */
+    uint32_t n_programs; /* 0: it is a baseline that did not keep them */
     const struct ct_program *programs;
 };
 

@@ -54,11 +54,14 @@ void ct_run_on_request_began(struct ct_consumer *consumer,
     struct process *process = ct_run_process(run, request->pid);
 
     ct_run_identify(run, request);
-    if (request->parent || request->parent_id || !request->begin_known) {
+    if (!request->begin_known) {
         return;
     }
     struct thread *thread = ct_run_thread(run, request->pid, request->tid);
     adopt(run, thread, request);
+    if (request->parent || request->parent_id) {
+        return;
+    }
     add_request(run, thread, CT_DECISION_BEGIN, request, request->begin_ns);
     if (request->stack && request->number < CT_SLICE_IS_REQUEST) {
         g_array_index(run->decisions, struct ct_decision, run->pending.decision)
@@ -103,6 +106,16 @@ static void add_times(struct ct_run *run, const struct ct_request *request)
     ct_times_add_request(&run->times, what, request, is_lossy);
 }
 
+/* Of the end that is decided last. */
+static void note_result(struct ct_run *run, const struct ct_request *request)
+{
+    struct ct_failed failed = {run->pending.decision, request->ret};
+
+    if (request->has_ret && request->ret < 0) {
+        g_array_append_val(run->failed, failed);
+    }
+}
+
 /* One that is told as open, at the end of all. */
 static void note_open(struct ct_run *run, const struct ct_request *request)
 {
@@ -123,9 +136,6 @@ void ct_run_on_request(struct ct_consumer *consumer,
                        const struct ct_request *request)
 {
     struct ct_run *run = (struct ct_run *)consumer; /* its first member */
-    struct process *process = ct_run_process(run, request->pid);
-    struct thread *thread = NULL;
-
     if (request->parent || request->parent_id) {
         return;
     }
@@ -138,16 +148,9 @@ void ct_run_on_request(struct ct_consumer *consumer,
         count_end(run, request);
         return;
     }
-    if (request->n_coroutines) {
-        const struct coroutine *co = g_hash_table_lookup(
-            process->coroutines,
-            &request->coroutines[request->n_coroutines - 1]);
-        thread = co ? co->thread : NULL;
-    }
-    if (!thread) {
-        thread = ct_run_thread(run, request->pid, request->tid);
-    }
-    add_request(run, thread, CT_DECISION_END, request, request->end_ns);
+    add_request(run, ct_run_thread(run, request->pid, request->end_tid),
+                CT_DECISION_END, request, request->end_ns);
+    note_result(run, request);
     if (request->begin_known) {
         g_array_index(run->decisions, struct ct_decision, run->pending.decision)
             .other_ns = request->begin_ns;

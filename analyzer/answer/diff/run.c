@@ -218,8 +218,7 @@ static void enter_context(struct ct_run *run, struct thread *thread,
     }
 }
 
-static void enter_coroutine(struct process *process, struct thread *thread,
-                            struct pending *pending)
+static void enter_coroutine(struct process *process, struct pending *pending)
 {
     struct coroutine *co = ct_run_coroutine(process, pending->id);
 
@@ -229,7 +228,6 @@ static void enter_coroutine(struct process *process, struct thread *thread,
                                             : CT_HOW_FIRST;
     co->waits_for_lock = false;
     co->was_entered = true;
-    co->thread = thread;
 }
 
 /* What runs now was decided now. */
@@ -256,7 +254,7 @@ static void decide(struct ct_run *run, struct thread *thread,
     if (is_work) {
         take_work(run, process, thread, pending, sequence, slice->id);
     } else if (kind == CT_DECISION_COROUTINE) {
-        enter_coroutine(process, thread, pending);
+        enter_coroutine(process, pending);
     }
 }
 

@@ -44,8 +44,7 @@ struct coroutine {
     uint64_t id;
     bool was_entered;
     bool waits_for_lock;
-    uint32_t parent;       /* function; 0: none */
-    struct thread *thread; /* that it was entered on last */
+    uint32_t parent; /* function; 0: none */
 };
 
 struct lock {
@@ -118,6 +117,7 @@ struct ct_run {
     GArray *taken;           /* struct ct_taken */
     GArray *holes;           /* struct ct_hole */
     GArray *ready;           /* uint32_t, as in the result */
+    GArray *failed;          /* struct ct_failed */
     GArray *sequences;       /* struct sequence */
     GArray *identities;      /* struct identity, by number of the request */
     GArray *counts;          /* uint32_t, by `same` */

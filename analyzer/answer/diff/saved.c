@@ -20,8 +20,8 @@ static const struct {
 } tables[CT_SAVED_TABLES] = {
     [CT_SAVED_PROGRAMS] = {"programs", 2}, /* name, qemu */
     [CT_SAVED_RANGES] = {"ranges", 2},     /* offset, bytes */
-    /* kind, how, what, request, range, nth, parent */
-    [CT_SAVED_LABELS] = {"labels", 7},
+    /* kind, how, step, what, request, range, nth, parent */
+    [CT_SAVED_LABELS] = {"labels", 8},
     /* name, told, pool, busy, alive, saturated */
     [CT_SAVED_SEQUENCES] = {"sequences", 6},
     [CT_SAVED_DECISIONS] = {"decisions", 4}, /* when, label, cause, sequence */
@@ -29,6 +29,7 @@ static const struct {
     [CT_SAVED_TAKEN] = {"taken", 4},         /* decision, tid, busy, end */
     [CT_SAVED_HOLES] = {"holes", 2},         /* from, to */
     [CT_SAVED_READY] = {"ready", 1},         /* decision */
+    [CT_SAVED_FAILED] = {"failed", 2},       /* decision, ret */
     [CT_SAVED_TIMED] = {"timed", 3},         /* what, kind, state */
     [CT_SAVED_TIMES] = {"times", 2},         /* timed, ns */
 };
@@ -105,8 +106,9 @@ static void save_labels(const struct ct_run *run, struct ct_saved *saved)
     }
     for (uint32_t i = 0; i < shared->labels.n; i++) {
         const struct ct_label *label = ct_shared_label(shared, i);
-        PUT(saved, CT_SAVED_LABELS, label->kind, label->how, label->what,
-            label->request, label->range, label->nth, label->parent);
+        PUT(saved, CT_SAVED_LABELS, label->kind, label->how, label->step,
+            label->what, label->request, label->range, label->nth,
+            label->parent);
     }
 }
 
@@ -158,6 +160,10 @@ struct ct_saved *ct_run_save(const struct ct_run *run)
     }
     for (uint32_t i = 0; i < result->n_ready; i++) {
         PUT(saved, CT_SAVED_READY, result->ready[i]);
+    }
+    for (uint32_t i = 0; i < result->n_failed; i++) {
+        PUT(saved, CT_SAVED_FAILED, result->failed[i].decision,
+            result->failed[i].ret);
     }
     for (uint32_t i = 0; i < result->n_holes; i++) {
         const struct ct_hole *hole = &result->holes[i];
@@ -278,6 +284,7 @@ static void read_labels(struct reader *reader, struct ct_run *run,
         struct ct_label label = {
             .kind = (uint8_t)take_index(reader, CT_DECISION_KINDS),
             .how = (uint8_t)take_index(reader, CT_HOW_AGAIN + 1),
+            .step = (uint16_t)take_index(reader, UINT16_MAX + 1),
         };
         label.what = take_word(reader, meaning);
         label.request = take_word(reader, meaning);
@@ -352,6 +359,16 @@ static void read_relations(struct reader *reader, struct ct_run *run)
     {
         uint32_t begin = take_index(reader, n);
         g_array_append_val(run->ready, begin);
+    }
+    last = -1;
+    ROWS(reader, CT_SAVED_FAILED)
+    {
+        /* likewise */
+        struct ct_failed failed = {
+            .decision = (uint32_t)take(reader, last + 1, (int64_t)n - 1)};
+        last = failed.decision;
+        failed.ret = (int32_t)take(reader, INT32_MIN, -1);
+        g_array_append_val(run->failed, failed);
     }
 }
 

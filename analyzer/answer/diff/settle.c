@@ -21,6 +21,7 @@ void ct_run_init(struct ct_run *run)
     run->taken = g_array_new(FALSE, FALSE, sizeof(struct ct_taken));
     run->holes = g_array_new(FALSE, FALSE, sizeof(struct ct_hole));
     run->ready = g_array_new(FALSE, FALSE, sizeof(uint32_t));
+    run->failed = g_array_new(FALSE, FALSE, sizeof(struct ct_failed));
     run->sequences = g_array_new(FALSE, FALSE, sizeof(struct sequence));
     run->identities = g_array_new(FALSE, TRUE, sizeof(struct identity));
     run->counts = g_array_new(FALSE, TRUE, sizeof(uint32_t));
@@ -63,6 +64,7 @@ void ct_run_free(struct ct_run *run)
     g_array_unref(run->taken);
     g_array_unref(run->holes);
     g_array_unref(run->ready);
+    g_array_unref(run->failed);
     g_array_unref(run->sequences);
     g_array_unref(run->told);
     g_array_unref(run->programs);
@@ -171,6 +173,31 @@ static void name_sequences(struct ct_run *run)
     number_sequences(run);
 }
 
+/* May it come more than once in a request, and as often in every run? */
+static bool is_counted(const struct ct_label *label)
+{
+    return label->request && label->kind != CT_DECISION_BEGIN &&
+           label->kind != CT_DECISION_END && !ct_label_is_loose(label);
+}
+
+/* The second of one request's that are alike is the second in the other run,
+ * in whatever order their contexts and pools took them.
+ * @labels: by decision, all of them the first; what they are when it returns */
+static void count_steps(struct ct_run *run, uint32_t *labels)
+{
+    uint32_t *counts = g_new0(uint32_t, run->shared->labels.n + 1);
+
+    for (uint32_t i = 0; i < run->labels->len; i++) {
+        struct ct_label *label =
+            &g_array_index(run->labels, struct ct_label, i);
+        if (label->step && ++counts[labels[i]] > 1) {
+            label->step = (uint16_t)MIN(counts[labels[i]], UINT16_MAX);
+            labels[i] = ct_interned_get(&run->shared->labels, label);
+        }
+    }
+    g_free(counts);
+}
+
 static void name_labels(struct ct_run *run, const uint32_t *names)
 {
     uint32_t n = run->labels->len;
@@ -181,8 +208,10 @@ static void name_labels(struct ct_run *run, const uint32_t *names)
             &g_array_index(run->labels, struct ct_label, i);
         label->what = names[label->what];
         label->parent = names[label->parent];
+        label->step = is_counted(label);
     }
     ct_interned_get_all(&run->shared->labels, run->labels->data, n, shared);
+    count_steps(run, shared);
     for (uint32_t i = 0; i < n; i++) {
         g_array_index(run->decisions, struct ct_decision, i).label = shared[i];
     }
@@ -217,6 +246,23 @@ static void name_programs(struct ct_run *run, const struct ct_summary *summary)
         summary->has_qemu;
 }
 
+static bool is_serial(const struct ct_run *run)
+{
+    uint32_t n_begins = 0, n_after = 0;
+
+    for (uint32_t i = 0; i < run->decisions->len; i++) {
+        const struct ct_label *label = ct_shared_label(
+            run->shared,
+            g_array_index(run->decisions, struct ct_decision, i).label);
+        n_begins += label->kind == CT_DECISION_BEGIN;
+    }
+    for (uint32_t i = 0; i < run->links->len; i++) {
+        n_after +=
+            g_array_index(run->links, struct ct_link, i).kind == CT_LINK_AFTER;
+    }
+    return n_begins > 1 && n_after == n_begins - 1;
+}
+
 void ct_run_set_result(struct ct_run *run, const struct ct_summary *summary)
 {
     forget(run);
@@ -236,6 +282,9 @@ void ct_run_set_result(struct ct_run *run, const struct ct_summary *summary)
         .holes = (const struct ct_hole *)(void *)run->holes->data,
         .n_ready = run->ready->len,
         .ready = (const uint32_t *)(void *)run->ready->data,
+        .n_failed = run->failed->len,
+        .failed = (const struct ct_failed *)(void *)run->failed->data,
+        .is_serial = is_serial(run),
         .n_programs = run->programs->len,
         .programs = (const struct ct_program *)(void *)run->programs->data,
     };

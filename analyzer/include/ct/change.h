@@ -105,6 +105,7 @@ struct ct_request_change {
             bool has_ret;   /* `ret` is told */
             bool end_known; /* false: open at the trace's end, or lost */
             bool is_bound;  /* it has ended now at the latest */
+            int32_t tid;    /* on which; 0: not seen */
             bool is_open;   /* not over at the trace's end, or in doubt there */
             int64_t sure_ns; /* it was not over before */
         } end;

@@ -47,6 +47,7 @@ enum ct_diff_reason {
     CT_DIFF_REASON_WORKERS, /* a pool had fewer workers for it */
     CT_DIFF_REASON_ONLY,    /* in one run only */
     CT_DIFF_REASON_WAKEUP,  /* one was not woken in one run */
+    CT_DIFF_REASON_RESULT,  /* a request ended with another result */
     CT_DIFF_REASONS,
 };
 
@@ -77,7 +78,8 @@ struct ct_diff_change {
     unsigned workers[CT_DIFF_SIDES]; /* WORKERS: busy at once, at most */
     /* WAKEUP: what woke it in one run, and did not in the other */
     struct ct_diff_place waker[CT_DIFF_SIDES];
-    enum ct_diff_side waits; /* WAKEUP: the run in which it was not woken */
+    enum ct_diff_side waits;    /* WAKEUP: the run in which it was not woken */
+    int32_t ret[CT_DIFF_SIDES]; /* RESULT: -errno; 0: it did not fail */
 };
 
 /* Per context: what both runs decided there. */
@@ -137,7 +139,7 @@ struct ct_diff_latency {
 
 struct ct_diff_result {
     bool identical; /* no real change */
-    bool exact;     /* no change at all */
+    bool exact;     /* no change at all, and nothing unknown */
     bool bound;     /* alignment was cut short: there may be fewer changes */
     bool has_clock;
     bool complete[CT_DIFF_SIDES];
@@ -194,6 +196,7 @@ enum ct_saved_table {
     CT_SAVED_TAKEN,
     CT_SAVED_HOLES,
     CT_SAVED_READY,
+    CT_SAVED_FAILED,
     CT_SAVED_TIMED,
     CT_SAVED_TIMES,
     CT_SAVED_TABLES,

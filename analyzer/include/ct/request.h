@@ -124,7 +124,8 @@ struct ct_request {
     uint64_t parent_id; /* the process's own; 0: outermost */
     uint64_t id;        /* the process's own */
     int32_t pid;
-    int32_t tid; /* that began it */
+    int32_t tid;     /* that began it */
+    int32_t end_tid; /* that ended it; 0: not seen */
     const char *layer;
     const char *op;
     const char *node;

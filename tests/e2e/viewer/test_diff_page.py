@@ -99,7 +99,7 @@ def _(tmp):
     with open(b, "w", encoding="utf-8") as out:
         out.write(lines.replace("HOSTILE", quoted + "\u202e"))
     page = os.path.join(tmp, "page.html")
-    story.run(story.COTRACE, "diff", a, b, "-o", page, status=1)
+    story.run(story.COTRACE, "diff", a, b, "-o", page)
     with open(page, encoding="utf-8") as text:
         content = text.read()
     tap.equal((content.count("</script>"), "<img" in content), (2, False))

@@ -70,7 +70,7 @@ def _(tmp):
                        two_threads(1, (2, 0, 1)), 0)
     tap.equal(document["exact"], True)
     document = compare(tmp, two_threads(0, (0, 1, 2)),
-                       two_threads(1, (3, 2, 0, 1), 1), 1)
+                       two_threads(1, (3, 2, 0, 1), 1), 0)
     new = [only["label"] for only in document["only_in_b"]]
     tap.equal(new, [f"bottom half of_3_{i}" for i in range(4)])
     tap.equal(document["only_in_a"], [])
@@ -109,13 +109,13 @@ def _(tmp):
 def _(tmp):
     a = named_contexts(0, ("foo (2)", "pq"))
     b = named_contexts(1, ("foo", "x"), ("foo (2)", "pq"), ("foo", "yyy"))
-    document = compare(tmp, a, b, 1)
+    document = compare(tmp, a, b, 0)
     names = decided(document, "b")
     tap.equal((names.pop("foo"), names.pop("foo (2)")), (1, 2))
     tap.equal(list(names.values()), [3], str(names))
     # what is left over has a name of its own
     document = compare(tmp, named_contexts(0, ("foo", "yyy"), ("foo (2)", "p")),
-                       b, 1)
+                       b, 0)
     tap.equal(decided(document, "a"),
               {"foo": 3, "foo (2)": 1, "foo (3)": 0})
     tap.equal(decided(document, "b"),

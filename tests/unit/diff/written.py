@@ -102,17 +102,21 @@ class Run:
 
     def complete(self, *requests):
         """The completion bottom half: enters them, and they end."""
+        self.complete_some(requests, self.end)
+
+    def complete_some(self, requests, then):
+        """... and each does what `then` says."""
         self.say("bh_run_begin", bh=self.bh, ctx=self.ctx,
                  name="thread_pool_completion_bh", callback=hex(self.code + 8))
         for request in requests:
             self.say("thread_pool_complete", pool=self.pool,
                      req=request["work"], ret=0)
             self.enter(request)
-            self.end(request)
+            then(request)
         self.say("bh_run_end", bh=self.bh, ctx=self.ctx)
 
-    def end(self, request):
-        self.say("request_end", request=request["id"], ret=0)
+    def end(self, request, ret=0):
+        self.say("request_end", request=request["id"], ret=ret)
         self.say("coroutine_terminate", self=request["co"], to=0)
 
     def take(self, request):
@@ -149,6 +153,12 @@ class Run:
         begin = self.now + 1
         self.now += 10 * self.step
         self.lines.append(f"! stream=0 from={begin} to={self.now} lost={lost}")
+
+    def lose(self, begin, end):
+        """The events of those lines are lost, and counted."""
+        times = [line.split()[0][1:] for line in self.lines[begin:end]]
+        self.lines[begin:end] = [f"! stream=0 from={times[0]} to={times[-1]} "
+                                 f"lost={end - begin}"]
 
     def write(self, path):
         with open(path, "w", encoding="utf-8") as out:
