@@ -44,15 +44,27 @@ static GPtrArray *sorted(const struct ct_table *table, GCompareFunc compare)
     return all;
 }
 
+/* Known only of a process that was seen from its begin: a timer may have been
+ * armed before the recording was, or among lost events. */
+static bool has_no_timer(const struct ct_model *model, const struct ct_co *co)
+{
+    struct ct_process *process = co->entity.process;
+
+    return co->phase == CT_CO_WAITING && co->reason == CT_YIELD_REASON_TIMER &&
+           co->waits_for && ct_process_is_whole(model, process) &&
+           !ct_table_get(&process->timers, co->waits_for);
+}
+
 static void tell(struct ct_model *model, struct ct_co *co)
 {
+    const struct ct_process *process = co->entity.process;
     struct ct_alive_change *change =
         &ct_model_change(model, CT_CHANGE_ALIVE)->alive;
     bool has_yield = co->yield_stack && co->phase != CT_CO_RUNNING;
 
     change->situation = ct_co_situation(model, co);
     change->alive = (struct ct_alive){
-        .pid = co->entity.process->pid,
+        .pid = process->pid,
         .tid = co->thread ? co->thread->tid : 0,
         .id = co->entity.id,
         .fn = co->fn,
@@ -63,7 +75,13 @@ static void tell(struct ct_model *model, struct ct_co *co)
         .waits_for = change->situation.waits_for,
         .by = change->situation.by_coroutine,
         .by_request = change->situation.by_request,
+        .pool = change->situation.pool,
         .request = co->requests ? co->requests->number : 0,
+        .request_is_sure = co->requests && co->requests->has_end &&
+                           !co->requests->doubt && !model->in_gap,
+        .timer_is_gone = has_no_timer(model, co),
+        .has_outside = process->timers.n || process->fds.n,
+        .is_whole = ct_process_is_whole(model, process),
         .since_known = co->since_known,
         .since_ns = co->since_ns,
         .has_stack = has_yield || co->stack,

@@ -48,6 +48,7 @@ struct answers {
     struct ct_findings *finders[CT_DIFF_SIDES]; /* NULL: nobody asks */
     GPtrArray *findings[CT_DIFF_SIDES];         /* char * */
     bool truncated[CT_DIFF_SIDES];              /* there are more of them */
+    bool untimed[CT_DIFF_SIDES];                /* nobody looked for them */
     struct ct_out *out; /* FORMAT_CHROME: from the start */
     struct ct_chrome_pair pair;
 };
@@ -335,6 +336,7 @@ static bool read_run(struct answers *answers, const struct request *request,
             ct_findings_result(answers->finders[side]);
         ct_gate_findings(found, answers->findings[side]);
         answers->truncated[side] = found && found->truncated;
+        answers->untimed[side] = found && !found->has_times;
     }
     return true;
 }
@@ -446,8 +448,8 @@ static int judge(const struct answers *answers, const struct request *request)
         return ct_diff_result(answers->diff)->identical ? CT_EXIT_OK
                                                         : CT_EXIT_DIFFERENT;
     }
-    g_autofree char *unjudged =
-        ct_gate_unjudged(&request->gate, answers->diff, answers->truncated);
+    g_autofree char *unjudged = ct_gate_unjudged(
+        &request->gate, answers->diff, answers->truncated, answers->untimed);
     if (unjudged) {
         ct_warning("--fail-on: could not judge %s", unjudged);
     }

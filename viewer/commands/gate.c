@@ -244,7 +244,7 @@ static bool has_requests(const struct ct_diff_result *result)
 }
 
 char *ct_gate_unjudged(const struct ct_gate *gate, const struct ct_diff *diff,
-                       const bool truncated[])
+                       const bool truncated[], const bool untimed[])
 {
     GString *what = g_string_new(NULL);
 
@@ -262,6 +262,9 @@ char *ct_gate_unjudged(const struct ct_gate *gate, const struct ct_diff *diff,
                 what, ", %s (no requests in both runs whose times are known)",
                 time_words[i]);
         }
+    }
+    if (gate->findings && (untimed[CT_DIFF_A] || untimed[CT_DIFF_B])) {
+        g_string_append(what, ", findings (they need times)");
     }
     if (gate->findings && (truncated[CT_DIFF_A] || truncated[CT_DIFF_B])) {
         g_string_append(what, ", all findings (there are too many)");

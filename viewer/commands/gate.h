@@ -38,10 +38,11 @@ bool ct_gate_parse(struct ct_gate *gate, const char *list);
 /** ct_gate_unjudged() - of what it asks, what nothing is known of; ", "
  * between; NULL: all can be judged
  * @truncated: of A and B: there were more findings than are kept
+ * @untimed: likewise: findings need times, and it has none
  * Return: the caller frees it.
  */
 char *ct_gate_unjudged(const struct ct_gate *gate, const struct ct_diff *diff,
-                       const bool truncated[]);
+                       const bool truncated[], const bool untimed[]);
 
 /** ct_gate_findings() - each kind with the function that it is about, once, is
  * added; char *, owned */

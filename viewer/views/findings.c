@@ -69,6 +69,77 @@ static void append_counted(const struct ct_text *text, GString *line,
     }
 }
 
+/* ": it waits in queue 7, and nothing is left that could wake it" */
+static void append_wait(GString *line, const struct ct_finding *finding)
+{
+    const struct ct_finding_wait *wait = &finding->wait;
+
+    switch (wait->is_created ? CT_STATE_RUNNING : wait->state) {
+    case CT_STATE_RUNNABLE:
+        g_string_append(line, ": it is to be entered");
+        break;
+    case CT_STATE_WORK_QUEUED:
+        g_string_append_printf(line,
+                               ": no worker has taken its work item %" PRIu64,
+                               wait->waits_for);
+        break;
+    case CT_STATE_WORK_RUNNING:
+        g_string_append_printf(line,
+                               ": a worker is still at its work item %" PRIu64,
+                               wait->waits_for);
+        break;
+    case CT_STATE_WORK_DONE:
+        g_string_append_printf(
+            line, ": its work item %" PRIu64 " is done, and it was not told",
+            wait->waits_for);
+        break;
+    case CT_STATE_WORK:
+        g_string_append_printf(line, ": it waits for work item %" PRIu64,
+                               wait->waits_for);
+        break;
+    case CT_STATE_IO:
+        g_string_append(line, ": it waits for I/O");
+        break;
+    case CT_STATE_LOCK:
+        g_string_append_printf(line, ": it waits for mutex %" PRIu64,
+                               wait->waits_for);
+        break;
+    case CT_STATE_QUEUE:
+        g_string_append_printf(line, ": it waits in queue %" PRIu64,
+                               wait->waits_for);
+        break;
+    case CT_STATE_TIMER:
+        g_string_append_printf(
+            line, ": it waits for timer %" PRIu64 ", which is not armed",
+            wait->waits_for);
+        break;
+    case CT_STATE_CHILDREN:
+        g_string_append(line, ": it waits for others of its own");
+        break;
+    case CT_STATE_RUNNING: /* created */
+        g_string_append(line, ": nobody has entered it");
+        break;
+    case CT_STATE_COMPLETING:
+        g_string_append(line, ": its coroutine did");
+        return;
+    default:
+        g_string_append(line, ": it gave way without telling for what");
+        break;
+    }
+    if (wait->by) {
+        g_string_append_printf(line, ", coroutine %" PRIu64, wait->by);
+        g_string_append(line, wait->state == CT_STATE_LOCK ? " has it" : "");
+    }
+    if (wait->is_passed_over && (wait->state == CT_STATE_RUNNABLE ||
+                                 wait->state == CT_STATE_WORK_DONE)) {
+        g_string_append(line, ", and its loop passed it over");
+    } else if (wait->is_sure) {
+        g_string_append(line, ", and nothing is left that could wake it");
+    } else {
+        g_string_append(line, "; something may still come of it");
+    }
+}
+
 /* "fn() kept the loop for 30.1 ms at once, 3 times: 45.2 ms in all" */
 static void append_text(const struct ct_text *text, GString *line,
                         const struct ct_finding *finding)
@@ -100,9 +171,17 @@ static void append_text(const struct ct_text *text, GString *line,
                                finding->n_requests, finding->object);
         break;
     case CT_FINDING_STUCK_COROUTINE:
-        g_string_append_printf(line,
-                               "coroutine %" PRIu64 " of %s never ran again",
-                               finding->object, who->str);
+        g_string_append_printf(
+            line, "coroutine %" PRIu64 " of %s %s", finding->object, who->str,
+            finding->wait.is_cut    ? "had not run again by the end asked for"
+            : finding->wait.is_sure ? "never ran again"
+                                    : "did not run again");
+        break;
+    case CT_FINDING_STUCK_REQUEST:
+        g_string_append_printf(
+            line, "request %" PRIu64 " %s", finding->requests[0],
+            finding->wait.is_cut ? "had not ended by the end asked for"
+                                 : "did not end");
         break;
     case CT_FINDING_STARVED_CONTEXT:
         g_string_append_printf(
@@ -132,7 +211,23 @@ static void append_text(const struct ct_text *text, GString *line,
         ct_text_ns(text, line, finding->cost_ns);
         g_string_append(line, " in all");
     }
+    if (ct_finding_is_stuck(finding)) {
+        append_wait(line, finding);
+    }
     g_string_free(who, TRUE);
+}
+
+static void json_wait(struct ct_json *json, const struct ct_finding_wait *wait)
+{
+    ct_json_key(json, "sure");
+    ct_json_bool(json, wait->is_sure);
+    ct_json_key(json, "state");
+    ct_json_string(json,
+                   wait->is_created ? "created" : ct_state_word(wait->state));
+    ct_json_key(json, "waits_for");
+    ct_json_id(json, wait->waits_for);
+    ct_json_key(json, "by");
+    ct_json_id(json, wait->by);
 }
 
 static void json_finding(const struct view *view, struct ct_json *json,
@@ -173,6 +268,9 @@ static void json_finding(const struct view *view, struct ct_json *json,
         ct_json_key(json, "depth");
         ct_json_u64(json, finding->depth);
     }
+    if (ct_finding_is_stuck(finding)) {
+        json_wait(json, &finding->wait);
+    }
     ct_json_key(json, "n_requests");
     ct_json_u64(json, finding->n_requests);
     ct_json_key(json, "requests");
@@ -202,6 +300,18 @@ static void print_json(const struct view *view,
     ct_json_object(&json);
     ct_json_key(&json, "complete");
     ct_json_bool(&json, result->complete);
+    if (!result->has_times) {
+        ct_json_key(&json, "examined");
+        ct_json_bool(&json, false);
+    }
+    if (result->has_lost) {
+        ct_json_key(&json, "lost_events");
+        if (result->lost_known) {
+            ct_json_u64(&json, result->lost);
+        } else {
+            ct_json_null(&json);
+        }
+    }
     if (result->truncated) {
         ct_json_key(&json, "truncated");
         ct_json_bool(&json, true);
@@ -245,6 +355,27 @@ static void text_finding(const struct view *view, const struct ct_text *text,
     ct_frames_text(text, finding->frames, finding->n_frames, finding->complete);
 }
 
+/* What is not there is not judged. */
+static void append_missing(GString *line,
+                           const struct ct_findings_result *result)
+{
+    if (!result->has_lost) {
+        g_string_append(line, result->complete || !result->has_times
+                                  ? ""
+                                  : " (parts of the trace are missing)");
+        return;
+    }
+    g_string_append(line, " (");
+    if (result->lost_known && result->lost) {
+        ct_text_count(line, result->lost);
+        g_string_append(line, " events");
+    } else {
+        g_string_append(line, "events");
+    }
+    g_string_append(line, " were lost: what they would have told, and what is "
+                          "unknown without them, was not judged)");
+}
+
 static void print_text(const struct view *view,
                        const struct ct_findings_result *result)
 {
@@ -252,7 +383,10 @@ static void print_text(const struct view *view,
     struct ct_text text;
 
     ct_text_init(&text, view->out);
-    if (result->n) {
+    if (!result->has_times) {
+        g_string_append(line, "Nothing was examined: findings need times, and "
+                              "this trace has none");
+    } else if (result->n) {
         g_string_append_printf(line, "%u finding%s, worst first", result->n,
                                result->n == 1 ? "" : "s");
     } else {
@@ -263,8 +397,7 @@ static void print_text(const struct view *view,
                               ? " (too many causes to keep them all: of those "
                                 "that cost least, some may be missing)"
                               : "");
-    g_string_append(
-        line, result->complete ? "" : " (parts of the trace are missing)");
+    append_missing(line, result);
     ct_text_line(&text, line);
     for (unsigned i = 0; i < result->n; i++) {
         text_finding(view, &text, line, &result->v[i]);

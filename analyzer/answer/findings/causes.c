@@ -121,9 +121,6 @@ static gint by_weight(gconstpointer a, gconstpointer b)
     const struct ct_finding *other = &(*(struct cause *const *)b)->told.finding;
 
     switch (one->kind) {
-    case CT_FINDING_STUCK_COROUTINE: /* the longer ago, the more it costs */
-        return (one->begin_ns < other->begin_ns) -
-               (one->begin_ns > other->begin_ns);
     case CT_FINDING_SPAWN_STORM:
     case CT_FINDING_IDLE_WAKEUP: /* rates: those that were counted longest */
         return (one->of > other->of) - (one->of < other->of);
@@ -237,6 +234,7 @@ void ct_causes_see(struct ct_causes *causes, const struct ct_seen *seen)
         finding->end_ns = seen->end_ns;
         finding->context = seen->context;
         finding->object = seen->object;
+        finding->wait = seen->wait;
         cause->told.stack = seen->stack;
         cause->told.has_stack_ns = seen->has_stack_ns;
         cause->told.stack_ns = seen->stack_ns;
@@ -264,8 +262,6 @@ static bool is_told(const struct ct_causes *causes, const struct cause *cause)
     case CT_FINDING_NESTED_POLL:
     case CT_FINDING_POOL_SATURATED:
         return finding->cost_ns >= limits->block_ns;
-    case CT_FINDING_STUCK_COROUTINE:
-        return finding->cost_ns >= limits->stuck_ns;
     case CT_FINDING_SPAWN_STORM:
         return finding->count >= limits->spawns;
     case CT_FINDING_IDLE_WAKEUP: /* most of them */
@@ -276,17 +272,9 @@ static bool is_told(const struct ct_causes *causes, const struct cause *cause)
     }
 }
 
-static void end_stuck(struct cause *cause, int64_t end_ns)
-{
-    if (cause->told.finding.kind == CT_FINDING_STUCK_COROUTINE) {
-        cause->told.finding.end_ns = end_ns;
-        cause->told.finding.cost_ns = end_ns - cause->told.finding.begin_ns;
-    }
-}
-
 /* Might one more have been told of its kind, but for what was dropped? */
 static bool might_be_told(const struct ct_causes *causes,
-                          const struct cause *cause, int64_t end_ns)
+                          const struct cause *cause)
 {
     const struct cause *dropped = &causes->dropped[cause->told.finding.kind];
     struct cause sum = *dropped;
@@ -297,11 +285,10 @@ static bool might_be_told(const struct ct_causes *causes,
     if (cause != dropped) {
         add_cause(&sum, cause);
     }
-    end_stuck(&sum, end_ns);
     return is_told(causes, &sum);
 }
 
-bool ct_causes_tell(struct ct_causes *causes, int64_t end_ns,
+bool ct_causes_tell(struct ct_causes *causes,
                     void (*func)(const struct ct_told_cause *cause, void *data),
                     void *data)
 {
@@ -311,15 +298,14 @@ bool ct_causes_tell(struct ct_causes *causes, int64_t end_ns,
 
     g_hash_table_iter_init(&iter, causes->table);
     while (g_hash_table_iter_next(&iter, (void **)&cause, NULL)) {
-        end_stuck(cause, end_ns);
         if (is_told(causes, cause)) {
             func(&cause->told, data);
         } else {
-            is_cut |= might_be_told(causes, cause, end_ns);
+            is_cut |= might_be_told(causes, cause);
         }
     }
     for (unsigned i = 0; i < CT_FINDING_KINDS; i++) {
-        is_cut |= might_be_told(causes, &causes->dropped[i], end_ns);
+        is_cut |= might_be_told(causes, &causes->dropped[i]);
     }
     return !is_cut;
 }

@@ -35,6 +35,7 @@ struct ct_seen {
     bool has_stack_ns;
     int64_t stack_ns;
     const struct ct_origin *origin;
+    struct ct_finding_wait wait;
 };
 
 /** ct_causes_see() - one more */
@@ -75,12 +76,11 @@ void ct_causes_free(struct ct_causes *causes);
 
 /**
  * ct_causes_tell() - the pass is over: call @func for each that is worth it
- * @end_ns: of the trace
  *
  * Return: those were all; false: one more might have been, but for what was
  * dropped.
  */
-bool ct_causes_tell(struct ct_causes *causes, int64_t end_ns,
+bool ct_causes_tell(struct ct_causes *causes,
                     void (*func)(const struct ct_told_cause *cause, void *data),
                     void *data);
 

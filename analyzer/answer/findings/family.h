@@ -39,9 +39,19 @@ void ct_findings_spawn_request(struct ct_causes *causes,
 /* locks.c */
 void ct_findings_locks_request(struct ct_causes *causes,
                                const struct ct_request *request);
-/* stuck.c; how long it lasts is known when the pass has ended */
-void ct_findings_stuck_alive(struct ct_causes *causes,
-                             const struct ct_alive *alive);
+/* stuck.c; judged when the pass has ended */
+struct ct_stuck;
+
+struct ct_stuck *ct_stuck_new(const struct ct_findings_limits *limits);
+void ct_stuck_free(struct ct_stuck *stuck);
+void ct_stuck_slice(struct ct_stuck *stuck, const struct ct_slice *slice);
+void ct_stuck_life(struct ct_stuck *stuck, const struct ct_life *life);
+void ct_stuck_alive(struct ct_stuck *stuck, const struct ct_alive *alive);
+/** ct_stuck_request() - also a nested one */
+void ct_stuck_request(struct ct_causes *causes, struct ct_stuck *stuck,
+                      const struct ct_request *request);
+void ct_stuck_finish(struct ct_causes *causes, struct ct_stuck *stuck,
+                     const struct ct_summary *summary);
 /* overhead.c */
 struct ct_overhead;
 

@@ -16,11 +16,13 @@ struct ct_findings {
     struct ct_consumer consumer;
     struct ct_findings_limits limits;
     struct ct_spawns *spawns;
+    struct ct_stuck *stuck;
     struct ct_overhead *overhead;
     struct ct_causes *causes;
     struct ct_symbols *symbols; /* while it finishes */
     struct ct_frames *frames;
     GArray *results; /* struct ct_finding */
+    bool has_gaps;
     struct ct_findings_result result;
     bool finished;
 };
@@ -31,6 +33,7 @@ static const char *const words[CT_FINDING_KINDS] = {
     [CT_FINDING_POOL_SATURATED] = "pool-saturated",
     [CT_FINDING_LOCK_CONVOY] = "lock-convoy",
     [CT_FINDING_STUCK_COROUTINE] = "stuck-coroutine",
+    [CT_FINDING_STUCK_REQUEST] = "stuck-request",
     [CT_FINDING_STARVED_CONTEXT] = "starved-context",
     [CT_FINDING_SPAWN_STORM] = "spawn-storm",
     [CT_FINDING_SERIALISED] = "serialised",
@@ -58,6 +61,7 @@ static void on_slice(struct ct_consumer *consumer, const struct ct_slice *slice)
     ct_findings_loop_slice(findings->causes, slice);
     ct_findings_idle_slice(findings->causes, slice);
     ct_overhead_slice(findings->overhead, slice);
+    ct_stuck_slice(findings->stuck, slice);
 }
 
 static void on_event(struct ct_consumer *consumer,
@@ -68,7 +72,10 @@ static void on_event(struct ct_consumer *consumer,
 
 static void on_gap(struct ct_consumer *consumer, const struct ct_gap *gap)
 {
-    ct_overhead_gap(from_consumer(consumer)->overhead);
+    struct ct_findings *findings = from_consumer(consumer);
+
+    findings->has_gaps = true;
+    ct_overhead_gap(findings->overhead);
 }
 
 static void on_life(struct ct_consumer *consumer, const struct ct_life *life)
@@ -76,6 +83,7 @@ static void on_life(struct ct_consumer *consumer, const struct ct_life *life)
     struct ct_findings *findings = from_consumer(consumer);
 
     ct_findings_spawn_life(findings->causes, findings->spawns, life);
+    ct_stuck_life(findings->stuck, life);
 }
 
 static void on_request(struct ct_consumer *consumer,
@@ -83,6 +91,7 @@ static void on_request(struct ct_consumer *consumer,
 {
     struct ct_findings *findings = from_consumer(consumer);
 
+    ct_stuck_request(findings->causes, findings->stuck, request);
     if (!request->parent_id) { /* a nested one waits with its outer one */
         ct_findings_loop_request(findings->causes, request);
         ct_findings_idle_request(findings->causes, request);
@@ -96,14 +105,19 @@ static void on_request(struct ct_consumer *consumer,
 
 static void on_alive(struct ct_consumer *consumer, const struct ct_alive *alive)
 {
-    ct_findings_stuck_alive(from_consumer(consumer)->causes, alive);
+    ct_stuck_alive(from_consumer(consumer)->stuck, alive);
 }
 
+/* What may yet turn out to be none is last. */
 static int by_cost(const void *a, const void *b)
 {
     const struct ct_finding *one = a;
     const struct ct_finding *other = b;
+    bool one_unsure = ct_finding_is_unsure(one);
 
+    if (one_unsure != ct_finding_is_unsure(other)) {
+        return one_unsure ? 1 : -1;
+    }
     if (one->cost_ns != other->cost_ns) {
         return one->cost_ns > other->cost_ns ? -1 : 1;
     }
@@ -143,20 +157,29 @@ static bool on_finish(struct ct_consumer *consumer,
                       const struct ct_summary *summary, GError **error)
 {
     struct ct_findings *findings = from_consumer(consumer);
-    bool is_all;
+    bool is_all = true;
 
     findings->symbols = ct_symbols_new(summary->images);
     findings->frames = ct_frames_new(summary);
     ct_overhead_finish(findings->causes, findings->overhead);
-    is_all = ct_causes_tell(findings->causes, summary->end_ns, make, findings);
+    if (summary->has_clock) {
+        ct_stuck_finish(findings->causes, findings->stuck, summary);
+        is_all = ct_causes_tell(findings->causes, make, findings);
+    }
     g_clear_pointer(&findings->symbols, ct_symbols_free);
     g_array_sort(findings->results, by_cost);
     findings->result = (struct ct_findings_result){
-        .complete = summary->complete,
+        .has_times = summary->has_clock,
+        .has_lost = findings->has_gaps || summary->discarded > 0 ||
+                    !summary->discarded_known,
+        .lost_known = summary->discarded_known,
+        .lost = summary->discarded,
         .truncated = !is_all,
         .n = findings->results->len,
         .v = (const struct ct_finding *)(void *)findings->results->data,
     };
+    findings->result.complete =
+        summary->complete && summary->has_clock && !findings->result.has_lost;
     findings->finished = true;
     return true;
 }
@@ -170,6 +193,7 @@ struct ct_findings *ct_findings_new(const struct ct_findings_limits *limits)
     findings->limits = *limits;
     findings->causes = ct_causes_new(&findings->limits);
     findings->spawns = ct_spawns_new();
+    findings->stuck = ct_stuck_new(&findings->limits);
     findings->overhead = ct_overhead_new();
     findings->consumer = (struct ct_consumer){
         .slice = on_slice,
@@ -204,6 +228,7 @@ void ct_findings_free(struct ct_findings *findings)
         g_array_unref(findings->results);
         ct_frames_free(findings->frames);
         ct_spawns_free(findings->spawns);
+        ct_stuck_free(findings->stuck);
         ct_overhead_free(findings->overhead);
         g_free(findings);
     }

@@ -214,7 +214,12 @@ struct ct_alive {
     uint64_t waits_for; /* lock, queue, timer, work item; 0: nothing */
     uint64_t by;        /* coroutine: holds the lock, is the child, ...; 0 */
     uint64_t by_request;
+    uint64_t pool;    /* waits for a work item that no worker has: its pool */
     uint64_t request; /* number of the innermost that it serves; 0: none */
+    bool request_is_sure; /* ... that has not ended: its end would be told */
+    bool timer_is_gone;   /* waits for a timer, and that one is not armed */
+    bool has_outside;     /* timers are armed or fds watched in its process */
+    bool is_whole;        /* nothing of its process's life is missing */
     bool since_known;
     int64_t since_ns; /* in this state; else: in it at least since then */
     bool has_stack;

@@ -20,6 +20,7 @@ enum ct_finding_kind {
     CT_FINDING_POOL_SATURATED,
     CT_FINDING_LOCK_CONVOY,
     CT_FINDING_STUCK_COROUTINE,
+    CT_FINDING_STUCK_REQUEST, /* its coroutine is not there any more */
     CT_FINDING_STARVED_CONTEXT,
     CT_FINDING_SPAWN_STORM,
     CT_FINDING_SERIALISED,
@@ -33,6 +34,17 @@ const char *ct_finding_word(enum ct_finding_kind kind);
 
 #define CT_FINDING_REQUESTS 16
 
+/* Of what is stuck: what it waits for. */
+struct ct_finding_wait {
+    bool is_sure;        /* nothing is left that could end it */
+    bool is_cut;         /* the trace goes on after what is shown */
+    bool is_created;     /* the coroutine was never entered: no state */
+    bool is_passed_over; /* runnable, work-done: its loop turned, or slept */
+    enum ct_state state;
+    uint64_t waits_for; /* lock, queue, timer, work item; 0: not known */
+    uint64_t by;        /* coroutine: holds the lock, is the child, ...; 0 */
+};
+
 struct ct_finding {
     enum ct_finding_kind kind;
     int32_t pid;
@@ -45,15 +57,28 @@ struct ct_finding {
     uint64_t object;  /* mutex, pool, coroutine; 0: none */
     /* the worst one, since 1970 */
     int64_t begin_ns, end_ns;
-    unsigned depth;       /* nested poll: the deepest */
-    const char *function; /* NULL: not known, or none */
-    const char *node;     /* serialised: of the requests; NULL: not known */
-    uint64_t n_requests;  /* that it hurt; the first of them: */
+    unsigned depth;              /* nested poll: the deepest */
+    const char *function;        /* NULL: not known, or none */
+    struct ct_finding_wait wait; /* stuck ones */
+    const char *node;    /* serialised: of the requests; NULL: not known */
+    uint64_t n_requests; /* that it hurt; the first of them: */
     uint64_t requests[CT_FINDING_REQUESTS];
     unsigned n_frames;
     const struct ct_frame *frames; /* innermost first */
     bool complete;                 /* ... back to the base of a thread */
 };
+
+static inline bool ct_finding_is_stuck(const struct ct_finding *finding)
+{
+    return finding->kind == CT_FINDING_STUCK_COROUTINE ||
+           finding->kind == CT_FINDING_STUCK_REQUEST;
+}
+
+/** ct_finding_is_unsure() - what it points at may go on after the trace */
+static inline bool ct_finding_is_unsure(const struct ct_finding *finding)
+{
+    return ct_finding_is_stuck(finding) && !finding->wait.is_sure;
+}
 
 struct ct_findings_limits {
     int64_t block_ns; /* what takes less at once is nothing to point at */
@@ -77,7 +102,11 @@ struct ct_findings_limits {
     }
 
 struct ct_findings_result {
-    bool complete;  /* nothing of the trace is missing */
+    bool complete;  /* nothing of the trace is missing, and it has times */
+    bool has_times; /* false: nothing was examined */
+    bool has_lost;  /* what was lost is not judged: */
+    bool lost_known;
+    uint64_t lost;  /* events, if that is known */
     bool truncated; /* there were so many causes that some may be missing, or
                        have too low a cost */
     unsigned n;
