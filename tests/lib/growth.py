@@ -28,15 +28,21 @@ def instructions(program, *words):
     return int(re.search(r"Collected : (\d+)", done.err)[1]) / 1e6
 
 
-def check(tmp, few, factor, words_of):
-    """Four times as much is less than `factor` times the work.
-
-    words_of(n): the command's arguments, for an input of n."""
+def stripped(tmp):
+    """The command as valgrind reads it, if anything is to be counted at all."""
     if shutil.which("valgrind") is None or SANITIZED:
         tap.skip("valgrind counts, where no sanitizer does")
     # valgrind 3.19 gives up on the debug information of clang 14
     program = os.path.join(tmp, "cotrace")
     story.run("strip", "-o", program, story.COTRACE)
+    return program
+
+
+def check(tmp, few, factor, words_of):
+    """Four times as much is less than `factor` times the work.
+
+    words_of(n): the command's arguments, for an input of n."""
+    program = stripped(tmp)
     taken = [instructions(program, *words_of(n)) for n in (few, 4 * few)]
     tap.note("%d: %.0f M instructions, %d: %.0f" % (few, taken[0], 4 * few,
                                                     taken[1]))

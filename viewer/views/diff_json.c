@@ -192,6 +192,8 @@ static void one_latency_json(struct ct_json *json,
     ct_json_bool(json, latency->sure_mean);
     ct_json_key(json, "sure_p99");
     ct_json_bool(json, latency->sure_p99);
+    ct_json_key(json, "bound");
+    ct_json_bool(json, latency->bound);
     ct_json_object_end(json);
 }
 

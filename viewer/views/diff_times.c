@@ -153,13 +153,21 @@ static unsigned say_sure(struct ct_page *page,
 void ct_page_times(struct ct_page *page)
 {
     const struct ct_diff_result *result = page->result;
-    unsigned n = 0;
+    unsigned n = 0, n_bound = 0;
 
     for (unsigned i = 0; i < result->n_latency; i++) {
         n = say_sure(page, &result->latency[i], n);
+        n_bound += result->latency[i].bound;
     }
     if (n > SHOWN) {
         ct_page_say(page, "  and %u more", n - SHOWN);
+        ct_page_end_line(page);
+    }
+    if (n_bound) {
+        ct_page_say(page,
+                    "Of %u thing%s the tests were cut short: more of their "
+                    "times may have changed.",
+                    n_bound, n_bound == 1 ? "" : "s");
         ct_page_end_line(page);
     }
     if (result->cause) {

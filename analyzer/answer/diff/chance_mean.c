@@ -18,6 +18,12 @@
  * all values says.  How rare it is at most says the deal that was made: how
  * often chance deals the far values just so, and then the near ones so
  * unevenly.
+ *
+ * Before anything is dealt chance_bound.c says above what it can't be, and
+ * about what it is.  What hardly one of all deals would reach is not dealt,
+ * since that tells less.  What is dealt, is until it is known to be above what
+ * matters (J. Besag, P. Clifford, "Sequential Monte Carlo p-values", 1991), or
+ * there are no steps left: then both bounds are all that is known.
  */
 #include <math.h>
 
@@ -26,6 +32,17 @@
 /* Of all values: each costs a step for each value of the smaller run. */
 #define DEALS_MAX 9999
 #define STEPS     20000000
+
+/* So rare that of all deals hardly one reaches it, if the approximation for
+ * rare sums is right: it is trusted where the bound is not far from it. */
+#define UNREACHED (1.0 / (DEALS_MAX + 1))
+#define TRUST     10
+
+/* Of what is left so much may be tried if it isn't enough for all deals. */
+#define PART_TRIED 8
+
+/* A normal chance takes as long as that many draws. */
+#define STEPS_NORMAL 8
 
 /* Of far ones, which need fewer: each gives a chance, not a yes or no. */
 #define DEALS_FAR 1999
@@ -172,12 +189,25 @@ static double chance_of_near(const struct pool *pool, double sum,
     return chance_of(mean, variance_of(near, k, pool->squares), off);
 }
 
-static double deal_far(const struct pool *pool, double off)
+/* As many of @all deals as there are steps for. */
+static uint64_t count_deals(const struct ct_deals *deals, uint64_t all,
+                            uint64_t steps)
 {
-    uint64_t far = count_far(pool), deals = far ? DEALS_FAR : 1, state = 1;
+    return deals->steps / steps >= all
+               ? all
+               : MIN(deals->steps / PART_TRIED / steps, all - 1);
+}
+
+/* The mean of all, or of those until it is above the limit; NAN: that took
+ * more steps than there were. */
+static double deal_far(const struct pool *pool, double off,
+                       struct ct_deals *deals)
+{
+    uint64_t far = count_far(pool), all = far ? DEALS_FAR : 1, state = 1;
+    uint64_t steps = far + STEPS_NORMAL, n = count_deals(deals, all, steps);
     double chance = 0;
 
-    for (uint64_t k = 0; k < deals; k++) {
+    for (uint64_t k = 0; k < n; k++) {
         double sum = 0;
         uint64_t missing = pool->small;
         for (uint64_t i = 0; i < far; i++) {
@@ -188,18 +218,24 @@ static double deal_far(const struct pool *pool, double off)
             }
         }
         chance += chance_of_near(pool, sum, missing, off);
+        deals->steps -= steps;
+        if (chance > deals->limit * (double)all) {
+            return chance / (double)(k + 1);
+        }
     }
-    return chance / (double)deals;
+    return n == all ? chance / (double)all : NAN;
 }
 
-/* 0: none reaches it.  Only of few: less than NEAR_MIN + FAR_MAX. */
-static double deal_all(struct pool *pool, double off)
+/* 0: none reaches it; NAN: as above.  Only of few: less than NEAR_MIN +
+ * FAR_MAX. */
+static double deal_all(struct pool *pool, double off, struct ct_deals *deals)
 {
-    uint64_t deals = MIN(STEPS / pool->small, DEALS_MAX);
+    uint64_t all = MIN(STEPS / pool->small, DEALS_MAX);
+    uint64_t n = count_deals(deals, all, pool->small);
     uint64_t state = 1, reached = 0;
     double expected = (double)pool->small * pool->mean_all;
 
-    for (uint64_t k = 0; k < deals; k++) {
+    for (uint64_t k = 0; k < n; k++) {
         double sum = 0;
         for (uint64_t i = 0; i < pool->small; i++) {
             uint64_t other = i + draw(&state, pool->n - i);
@@ -208,9 +244,19 @@ static double deal_all(struct pool *pool, double off)
             pool->values[i] = value;
             sum += value;
         }
-        reached += fabs(sum - expected) >= off * (1 - 1e-9);
+        deals->steps -= pool->small;
+        if (fabs(sum - expected) < off * (1 - 1e-9)) {
+            continue;
+        }
+        reached++;
+        if ((double)(reached + 1) > deals->limit * (double)(all + 1)) {
+            return (double)(reached + 1) / (double)(k + 2);
+        }
     }
-    return reached ? (double)(reached + 1) / (double)(deals + 1) : 0;
+    if (n < all) {
+        return NAN;
+    }
+    return reached ? (double)(reached + 1) / (double)(all + 1) : 0;
 }
 
 /* That the far values are dealt as they were, and the near ones as unevenly. */
@@ -237,13 +283,43 @@ static double chance_as_made(const struct pool *pool,
     return exp(just_so) * chance_of_near(pool, sum, pool->small - taken, off);
 }
 
-double ct_chance_mean(const struct ct_sample *a, const struct ct_sample *b,
-                      double enough)
+/* Beyond the normal approximation: @least of all, and @off. */
+static struct ct_chance look_closer(struct pool *pool,
+                                    const struct ct_sample *small, double least,
+                                    double off, struct ct_deals *deals)
+{
+    double near = 1, most = 1;
+
+    if (deals) {
+        most = ct_chance_bound(pool->values, pool->n, pool->small, off, least,
+                               &near);
+    }
+    set_far_apart(pool);
+    least = MAX(least, chance_as_made(pool, small, off));
+    if ((deals && most <= deals->sure) ||
+        (near <= UNREACHED && most <= TRUST * UNREACHED)) {
+        least = MAX(least, near);
+        return (struct ct_chance){least, least};
+    }
+    double dealt = !deals                ? NAN
+                   : has_near_ones(pool) ? deal_far(pool, off, deals)
+                                         : deal_all(pool, off, deals);
+    if (isnan(dealt)) {
+        return (struct ct_chance){least, MAX(least, most)};
+    }
+    least = MAX(least, dealt);
+    return (struct ct_chance){least, least};
+}
+
+struct ct_chance ct_chance_mean(const struct ct_sample *a,
+                                const struct ct_sample *b, double enough,
+                                struct ct_deals *deals)
 {
     uint64_t n = size_of(a), m = size_of(b);
+    struct ct_chance chance = {1, 1};
 
     if (!n || !m || n + m > UINT32_MAX) {
-        return 1;
+        return chance;
     }
     struct pool pool = {.n = n + m, .small = MIN(n, m), .end = n + m};
     pool.values = g_new(double, pool.n);
@@ -252,12 +328,11 @@ double ct_chance_mean(const struct ct_sample *a, const struct ct_sample *b,
     pool.mean_all = pool.mean;
     double off = fabs(sum_of(b) - (double)m * pool.mean_all);
     double variance = variance_of((double)pool.n, (double)m, pool.squares);
-    double chance = variance > 0 ? chance_of(0, variance, off) : 1;
-    if (variance > 0 && chance < enough) {
-        set_far_apart(&pool);
-        chance = MAX(chance, chance_as_made(&pool, n <= m ? a : b, off));
-        chance = MAX(chance, has_near_ones(&pool) ? deal_far(&pool, off)
-                                                  : deal_all(&pool, off));
+    if (variance > 0) {
+        chance.least = chance.most = chance_of(0, variance, off);
+    }
+    if (chance.least < enough && variance > 0) {
+        chance = look_closer(&pool, n <= m ? a : b, chance.least, off, deals);
     }
     g_free(pool.values);
     return chance;

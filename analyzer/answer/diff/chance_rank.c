@@ -69,8 +69,9 @@ static void append_ranks(GArray *ranks, double rank, double n)
     }
 }
 
-static double deal_ranks(const struct ct_sample *a, const struct ct_sample *b,
-                         double enough)
+static struct ct_chance deal_ranks(const struct ct_sample *a,
+                                   const struct ct_sample *b, double enough,
+                                   struct ct_deals *deals)
 {
     GArray *ranks[2] = {g_array_new(FALSE, FALSE, sizeof(int64_t)),
                         g_array_new(FALSE, FALSE, sizeof(int64_t))};
@@ -81,14 +82,15 @@ static double deal_ranks(const struct ct_sample *a, const struct ct_sample *b,
         append_ranks(ranks[1], tie.rank, tie.in_b);
     }
     const struct ct_sample of_a = {ranks[0], 0}, of_b = {ranks[1], 0};
-    double chance = ct_chance_mean(&of_a, &of_b, enough);
+    struct ct_chance chance = ct_chance_mean(&of_a, &of_b, enough, deals);
     g_array_unref(ranks[0]);
     g_array_unref(ranks[1]);
     return chance;
 }
 
-double ct_chance_rank(const struct ct_sample *a, const struct ct_sample *b,
-                      double enough, int64_t *ret_z_milli)
+struct ct_chance ct_chance_rank(const struct ct_sample *a,
+                                const struct ct_sample *b, double enough,
+                                struct ct_deals *deals, int64_t *ret_z_milli)
 {
     double n = (double)(a->values->len + a->zeros);
     double m = (double)(b->values->len + b->zeros);
@@ -98,7 +100,7 @@ double ct_chance_rank(const struct ct_sample *a, const struct ct_sample *b,
 
     *ret_z_milli = 0;
     if (n < 1 || m < 1) {
-        return 1;
+        return (struct ct_chance){1, 1};
     }
     while (next_tie(&tie, a, b)) {
         double same = tie.in_a + tie.in_b;
@@ -109,15 +111,18 @@ double ct_chance_rank(const struct ct_sample *a, const struct ct_sample *b,
     double shift = ranks_b - m * (m + 1) / 2 - n * m / 2;
     double variance = n * m / 12 * (all + 1 - ties / (all * (all - 1)));
     if (!(variance > 0)) {
-        return 1;
+        return (struct ct_chance){1, 1};
     }
     /* half a rank, since ranks are whole numbers */
     shift = shift > 0 ? MAX(shift - 0.5, 0) : MIN(shift + 0.5, 0);
     double z = shift / sqrt(variance);
-    double chance = erfc(fabs(z) / M_SQRT2);
+    double normal = erfc(fabs(z) / M_SQRT2);
+    struct ct_chance chance = {normal, normal};
     *ret_z_milli = llround(1000 * z);
-    if (chance < enough && MIN(n, m) * (1 - most / all) < OTHERS_MIN) {
-        chance = MAX(chance, deal_ranks(a, b, enough));
+    if (normal < enough && MIN(n, m) * (1 - most / all) < OTHERS_MIN) {
+        chance = deal_ranks(a, b, enough, deals);
+        chance.least = MAX(chance.least, normal);
+        chance.most = MAX(chance.most, normal);
     }
     return chance;
 }

@@ -14,6 +14,10 @@
 /* How often chance may make any row of a comparison sure. */
 #define ALPHA 0.001
 
+/* What all rows together may deal: so much, and so much for each value. */
+#define STEPS      20000000
+#define STEPS_EACH 64
+
 /* What is not known is no state that can be compared; there those are counted
  * of which the whole is known, and not what they did. */
 #define WHOLE_ONLY (CT_STATE_UNKNOWN + 1)
@@ -161,40 +165,64 @@ static double chance_of_p99(const struct ct_sample *a,
     return (is_b ? is > was : is < was) ? chance : 1;
 }
 
-static bool compare_one(const struct ct_times *const runs[],
-                        const struct ct_timed *key,
-                        struct ct_diff_latency *latency, double ret_p[])
+/* What is asked of one row. */
+struct asked {
+    struct ct_timed key;
+    struct ct_chance p[SAID];
+};
+
+/* Both runs' times of a row; they need be sorted once only. */
+static bool find_samples(const struct ct_times *const runs[],
+                         const struct ct_timed *key,
+                         struct ct_sample ret_samples[])
 {
+    static const GArray none;
     struct ct_timed whole = *key;
-    GArray *values[CT_DIFF_SIDES];
-    uint64_t zeros[CT_DIFF_SIDES];
 
     whole.state = 0;
     for (unsigned side = 0; side < CT_DIFF_SIDES; side++) {
         const GArray *all = find(runs[side], &whole);
-        GArray *own = find(runs[side], key);
+        const GArray *own = find(runs[side], key);
         if (!all) {
             return false;
         }
-        values[side] =
-            own ? g_array_ref(own) : g_array_new(FALSE, FALSE, sizeof(int64_t));
-        zeros[side] = count_zeros(runs[side], key, all->len, values[side]->len);
-        g_array_sort(values[side], by_value);
-        latency->times[side] = describe(values[side], zeros[side]);
+        own = own ? own : &none;
+        ret_samples[side].values = own;
+        ret_samples[side].zeros =
+            count_zeros(runs[side], key, all->len, own->len);
+    }
+    return true;
+}
+
+static bool compare_one(const struct ct_times *const runs[],
+                        const struct ct_timed *key,
+                        struct ct_diff_latency *latency, struct asked *asked)
+{
+    struct ct_sample samples[CT_DIFF_SIDES];
+    const struct ct_sample *a = &samples[CT_DIFF_A], *b = &samples[CT_DIFF_B];
+
+    if (!find_samples(runs, key, samples)) {
+        return false;
+    }
+    for (unsigned side = 0; side < CT_DIFF_SIDES; side++) {
+        GArray *own = find(runs[side], key);
+        if (own) {
+            g_array_sort(own, by_value);
+        }
+        latency->times[side] =
+            describe(samples[side].values, samples[side].zeros);
     }
     latency->is_request = key->kind == CT_DECISION_BEGIN;
     latency->is_work = key->kind == CT_DECISION_WORK;
     latency->has_state = key->state > 0;
     latency->state = (enum ct_state)(key->state ? key->state - 1 : 0);
-    const struct ct_sample a = {values[CT_DIFF_A], zeros[CT_DIFF_A]};
-    const struct ct_sample b = {values[CT_DIFF_B], zeros[CT_DIFF_B]};
-    ret_p[SAID_RANK] = ct_chance_rank(&a, &b, ALPHA, &latency->z_milli);
-    ret_p[SAID_MEAN] = ct_chance_mean(&a, &b, ALPHA);
-    ret_p[SAID_P99] = latency->is_request && !latency->has_state
-                          ? chance_of_p99(&a, &b, latency)
-                          : 1;
-    g_array_unref(values[CT_DIFF_A]);
-    g_array_unref(values[CT_DIFF_B]);
+    asked->key = *key;
+    asked->p[SAID_RANK] = ct_chance_rank(a, b, ALPHA, NULL, &latency->z_milli);
+    asked->p[SAID_MEAN] = ct_chance_mean(a, b, ALPHA, NULL);
+    double p99 = latency->is_request && !latency->has_state
+                     ? chance_of_p99(a, b, latency)
+                     : 1;
+    asked->p[SAID_P99] = (struct ct_chance){p99, p99};
     return latency->times[CT_DIFF_A].n && latency->times[CT_DIFF_B].n;
 }
 
@@ -224,13 +252,116 @@ static int by_shift(const void *a, const void *b)
     return order ? order : (int)one->state - (int)two->state;
 }
 
-/* The more is asked, the more often chance says yes: all that a comparison asks
- * is corrected for together. */
-static void correct(GArray *told, const GArray *p)
+/* How much time the change makes in all. */
+static double weight_of(const struct ct_diff_latency *latency)
 {
-    bool *sure = g_new(bool, p->len + 1);
+    return (double)shift_of(latency) * (double)MIN(latency->times[CT_DIFF_A].n,
+                                                   latency->times[CT_DIFF_B].n);
+}
 
-    ct_chance_holm((const double *)(void *)p->data, p->len, ALPHA, sure);
+/* The more is asked, the more often chance says yes: all that a comparison asks
+ * is corrected for together.  @is_least: as if each p were as little as it may
+ * be, else as great. */
+static unsigned correct(const GArray *asked, bool is_least, bool *ret_sure)
+{
+    unsigned n = asked->len * SAID, n_sure = 0;
+    double *p = g_new(double, n + 1);
+
+    for (unsigned i = 0; i < n; i++) {
+        const struct ct_chance *one =
+            &g_array_index(asked, struct asked, i / SAID).p[i % SAID];
+        p[i] = is_least ? one->least : one->most;
+    }
+    ct_chance_holm(p, n, ALPHA, ret_sure);
+    for (unsigned i = 0; i < n; i++) {
+        n_sure += ret_sure[i];
+    }
+    g_free(p);
+    return n_sure;
+}
+
+/* A row by what it changes, so that steps go to the greatest change first. */
+struct weighed {
+    double weight;
+    unsigned row;
+};
+
+static int by_weight(const void *a, const void *b)
+{
+    const struct weighed *one = a, *two = b;
+
+    if (one->weight != two->weight) {
+        return one->weight > two->weight ? -1 : 1;
+    }
+    return (one->row > two->row) - (one->row < two->row);
+}
+
+static GArray *weigh(const GArray *told, uint64_t *ret_n_values)
+{
+    GArray *order = g_array_new(FALSE, FALSE, sizeof(struct weighed));
+
+    *ret_n_values = 0;
+    for (unsigned i = 0; i < told->len; i++) {
+        const struct ct_diff_latency *one =
+            &g_array_index(told, struct ct_diff_latency, i);
+        const struct weighed row = {weight_of(one), i};
+        *ret_n_values += one->times[CT_DIFF_A].n + one->times[CT_DIFF_B].n;
+        g_array_append_val(order, row);
+    }
+    g_array_sort(order, by_weight);
+    return order;
+}
+
+static bool is_open(const struct ct_chance *chance)
+{
+    return chance->least < chance->most;
+}
+
+/* Only what may be sure at all is looked at more closely: no p that a test has
+ * in the end is less than it may be now, so none holds that does not now. */
+static void look_closer(const struct ct_times *const runs[], const GArray *told,
+                        GArray *asked, const bool *may, unsigned n_may)
+{
+    double n = (double)asked->len * SAID;
+    uint64_t n_values;
+    GArray *order = weigh(told, &n_values);
+    struct ct_deals deals = {
+        .sure = ALPHA / n,
+        .limit = ALPHA / (n - n_may + 1),
+        .steps = STEPS + STEPS_EACH * n_values,
+    };
+
+    for (unsigned i = 0; i < order->len; i++) {
+        unsigned row = g_array_index(order, struct weighed, i).row;
+        struct asked *one = &g_array_index(asked, struct asked, row);
+        const bool *own = &may[(size_t)row * SAID];
+        struct ct_sample samples[CT_DIFF_SIDES];
+        const struct ct_sample *a = &samples[CT_DIFF_A];
+        const struct ct_sample *b = &samples[CT_DIFF_B];
+        int64_t z_milli;
+        find_samples(runs, &one->key, samples);
+        if (own[SAID_RANK] && is_open(&one->p[SAID_RANK])) {
+            one->p[SAID_RANK] = ct_chance_rank(a, b, ALPHA, &deals, &z_milli);
+        }
+        if (own[SAID_MEAN] && is_open(&one->p[SAID_MEAN])) {
+            one->p[SAID_MEAN] = ct_chance_mean(a, b, ALPHA, &deals);
+        }
+    }
+    g_array_unref(order);
+}
+
+static void test_rows(const struct ct_times *const runs[], GArray *told,
+                      GArray *asked)
+{
+    size_t n = (size_t)told->len * SAID;
+    bool *may = g_new(bool, n + 1), *sure = g_new(bool, n + 1);
+    unsigned n_may = correct(asked, true, may);
+
+    if (n_may) {
+        look_closer(runs, told, asked, may, n_may);
+    }
+    correct(asked, true, may);
+    correct(asked, false, sure);
     for (unsigned i = 0; i < told->len; i++) {
         struct ct_diff_latency *latency =
             &g_array_index(told, struct ct_diff_latency, i);
@@ -238,7 +369,11 @@ static void correct(GArray *told, const GArray *p)
         latency->sure = own[SAID_RANK];
         latency->sure_mean = own[SAID_MEAN];
         latency->sure_p99 = own[SAID_P99];
+        for (unsigned said = 0; said < SAID; said++) {
+            latency->bound |= may[(size_t)i * SAID + said] && !own[said];
+        }
     }
+    g_free(may);
     g_free(sure);
 }
 
@@ -247,16 +382,16 @@ GArray *ct_latency_compare(const struct ct_times *a, const struct ct_times *b,
 {
     const struct ct_times *const runs[] = {a, b};
     GArray *told = g_array_new(FALSE, TRUE, sizeof(struct ct_diff_latency));
-    GArray *chances = g_array_new(FALSE, FALSE, sizeof(double));
+    GArray *asked = g_array_new(FALSE, FALSE, sizeof(struct asked));
 
     for (unsigned side = 0; side < CT_DIFF_SIDES; side++) {
         for (uint32_t i = 0; i < runs[side]->keys.n; i++) {
             const struct ct_timed *key = ct_interned_key(&runs[side]->keys, i);
             struct ct_diff_latency latency = {0};
-            double p[SAID];
+            struct asked own;
             if (key->state == WHOLE_ONLY ||
                 (side == CT_DIFF_B && ct_interned_has(&a->keys, key)) ||
-                !compare_one(runs, key, &latency, p)) {
+                !compare_one(runs, key, &latency, &own)) {
                 continue;
             }
             const char *what = ct_words_text(words, key->what);
@@ -270,20 +405,13 @@ GArray *ct_latency_compare(const struct ct_times *a, const struct ct_times *b,
             g_ptr_array_add(texts, label);
             latency.label = label;
             g_array_append_val(told, latency);
-            g_array_append_vals(chances, p, SAID);
+            g_array_append_val(asked, own);
         }
     }
-    correct(told, chances);
-    g_array_unref(chances);
+    test_rows(runs, told, asked);
+    g_array_unref(asked);
     g_array_sort(told, by_shift);
     return told;
-}
-
-/* How much time the change makes in all. */
-static double weight_of(const struct ct_diff_latency *latency)
-{
-    return (double)shift_of(latency) * (double)MIN(latency->times[CT_DIFF_A].n,
-                                                   latency->times[CT_DIFF_B].n);
 }
 
 /* A tenth of what it was, or more. */

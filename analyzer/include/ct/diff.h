@@ -135,6 +135,7 @@ struct ct_diff_latency {
     bool sure_mean; /* the mean is another: a permutation test */
     bool sure_p99;  /* the longest are one run's: a quantile test; requests as a
                        whole only */
+    bool bound;     /* a test was cut short: more than that may be sure */
 };
 
 struct ct_diff_result {

@@ -28,11 +28,22 @@ static int by_value(const void *a, const void *b)
     return one < two ? -1 : one > two;
 }
 
+/* All that can be known. */
+static double mean_of_samples(const struct ct_sample *a,
+                              const struct ct_sample *b, double enough)
+{
+    struct ct_deals deals = {.limit = INFINITY, .steps = UINT64_MAX};
+    struct ct_chance chance = ct_chance_mean(a, b, enough, &deals);
+
+    g_assert_cmpfloat(chance.least, ==, chance.most);
+    return chance.most;
+}
+
 static double mean_of(const GArray *a, const GArray *b, double enough)
 {
     const struct ct_sample one = {a, 0}, two = {b, 0};
 
-    return ct_chance_mean(&one, &two, enough);
+    return mean_of_samples(&one, &two, enough);
 }
 
 static double tail_of(const GArray *a, const GArray *b)
@@ -64,7 +75,7 @@ static void test_mean(void)
     /* zeros are values */
     GArray *zeros = row(5, 0, 0), *tens = row(8, 10, 1);
     const struct ct_sample brief = {none, 5}, long_one = {tens, 0};
-    g_assert_cmpfloat(ct_chance_mean(&brief, &long_one, 0.5), ==,
+    g_assert_cmpfloat(mean_of_samples(&brief, &long_one, 0.5), ==,
                       mean_of(zeros, tens, 0.5));
 
     /* one long value in the far smaller of both: in one deal of 101, though
@@ -145,6 +156,106 @@ static void test_far(void)
         g_array_unref(b);
     }
     g_rand_free(rand);
+}
+
+/* --- without dealing all ---------------------------------------------- */
+
+/* Of all sets of @drawn of @n the part whose sum is @off or more from what is
+ * expected, by looking at each. */
+static double count_sets(const double *values, unsigned n, unsigned drawn,
+                         double off)
+{
+    double expected = 0;
+    uint64_t sets = 0, reached = 0;
+
+    for (unsigned i = 0; i < n; i++) {
+        expected += values[i] * drawn / n;
+    }
+    for (uint32_t set = 0; set < 1u << n; set++) {
+        double sum = 0;
+        if ((unsigned)__builtin_popcount(set) != drawn) {
+            continue;
+        }
+        for (unsigned i = 0; i < n; i++) {
+            sum += set >> i & 1 ? values[i] : 0;
+        }
+        sets++;
+        reached += ABS(sum - expected) >= off * (1 - 1e-9);
+    }
+    return (double)reached / (double)sets;
+}
+
+/* From hardly rare to the rarest: never less than it is, nor by far more. */
+static void test_bound(void)
+{
+    enum { N = 16 };
+    GRand *rand = g_rand_new_with_seed(6);
+    double greatest = 0, least = INFINITY, most_near = 0, least_near = INFINITY;
+
+    for (unsigned turn = 0; turn < 60; turn++) {
+        double values[N], sum = 0, top = 0;
+        unsigned drawn = 2 + turn % 12;
+        for (unsigned i = 0; i < N; i++) {
+            double far =
+                pow(g_rand_double_range(rand, 0.01, 1), -(double)(turn % 3));
+            values[i] = (i ? values[i - 1] : 0) + far;
+            sum += values[i];
+        }
+        for (unsigned i = N - drawn; i < N; i++) {
+            top += values[i];
+        }
+        double off = (top - sum * drawn / N) * (0.4 + 0.2 * (turn / 15));
+        double is = count_sets(values, N, drawn, off), near;
+        double most = ct_chance_bound(values, N, drawn, off, 0, &near);
+        g_assert_cmpfloat(most, >=, is);
+        g_assert_cmpfloat(near, <=, most);
+        greatest = MAX(greatest, is > 0 ? most / is : 0);
+        least = MIN(least, is > 0 ? most / is : INFINITY);
+        most_near = MAX(most_near, is > 0 ? near / is : 0);
+        least_near = MIN(least_near, is > 0 ? near / is : INFINITY);
+    }
+    g_test_message("of 60 the bound is %.2f to %.2f times what is, the "
+                   "approximation %.2f to %.2f",
+                   least, greatest, least_near, most_near);
+    g_assert_cmpfloat(greatest, <, 20);
+    g_assert_cmpfloat(most_near, <, 20);
+    g_assert_cmpfloat(least_near, >, 0.3);
+
+    const double same[] = {1, 1, 1, 1};
+    double near;
+    g_assert_cmpfloat(ct_chance_bound(same, 4, 2, 1, 0, &near), ==, 1);
+    g_assert_cmpfloat(ct_chance_bound(same, 4, 4, 1, 0, &near), ==, 1);
+    g_rand_free(rand);
+}
+
+/* Steps that there are not are not taken, and what is not known is said. */
+static void test_steps(void)
+{
+    GArray *many = row(1000, 1000, 1), *few = row(10, 1000, 40);
+    struct ct_sample a = {many, 0}, b = {few, 0};
+
+    /* all ten in the lower half: z is 3.5, p about 4e-4 */
+    struct ct_deals none = {.limit = 1, .steps = 50};
+    struct ct_chance chance = ct_chance_mean(&a, &b, 1, &none);
+    g_test_message("p %.2g to %.2g", chance.least, chance.most);
+    g_assert_cmpuint(none.steps, <=, 50);
+    g_assert_cmpfloat(chance.least, <, chance.most);
+    struct ct_deals all = {.limit = 1, .steps = 1000000};
+    double p = ct_chance_mean(&a, &b, 1, &all).most;
+    g_assert_cmpfloat(p, ==, mean_of(many, few, 1));
+    ASSERT_WITHIN(p, chance.least * 0.999, chance.most * 1.001);
+    g_assert_cmpuint(all.steps, ==, 1000000 - 9999 * 10);
+
+    /* above the limit is above the limit: the rest is not dealt */
+    for (unsigned i = 0; i < 10; i++) {
+        g_array_index(few, int64_t, i) = 1300 + i;
+    }
+    struct ct_deals soon = {.limit = 0.001, .steps = 1000000};
+    p = ct_chance_mean(&a, &b, 1, &soon).least;
+    g_assert_cmpfloat(p, >, 0.001);
+    g_assert_cmpuint(soon.steps, >, 1000000 - 9999 * 10 / 2);
+    g_array_unref(many);
+    g_array_unref(few);
 }
 
 static void test_tail(void)
@@ -294,6 +405,49 @@ static void test_many(void)
     g_rand_free(rand);
 }
 
+/* Three long rows that only dealing tells: they differ so that p is 1 of 9500,
+ * which may make all six tests sure.  There are steps for one row; what was not
+ * dealt is said to be open, and is not sure. */
+static void test_short_of_steps(void)
+{
+    enum { ROWS = 3, EACH = 1900, STEP = 1000, SHIFT = 69000 };
+    GPtrArray *texts = g_ptr_array_new_with_free_func(g_free);
+    struct ct_shared shared;
+    struct ct_times a, b;
+    unsigned n_bound = 0, n_sure = 0;
+
+    ct_shared_init(&shared);
+    ct_times_init(&a);
+    ct_times_init(&b);
+    for (unsigned i = 0; i < ROWS; i++) {
+        g_autofree char *name = g_strdup_printf("callback_%u", i);
+        struct ct_timed key = {.what = ct_words_get(&shared.words, name),
+                               .kind = CT_DECISION_BH};
+        for (unsigned k = 0; k < EACH; k++) {
+            ct_times_add(&a, &key, (int64_t)k * STEP);
+            ct_times_add(&b, &key, (int64_t)k * STEP + SHIFT);
+        }
+    }
+    GArray *rows = ct_latency_compare(&a, &b, &shared.words, texts);
+    g_assert_cmpuint(rows->len, ==, ROWS);
+    for (unsigned i = 0; i < rows->len; i++) {
+        const struct ct_diff_latency *one =
+            &g_array_index(rows, struct ct_diff_latency, i);
+        n_bound += one->bound;
+        n_sure += one->sure_mean;
+        g_test_message("z %.3f", (double)one->z_milli / 1000);
+    }
+    g_test_message("of %u rows %u are sure by the mean, %u open", rows->len,
+                   n_sure, n_bound);
+    g_assert_cmpuint(n_bound, >=, 2);
+    g_assert_cmpuint(n_sure, <=, 1);
+    g_array_unref(rows);
+    g_ptr_array_unref(texts);
+    ct_times_fini(&a);
+    ct_times_fini(&b);
+    ct_shared_fini(&shared);
+}
+
 /* What Mann and Whitney's test can't see: the others can. */
 static void test_few_slow(void)
 {
@@ -304,7 +458,7 @@ static void test_few_slow(void)
     g_array_sort(b, by_value);
     const struct ct_sample one = {a, 0}, two = {b, 0};
     int64_t z_milli;
-    double rank = ct_chance_rank(&one, &two, 0.001, &z_milli);
+    double rank = ct_chance_rank(&one, &two, 0.001, NULL, &z_milli).least;
     g_test_message("z %.3f", (double)z_milli / 1000);
     g_assert_cmpfloat(rank, >, 0.01);
     g_assert_cmpfloat(tail_of(a, b), <, 1e-4);
@@ -319,6 +473,9 @@ int main(int argc, char **argv)
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/diff-figures/mean", test_mean);
     g_test_add_func("/diff-figures/far", test_far);
+    g_test_add_func("/diff-figures/bound", test_bound);
+    g_test_add_func("/diff-figures/steps", test_steps);
+    g_test_add_func("/diff-figures/short-of-steps", test_short_of_steps);
     g_test_add_func("/diff-figures/tail", test_tail);
     g_test_add_func("/diff-figures/holm", test_holm);
     g_test_add_func("/diff-figures/chance", test_chance);

@@ -21,7 +21,7 @@ static int64_t z_of(const GArray *a, uint64_t zeros_a, const GArray *b,
     const struct ct_sample one = {a, zeros_a}, two = {b, zeros_b};
     int64_t z_milli;
 
-    ct_chance_rank(&one, &two, 0, &z_milli);
+    ct_chance_rank(&one, &two, 0, NULL, &z_milli);
     return z_milli;
 }
 
@@ -102,7 +102,8 @@ static double chance_of_zeros(uint64_t n, unsigned slow_n, uint64_t m,
         g_array_append_val(i < slow_n ? a : b, value);
     }
     const struct ct_sample one = {a, n - slow_n}, two = {b, m - slow_m};
-    double chance = ct_chance_rank(&one, &two, 0.001, &z_milli);
+    struct ct_deals deals = {.limit = 1, .steps = UINT64_MAX};
+    double chance = ct_chance_rank(&one, &two, 0.001, &deals, &z_milli).most;
     g_test_message("z %.3f, p %.2g", (double)z_milli / 1000, chance);
     g_array_unref(a);
     g_array_unref(b);

@@ -111,6 +111,38 @@ def _(tmp):
     check_growth(tmp, 250, beside_holes, 6)
 
 
+def many_times(n, side):
+    """As many callbacks, each 50 times, by far slower in the other run: more
+    than chance explains, of each by two figures."""
+    lines, at = [], 1000
+    draws = random.Random(side)
+    for _ in range(50):
+        for i in range(n):
+            lines += [f'@{at} 7/7 bh_run_begin bh={i + 5} ctx=1 name="f{i}" '
+                      f"callback={0x1000 + 16 * i:#x}"]
+            at += draws.randrange(1000, 5000) + (side == "b") * 3000
+            lines += [f"@{at} 7/7 bh_run_end bh={i + 5} ctx=1"]
+            at += 100
+    return lines
+
+
+@tap.case("many times of many callbacks: twice the work of reading, at most")
+def _(tmp):
+    program = growth.stripped(tmp)
+    runs = [write(os.path.join(tmp, side), many_times(100, side))
+            for side in "ab"]
+    read = sum(growth.instructions(program, "stat", run, "-o", "/dev/null")
+               for run in runs)
+    told = os.path.join(tmp, "told.json")
+    both = growth.instructions(program, "diff", *runs, "--json", "-o", told)
+    tap.note("reading both: %.0f M instructions, diff: %.0f" % (read, both))
+    with open(told, encoding="utf-8") as file:
+        latency = json.load(file)["latency"]
+    tap.equal([one["sure_mean"] and one["sure"] and not one["bound"]
+               for one in latency], [True] * 100)
+    assert both < 2 * read, (read, both)
+
+
 @tap.case("holes of a baseline may come in any order")
 def _(tmp):
     lines = beside_holes(40, "a")
