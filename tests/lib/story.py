@@ -55,6 +55,23 @@ def record(trace, *command, options=(), **more):
     return run(COTRACE, "record", "-o", trace, *options, "--", *command, **more)
 
 
+class Noise:
+    """Keeps the processors busy beside a test, if it is to be hard."""
+
+    def __init__(self, is_hard):
+        self.count = os.cpu_count() if is_hard else 0
+
+    def __enter__(self):
+        self.children = [
+            subprocess.Popen(["sh", "-c", "while :; do :; done"])
+            for _ in range(self.count)]
+
+    def __exit__(self, *_):
+        for child in self.children:
+            child.kill()
+            child.wait()
+
+
 def _pairs(pairs):
     keys = [key for key, _ in pairs]
     if len(keys) != len(set(keys)):

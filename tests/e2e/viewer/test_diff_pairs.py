@@ -14,7 +14,6 @@ import concurrent.futures
 import itertools
 import os
 import shutil
-import subprocess
 import sys
 
 import diff_checker
@@ -26,21 +25,6 @@ RUNS = 20 if SOAK else 1
 AGAIN_MAX = max(1, RUNS // 10)
 KEEP = os.environ.get("COTRACE_PAIRS")
 PAIRS = os.path.join(story.BUILD, "tests", "programs", "pairs")
-
-
-class Noise:
-    """Keeps the processors busy beside the test, if it is to be hard."""
-
-    def __enter__(self):
-        count = os.cpu_count() if SOAK else 0
-        self.children = [
-            subprocess.Popen(["sh", "-c", "while :; do :; done"])
-            for _ in range(count)]
-
-    def __exit__(self, *_):
-        for child in self.children:
-            child.kill()
-            child.wait()
 
 
 def clock(trace, change):
@@ -76,7 +60,7 @@ def record(tmp, change):
         os.makedirs(tmp, exist_ok=True)
     was = [os.path.join(tmp, f"was{i}") for i in range(RUNS)]
     now = [os.path.join(tmp, f"is{i}") for i in range(RUNS)]
-    with Noise(), concurrent.futures.ThreadPoolExecutor(2) as pool:
+    with story.Noise(SOAK), concurrent.futures.ThreadPoolExecutor(2) as pool:
         done = [pool.submit(record_one, trace, change, side)
                 for side, traces in (("was", was), ("is", now))
                 for trace in traces]

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """`cotrace diff` on recordings of cotrace-io: the same script is the same run,
 one more request is named."""
+import itertools
 import os
 import random
 import re
@@ -42,6 +43,43 @@ def _(tmp):
         for b in traces[i + 1:]:
             document = diff(a, b, None)
             tap.equal(document["first_real_divergence"], None, f"{a}, {b}")
+
+
+def scattered(tmp):
+    """An image whose clusters lie in another order than the guest's, so that a
+    read is made of many."""
+    image = os.path.join(tmp, "scattered.qcow2")
+    story.image(image, "64M", [f"write -q -P 17 {k * 65536} 64k" for k in
+                               [*range(0, 64, 2), *range(1, 64, 2)]])
+    return image
+
+
+WAYS = {"the main loop": (), "an iothread": ("--iothread",),
+        "GLib's loop and an iothread": ("--loop=glib", "--iothread")}
+
+
+@tap.case("reads of many clusters at once, on a loop and on two")
+def _(tmp):
+    """Which of two threads is quicker is no real difference."""
+    image = scattered(tmp)
+    words = [*story.reads(("0", "1M", "2M", "3M")), *story.reads(("0", "0"))]
+    for name, way in WAYS.items():
+        traces = []
+        with story.Noise(SOAK):
+            for i in range(20 if SOAK else 3):
+                traces.append(os.path.join(tmp, f"{len(way)}-{i}"))
+                story.record(traces[-1], story.IO, *way, "-f", "qcow2", "-r",
+                             *words, image)
+        n = 0
+        for a, b in itertools.combinations(traces, 2):
+            document = diff(a, b, None)
+            change = document["first_real_divergence"]
+            n += change is not None
+            if change is not None:
+                tap.note(f"{name}: {change['reason']} {change['a']} "
+                         f"{change['b']}"[:1000])
+        tap.note(f"{len(traces)} recordings on {name}: {n} false")
+        tap.equal(n, 0, name)
 
 
 @tap.case("one more request is named")
