@@ -14,13 +14,14 @@
 
 enum {
     CAUSES_MAX = 4096, /* of a kind */
-    CONVOY_MIN = 2,    /* requests: fewer are not held up by one another */
+    CONVOY_MIN = 2,    /* requests whose waits count together */
 };
 
 struct cause {
     struct ct_told_cause told;
     uint64_t id;      /* struct ct_seen's `cause` */
     int64_t worst_ns; /* -1: never seen */
+    int64_t ended_ns; /* the longest that is over */
     uint64_t last_request;
 };
 
@@ -109,6 +110,7 @@ static void add_cause(struct cause *sum, const struct cause *cause)
         sum->told.finding.begin_ns = cause->told.finding.begin_ns;
     }
     sum->worst_ns = MAX(sum->worst_ns, cause->worst_ns);
+    sum->ended_ns = MAX(sum->ended_ns, cause->ended_ns);
     add_ns(&sum->told.finding.cost_ns, cause->told.finding.cost_ns);
     sum->told.finding.count += cause->told.finding.count;
     sum->told.finding.n_requests += cause->told.finding.n_requests;
@@ -228,6 +230,9 @@ void ct_causes_see(struct ct_causes *causes, const struct ct_seen *seen)
     cause->told.fn = cause->told.fn ? cause->told.fn : seen->fn;
     finding->depth = MAX(finding->depth, seen->depth);
     hurt(cause, seen->request);
+    if (!seen->is_open) {
+        cause->ended_ns = MAX(cause->ended_ns, seen->cost_ns);
+    }
     if (seen->cost_ns > cause->worst_ns) {
         cause->worst_ns = seen->cost_ns;
         finding->begin_ns = seen->begin_ns;
@@ -257,8 +262,9 @@ static bool is_told(const struct ct_causes *causes, const struct cause *cause)
     switch (finding->kind) {
     case CT_FINDING_LOCK_CONVOY:
     case CT_FINDING_SERIALISED:
-        return finding->n_requests >= CONVOY_MIN &&
-               finding->cost_ns >= limits->block_ns;
+        return finding->cost_ns >= limits->block_ns &&
+               (finding->n_requests >= CONVOY_MIN ||
+                cause->ended_ns >= limits->block_ns);
     case CT_FINDING_NESTED_POLL:
     case CT_FINDING_POOL_SATURATED:
         return finding->cost_ns >= limits->block_ns;

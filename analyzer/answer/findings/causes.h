@@ -28,6 +28,7 @@ struct ct_seen {
     uint64_t of;      /* ... of how many that might have been */
     int64_t cost_ns;
     int64_t begin_ns, end_ns;
+    bool is_open; /* the trace ends in it: stuck.c tells it if it is alone */
     uint64_t context, object, fn;
     unsigned depth;
     uint64_t request; /* that it hurt; 0: none */

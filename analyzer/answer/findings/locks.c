@@ -31,6 +31,7 @@ void ct_findings_locks_request(struct ct_causes *causes,
             continue;
         }
         seen.object = segment->cause.id;
+        seen.is_open = !request->end_known && i + 1 == request->n_segments;
         ct_causes_see(causes, &seen);
     }
 }

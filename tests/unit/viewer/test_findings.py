@@ -145,6 +145,42 @@ def _(tmp):
     tap.equal(find(tmp, run), [])
 
 
+def one_behind_another(run, ns, by_lock):
+    """Two requests; the second waits until the first lets it go on."""
+    first = run.begin(0)
+    if by_lock:
+        run.take(first)
+    run.give(first, "io", 3)
+    second = run.begin(4096)
+    if by_lock:
+        run.want(second, first)
+    else:
+        run.give(second, "queue", 5)
+    run.now += ns
+    run.enter(first)
+    if by_lock:
+        run.hand_over(first, second)
+    else:
+        run.say("aio_co_wake", ctx=run.ctx, co=second["co"], waker=first["co"],
+                how="queued")
+    run.end(first)
+    run.enter(second)
+    if by_lock:
+        run.got(second)
+        run.release(second)
+    run.end(second)
+    run.polled()
+
+
+@tap.case("one request alone that waits for another for long")
+def _(tmp):
+    for by_lock, kind in ((True, "lock-convoy"), (False, "serialised")):
+        for ns, kinds in ((10 * SECOND, [kind]), (1000, [])):
+            run = begun()
+            one_behind_another(run, ns, by_lock)
+            tap.equal([one["kind"] for one in find(tmp, run)], kinds)
+
+
 @tap.case("a loop that sleeps has passed over what is to be entered")
 def _(tmp):
     run = begun()
