@@ -92,6 +92,12 @@ static inline bool ct_compare_is_kept(const struct ct_compare *compare,
 bool ct_compare_only_is_real(const struct ct_compare *compare,
                              enum ct_diff_side side, uint32_t decision);
 
+/** ct_compare_taken() - who took that work item and when it ended; NULL: it is
+ * none */
+const struct ct_taken *ct_compare_taken(const struct ct_compare *compare,
+                                        enum ct_diff_side side,
+                                        uint32_t decision);
+
 /** ct_compare_worker() - who took that work item; 0: it is none */
 int32_t ct_compare_worker(const struct ct_compare *compare,
                           enum ct_diff_side side, uint32_t decision);
@@ -156,6 +162,13 @@ struct ct_diff_change ct_change_first(const struct ct_compare *compare);
  * @turned: struct ct_turned, at least one, the first first */
 const struct ct_turned *ct_change_first_real(const struct ct_compare *compare,
                                              const GArray *turned);
+
+/* --- completions.c ---------------------------------------------------- */
+
+/** ct_completions_find() - those that overtook others, which becomes
+ * CT_DIFF_REASON_POOL
+ * @turned: struct ct_turned, to which they are added */
+void ct_completions_find(const struct ct_compare *compare, GArray *turned);
 
 /* --- wakeups.c -------------------------------------------------------- */
 

@@ -60,6 +60,13 @@ static const struct ct_taken *taken_of(const struct ct_run_result *run,
                    by_decision);
 }
 
+const struct ct_taken *ct_compare_taken(const struct ct_compare *compare,
+                                        enum ct_diff_side side,
+                                        uint32_t decision)
+{
+    return taken_of(compare->run[side], decision);
+}
+
 int32_t ct_compare_worker(const struct ct_compare *compare,
                           enum ct_diff_side side, uint32_t decision)
 {
@@ -386,6 +393,7 @@ GArray *ct_depends_find(struct ct_compare *compare)
         }
     }
     g_free(finder.place);
+    ct_completions_find(compare, finder.found);
     ct_wakeups_find(compare, finder.found);
     g_array_sort(finder.found, by_key);
     return finder.found;

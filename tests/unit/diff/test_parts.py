@@ -172,6 +172,43 @@ def _(tmp):
     assert "It succeeded in A and failed with EIO in B." in done.out, done.out
 
 
+def in_one_pass(seed, order, late=False):
+    """A worker does two items; a pass completes both, in that order (`late`:
+    the second one ends when it has begun)."""
+    run = Run(seed)
+    run.poll()
+    requests = [run.begin(0), run.begin(4096)]
+    for request in requests:
+        run.submit(request)
+    run.work(requests[0])
+    run.work_begin(requests[1])
+    if not late:
+        run.work_end(requests[1])
+    run.say("bh_run_begin", bh=run.bh, ctx=run.ctx,
+            name="thread_pool_completion_bh", callback=hex(run.code + 8))
+    if late:
+        run.work_end(requests[1])
+    for i in order:
+        run.say("thread_pool_complete", pool=run.pool, req=requests[i]["work"],
+                ret=0)
+        run.enter(requests[i])
+        run.end(requests[i])
+    run.say("bh_run_end", bh=run.bh, ctx=run.ctx)
+    run.polled()
+    return run
+
+
+@tap.case("a completion that overtook, and one that was found late")
+def _(tmp):
+    document = compare(tmp, in_one_pass(0, (0, 1)), in_one_pass(1, (1, 0)), 1)
+    change = document["first_real_divergence"]
+    tap.equal((change["reason"], change["a"]["label"], change["b"]["label"]),
+              ("overtaken", "completion ? of blk read disk 0+512",
+               "completion ? of blk read disk 4096+512"))
+    compare(tmp, in_one_pass(0, (0, 1)), in_one_pass(1, (1, 0), late=True), 0)
+    compare(tmp, in_one_pass(0, (0, 1)), in_one_pass(1, (0, 1), late=True), 0)
+
+
 @tap.case("what is outside of a window is told, and is not the same")
 def _(tmp):
     a = one_by_one(0, 4).write(os.path.join(tmp, "a"))
