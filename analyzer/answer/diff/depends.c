@@ -160,14 +160,10 @@ static bool is_telling(const struct ct_compare *compare, enum ct_diff_side side,
         return is_overtaking(compare, side, link->from, link->to);
     case CT_LINK_AFTER:
         return is_waiting(compare, side, link);
-    case CT_LINK_CAUSE:
-        if (is_asked_alike(compare, side, link)) {
-            return false;
-        }
-        /* fall through */
     default:
         return !is_loose(compare, side, link->from) &&
-               !is_loose(compare, side, link->to);
+               !is_loose(compare, side, link->to) &&
+               !is_asked_alike(compare, side, link);
     }
 }
 
