@@ -64,7 +64,7 @@ bool ct_guard_enter(struct ct_guard *guard)
         return false;
     }
     guard->error = errno;
-    guard->has_cancel = false;
+    guard->cancel = CT_GUARD_UNREAD;
     guard->has_entry = false;
     guard->is_away = false;
     guard->outer = ct_self.guard;
@@ -76,8 +76,9 @@ bool ct_guard_enter(struct ct_guard *guard)
     ct_self.guard = guard;
     __atomic_signal_fence(__ATOMIC_SEQ_CST);
     ct_self.busy++;
+    /* Tells the old state before it sets the new one: a signal handler that
+     * jumps away in between finds it. */
     (void)pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &guard->cancel);
-    guard->has_cancel = true;
     place = ct_stacks_place(__builtin_frame_address(0));
     guard->stack = place.number;
     if (place.base != CT_STACKS_OWN) {
@@ -100,7 +101,7 @@ static void undo(const struct ct_guard *guard)
     if (guard->has_entry) {
         (void)ct_stack_switch(guard->before);
     }
-    if (guard->has_cancel) {
+    if (guard->cancel != CT_GUARD_UNREAD) {
         (void)pthread_setcancelstate(guard->cancel, NULL);
     }
     errno = guard->error;

@@ -66,11 +66,12 @@ void ct_guard_end_thread(void);
 
 /* --- may I? --------------------------------------------------------------- */
 
+#define CT_GUARD_UNREAD (-1)
+
 struct ct_guard {
-    int error;       /* errno of the program */
-    int cancel;      /* its cancellation state */
-    bool has_cancel; /* ... was read and is changed */
-    bool is_away;    /* the program has left, and may come back, to ... */
+    int error;    /* errno of the program */
+    int cancel;   /* its cancellation state; CT_GUARD_UNREAD: it is as it was */
+    bool is_away; /* the program has left, and may come back, to ... */
     int cancel_here; /* ... this cancellation state */
     int stack;       /* number of the coroutine's stack that it is on, or -1 */
     bool has_entry;

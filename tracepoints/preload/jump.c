@@ -123,7 +123,7 @@ static void follow(uintptr_t sp, struct ct_guard *guard)
     bool is_away = there.base != here.base;
 
     if (there.base == CT_STACKS_UNKNOWN || is_away == guard->is_away ||
-        !guard->has_cancel) {
+        guard->cancel == CT_GUARD_UNREAD) {
         return;
     }
     guard->is_away = is_away;

@@ -166,9 +166,10 @@ static void append_text(const struct ct_text *text, GString *line,
             finding->object);
         break;
     case CT_FINDING_LOCK_CONVOY:
-        g_string_append_printf(line,
-                               "%" PRIu64 " requests waited for mutex %" PRIu64,
-                               finding->n_requests, finding->object);
+        g_string_append_printf(
+            line, "%" PRIu64 " request%s waited for mutex %" PRIu64,
+            finding->n_requests, finding->n_requests == 1 ? "" : "s",
+            finding->object);
         break;
     case CT_FINDING_STUCK_COROUTINE:
         g_string_append_printf(
