@@ -56,8 +56,9 @@ static int by_decision(const void *key, const void *element)
 static const struct ct_taken *taken_of(const struct ct_run_result *run,
                                        uint32_t decision)
 {
-    return bsearch(&decision, run->taken, run->n_taken, sizeof(*run->taken),
-                   by_decision);
+    return run->n_taken ? bsearch(&decision, run->taken, run->n_taken,
+                                  sizeof(*run->taken), by_decision)
+                        : NULL; /* there is no array then */
 }
 
 const struct ct_taken *ct_compare_taken(const struct ct_compare *compare,
@@ -268,7 +269,9 @@ static int by_end(const void *key, const void *element)
 static int32_t result_of(const struct ct_run_result *run, uint32_t end)
 {
     const struct ct_failed *failed =
-        bsearch(&end, run->failed, run->n_failed, sizeof(*failed), by_end);
+        run->n_failed
+            ? bsearch(&end, run->failed, run->n_failed, sizeof(*failed), by_end)
+            : NULL; /* there is no array then */
 
     return failed ? failed->ret : 0;
 }
