@@ -200,6 +200,12 @@ static void one_latency_json(struct ct_json *json,
 static void latency_json(struct ct_json *json,
                          const struct ct_diff_result *result)
 {
+    static const char *const words[] = {
+        [CT_DIFF_CAUSE_OF_REQUESTS] = "requests",
+        [CT_DIFF_CAUSE_OF_LONGEST] = "longest",
+        [CT_DIFF_CAUSE_OF_ITSELF] = "itself",
+    };
+
     ct_json_key(json, "latency");
     ct_json_array(json);
     for (unsigned i = 0; i < result->n_latency; i++) {
@@ -209,6 +215,12 @@ static void latency_json(struct ct_json *json,
     ct_json_key(json, "cause");
     if (result->cause) {
         one_latency_json(json, result->cause);
+    } else {
+        ct_json_null(json);
+    }
+    ct_json_key(json, "cause_of");
+    if (result->cause) {
+        ct_json_string(json, words[result->cause_of]);
     } else {
         ct_json_null(json);
     }

@@ -34,17 +34,18 @@ static void say_times(struct ct_page *page,
     g_string_free(is, TRUE);
 }
 
-static void say_mean(struct ct_page *page,
-                     const struct ct_diff_latency *latency)
+static void say_figures(struct ct_page *page,
+                        const struct ct_diff_latency *latency, bool is_longest)
 {
-    const struct ct_diff_times *times = latency->times;
+    const struct ct_diff_times *a = &latency->times[CT_DIFF_A];
+    const struct ct_diff_times *b = &latency->times[CT_DIFF_B];
 
-    ct_text_ns(&page->text, page->line, times[CT_DIFF_B].mean_ns);
+    ct_text_ns(&page->text, page->line, is_longest ? b->p99_ns : b->mean_ns);
     ct_page_say(page, " instead of ");
-    ct_text_ns(&page->text, page->line, times[CT_DIFF_A].mean_ns);
-    ct_page_say(page,
-                " on average, %" PRIu64 " times in A and %" PRIu64 " in B.",
-                times[CT_DIFF_A].n, times[CT_DIFF_B].n);
+    ct_text_ns(&page->text, page->line, is_longest ? a->p99_ns : a->mean_ns);
+    ct_page_say(page, " %s, %" PRIu64 " times in A and %" PRIu64 " in B.",
+                is_longest ? "at the 99th percentile" : "on average", a->n,
+                b->n);
 }
 
 /* What a request does in that state, as the end of a sentence. */
@@ -89,16 +90,20 @@ static void say_cause(struct ct_page *page)
 {
     const struct ct_diff_result *result = page->result;
     const struct ct_diff_latency *cause = result->cause;
+    static const char *const headings[] = {
+        [CT_DIFF_CAUSE_OF_REQUESTS] = "What explains most of it",
+        [CT_DIFF_CAUSE_OF_LONGEST] = "What explains most of the longest",
+        [CT_DIFF_CAUSE_OF_ITSELF] = "What changed most",
+    };
 
-    ct_page_heading(page, result->requests_changed ? "What explains most of it"
-                                                   : "What changed most");
+    ct_page_heading(page, headings[result->cause_of]);
     if (cause->has_state) {
         ct_page_say(page, "  Requests %s %s for ", cause->label,
                     state_phrase(cause->state));
     } else {
         ct_page_say(page, "  The %s took ", cause->label);
     }
-    say_mean(page, cause);
+    say_figures(page, cause, result->cause_of == CT_DIFF_CAUSE_OF_LONGEST);
     if (!cause->has_state && !cause->is_work && cause->z_milli > 0 &&
         waits_for_loop(result)) {
         ct_page_say(page, " Requests waited while it ran.");
@@ -117,6 +122,7 @@ static unsigned say_sure(struct ct_page *page,
 {
     const struct ct_diff_times *a = &latency->times[CT_DIFF_A];
     const struct ct_diff_times *b = &latency->times[CT_DIFF_B];
+    bool is_class = latency->is_request && !latency->has_state;
     /* the rank test may say the other way than the figure */
     bool has_p50 =
         latency->z_milli > 0 ? b->p50_ns > a->p50_ns : b->p50_ns < a->p50_ns;
@@ -131,8 +137,10 @@ static unsigned say_sure(struct ct_page *page,
         {latency->sure && !latency->sure_mean && has_p50,
          "p50 of ",
          {a->p50_ns, b->p50_ns}},
-        /* where all take longer, so do the longest */
-        {latency->sure_p99 && !latency->sure,
+        /* where all take longer, so do the longest; of a part of a request the
+         * mean says enough */
+        {latency->sure_p99 && !latency->sure &&
+             (is_class || !latency->sure_mean),
          "p99 of ",
          {a->p99_ns, b->p99_ns}},
     };

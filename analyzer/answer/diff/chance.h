@@ -80,7 +80,8 @@ double ct_chance_bound(const double *values, uint64_t n, uint64_t drawn,
  * hundredth part of all, 20 at least, and what is as long as the last of them
  * @ret_is_b: they are those of @b
  */
-double ct_chance_tail(const GArray *a, const GArray *b, bool *ret_is_b);
+double ct_chance_tail(const struct ct_sample *a, const struct ct_sample *b,
+                      bool *ret_is_b);
 
 /** ct_chance_log_choose() - the natural logarithm of "@n choose @k" */
 double ct_chance_log_choose(double n, double k);

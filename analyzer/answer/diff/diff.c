@@ -136,8 +136,9 @@ static void fill_times(struct ct_diff *diff)
     if (result->has_clock) {
         diff->latency = ct_latency_compare(a->times, b->times,
                                            &diff->shared.words, diff->texts);
-        result->cause =
-            ct_latency_cause(diff->latency, &result->requests_changed);
+        struct ct_latency_cause cause = ct_latency_cause(diff->latency);
+        result->cause = cause.row;
+        result->cause_of = cause.of;
         result->n_latency = diff->latency->len;
         result->latency =
             (const struct ct_diff_latency *)(void *)diff->latency->data;

@@ -158,7 +158,7 @@ static double chance_of_p99(const struct ct_sample *a,
                             const struct ct_diff_latency *latency)
 {
     bool is_b;
-    double chance = ct_chance_tail(a->values, b->values, &is_b);
+    double chance = ct_chance_tail(a, b, &is_b);
     int64_t was = latency->times[CT_DIFF_A].p99_ns;
     int64_t is = latency->times[CT_DIFF_B].p99_ns;
 
@@ -219,9 +219,7 @@ static bool compare_one(const struct ct_times *const runs[],
     asked->key = *key;
     asked->p[SAID_RANK] = ct_chance_rank(a, b, ALPHA, NULL, &latency->z_milli);
     asked->p[SAID_MEAN] = ct_chance_mean(a, b, ALPHA, NULL);
-    double p99 = latency->is_request && !latency->has_state
-                     ? chance_of_p99(a, b, latency)
-                     : 1;
+    double p99 = chance_of_p99(a, b, latency);
     asked->p[SAID_P99] = (struct ct_chance){p99, p99};
     return latency->times[CT_DIFF_A].n && latency->times[CT_DIFF_B].n;
 }
@@ -229,12 +227,6 @@ static bool compare_one(const struct ct_times *const runs[],
 static bool is_sure(const struct ct_diff_latency *latency)
 {
     return latency->sure || latency->sure_mean || latency->sure_p99;
-}
-
-static int64_t shift_of(const struct ct_diff_latency *latency)
-{
-    return ABS(latency->times[CT_DIFF_B].mean_ns -
-               latency->times[CT_DIFF_A].mean_ns);
 }
 
 static int by_shift(const void *a, const void *b)
@@ -245,18 +237,11 @@ static int by_shift(const void *a, const void *b)
     if (is_sure(one) != is_sure(two)) {
         return is_sure(one) ? -1 : 1;
     }
-    if (shift_of(one) != shift_of(two)) {
-        return shift_of(one) > shift_of(two) ? -1 : 1;
+    if (ct_latency_shift(one) != ct_latency_shift(two)) {
+        return ct_latency_shift(one) > ct_latency_shift(two) ? -1 : 1;
     }
     int order = strcmp(one->label, two->label);
     return order ? order : (int)one->state - (int)two->state;
-}
-
-/* How much time the change makes in all. */
-static double weight_of(const struct ct_diff_latency *latency)
-{
-    return (double)shift_of(latency) * (double)MIN(latency->times[CT_DIFF_A].n,
-                                                   latency->times[CT_DIFF_B].n);
 }
 
 /* The more is asked, the more often chance says yes: all that a comparison asks
@@ -304,7 +289,7 @@ static GArray *weigh(const GArray *told, uint64_t *ret_n_values)
     for (unsigned i = 0; i < told->len; i++) {
         const struct ct_diff_latency *one =
             &g_array_index(told, struct ct_diff_latency, i);
-        const struct weighed row = {weight_of(one), i};
+        const struct weighed row = {ct_latency_weight(one), i};
         *ret_n_values += one->times[CT_DIFF_A].n + one->times[CT_DIFF_B].n;
         g_array_append_val(order, row);
     }
@@ -412,73 +397,4 @@ GArray *ct_latency_compare(const struct ct_times *a, const struct ct_times *b,
     g_array_unref(asked);
     g_array_sort(told, by_shift);
     return told;
-}
-
-/* A tenth of what it was, or more. */
-static bool is_much(const struct ct_diff_latency *latency)
-{
-    int64_t less = MIN(latency->times[CT_DIFF_A].mean_ns,
-                       latency->times[CT_DIFF_B].mean_ns);
-
-    return shift_of(latency) >= less / 10;
-}
-
-/* Did the requests of any class change as a whole? */
-static bool has_changed(const GArray *latency)
-{
-    for (unsigned i = 0; i < latency->len; i++) {
-        const struct ct_diff_latency *one =
-            &g_array_index(latency, struct ct_diff_latency, i);
-        if ((one->sure || one->sure_mean) && one->is_request &&
-            !one->has_state && is_much(one)) {
-            return true;
-        }
-    }
-    return false;
-}
-
-/* Where other things make requests take now long, now short: at least twice
- * what it was, or half, and a tenth of what a request takes. */
-static bool is_striking(const GArray *latency,
-                        const struct ct_diff_latency *cause)
-{
-    int64_t a = cause->times[CT_DIFF_A].mean_ns;
-    int64_t b = cause->times[CT_DIFF_B].mean_ns;
-    int64_t request_ns = 0;
-
-    for (unsigned i = 0; i < latency->len; i++) {
-        const struct ct_diff_latency *one =
-            &g_array_index(latency, struct ct_diff_latency, i);
-        if (one->is_request && !one->has_state) {
-            request_ns = MAX(request_ns, one->times[CT_DIFF_A].mean_ns);
-        }
-    }
-    return MAX(a, b) / 2 >= MIN(a, b) && shift_of(cause) >= request_ns / 10;
-}
-
-const struct ct_diff_latency *ct_latency_cause(const GArray *latency,
-                                               bool *ret_has_changed)
-{
-    const struct ct_diff_latency *state = NULL, *callback = NULL;
-
-    for (unsigned i = 0; i < latency->len; i++) {
-        const struct ct_diff_latency *one =
-            &g_array_index(latency, struct ct_diff_latency, i);
-        const struct ct_diff_latency **best =
-            one->is_request ? &state : &callback;
-        if ((one->sure || one->sure_mean) &&
-            (!one->is_request || one->has_state) &&
-            (!*best || weight_of(one) > weight_of(*best))) {
-            *best = one;
-        }
-    }
-    if (state && callback) {
-        state =
-            weight_of(callback) >= 0.8 * weight_of(state) ? callback : state;
-    } else {
-        state = state ? state : callback;
-    }
-    *ret_has_changed = has_changed(latency);
-    return state && (*ret_has_changed || is_striking(latency, state)) ? state
-                                                                      : NULL;
 }

@@ -53,9 +53,28 @@ void ct_times_add_request(struct ct_times *times, uint32_t what,
 GArray *ct_latency_compare(const struct ct_times *a, const struct ct_times *b,
                            const struct ct_words *words, GPtrArray *texts);
 
-/** ct_latency_cause() - which of them explains most; NULL: nothing is sure
- * @ret_has_changed: a class of requests takes longer, or less */
-const struct ct_diff_latency *ct_latency_cause(const GArray *latency,
-                                               bool *ret_has_changed);
+/** ct_latency_shift() - of the mean, to either side */
+static inline int64_t ct_latency_shift(const struct ct_diff_latency *latency)
+{
+    return ABS(latency->times[CT_DIFF_B].mean_ns -
+               latency->times[CT_DIFF_A].mean_ns);
+}
+
+/** ct_latency_weight() - how much time the change makes in all */
+static inline double ct_latency_weight(const struct ct_diff_latency *latency)
+{
+    return (double)ct_latency_shift(latency) *
+           (double)MIN(latency->times[CT_DIFF_A].n,
+                       latency->times[CT_DIFF_B].n);
+}
+
+/* latency_cause.c */
+struct ct_latency_cause {
+    const struct ct_diff_latency *row; /* borrowed; NULL: nothing is sure */
+    enum ct_diff_cause_of of;
+};
+
+/** ct_latency_cause() - which of @latency explains most */
+struct ct_latency_cause ct_latency_cause(const GArray *latency);
 
 #endif

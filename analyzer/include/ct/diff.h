@@ -133,9 +133,15 @@ struct ct_diff_latency {
        once in a thousand diffs. */
     bool sure;      /* most take longer, or less: the rank test */
     bool sure_mean; /* the mean is another: a permutation test */
-    bool sure_p99;  /* the longest are one run's: a quantile test; requests as a
-                       whole only */
+    bool sure_p99;  /* the longest are one run's: a quantile test */
     bool bound;     /* a test was cut short: more than that may be sure */
+};
+
+/* What `cause` is the cause of. */
+enum ct_diff_cause_of {
+    CT_DIFF_CAUSE_OF_REQUESTS, /* a class of them takes longer, or less */
+    CT_DIFF_CAUSE_OF_LONGEST,  /* the longest of a class do, and that only */
+    CT_DIFF_CAUSE_OF_ITSELF,   /* it is what changed most */
 };
 
 struct ct_diff_result {
@@ -158,7 +164,7 @@ struct ct_diff_result {
     unsigned n_latency;                             /* 0 without a clock */
     const struct ct_diff_latency *latency; /* sure ones first, by their shift */
     const struct ct_diff_latency *cause;   /* explains most of it; NULL: none */
-    bool requests_changed; /* else `cause` is what changed most */
+    enum ct_diff_cause_of cause_of;
 };
 
 enum ct_diff_mark {

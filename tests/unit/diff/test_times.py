@@ -190,7 +190,8 @@ def _(tmp):
     tap.equal((whole["sure"], whole["sure_mean"], whole["sure_p99"]),
               (False, True, True))
     assert abs(whole["z_milli"]) < 2000, whole
-    tap.equal(document["cause"]["state"], "io")
+    tap.equal((document["cause_of"], document["cause"]["state"]),
+              ("requests", "io"))
     out = diff(a, b).out
     for words in ("  blk read disk", "p99 of blk read disk",
                   "more than chance explains"):
@@ -201,6 +202,32 @@ def _(tmp):
         if status:
             assert what[:-5] + " of blk read disk: " in done.err, done.err
         diff(b, a, f"--fail-on={what}")
+
+
+@tap.case("what makes the longest longer, where no mean is sure")
+def _(tmp):
+    def body(i, prime):
+        # one that says nothing, and hides what others do to the mean
+        return 100000000 if i == 507 else 10000 + i * prime % 2000
+
+    a = reads(0, 1000, lambda i: body(i, 7919))
+    b = reads(1, 1000, lambda i: 50000 + i if i % 33 == 5
+              else body(i, 6007))
+    a, b = a.write(os.path.join(tmp, "a")), b.write(os.path.join(tmp, "b"))
+    for one, two, was, by in ((a, b, "a", "b"), (b, a, "b", "a")):
+        document, rows = rows_of(one, two)
+        whole, cause = rows["blk read disk", None], document["cause"]
+        tap.equal((whole["sure"], whole["sure_mean"], whole["sure_p99"]),
+                  (False, False, True))
+        tap.equal((document["cause_of"], cause["state"]), ("longest", "io"))
+        tap.equal((cause["sure"], cause["sure_mean"], cause["sure_p99"]),
+                  (False, False, True))
+    out = diff(a, b).out
+    assert "What explains most of the longest" in out, out
+    assert "Requests blk read disk waited for the kernel for 5" in out, out
+    assert "at the 99th percentile" in out, out
+    same, _ = rows_of(a, a)
+    tap.equal((same["cause"], same["cause_of"]), (None, None))
 
 
 @tap.case("most take a little longer, the longest as long as ever")
