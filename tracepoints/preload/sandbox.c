@@ -21,8 +21,9 @@
  * Not seen: a filter that was there before the program began, under which LTTng
  * has begun all the same, and one that is installed by instructions of the
  * program's own.  LTTng's threads are filtered only if the program asks for
- * that (SECCOMP_FILTER_FLAG_TSYNC); they sleep until the recorder wants
- * something of them, which it does when the program has ended.
+ * that (SECCOMP_FILTER_FLAG_TSYNC); it gets such a filter when they sleep, and
+ * they do until the recorder wants something of them, which it does when the
+ * program has ended.
  */
 #include "sandbox.h"
 
@@ -37,6 +38,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "asleep.h"
 #include "disarm.h"
 #include "fds.h"
 #include "filter.h"
@@ -137,11 +139,14 @@ static void tell(unsigned refused, bool is_free)
     }
 }
 
-CT_TOLD static void told_filter(const struct sock_fprog *filter)
+/* @flags: SECCOMP_FILTER_FLAG_... */
+CT_TOLD static void told_filter(const struct sock_fprog *filter,
+                                unsigned long flags)
 {
     unsigned before = __atomic_load_n(&ct_sandbox_refused, __ATOMIC_RELAXED);
     bool is_free = !(before & LAST); /* of filters that came before */
-    unsigned refused = (filter ? refused_by(filter) : ALL) & ~before;
+    unsigned all_refused = filter ? refused_by(filter) : ALL;
+    unsigned refused = all_refused & ~before;
 
     if (refused & ~(unsigned)LAST) {
         CT_GUARDED(tell(refused, is_free));
@@ -156,6 +161,9 @@ CT_TOLD static void told_filter(const struct sock_fprog *filter)
         ct_provider_stay_out();
     }
     (void)__atomic_fetch_or(&ct_sandbox_refused, refused, __ATOMIC_RELAXED);
+    if (all_refused && is_free && flags & SECCOMP_FILTER_FLAG_TSYNC) {
+        ct_asleep_wait();
+    }
 }
 
 /* A library asks what the kernel can do by what that refuses: strict mode with
@@ -164,18 +172,18 @@ static void told_seccomp(unsigned long mode, unsigned long flags,
                          const struct sock_fprog *filter)
 {
     if (mode == SECCOMP_SET_MODE_STRICT && flags == 0) {
-        told_filter(NULL);
+        told_filter(NULL, 0);
     } else if (mode == SECCOMP_SET_MODE_FILTER && filter && filter->filter) {
-        told_filter(filter);
+        told_filter(filter, flags);
     }
 }
 
 static void told_prctl(unsigned long mode, const struct sock_fprog *filter)
 {
     if (mode == SECCOMP_MODE_STRICT) {
-        told_filter(NULL);
+        told_filter(NULL, 0);
     } else if (mode == SECCOMP_MODE_FILTER && filter && filter->filter) {
-        told_filter(filter);
+        told_filter(filter, 0);
     }
 }
 
