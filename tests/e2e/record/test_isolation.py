@@ -114,6 +114,46 @@ def _(place, box):
     tap.equal(box.list("/run"), [], "in /run after a kill")
 
 
+# What a recording does at its end, all the time: it takes the pages that nobody
+# has, in the user's name.
+SWEEPER = """
+import fcntl, os, signal, sys
+signal.signal(signal.SIGIO, signal.SIG_IGN)
+print("ready", flush=True)
+while os.getppid() == int(sys.argv[1]):
+    for name in os.listdir("/dev/shm"):
+        try:
+            page = os.open("/dev/shm/" + name, os.O_RDWR)
+        except OSError:
+            continue
+        try:
+            if os.fstat(page).st_uid == os.geteuid():
+                fcntl.fcntl(page, fcntl.F_SETLEASE, fcntl.F_WRLCK)
+                os.unlink("/dev/shm/" + name)
+        except OSError:
+            pass
+        os.close(page)
+"""
+
+
+@boxed("a neighbour that tidies /dev/shm takes nothing that is needed",
+       "mount -t tmpfs tmpfs /dev/shm; chmod 1777 /dev/shm")
+def _(place, box):
+    sweeper = subprocess.Popen(
+        [*box.enter, *place.become(), "/usr/bin/python3", "-c", SWEEPER,
+         str(os.getpid())], stdout=subprocess.PIPE)
+    try:
+        line(sweeper, "ready")
+        for i in range(8):
+            output = f"trace{i}"
+            place.run(place.busy, "count", 100, 1, before=box.enter,
+                      output=output)
+            tap.equal(len(place.events(output)), 100, output)
+    finally:
+        sweeper.kill()
+        sweeper.communicate()
+
+
 # Root's daemon sees other folders there.
 @boxed("a trace in /dev/shm, and one in /run/lttng",
        "mount -t tmpfs tmpfs /dev/shm; mount -t tmpfs tmpfs /run; chmod 1777 "

@@ -277,6 +277,34 @@ static void test_sweep_used(void)
     tap_check(!exists(PAGE));
 }
 
+static void test_hold(void)
+{
+    g_autofree char *own = g_strdup_printf(PAGE "-%u", (unsigned)geteuid());
+    g_autofree char *own_path = in(own);
+    int pages[CT_SHM_PAGES], place = open(folder, O_RDONLY | O_DIRECTORY);
+    struct stat status;
+
+    put(PAGE, "\1\0\0\0");
+    ct_shm_hold(place, pages);
+    sweep(false);
+    tap_check(exists(PAGE) && exists(own)); /* one was there, one is new */
+    tap_check(!stat(own_path, &status) && (status.st_mode & 0777) == 0640);
+    tap_equal(status.st_size, sysconf(_SC_PAGESIZE));
+    tap_check(!fstat(pages[0], &status) && status.st_nlink == 1);
+    ct_shm_let_go(pages);
+    sweep(false);
+    tap_check(!exists(PAGE) && !exists(own));
+
+    put("target", "text");
+    tap_check(!symlinkat("target", place, PAGE));
+    ct_shm_hold(place, pages);
+    tap_check(pages[0] < 0 && pages[1] >= 0); /* no link is followed */
+    ct_shm_let_go(pages);
+    sweep(false);
+    tap_check(exists("target") && !exists(own));
+    (void)close(place);
+}
+
 static void test_sweep_link(void)
 {
     g_autofree char *path = in(PAGE);
@@ -318,6 +346,7 @@ int main(void)
     in_folder("a note that can't be written says why", test_note_unwritable);
     in_folder("an unused wake-up page is removed, nothing else", test_sweep);
     in_folder("a page that somebody has open or mapped stays", test_sweep_used);
+    in_folder("a page that is held stays, and is there", test_hold);
     in_folder("a link in the place of a page is not followed", test_sweep_link);
     return tap_end();
 }

@@ -17,6 +17,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <glib.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -25,6 +26,8 @@
 
 #define FOLDER "/dev/shm"
 #define PREFIX "lttng-ust-wait-"
+
+enum { TRIES = 100 };
 
 int ct_shm_open(void)
 {
@@ -41,6 +44,52 @@ int ct_shm_open(void)
     return folder;
 }
 
+/* By the name that LTTng-UST 2.13 gives it; one that was removed while it was
+ * opened is not it. */
+static int hold_one(int folder, const char *name, mode_t mode)
+{
+    const off_t bytes = sysconf(_SC_PAGESIZE);
+    struct stat status = {0};
+    int page = -1;
+
+    for (unsigned i = 0; i < TRIES && status.st_nlink == 0; i++) {
+        if (page >= 0) {
+            (void)close(page);
+        }
+        page = openat(folder, name, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC,
+                      mode);
+        if (page < 0 || fstat(page, &status)) {
+            break;
+        }
+    }
+    if (page >= 0 && status.st_size < bytes && ftruncate(page, bytes)) {
+        (void)close(page);
+        return -1;
+    }
+    return page;
+}
+
+void ct_shm_hold(int folder, int ret_pages[CT_SHM_PAGES])
+{
+    const mode_t own = S_IRUSR | S_IWUSR | S_IRGRP;
+    g_autofree char *name = g_strdup_printf(PREFIX "8-%u", (unsigned)geteuid());
+
+    mode_t mask = umask(0);
+    ret_pages[0] = hold_one(folder, PREFIX "8", own | S_IROTH);
+    ret_pages[1] = hold_one(folder, name, own);
+    (void)umask(mask);
+}
+
+void ct_shm_let_go(int pages[CT_SHM_PAGES])
+{
+    for (unsigned i = 0; i < CT_SHM_PAGES; i++) {
+        if (pages[i] >= 0) {
+            (void)close(pages[i]);
+            pages[i] = -1;
+        }
+    }
+}
+
 static void sweep_one(int folder, const char *name, bool reset)
 {
     const int32_t away = 0;
@@ -52,7 +101,10 @@ static void sweep_one(int folder, const char *name, bool reset)
     }
     if (!fstat(page, &status) && S_ISREG(status.st_mode) &&
         status.st_uid == geteuid()) {
-        if (!fcntl(page, F_SETLEASE, F_WRLCK)) {
+        /* who opens it now waits until it is closed; of that the kernel tells
+         * by a signal that nobody minds */
+        if (!fcntl(page, F_SETSIG, SIGURG) &&
+            !fcntl(page, F_SETLEASE, F_WRLCK)) {
             (void)unlinkat(folder, name, 0);
         } else if (reset) {
             (void)!pwrite(page, &away, sizeof(away), 0);

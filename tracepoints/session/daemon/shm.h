@@ -8,7 +8,7 @@
  *           themselves are unlinked by LTTng as soon as they are made.
  * Threads:  single-threaded processes.
  * Errors:   none; what can't be done is left as it is.
- * Depends:  libc only.
+ * Depends:  glib.h.
  */
 #ifndef CT_SESSION_DAEMON_SHM_H
 #define CT_SESSION_DAEMON_SHM_H
@@ -21,6 +21,22 @@
  * Return: a descriptor, or -errno: without it LTTng can trace nothing.
  */
 int ct_shm_open(void);
+
+enum { CT_SHM_PAGES = 2 };
+
+/**
+ * ct_shm_hold() - this user's wake-up pages, made if there are none
+ * @folder:    from ct_shm_open()
+ * @ret_pages: descriptors; -1: there is no such page to be had
+ *
+ * While a recorder holds them they are there, and nobody sweeps them: a program
+ * that makes its page has it closed for a moment, and is not traced at all if
+ * it is gone by then.
+ */
+void ct_shm_hold(int folder, int ret_pages[CT_SHM_PAGES]);
+
+/** ct_shm_let_go() - of all that are held */
+void ct_shm_let_go(int pages[CT_SHM_PAGES]);
 
 /**
  * ct_shm_sweep() - remove this user's wake-up pages that nobody has open

@@ -55,13 +55,14 @@ struct keep {
     int children; /* signalfd: SIGCHLD, and SIGUSR1 of the daemon */
     const char *home;
     enum ct_keeper_mode mode;
-    pid_t daemon;  /* 0: none, or reaped */
-    pid_t control; /* likewise */
-    bool served;   /* the daemon has said that it serves */
-    bool killed;   /* it had to be killed */
-    int mark;      /* of ct_daemon_isolate(), -1 */
-    int shm;       /* /dev/shm as the program sees it, or -errno */
-    int consumer;  /* handle of the consumer, -1: not known */
+    pid_t daemon;            /* 0: none, or reaped */
+    pid_t control;           /* likewise */
+    bool served;             /* the daemon has said that it serves */
+    bool killed;             /* it had to be killed */
+    int mark;                /* of ct_daemon_isolate(), -1 */
+    int shm;                 /* /dev/shm as the program sees it, or -errno */
+    int pages[CT_SHM_PAGES]; /* held */
+    int consumer;            /* handle of the consumer, -1: not known */
 };
 
 static int64_t now_ms(void)
@@ -181,6 +182,7 @@ static _Noreturn void end(struct keep *keep, int patience_ms, bool orphaned)
     g_autofree char *failure = ct_daemon_write_failure(keep->home);
     ct_place_remove(keep->home);
     if (keep->shm >= 0) {
+        ct_shm_let_go(keep->pages);
         ct_shm_sweep(keep->shm, keep->killed && keep->mode == CT_KEEPER_HOME);
     }
     (void)ct_wire_send(keep->wire, CT_WIRE_ENDED, keep->killed, failure);
@@ -353,6 +355,7 @@ static _Noreturn void keep_going(int wire, int end_of_control,
         .mode = CT_KEEPER_HOME,
         .mark = -1,
         .shm = ct_shm_open(),
+        .pages = {-1, -1},
         .consumer = -1,
     };
 
@@ -362,6 +365,7 @@ static _Noreturn void keep_going(int wire, int end_of_control,
             g_strdup_printf("LTTng needs /dev/shm: %s", g_strerror(-keep.shm));
         fail(&keep, reason);
     }
+    ct_shm_hold(keep.shm, keep.pages);
     if (geteuid() == 0) {
         keep.mode = ct_daemon_isolate(plan->output, home, &keep.mark)
                         ? CT_KEEPER_NAMESPACE
