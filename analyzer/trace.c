@@ -298,6 +298,11 @@ static bool run_pass(struct run *run, const struct ct_found *found,
              "missing",
              run->path);
     }
+    if (found->n_left_out > 0) {
+        run->damaged = true;
+        warn(run, "%s: not read%s", found->left_out,
+             found->n_left_out > 1 ? ", and others likewise" : "");
+    }
     if (!(found->is_text  ? run_text(run, error)
           : found->is_log ? run_log(run, error)
                           : run_found(run, found, error))) {

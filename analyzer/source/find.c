@@ -7,10 +7,15 @@
  * leaves a note beside the traces (cotrace.json); if it says that the
  * recording was cut off, the end of every stream is uncertain.  The note of a
  * log also says which program it is of; other traces say so themselves.
+ *
+ * What may not be looked into may be a part of the trace, so it is named: a
+ * recording of root's is often opened by another user.
  */
 #include "source/find.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -22,6 +27,8 @@
 #define DIRS_MAX  4096
 #define NOTE      "cotrace.json"
 #define NOTE_MAX  65536
+#define LOOKS_MAX 64 /* into the files of one directory */
+#define CTF_MAGIC UINT32_C(0xc1fc1fc1)
 
 static bool fail(GError **error, const char *path, const char *why)
 {
@@ -107,23 +114,65 @@ static bool is_directory(const char *path)
     return lstat(path, &status) == 0 && S_ISDIR(status.st_mode);
 }
 
+static uint64_t note_says_events(const char *dir)
+{
+    char *note = read_note(dir);
+    const char *events = note ? find_member(note, "\"own_events\"") : NULL;
+    uint64_t n = events ? g_ascii_strtoull(events, NULL, 10) : 0;
+
+    g_free(note);
+    return n;
+}
+
+/* A file of packets begins with this, in the byte order of who wrote it. */
+static bool is_stream(const char *dir, const char *name)
+{
+    char *path = g_build_filename(dir, name, NULL);
+    FILE *file = is_regular(dir, name) ? fopen(path, "re") : NULL;
+    uint32_t magic = 0;
+    bool is = file && fread(&magic, sizeof(magic), 1, file) == 1 &&
+              (magic == CTF_MAGIC || GUINT32_SWAP_LE_BE(magic) == CTF_MAGIC);
+
+    if (file) {
+        (void)fclose(file);
+    }
+    g_free(path);
+    return is;
+}
+
+/* errno: why not. */
+static bool may_search(const char *dir)
+{
+    return faccessat(AT_FDCWD, dir, R_OK | X_OK, AT_EACCESS) == 0;
+}
+
 struct search {
     unsigned entries;
     char *log; /* a directory with a log of QEMU; NULL: none */
 };
 
-/* What can't be opened below the path is passed over: it may be anything. */
+static void leave_out(struct ct_found *found, const char *dir, const char *why)
+{
+    if (found->n_left_out++ == 0) {
+        found->left_out = g_strdup_printf("%s: %s", dir, why);
+    }
+}
+
 static void search(struct ct_found *found, const char *dir, unsigned depth,
                    struct search *seen)
 {
-    GDir *listing = g_dir_open(dir, 0, NULL);
+    GDir *listing = may_search(dir) ? g_dir_open(dir, 0, NULL) : NULL;
+    bool has_metadata, has_stream = false;
+    unsigned looks = LOOKS_MAX;
     const char *name;
 
     if (!listing) {
+        leave_out(found, dir, g_strerror(errno));
         return;
     }
+    has_metadata = is_regular(dir, "metadata");
     found->cut_off = found->cut_off || note_says_cut_off(dir);
-    if (is_regular(dir, "metadata") && found->dirs->len < DIRS_MAX) {
+    if (has_metadata && found->dirs->len < DIRS_MAX) {
         g_ptr_array_add(found->dirs, g_strdup(dir));
     }
     if (!seen->log && is_regular(dir, "qemu.log")) {
@@ -135,10 +184,16 @@ static void search(struct ct_found *found, const char *dir, unsigned depth,
         seen->entries++;
         if (depth < DEPTH_MAX && is_directory(path)) {
             search(found, path, depth + 1, seen);
+        } else if (!has_metadata && !has_stream && looks > 0) {
+            looks--;
+            has_stream = is_stream(dir, name);
         }
         g_free(path);
     }
     g_dir_close(listing);
+    if (has_stream) {
+        leave_out(found, dir, "CTF streams without their metadata file");
+    }
 }
 
 static int compare(const void *a, const void *b)
@@ -151,7 +206,7 @@ static bool find_in_directory(const char *path, struct ct_found *found,
 {
     struct search seen = {0};
 
-    if (access(path, R_OK | X_OK) < 0) {
+    if (!may_search(path)) {
         return fail(error, path, g_strerror(errno));
     }
     found->dirs = g_ptr_array_new_with_free_func(g_free);
@@ -161,9 +216,21 @@ static bool find_in_directory(const char *path, struct ct_found *found,
         /* A log is one recording, whose directory has to be named. */
         g_autofree char *below =
             g_strdup_printf("not a trace itself, but %s is", log);
+        g_autofree char *left_out = g_steal_pointer(&found->left_out);
+        uint64_t n = note_says_events(path);
+        g_autofree char *gone = g_strdup_printf(
+            "%" G_GUINT64_FORMAT " event%s recorded, and the trace is not "
+            "there any more",
+            n, n == 1 ? " was" : "s were");
         ct_found_fini(found);
+        if (left_out) {
+            g_set_error_literal(error, CT_TRACE_ERROR, CT_TRACE_ERROR_INPUT,
+                                left_out);
+            return false;
+        }
         return fail(error, path,
-                    seen.entries == 0 ? "not a trace: the directory is empty"
+                    n > 0               ? gone
+                    : seen.entries == 0 ? "not a trace: the directory is empty"
                     : is_regular(path, NOTE)
                         ? "holds no cotrace events: nothing was recorded"
                     : log ? below
@@ -214,4 +281,5 @@ void ct_found_fini(struct ct_found *found)
         found->dirs = NULL;
     }
     g_clear_pointer(&found->program, g_free);
+    g_clear_pointer(&found->left_out, g_free);
 }

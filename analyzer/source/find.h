@@ -17,8 +17,10 @@ struct ct_found {
     bool is_text;
     bool is_log;     /* QEMU's */
     GPtrArray *dirs; /* char *: directories with a CTF metadata file, sorted */
-    bool cut_off;    /* `record` says that the recording is not complete */
-    char *program;   /* a log: base name of what was recorded, by the note */
+    unsigned n_left_out; /* directories below the path that can't be read */
+    char *left_out;      /* the first of them: "DIR: why"; or NULL */
+    bool cut_off;        /* `record` says that the recording is not complete */
+    char *program; /* a log: base name of what was recorded, by the note */
 };
 
 bool ct_find(const char *path, struct ct_found *ret_found, GError **error);

@@ -144,7 +144,7 @@ def _(place, box):
          str(os.getpid())], stdout=subprocess.PIPE)
     try:
         line(sweeper, "ready")
-        for i in range(8):
+        for i in range(4):
             output = f"trace{i}"
             place.run(place.busy, "count", 100, 1, before=box.enter,
                       output=output)

@@ -2,9 +2,9 @@
 /*
  * test-trace.c - what a path is, and what a pass over a text trace tells
  */
+#include <glib/gstdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -81,6 +81,73 @@ static void test_no_events(void)
     file_remove(trace, "c_0");
     file_remove(trace, "c_1");
     check_error(trace, "holds no cotrace events");
+}
+
+/* Two traces in one directory: "x", and "y". */
+static char *two_traces(void)
+{
+    char *dir = reading_scratch();
+    const char *const names[] = {"x", "y"};
+
+    for (unsigned i = 0; i < G_N_ELEMENTS(names); i++) {
+        g_autofree char *trace = reading_copy("small");
+        g_autofree char *inner = g_build_filename(dir, names[i], NULL);
+        g_assert_cmpint(g_rename(trace, inner), ==, 0);
+        g_autofree char *index = g_build_filename(inner, "index", NULL);
+        g_assert_cmpint(chmod(inner, 0755), ==, 0);
+        g_assert_cmpint(chmod(index, 0755), ==, 0);
+    }
+    return dir;
+}
+
+static void check_left_out(const char *dir, const char *inner, const char *why)
+{
+    struct reading *reading = reading_run(dir, NULL, NULL);
+    g_autofree char *warning = g_strdup_printf("%s: %s: not read", inner, why);
+
+    g_assert_true(reading->good);
+    g_assert_cmpuint(reading->warnings->len, ==, 1);
+    g_assert_cmpstr(g_ptr_array_index(reading->warnings, 0), ==, warning);
+    g_assert_false(reading->summary.complete);
+    reading_free(reading);
+    check_error(inner, why);
+}
+
+/* What can't be read is no trace that is not there. */
+static void test_left_out(void)
+{
+    g_autofree char *dir = two_traces();
+    g_autofree char *inner = g_build_filename(dir, "y", NULL);
+
+    file_remove(inner, "metadata");
+    check_left_out(dir, inner, "CTF streams without their metadata file");
+
+    g_autofree char *note = reading_scratch();
+    const char text[] = "{\"own_events\": 7}";
+    file_write(note, "cotrace.json", 0, text, strlen(text));
+    check_error(note, "7 events were recorded, and the trace is not there");
+}
+
+static void test_closed(void)
+{
+    g_autofree char *dir = two_traces();
+    g_autofree char *inner = g_build_filename(dir, "y", NULL);
+    g_autofree char *above = g_path_get_dirname(dir);
+    uid_t user = geteuid();
+
+    g_assert_cmpint(chmod(dir, 0755), ==, 0);
+    g_assert_cmpint(chmod(above, 0755), ==, 0);
+    g_assert_cmpint(chmod(g_get_tmp_dir(), 0777), ==, 0);
+    for (unsigned i = 0; i < 2; i++) {
+        /* no names, or nothing behind them */
+        g_assert_cmpint(chmod(inner, i ? 0444 : 0), ==, 0);
+        if (user == 0) {
+            g_assert_cmpint(seteuid(65534), ==, 0);
+        }
+        check_left_out(dir, inner, "Permission denied");
+        g_assert_cmpint(seteuid(user), ==, 0);
+    }
+    g_assert_cmpint(chmod(inner, 0755), ==, 0);
 }
 
 /* A loop of links, a deep tree: searched, and no further. */
@@ -279,6 +346,8 @@ int main(int argc, char **argv)
     g_test_add_func("/trace/log-further-in", test_log_further_in);
     g_test_add_func("/trace/other-files", test_other_files);
     g_test_add_func("/trace/no-events", test_no_events);
+    g_test_add_func("/trace/left-out", test_left_out);
+    g_test_add_func("/trace/closed", test_closed);
     g_test_add_func("/trace/links", test_links);
     g_test_add_func("/trace/text", test_text);
     g_test_add_func("/trace/bad-lines", test_bad_lines);
