@@ -2,9 +2,10 @@
 /*
  * checksum.c - sums of files, read by worker threads, all at the same time
  *
- *   cc -O2 -g checksum.c -o checksum $(pkg-config --cflags --libs
- * cotrace-runtime) cotrace record -o trace -- ./checksum FILE... cotrace
- * requests trace
+ *   FLAGS=$(pkg-config --cflags --libs cotrace-runtime)
+ *   cc -O2 -g checksum.c -o checksum $FLAGS
+ *   cotrace record -o trace -- ./checksum FILE...
+ *   cotrace requests trace
  */
 #include <errno.h>
 #include <stdio.h>

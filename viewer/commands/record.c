@@ -307,8 +307,9 @@ static void tell(const struct options *options,
                          "log or ust?"
                    : config->preload
                        ? "%s recorded nothing"
-                       : "%s recorded nothing: is it built with cotrace's "
-                         "tracepoints?",
+                       : "%s recorded nothing: it has none of cotrace's "
+                         "tracepoints (--qemu is for a QEMU, --preload for "
+                         "any other program)",
                    config->argv[0]);
     }
     say(first);
