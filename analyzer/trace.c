@@ -298,6 +298,12 @@ static bool run_pass(struct run *run, const struct ct_found *found,
              "missing",
              run->path);
     }
+    if (found->chosen) {
+        warn(run,
+             "%s: only some events were recorded (%s); what others would tell "
+             "is not seen, and a state that they would end goes on",
+             run->path, found->chosen);
+    }
     if (found->n_left_out > 0) {
         run->damaged = true;
         warn(run, "%s: not read%s", found->left_out,

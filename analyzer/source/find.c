@@ -79,23 +79,42 @@ static bool note_says_cut_off(const char *dir)
     return cut_off;
 }
 
-/* The base name; a name that had to be escaped is not worth reading. */
-static char *note_says_program(const char *dir)
+/* A member's text; one that had to be escaped is not worth reading.  NULL:
+ * there is none; the caller frees it. */
+static char *note_says(const char *dir, const char *key)
 {
     char *note = read_note(dir);
-    const char *path = note ? find_member(note, "\"program\"") : NULL;
-    char *program = NULL;
+    const char *text = note ? find_member(note, key) : NULL;
+    char *said = NULL;
 
-    if (path && *path == '"') {
-        size_t length = strcspn(path + 1, "\"\\");
-        if (length > 0 && path[1 + length] == '"') {
-            char *name = g_strndup(path + 1, length);
-            program = g_path_get_basename(name);
-            g_free(name);
+    if (text && *text == '"') {
+        size_t length = strcspn(text + 1, "\"\\");
+        if (length > 0 && text[1 + length] == '"') {
+            said = g_strndup(text + 1, length);
         }
     }
     g_free(note);
-    return program;
+    return said;
+}
+
+/* The base name. */
+static char *note_says_program(const char *dir)
+{
+    g_autofree char *path = note_says(dir, "\"program\"");
+
+    return path ? g_path_get_basename(path) : NULL;
+}
+
+/* Those that were asked for, if not all were. */
+static void note_says_chosen(struct ct_found *found, const char *dir)
+{
+    char *patterns = found->chosen ? NULL : note_says(dir, "\"patterns\"");
+
+    if (patterns && strcmp(patterns, "*") != 0) {
+        found->chosen = patterns;
+    } else {
+        g_free(patterns);
+    }
 }
 
 static bool is_regular(const char *dir, const char *name)
@@ -172,6 +191,7 @@ static void search(struct ct_found *found, const char *dir, unsigned depth,
     }
     has_metadata = is_regular(dir, "metadata");
     found->cut_off = found->cut_off || note_says_cut_off(dir);
+    note_says_chosen(found, dir);
     if (has_metadata && found->dirs->len < DIRS_MAX) {
         g_ptr_array_add(found->dirs, g_strdup(dir));
     }
@@ -253,6 +273,7 @@ bool ct_find(const char *path, struct ct_found *ret_found, GError **error)
         found.is_log = true;
         found.cut_off = note_says_cut_off(path);
         found.program = note_says_program(path);
+        note_says_chosen(&found, path);
     } else if (S_ISDIR(status.st_mode)) {
         if (!find_in_directory(path, &found, error)) {
             return false;
@@ -282,4 +303,5 @@ void ct_found_fini(struct ct_found *found)
     }
     g_clear_pointer(&found->program, g_free);
     g_clear_pointer(&found->left_out, g_free);
+    g_clear_pointer(&found->chosen, g_free);
 }

@@ -20,6 +20,7 @@ struct ct_found {
     unsigned n_left_out; /* directories below the path that can't be read */
     char *left_out;      /* the first of them: "DIR: why"; or NULL */
     bool cut_off;        /* `record` says that the recording is not complete */
+    char *chosen;  /* the events that were asked for; NULL: all, or not known */
     char *program; /* a log: base name of what was recorded, by the note */
 };
 

@@ -128,6 +128,26 @@ static void test_left_out(void)
     check_error(note, "7 events were recorded, and the trace is not there");
 }
 
+static void test_chosen(void)
+{
+    const char *const notes[] = {"{\"patterns\": \"*\"}",
+                                 "{\"patterns\": \"bh_*,co_*\"}"};
+    g_autofree char *dir = two_traces();
+
+    for (unsigned i = 0; i < G_N_ELEMENTS(notes); i++) {
+        file_write(dir, "cotrace.json", 0, notes[i], strlen(notes[i]));
+        struct reading *reading = reading_run(dir, NULL, NULL);
+        g_assert_true(reading->good);
+        g_assert_cmpuint(reading->warnings->len, ==, i);
+        if (i > 0) {
+            const char *text = g_ptr_array_index(reading->warnings, 0);
+            g_assert_nonnull(
+                strstr(text, "only some events were recorded (bh_*,co_*)"));
+        }
+        reading_free(reading);
+    }
+}
+
 static void test_closed(void)
 {
     g_autofree char *dir = two_traces();
@@ -348,6 +368,7 @@ int main(int argc, char **argv)
     g_test_add_func("/trace/no-events", test_no_events);
     g_test_add_func("/trace/left-out", test_left_out);
     g_test_add_func("/trace/closed", test_closed);
+    g_test_add_func("/trace/chosen", test_chosen);
     g_test_add_func("/trace/links", test_links);
     g_test_add_func("/trace/text", test_text);
     g_test_add_func("/trace/bad-lines", test_bad_lines);
