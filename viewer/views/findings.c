@@ -51,9 +51,11 @@ static void append_counted(const struct ct_text *text, GString *line,
         ct_text_ns(text, line, finding->cost_ns);
         break;
     default:
-        g_string_append_printf(line, "tracing took about %.0f %% of the time: ",
+        g_string_append_printf(line, "tracing took about %.0f %% of the ",
                                (double)finding->cost_ns * 100 /
                                    (double)MAX(finding->of, 1));
+        ct_text_ns(text, line, (int64_t)finding->of);
+        g_string_append(line, " in which threads did something: ");
         ct_text_count(line, finding->count);
         g_string_append(line, " events");
         if (finding->n_requests) {
