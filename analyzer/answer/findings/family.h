@@ -59,6 +59,8 @@ struct ct_overhead *ct_overhead_new(void);
 void ct_overhead_free(struct ct_overhead *overhead);
 void ct_overhead_event(struct ct_overhead *overhead,
                        const struct ct_record *record);
+void ct_overhead_slice_began(struct ct_overhead *overhead,
+                             const struct ct_slice *slice);
 void ct_overhead_slice(struct ct_overhead *overhead,
                        const struct ct_slice *slice);
 void ct_overhead_gap(struct ct_overhead *overhead);

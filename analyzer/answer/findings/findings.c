@@ -54,6 +54,12 @@ static struct ct_findings *from_consumer(struct ct_consumer *consumer)
 
 /* --- the pass --------------------------------------------------------- */
 
+static void on_slice_began(struct ct_consumer *consumer,
+                           const struct ct_slice *slice)
+{
+    ct_overhead_slice_began(from_consumer(consumer)->overhead, slice);
+}
+
 static void on_slice(struct ct_consumer *consumer, const struct ct_slice *slice)
 {
     struct ct_findings *findings = from_consumer(consumer);
@@ -196,6 +202,7 @@ struct ct_findings *ct_findings_new(const struct ct_findings_limits *limits)
     findings->stuck = ct_stuck_new(&findings->limits);
     findings->overhead = ct_overhead_new();
     findings->consumer = (struct ct_consumer){
+        .slice_began = on_slice_began,
         .slice = on_slice,
         .event = on_event,
         .gap = on_gap,

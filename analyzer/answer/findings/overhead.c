@@ -11,13 +11,17 @@
  * takes, nor what full caches cost.
  *
  * The share is of the time in which threads are known to have done something:
- * turns without their sleep, work items, coroutines outside of turns.
+ * turns without their sleep, work items, coroutines outside of turns.  Both
+ * sides of it are of the same threads and the same times: the time between two
+ * events of a thread counts if the thread was awake in it, and the event before
+ * it counts with it.  So what is told while a thread sleeps, outside of any
+ * turn, or by threads whose turns are not told (a guest's CPUs) is not judged:
+ * there nothing tells tracing from what the program does, or does not do.
  */
 #include <glib.h>
 
 #include "answer/findings/family.h"
 #include "answer/histogram.h"
-#include "ct/span.h"
 
 /* Fewer distances tell nothing about the shortest that there can be. */
 #define DISTANCES_MIN 1000
@@ -29,14 +33,14 @@ struct thread {
     int32_t tid;
     int64_t last_ns; /* its last event */
     bool has_last;
-    uint64_t n_gaps; /* up to there: what is behind a gap says nothing */
+    bool is_open;     /* a turn, work item or coroutine, since the last event */
+    unsigned n_waits; /* in the kernel, likewise */
+    uint64_t n_gaps;  /* up to there: what is behind a gap says nothing */
 };
 
 struct process {
     int32_t pid;
-    uint64_t events;
-    struct ct_histogram *distances;
-    int64_t awake_ns;
+    struct ct_histogram *distances; /* awake: their sum is all that time */
     int64_t begin_ns, end_ns;
 };
 
@@ -146,11 +150,12 @@ void ct_overhead_event(struct ct_overhead *overhead,
 
     overhead->is_measured =
         record->has_clock && record->event != CT_EV_LOG_LINE;
-    if (!process->events++) {
-        process->begin_ns = record->when_ns;
-    }
-    process->end_ns = record->when_ns;
-    if (thread->has_last && thread->n_gaps == overhead->n_gaps) {
+    if (thread->has_last && thread->n_gaps == overhead->n_gaps &&
+        thread->is_open && !thread->n_waits) {
+        if (!ct_histogram_count(process->distances)) {
+            process->begin_ns = thread->last_ns;
+        }
+        process->end_ns = record->when_ns;
         ct_histogram_add(process->distances, record->when_ns - thread->last_ns);
     }
     thread->has_last = true;
@@ -158,26 +163,30 @@ void ct_overhead_event(struct ct_overhead *overhead,
     thread->last_ns = record->when_ns;
 }
 
-static void add_awake(struct ct_overhead *overhead, int32_t pid, int64_t ns)
+void ct_overhead_slice_began(struct ct_overhead *overhead,
+                             const struct ct_slice *slice)
 {
-    struct process *process = process_of(overhead, pid);
+    struct thread *thread = thread_of(overhead, slice->pid, slice->tid);
 
-    process->awake_ns = ct_add_ns(process->awake_ns, ns);
+    if (slice->kind == CT_SLICE_FDMON) {
+        thread->n_waits++;
+    } else if (slice->depth == 1) {
+        thread->is_open = true;
+    }
 }
 
 void ct_overhead_slice(struct ct_overhead *overhead,
                        const struct ct_slice *slice)
 {
-    int64_t ns = slice->end_ns - slice->begin_ns;
+    struct thread *thread = thread_of(overhead, slice->pid, slice->tid);
 
     if (slice->kind == CT_SLICE_THREAD) {
-        struct thread key = {.pid = slice->pid, .tid = slice->tid};
         overhead->last_thread = NULL;
-        g_hash_table_remove(overhead->threads, &key);
+        g_hash_table_remove(overhead->threads, thread);
     } else if (slice->kind == CT_SLICE_FDMON) {
-        add_awake(overhead, slice->pid, slice->depth > 1 ? -ns : 0);
+        thread->n_waits -= thread->n_waits > 0;
     } else if (slice->depth == 1) {
-        add_awake(overhead, slice->pid, ns);
+        thread->is_open = false;
     }
 }
 
@@ -194,23 +203,27 @@ void ct_overhead_finish(struct ct_causes *causes, struct ct_overhead *overhead)
 
     g_hash_table_iter_init(&iter, overhead->processes);
     while (g_hash_table_iter_next(&iter, (void **)&process, NULL)) {
+        uint64_t events = ct_histogram_count(process->distances);
+        int64_t awake_ns = ct_histogram_sum(process->distances);
         int64_t event_ns = ct_histogram_quantile(process->distances, 1, 100);
         int64_t cost_ns;
 
-        if (!overhead->is_measured ||
-            ct_histogram_count(process->distances) < DISTANCES_MIN ||
-            __builtin_mul_overflow((int64_t)process->events, event_ns,
-                                   &cost_ns) ||
-            cost_ns < limits->block_ns ||
+        if (!overhead->is_measured || events < DISTANCES_MIN ||
+            __builtin_mul_overflow((int64_t)events, event_ns, &cost_ns)) {
+            continue;
+        }
+        /* The hundredth that is shorter makes it too much by as little. */
+        cost_ns = MIN(cost_ns, awake_ns);
+        if (cost_ns < limits->block_ns ||
             (double)cost_ns * 100 <
-                (double)process->awake_ns * (double)limits->tracing_percent) {
+                (double)awake_ns * (double)limits->tracing_percent) {
             continue;
         }
         ct_causes_see(causes, &(struct ct_seen){
                                   .kind = CT_FINDING_TRACING_OVERHEAD,
                                   .pid = process->pid,
-                                  .times = process->events,
-                                  .of = (uint64_t)MAX(process->awake_ns, 0),
+                                  .times = events,
+                                  .of = (uint64_t)awake_ns,
                                   .cost_ns = cost_ns,
                                   .begin_ns = process->begin_ns,
                                   .end_ns = process->end_ns,

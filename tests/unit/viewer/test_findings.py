@@ -315,6 +315,107 @@ def _(tmp):
         tap.equal(find(tmp, run), [], clean.__name__)
 
 
+# --- what tracing takes -------------------------------------------------------
+
+def flood(run, tid=0, times=5000):
+    """Events behind one another, `run.step` apart."""
+    for _ in range(times):
+        run.say("aio_notify", tid, ctx=run.ctx)
+
+
+def outside_of_coroutines(run):
+    run.end(run.begin(0))
+    flood(run)
+
+
+def asleep(run):
+    run.poll()
+    run.say("fdmon_wait_begin", ctx=run.ctx, timeout=-1)
+    flood(run)
+    run.say("fdmon_wait_end", ctx=run.ctx, ready=1)
+    run.polled()
+
+
+def asleep_outside(run):
+    run.say("fdmon_wait_begin", ctx=run.ctx, timeout=-1)
+    flood(run)
+    run.say("fdmon_wait_end", ctx=run.ctx, ready=1)
+
+
+def between_turns(run):
+    for _ in range(20):
+        run.poll()
+        run.polled()
+        flood(run, times=250)
+
+
+def other_thread(run):
+    """A guest's CPU: it has no turns, and the loop's says nothing of it."""
+    run.poll()
+    flood(run, tid=1)
+    run.polled()
+
+
+def filtered(run):
+    """Nothing but the events is told."""
+    flood(run)
+    flood(run, tid=1)
+
+
+LOW = (f"--block={SECOND // 10 ** 5}", "--tracing=1", f"--stuck={SECOND}",
+       "--idles=1000")
+
+
+def taken(tmp, run, *options):
+    return [f for f in find(tmp, run, *LOW, *options)
+            if f["kind"] == "tracing-overhead"]
+
+
+@tap.case("events while nobody is known to be awake are no share of that time")
+def _(tmp):
+    for idle in (outside_of_coroutines, asleep, asleep_outside, between_turns,
+                 other_thread, filtered):
+        run = Run()
+        idle(run)
+        tap.equal(taken(tmp, run), [], idle.__name__)
+
+
+@tap.case("of a thread that is awake and asleep only the former is judged")
+def _(tmp):
+    # what is behind it -> distances of 50 ns that come on top
+    for idle, more in ((filtered, 0), (asleep_outside, 0), (asleep, 2),
+                       (outside_of_coroutines, 2)):
+        run = begun()
+        run.step = 50  # so short a distance is kept exactly
+        flood(run, times=3000)
+        run.now += 100_000
+        run.polled()
+        before = run.now
+        idle(run)
+        found = taken(tmp, run)
+        tap.equal([(f["count"], f["of"], f["cost_ns"], f["begin_ns"])
+                   for f in found],
+                  [(3001 + more, 250_050 + more * 50, 150_050 + more * 50,
+                    100)], idle.__name__)
+        tap.equal(found[0]["end_ns"] + 1100 == before, not more)
+        text = ask(tmp, run, *LOW).out
+        if "tracing took about 60 % of the 250." not in text:
+            raise AssertionError(text)
+        tap.equal(taken(tmp, run, "--tracing=61"), [])
+
+
+@tap.case("tracing takes no more than all of the time")
+def _(tmp):
+    for step in (1, 37, 100, 1009, 65_539):
+        run = begun()
+        run.step = step
+        flood(run, times=20_000)
+        run.polled()
+        found = taken(tmp, run)
+        tap.equal([(f["count"], f["of"], f["cost_ns"]) for f in found],
+                  [(20_001, 20_001 * step, 20_001 * step)])
+
+
 # --- parts, no times, lost events ---------------------------------------------
 
 @tap.case("what goes on after --end is not said never to run again")
