@@ -231,9 +231,22 @@ static int set_time(const char *name, const char *value, bool *ret_has,
                : ct_usage_error("diff", "--%s: %s", name, error->message);
 }
 
+/* Likewise; the one would win over the other in silence. */
+static int set_format(struct request *request, enum format format)
+{
+    if (request->format != FORMAT_NONE && request->format != format) {
+        return ct_usage_error("diff",
+                              "two formats: choose one of --json, --html and "
+                              "--format");
+    }
+    request->format = format;
+    return -1;
+}
+
 /* Likewise. */
 static int parse(int argc, char **argv, struct request *request)
 {
+    enum format format = FORMAT_NONE;
     int status = -1;
     int value;
 
@@ -264,18 +277,19 @@ static int parse(int argc, char **argv, struct request *request)
             }
             break;
         case LONG('F'):
-            if (!parse_format(optarg, &request->format)) {
+            if (!parse_format(optarg, &format)) {
                 return ct_usage_error("diff",
                                       "--format: '%s' is none of text, json, "
                                       "html, chrome",
                                       optarg);
             }
+            status = set_format(request, format);
             break;
         case 'h':
         case LONG('h'):
             return help();
         case LONG('j'):
-            request->format = FORMAT_JSON;
+            status = set_format(request, FORMAT_JSON);
             break;
         case LONG('p'):
             request->any_program = true;
@@ -288,7 +302,7 @@ static int parse(int argc, char **argv, struct request *request)
             request->save = optarg;
             break;
         case LONG('w'):
-            request->format = FORMAT_HTML;
+            status = set_format(request, FORMAT_HTML);
             break;
         default:
             return ct_option_error("diff", argv, value);

@@ -57,6 +57,19 @@ def _(tmp):
               (True, ["cotrace-io"], ["pairs"]))
 
 
+@tap.case("two formats are refused, in any order; one may be said twice")
+def _(tmp):
+    a, b = written(tmp, a=run_of(0, "pairs"), b=run_of(1, "pairs"))
+    for words in (("--html", "--json"), ("--json", "--html"),
+                  ("--format=html", "--json"), ("--html", "--format=text"),
+                  ("--format=json", "--format=chrome")):
+        done = diff(a, b, *words, status=2)
+        tap.equal((done.out, done.err.count("\n")), ("", 1))
+        tap.equal("two formats: choose one of --json" in done.err, True,
+                  done.err)
+    story.parse(diff(a, b, "--json", "--format=json", status=0).out)
+
+
 @tap.case("a program's name is what the kernel keeps of it")
 def _(tmp):
     a, b, c = written(tmp, a=run_of(0, "qemu-system-x86"),
