@@ -42,6 +42,7 @@ struct requests {
     bool blame;
     bool path; /* the critical path instead of the segments */
     struct ct_blame_view causes;
+    uint64_t wanted; /* so far; a limit but 0 may end the pass early */
     uint64_t shown;
     bool wants_no_more;
     GTree *layers;    /* char *, of all requests; with `layer` only */
@@ -438,6 +439,7 @@ static void on_request(struct ct_consumer *consumer,
     if (view->layer && request->layer) {
         g_tree_insert(view->layers, g_strdup(request->layer), NULL);
     }
+    view->wanted += is_shown(view, request);
     if (is_shown(view, request) &&
         (!view->slowest || latency_ns > view->slowest_ns)) {
         view->slowest = request->number;
@@ -480,7 +482,12 @@ static void text_none(const struct requests *view)
 {
     GString *line = g_string_new("no requests");
 
-    if (view->layer && g_tree_nnodes(view->layers) > 0) {
+    if (view->wanted) {
+        g_string_truncate(line, 0);
+        ct_text_count(line, view->wanted);
+        g_string_append_printf(line, " request%s, of which 0 are to be shown",
+                               view->wanted == 1 ? "" : "s");
+    } else if (view->layer && g_tree_nnodes(view->layers) > 0) {
         g_string_assign(line, "no request of layer ");
         ct_inert_append(line, view->layer);
         g_string_append(line, "; there are");
@@ -517,9 +524,10 @@ static bool on_finish(struct ct_consumer *consumer,
         ct_held_error(view->held, error)) {
         return false;
     }
-    if (!view->json && !view->shown && !view->wants_no_more) {
+    if (!view->json && !view->shown) {
         text_none(view);
-    } else if (!view->json && view->out->is_terminal && view->slowest) {
+    }
+    if (!view->json && view->out->is_terminal && view->slowest) {
         text_next(view);
     }
     return ct_out_flush(view->out) || ct_out_failed(view->out, error);

@@ -155,6 +155,19 @@ def _(tmp):
     tap.equal(requests("turns=200", "layer=none"), [])
 
 
+@tap.case("requests --limit=0 as text: how many there are")
+def _(tmp):
+    n = len(requests("turns=200"))
+    nbd = len(requests("turns=200", "layer=nbd"))
+    for sort in ("start", "latency"):
+        for words, found in (([], n), (["layer=nbd"], nbd)):
+            out = run("requests", "turns=200", "limit=0", f"sort={sort}",
+                      *words).out
+            tap.equal(out, f"{found} requests, of which 0 are to be shown\n")
+    out = run("requests", "turns=200", "limit=0", "layer=none").out
+    tap.equal(out.startswith("no request of layer none"), True, out)
+
+
 @tap.case("requests as text: plain columns when piped, whole lines")
 def _(tmp):
     out = run("requests", "turns=5").out
