@@ -13,6 +13,7 @@
  *   interrupted: a thread's memory is made when it begins.
  * - Threads.  Only those are recorded whose beginning we saw while we were not
  *   busy; so LTTng's own are not.
+ * - Tracepoints of the program's own: beside them we are silent (sole.c).
  * - Forks.  LTTng makes its threads anew in a child, between our two handlers.
  * - errno is kept, cancellation is put off while we record.
  */
@@ -26,6 +27,7 @@
 #include "jump.h"
 #include "provider/kept.h"
 #include "provider/load.h"
+#include "provider/sole.h"
 #include "provider/stack_int.h"
 #include "rings.h"
 #include "sandbox.h"
@@ -228,9 +230,11 @@ __attribute__((constructor)) static void begin(void)
     ct_outer_prepare();
     ct_provider_load();
     (void)pthread_atfork(NULL, NULL, busy_ends);
-    ct_retell_poll(); /* who it is, and that nothing lives yet */
+    if (ct_sole_may()) {
+        ct_retell_poll(); /* who it is, and that nothing lives yet */
+        ct_self.is_ours = true;
+    }
     ct_self.busy--;
     ct_self.is_first = true;
-    ct_self.is_ours = true;
     errno = error_first; /* a program begins with 0 */
 }

@@ -12,6 +12,7 @@
  *
  * Nothing is loaded into a program with more rights than its user, nor, unless
  * asked for, into one built with a sanitizer: LTTng's threads are not.
+ * A copy of the tracepoints that is to be silent (sole.h) loads nothing.
  */
 #include <dlfcn.h>
 #include <limits.h>
@@ -24,6 +25,7 @@
 #include "ct/retell.h"
 
 #include "load.h"
+#include "sole.h"
 #include "when.h"
 
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
@@ -77,7 +79,7 @@ void ct_provider_load(void)
 {
     static struct ct_teller teller = {.tell = tell};
     static bool is_done;
-    const char *path = is_done ? NULL : provider_path();
+    const char *path = is_done || !ct_sole_may() ? NULL : provider_path();
     void *provider = path ? dlopen(path, RTLD_NOW | RTLD_LOCAL) : NULL;
 
     void (*use_clock)(uint64_t(*read)(void));
@@ -96,6 +98,10 @@ void ct_provider_load(void)
         ct_retell_register(&teller);
     }
     is_done = true;
+    /* Behind this telling nothing is left of what the other one told. */
+    if (provider && ct_sole_take_over()) {
+        ct_retell_poll();
+    }
 }
 
 void ct_provider_stay_out(void)
