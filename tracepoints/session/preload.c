@@ -18,7 +18,10 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
+#include "ct/mark.h"
+
 #define HEADERS_MAX 256
+#define NOTES_MAX   4096 /* bytes of a part that are looked at */
 
 #if defined(__x86_64__)
 #define MACHINE EM_X86_64
@@ -36,11 +39,40 @@ static bool has_more_rights(const struct stat *status, const char *path)
             getxattr(path, "security.capability", NULL, 0) > 0);
 }
 
-/* Of an ELF file for this machine. */
-static void judge_loader(int fd, const Elf64_Ehdr *elf,
+static bool read_part(int fd, const Elf64_Phdr *header, void *bytes, size_t n)
+{
+    return pread(fd, bytes, n, (off_t)header->p_offset) == (ssize_t)n;
+}
+
+static void judge_loader(int fd, const Elf64_Phdr *header,
                          struct ct_preload *preload)
 {
     char loader[sizeof(preload->loader)] = "";
+
+    if (!read_part(fd, header, loader,
+                   MIN(header->p_filesz, sizeof(loader) - 1))) {
+        return;
+    }
+    g_autofree char *name = g_path_get_basename(loader);
+    (void)g_strlcpy(preload->loader, name, sizeof(preload->loader));
+    if (strcmp(name, LOADER) != 0) {
+        preload->verdict = CT_PRELOAD_OTHER_LIBC;
+    }
+}
+
+static bool has_mark(int fd, const Elf64_Phdr *header)
+{
+    char notes[NOTES_MAX];
+    size_t n = MIN(header->p_filesz, sizeof(notes));
+
+    return read_part(fd, header, notes, n) && ct_mark_is_in(notes, n);
+}
+
+/* Of an ELF file for this machine. */
+static void judge_parts(int fd, const Elf64_Ehdr *elf,
+                        struct ct_preload *preload)
+{
+    bool has_loader = false;
 
     for (unsigned i = 0; i < elf->e_phnum && i < HEADERS_MAX; i++) {
         Elf64_Phdr header;
@@ -49,22 +81,16 @@ static void judge_loader(int fd, const Elf64_Ehdr *elf,
         if (pread(fd, &header, sizeof(header), at) != sizeof(header)) {
             return;
         }
-        if (header.p_type != PT_INTERP) {
-            continue;
+        if (header.p_type == PT_INTERP) {
+            has_loader = true;
+            judge_loader(fd, &header, preload);
+        } else if (header.p_type == PT_NOTE) {
+            preload->has_tracepoints |= has_mark(fd, &header);
         }
-        size_t bytes = MIN(header.p_filesz, sizeof(loader) - 1);
-        if (pread(fd, loader, bytes, (off_t)header.p_offset) !=
-            (ssize_t)bytes) {
-            return;
-        }
-        g_autofree char *name = g_path_get_basename(loader);
-        (void)g_strlcpy(preload->loader, name, sizeof(preload->loader));
-        if (strcmp(name, LOADER) != 0) {
-            preload->verdict = CT_PRELOAD_OTHER_LIBC;
-        }
-        return;
     }
-    preload->verdict = CT_PRELOAD_STATIC;
+    if (!has_loader) {
+        preload->verdict = CT_PRELOAD_STATIC;
+    }
 }
 
 void ct_preload_look(const char *path, struct ct_preload *ret_preload)
@@ -86,7 +112,7 @@ void ct_preload_look(const char *path, struct ct_preload *ret_preload)
                    elf.e_phentsize != sizeof(Elf64_Phdr)) {
             ret_preload->verdict = CT_PRELOAD_OTHER_MACHINE;
         } else {
-            judge_loader(fd, &elf, ret_preload);
+            judge_parts(fd, &elf, ret_preload);
         }
     }
     (void)close(fd);

@@ -26,6 +26,7 @@ enum ct_preload_verdict {
 struct ct_preload {
     enum ct_preload_verdict verdict;
     char loader[256]; /* the program's, without folders; "": none, not known */
+    bool has_tracepoints; /* beside which the library is silent */
 };
 
 /**

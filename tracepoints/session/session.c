@@ -314,6 +314,11 @@ static void say_unrecorded(struct recording *recording,
         result->not_recorded =
             g_strdup_printf("%s: %s, so nothing can be preloaded into it",
                             recording->program, refusal);
+    } else if (result->has_tracepoints) {
+        result->not_recorded = g_strdup_printf(
+            "what --preload adds: %s has tracepoints of its own, which tell "
+            "alone",
+            recording->program);
     } else if (recording->mode == CT_KEEPER_SHARED) {
         result->not_recorded = g_strdup(
             "children of the program (no mount namespace is allowed here, so "
@@ -341,6 +346,8 @@ static void finish(struct recording *recording,
         .complete = whole && !recording->broken && !recording->unwritten &&
                     !count.damaged,
         .exit_status = ct_launch_exit_status(recording->status),
+        .has_tracepoints =
+            recording->config->preload && recording->preload.has_tracepoints,
     };
     say_unrecorded(recording, ret_result);
     recording->note.end_ns = g_get_real_time() * 1000;

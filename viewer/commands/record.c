@@ -286,9 +286,11 @@ static void tell(const struct options *options,
     g_autofree char *first =
         g_strdup_printf("recorded %s, in %s", numbers, output);
     /* What a program tells that knows nothing of us has no requests. */
-    g_autofree char *next = g_strdup_printf(
-        "next: cotrace %s %s",
-        config->preload && !options->qemu ? "coroutines" : "requests", output);
+    bool has_requests =
+        !config->preload || options->qemu || result->has_tracepoints;
+    g_autofree char *next =
+        g_strdup_printf("next: cotrace %s %s",
+                        has_requests ? "requests" : "coroutines", output);
 
     if (result->discarded) {
         ct_warning("events were lost because the buffers were full: larger "

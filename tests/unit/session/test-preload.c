@@ -10,6 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "ct/mark.h"
 #include "session/preload.h"
 
 #include "lib/tap.h"
@@ -26,6 +27,10 @@ struct file {
     Elf64_Ehdr elf;
     Elf64_Phdr headers[2];
     char loader[64];
+    struct {
+        Elf64_Nhdr note;
+        char name[8];
+    } notes[2]; /* another's, then ours */
 };
 
 static char *path; /* of the file of the case */
@@ -77,6 +82,48 @@ static void test_loaders(void)
            "it is of another machine");
 }
 
+static bool has_tracepoints(const struct file *file)
+{
+    struct ct_preload preload;
+
+    tap_check(
+        g_file_set_contents(path, (const char *)file, sizeof(*file), NULL));
+    ct_preload_look(path, &preload);
+    tap_equal(preload.verdict, CT_PRELOAD_WORKS);
+    return preload.has_tracepoints;
+}
+
+static void test_tracepoints(void)
+{
+    struct file file = file_of(MACHINE, LOADER);
+
+    tap_check(!has_tracepoints(&file));
+    file.headers[0] = (Elf64_Phdr){.p_type = PT_NOTE,
+                                   .p_offset = offsetof(struct file, notes),
+                                   .p_filesz = sizeof(file.notes)};
+    file.notes[0].note = (Elf64_Nhdr){.n_namesz = 4, .n_descsz = 3};
+    file.notes[1].note = (Elf64_Nhdr){.n_namesz = 8, .n_type = CT_MARK_TYPE};
+    memcpy(file.notes[0].name, "GNU", 4);
+    memcpy(file.notes[1].name, CT_MARK_OWNER, 8);
+    tap_check(has_tracepoints(&file));
+
+    file.notes[1].note.n_type++;
+    tap_check(!has_tracepoints(&file));
+    file.notes[1].note.n_type--;
+    file.notes[1].name[0] = 'C';
+    tap_check(!has_tracepoints(&file));
+    file.notes[1].name[0] = 'c';
+    file.headers[0].p_filesz--; /* cut */
+    tap_check(!has_tracepoints(&file));
+    file.headers[0].p_filesz++;
+    file.notes[0].note.n_descsz = UINT32_MAX;
+    tap_check(!has_tracepoints(&file));
+    file.notes[0].note.n_namesz = UINT32_MAX;
+    tap_check(!has_tracepoints(&file));
+    file.headers[0].p_offset = UINT64_C(1) << 40;
+    tap_check(!has_tracepoints(&file));
+}
+
 static void test_damaged(void)
 {
     struct file far = file_of(MACHINE, LOADER);
@@ -108,6 +155,7 @@ int main(void)
 
     tap_check(fd >= 0 && !close(fd));
     tap_run("who loads it", test_loaders);
+    tap_run("whether it has tracepoints", test_tracepoints);
     tap_run("what can't be read is not refused", test_damaged);
     tap_run("what is not there, and this program", test_nothing_there);
     tap_check(!g_unlink(path));

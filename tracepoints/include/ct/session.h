@@ -63,7 +63,8 @@ struct ct_session_result {
     bool counted;       /* the two numbers are known */
     bool complete;      /* every buffer was taken over whole */
     int exit_status;    /* of the program, 128+N if signal N ended it */
-    char *not_recorded; /* what could not be recorded and why, or NULL */
+    bool has_tracepoints; /* its file says so; looked at only with a preload */
+    char *not_recorded;   /* what could not be recorded and why, or NULL */
 };
 
 /**
