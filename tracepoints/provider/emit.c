@@ -56,22 +56,29 @@ static inline __attribute__((always_inline)) uint64_t capture(void)
  * What lttng_ust_do_tracepoint() does, without its call through a pointer to
  * read another pointer.  The probes are an array that ends with a NULL function
  * and lives as long as the read lock is held; the load pairs with LTTng's
- * rcu_assign_pointer.
+ * rcu_assign_pointer.  When the process ends LTTng overwrites its two functions
+ * with 0 while other threads still emit, so each is read once.
  */
-#define CT_EMIT_CALL(event, type, told)                                     \
-    struct lttng_ust_tracepoint_dlopen *lttng =                             \
-        lttng_ust_tracepoint_dlopen_ptr;                                    \
-    const struct lttng_ust_tracepoint_probe *probe;                         \
-                                                                            \
-    if (__builtin_expect(!lttng || !lttng->rcu_read_lock_sym, 0)) {         \
-        return;                                                             \
-    }                                                                       \
-    lttng->rcu_read_lock_sym();                                             \
-    probe = __atomic_load_n(&lttng_ust_tracepoint_cotrace___##event.probes, \
-                            __ATOMIC_CONSUME);                              \
-    for (; probe && probe->func; probe++) {                                 \
-        ((void (*)(void *, const type *))probe->func)(probe->data, told);   \
-    }                                                                       \
-    lttng->rcu_read_unlock_sym()
+#define CT_EMIT_CALL(event, type, told)                                        \
+    struct lttng_ust_tracepoint_dlopen *lttng =                                \
+        lttng_ust_tracepoint_dlopen_ptr;                                       \
+    const struct lttng_ust_tracepoint_probe *probe;                            \
+    void (*lock)(void) =                                                       \
+        lttng ? __atomic_load_n(&lttng->rcu_read_lock_sym, __ATOMIC_RELAXED)   \
+              : NULL;                                                          \
+    void (*unlock)(void) =                                                     \
+        lttng ? __atomic_load_n(&lttng->rcu_read_unlock_sym, __ATOMIC_RELAXED) \
+              : NULL;                                                          \
+                                                                               \
+    if (__builtin_expect(!lock || !unlock, 0)) {                               \
+        return;                                                                \
+    }                                                                          \
+    lock();                                                                    \
+    probe = __atomic_load_n(&lttng_ust_tracepoint_cotrace___##event.probes,    \
+                            __ATOMIC_CONSUME);                                 \
+    for (; probe && probe->func; probe++) {                                    \
+        ((void (*)(void *, const type *))probe->func)(probe->data, told);      \
+    }                                                                          \
+    unlock()
 
 #include "emit_slow.c.inc"

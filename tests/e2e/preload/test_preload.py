@@ -230,6 +230,16 @@ def _(place):
         tap.equal(name in functions, True, f"{name} in {functions}")
 
 
+@tap.case("processes that end while their threads are recorded")
+def _(place):
+    times = 500 if os.environ.get("COTRACE_SOAK") else 40
+    trace = os.path.join(place, "trace")
+    done = story.record(trace, os.path.join(PROGRAMS, "leaving"), str(times),
+                        options=("--preload",))
+    tap.equal(done.out, f"{times}\n", "how many ended well")
+    tap.note(f"{times} processes")
+
+
 @tap.case("what has more rights than its user is said, and runs")
 def _(place):
     if os.geteuid() == 0:
