@@ -20,13 +20,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "source/recorded.h"
 #include "source/text/src-qemu-log.h"
 #include "source/text/src-text.h"
 
 #define DEPTH_MAX 16
 #define DIRS_MAX  4096
-#define NOTE      "cotrace.json"
-#define NOTE_MAX  65536
 #define LOOKS_MAX 64 /* into the files of one directory */
 #define CTF_MAGIC UINT32_C(0xc1fc1fc1)
 
@@ -37,84 +36,16 @@ static bool fail(GError **error, const char *path, const char *why)
     return false;
 }
 
-/* NULL: there is none that can be read; the caller frees it. */
-static char *read_note(const char *dir)
+/* Of all recordings in it what one says is said of all. */
+static void see_note(struct ct_found *found, const char *dir)
 {
-    char *path = g_build_filename(dir, NOTE, NULL);
-    struct stat status;
-    char *text = NULL;
+    struct ct_recorded note = ct_recorded_read(dir);
 
-    if (stat(path, &status) == 0 && S_ISREG(status.st_mode) &&
-        status.st_size <= NOTE_MAX) {
-        (void)g_file_get_contents(path, &text, NULL, NULL);
+    found->cut_off |= note.cut_off;
+    if (!found->chosen) {
+        found->chosen = g_steal_pointer(&note.chosen);
     }
-    g_free(path);
-    return text;
-}
-
-/* The value of a member: the note is ours and flat, looking for its key is
- * enough.  A string that is a key has a colon behind it. */
-static const char *find_member(const char *note, const char *key)
-{
-    const char *at = note;
-
-    while ((at = strstr(at, key))) {
-        at += strlen(key);
-        at += strspn(at, " \t\r\n");
-        if (*at == ':') {
-            at++;
-            return at + strspn(at, " \t\r\n");
-        }
-    }
-    return NULL;
-}
-
-static bool note_says_cut_off(const char *dir)
-{
-    char *note = read_note(dir);
-    const char *complete = note ? find_member(note, "\"complete\"") : NULL;
-    bool cut_off = complete && g_str_has_prefix(complete, "false");
-
-    g_free(note);
-    return cut_off;
-}
-
-/* A member's text; one that had to be escaped is not worth reading.  NULL:
- * there is none; the caller frees it. */
-static char *note_says(const char *dir, const char *key)
-{
-    char *note = read_note(dir);
-    const char *text = note ? find_member(note, key) : NULL;
-    char *said = NULL;
-
-    if (text && *text == '"') {
-        size_t length = strcspn(text + 1, "\"\\");
-        if (length > 0 && text[1 + length] == '"') {
-            said = g_strndup(text + 1, length);
-        }
-    }
-    g_free(note);
-    return said;
-}
-
-/* The base name. */
-static char *note_says_program(const char *dir)
-{
-    g_autofree char *path = note_says(dir, "\"program\"");
-
-    return path ? g_path_get_basename(path) : NULL;
-}
-
-/* Those that were asked for, if not all were. */
-static void note_says_chosen(struct ct_found *found, const char *dir)
-{
-    char *patterns = found->chosen ? NULL : note_says(dir, "\"patterns\"");
-
-    if (patterns && strcmp(patterns, "*") != 0) {
-        found->chosen = patterns;
-    } else {
-        g_free(patterns);
-    }
+    ct_recorded_fini(&note);
 }
 
 static bool is_regular(const char *dir, const char *name)
@@ -131,16 +62,6 @@ static bool is_directory(const char *path)
     struct stat status;
 
     return lstat(path, &status) == 0 && S_ISDIR(status.st_mode);
-}
-
-static uint64_t note_says_events(const char *dir)
-{
-    char *note = read_note(dir);
-    const char *events = note ? find_member(note, "\"own_events\"") : NULL;
-    uint64_t n = events ? g_ascii_strtoull(events, NULL, 10) : 0;
-
-    g_free(note);
-    return n;
 }
 
 /* A file of packets begins with this, in the byte order of who wrote it. */
@@ -190,8 +111,7 @@ static void search(struct ct_found *found, const char *dir, unsigned depth,
         return;
     }
     has_metadata = is_regular(dir, "metadata");
-    found->cut_off = found->cut_off || note_says_cut_off(dir);
-    note_says_chosen(found, dir);
+    see_note(found, dir);
     if (has_metadata && found->dirs->len < DIRS_MAX) {
         g_ptr_array_add(found->dirs, g_strdup(dir));
     }
@@ -221,44 +141,56 @@ static int compare(const void *a, const void *b)
     return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
+/* Why a directory in which nothing was left out is no trace. */
+static bool fail_of_directory(const char *path, const struct search *seen,
+                              GError **error)
+{
+    struct ct_recorded note = ct_recorded_read(path);
+    uint64_t n = note.own_events;
+    g_autofree char *why = NULL;
+
+    if (n > 0) {
+        why = g_strdup_printf("%" G_GUINT64_FORMAT " event%s recorded, and the "
+                              "trace is not there any more",
+                              n, n == 1 ? " was" : "s were");
+    } else if (seen->log && !note.is_there) {
+        /* A log is one recording, whose directory has to be named. */
+        why = g_strdup_printf("not a trace itself, but %s is", seen->log);
+    }
+    fail(error, path,
+         why                  ? why
+         : seen->entries == 0 ? "not a trace: the directory is empty"
+         : note.is_there
+             ? "holds no cotrace events: nothing was recorded"
+             : "not a trace: neither CTF metadata nor qemu.log in it");
+    ct_recorded_fini(&note);
+    return false;
+}
+
 static bool find_in_directory(const char *path, struct ct_found *found,
                               GError **error)
 {
     struct search seen = {0};
+    bool good;
 
     if (!may_search(path)) {
         return fail(error, path, g_strerror(errno));
     }
     found->dirs = g_ptr_array_new_with_free_func(g_free);
     search(found, path, 0, &seen);
-    g_autofree char *log = seen.log;
-    if (found->dirs->len == 0) {
-        /* A log is one recording, whose directory has to be named. */
-        g_autofree char *below =
-            g_strdup_printf("not a trace itself, but %s is", log);
-        g_autofree char *left_out = g_steal_pointer(&found->left_out);
-        uint64_t n = note_says_events(path);
-        g_autofree char *gone = g_strdup_printf(
-            "%" G_GUINT64_FORMAT " event%s recorded, and the trace is not "
-            "there any more",
-            n, n == 1 ? " was" : "s were");
-        ct_found_fini(found);
-        if (left_out) {
-            g_set_error_literal(error, CT_TRACE_ERROR, CT_TRACE_ERROR_INPUT,
-                                left_out);
-            return false;
-        }
-        return fail(error, path,
-                    n > 0               ? gone
-                    : seen.entries == 0 ? "not a trace: the directory is empty"
-                    : is_regular(path, NOTE)
-                        ? "holds no cotrace events: nothing was recorded"
-                    : log ? below
-                          : "not a trace: neither CTF metadata nor qemu.log "
-                            "in it");
-    }
     g_ptr_array_sort(found->dirs, compare);
-    return true;
+    good = found->dirs->len > 0;
+    if (!good && found->left_out) {
+        g_set_error_literal(error, CT_TRACE_ERROR, CT_TRACE_ERROR_INPUT,
+                            found->left_out);
+    } else if (!good) {
+        fail_of_directory(path, &seen, error);
+    }
+    if (!good) {
+        ct_found_fini(found);
+    }
+    g_free(seen.log);
+    return good;
 }
 
 bool ct_find(const char *path, struct ct_found *ret_found, GError **error)
@@ -271,9 +203,10 @@ bool ct_find(const char *path, struct ct_found *ret_found, GError **error)
     }
     if (S_ISDIR(status.st_mode) && ct_log_recognise(path)) {
         found.is_log = true;
-        found.cut_off = note_says_cut_off(path);
-        found.program = note_says_program(path);
-        note_says_chosen(&found, path);
+        struct ct_recorded note = ct_recorded_read(path);
+        found.cut_off = note.cut_off;
+        found.program = g_steal_pointer(&note.program);
+        found.chosen = g_steal_pointer(&note.chosen);
     } else if (S_ISDIR(status.st_mode)) {
         if (!find_in_directory(path, &found, error)) {
             return false;
