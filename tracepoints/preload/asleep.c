@@ -9,6 +9,7 @@
  */
 #include "asleep.h"
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -25,15 +26,6 @@ enum {
     PAUSE_NS = 1000000,
     TID_BYTES = 11,
     STATUS_BYTES = 4096,
-};
-
-/* As the kernel gives it. */
-struct entry {
-    uint64_t inode;
-    int64_t offset;
-    uint16_t bytes;
-    uint8_t kind;
-    char name[];
 };
 
 /* What was seen at one look. */
@@ -96,7 +88,7 @@ static void see_thread(struct look *look, const char *tid)
 /* false: nobody can */
 static bool look_at_all(struct look *look)
 {
-    _Alignas(struct entry) char entries[1024];
+    _Alignas(struct dirent64) char entries[1024];
     long n;
     int fd = (int)syscall(SYS_openat, AT_FDCWD, TASKS,
                           O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -105,14 +97,14 @@ static bool look_at_all(struct look *look)
     if (fd < 0) {
         return false;
     }
-    while ((n = syscall(SYS_getdents64, fd, entries, sizeof(entries))) > 0) {
+    while ((n = getdents64(fd, entries, sizeof(entries))) > 0) {
         for (long at = 0; at < n;) {
-            const struct entry *entry =
-                (const struct entry *)(const void *)(entries + at);
-            if (entry->name[0] != '.') {
-                see_thread(look, entry->name);
+            const struct dirent64 *entry =
+                (const struct dirent64 *)(const void *)(entries + at);
+            if (entry->d_name[0] != '.') {
+                see_thread(look, entry->d_name);
             }
-            at += entry->bytes;
+            at += entry->d_reclen;
         }
     }
     (void)syscall(SYS_close, fd);
