@@ -43,10 +43,8 @@ char *ct_daemon_find(GError **error)
     const char *const places[] = {"/usr/bin/lttng-sessiond",
                                   "/usr/local/bin/lttng-sessiond",
                                   "/usr/sbin/lttng-sessiond"};
-    char *path = g_find_program_in_path("lttng-sessiond");
 
     if (named && *named) {
-        g_free(path);
         if (access(named, X_OK)) {
             g_set_error(error, CT_SESSION_ERROR, CT_SESSION_ERROR_DAEMON,
                         "LTTNG_SESSIOND_PATH is %s: %s", named,
@@ -55,6 +53,7 @@ char *ct_daemon_find(GError **error)
         }
         return g_strdup(named);
     }
+    char *path = g_find_program_in_path("lttng-sessiond");
     for (size_t i = 0; !path && i < G_N_ELEMENTS(places); i++) {
         if (!access(places[i], X_OK)) {
             path = g_strdup(places[i]);

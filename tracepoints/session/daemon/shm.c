@@ -17,8 +17,8 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <glib.h>
 #include <signal.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
@@ -27,7 +27,7 @@
 #define FOLDER "/dev/shm"
 #define PREFIX "lttng-ust-wait-"
 
-enum { TRIES = 100 };
+enum { TRIES = 100, NUMBER_BYTES = 16 };
 
 int ct_shm_open(void)
 {
@@ -72,8 +72,9 @@ static int hold_one(int folder, const char *name, mode_t mode)
 void ct_shm_hold(int folder, int ret_pages[CT_SHM_PAGES])
 {
     const mode_t own = S_IRUSR | S_IWUSR | S_IRGRP;
-    g_autofree char *name = g_strdup_printf(PREFIX "8-%u", (unsigned)geteuid());
+    char name[sizeof(PREFIX) + NUMBER_BYTES];
 
+    (void)snprintf(name, sizeof(name), PREFIX "8-%u", (unsigned)geteuid());
     mode_t mask = umask(0);
     ret_pages[0] = hold_one(folder, PREFIX "8", own | S_IROTH);
     ret_pages[1] = hold_one(folder, name, own);

@@ -8,7 +8,7 @@
  *           themselves are unlinked by LTTng as soon as they are made.
  * Threads:  single-threaded processes.
  * Errors:   none; what can't be done is left as it is.
- * Depends:  glib.h.
+ * Depends:  libc only.
  */
 #ifndef CT_SESSION_DAEMON_SHM_H
 #define CT_SESSION_DAEMON_SHM_H
