@@ -98,10 +98,6 @@ const struct ct_taken *ct_compare_taken(const struct ct_compare *compare,
                                         enum ct_diff_side side,
                                         uint32_t decision);
 
-/** ct_compare_worker() - who took that work item; 0: it is none */
-int32_t ct_compare_worker(const struct ct_compare *compare,
-                          enum ct_diff_side side, uint32_t decision);
-
 /* --- choose.c --------------------------------------------------------- */
 
 /** ct_labels_choose() - sets `labels`, `n_labels` and `seen` */

@@ -68,14 +68,6 @@ const struct ct_taken *ct_compare_taken(const struct ct_compare *compare,
     return taken_of(compare->run[side], decision);
 }
 
-int32_t ct_compare_worker(const struct ct_compare *compare,
-                          enum ct_diff_side side, uint32_t decision)
-{
-    const struct ct_taken *taken = taken_of(compare->run[side], decision);
-
-    return taken ? taken->tid : 0;
-}
-
 /* In that run, did one worker take both? */
 static bool is_same_worker(const struct ct_run_result *run, uint32_t first,
                            uint32_t then)

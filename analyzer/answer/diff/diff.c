@@ -340,13 +340,14 @@ void ct_diff_item(const struct ct_diff *diff, enum ct_diff_side side,
         ct_compare_decision(compare, side, number);
     int64_t origin_ns = compare->run[side]->summary.origin_ns;
     uint32_t partner = compare->partner[side][number];
+    const struct ct_taken *taken = ct_compare_taken(compare, side, number);
 
     *ret_item = (struct ct_diff_item){
         .label = compare->labels[side][number],
         .sequence = compare->sequence[side][number],
         .position = compare->position[side][number],
         .partner = partner,
-        .tid = ct_compare_worker(compare, side, number),
+        .tid = taken ? taken->tid : 0,
         .begin_ns = MIN(decision->when_ns, decision->other_ns) - origin_ns,
         .end_ns = MAX(decision->when_ns, decision->other_ns) - origin_ns,
     };
