@@ -16,6 +16,7 @@ CONTEXTS = os.path.join(PROGRAMS, "contexts")
 HOOKED = os.path.join(PROGRAMS, "hooked")
 LIMITS = os.path.join(PROGRAMS, "limits")
 STATIC = os.path.join(PROGRAMS, "static")
+SOAK = os.environ.get("COTRACE_SOAK") == "1"
 
 
 def events(trace):
@@ -232,7 +233,7 @@ def _(place):
 
 @tap.case("processes that end while their threads are recorded")
 def _(place):
-    times = 500 if os.environ.get("COTRACE_SOAK") else 40
+    times = 500 if SOAK else 40
     trace = os.path.join(place, "trace")
     done = story.record(trace, os.path.join(PROGRAMS, "leaving"), str(times),
                         options=("--preload",))

@@ -13,6 +13,7 @@ import tap
 
 SANDBOXED = os.path.join(story.BUILD, "tests", "programs", "sandboxed")
 READS = 1000
+SOAK = os.environ.get("COTRACE_SOAK") == "1"
 
 
 class Recorded:
@@ -72,13 +73,13 @@ for name, mode in (("a filter that has hardly a call", "tight"),
 
 @tap.case("one for all threads at once, while LTTng's own have hardly begun")
 def _(place):
-    runs = 100 if os.environ.get("COTRACE_SOAK") else 3
+    runs = 100 if SOAK else 3
     for i in range(runs):
         done = story.record(os.path.join(place, f"trace-{i}"), SANDBOXED,
                             "together", options=("--preload",))
         tap.equal("0 lost" in done.err, True, done.err)
         shutil.rmtree(os.path.join(place, f"trace-{i}"))
-    print(f"# {runs} runs")
+    tap.note(f"{runs} runs")
 
 
 @tap.case("threads that can't be asked who they are begin and end unrecorded")

@@ -139,6 +139,7 @@ while os.getppid() == int(sys.argv[1]):
 @boxed("a neighbour that tidies /dev/shm takes nothing that is needed",
        "mount -t tmpfs tmpfs /dev/shm; chmod 1777 /dev/shm")
 def _(place, box):
+    # another user may not be let to the Python that runs this
     sweeper = subprocess.Popen(
         [*box.enter, *place.become(), "/usr/bin/python3", "-c", SWEEPER,
          str(os.getpid())], stdout=subprocess.PIPE)
