@@ -297,6 +297,54 @@ def _(place):
         no_daemon(box)
 
 
+@root_case("no namespace allowed: a daemon that stands still is ended")
+def _(place):
+    for name in ("lttng-sessiond", "lttng-consumerd"):
+        with Box(BARE) as box:
+            process = place.start(place.busy, "forever", 1, output=name,
+                                  before=[*box.enter, *WITHOUT_RIGHT])
+            line(process, "ready")
+            os.kill(place.pid_of(name), signal.SIGSTOP)
+            since = time.monotonic()
+            os.kill(place.pid_of("busy"), signal.SIGKILL)
+            place.end(process, status=137)
+            took = time.monotonic() - since
+            tap.note(f"{name}: {took:.2f} s")
+            tap.equal(took < BOUND, True, f"{took:.2f} s")
+            no_daemon(box)
+
+
+@root_case("no namespace allowed: with the keeper killed no daemon is left")
+def _(place):
+    with Box(BARE) as box:
+        process = place.start(place.busy, "wait", 1, 10,
+                              before=[*box.enter, *WITHOUT_RIGHT])
+        line(process, "ready")
+        os.kill(place.pid_of("cotrace-keeper"), signal.SIGKILL)
+        os.kill(place.pid_of("busy"), signal.SIGTERM)
+        place.end(process, status=4)
+        no_daemon(box)
+
+
+@root_case("no namespace allowed: a daemon with a session of others stays")
+def _(place):
+    with Box(BARE) as box:
+        environment = {**os.environ, "HOME": place.home,
+                       "LTTNG_HOME": place.home}
+        process = place.start(place.busy, "wait", 1, 10,
+                              before=[*box.enter, *WITHOUT_RIGHT])
+        line(process, "ready")
+        try:
+            box.run("lttng", "create", "theirs", "--output",
+                    place.path("theirs"), check=True, env=environment)
+            os.kill(place.pid_of("busy"), signal.SIGTERM)
+            process.communicate(timeout=PATIENCE)
+            shown = box.run("lttng", "list", check=True, env=environment)
+            tap.equal(b"theirs" in shown.stdout, True, shown.stdout)
+        finally:
+            place.kill_all()
+
+
 # --- poor surroundings ---------------------------------------------------------
 
 @boxed("little room in /dev/shm: smaller buffers, or one line that says so",

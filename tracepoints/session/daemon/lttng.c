@@ -331,11 +331,15 @@ void ct_lttng_forget(struct lttng_destruction_handle *destruction)
     lttng_destruction_handle_destroy(destruction);
 }
 
-int ct_lttng_sessions(void)
+int ct_lttng_sessions(const char *but)
 {
     struct lttng_session *sessions = NULL;
-    int count = lttng_list_sessions(&sessions);
+    int n = lttng_list_sessions(&sessions);
+    int counted = n < 0 ? -1 : 0;
 
+    for (int i = 0; i < n; i++) {
+        counted += strncmp(sessions[i].name, but, strlen(but)) != 0;
+    }
     free(sessions);
-    return count < 0 ? -1 : count;
+    return counted;
 }

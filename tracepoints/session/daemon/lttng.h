@@ -62,7 +62,8 @@ int ct_lttng_is_destroyed(struct lttng_destruction_handle *destruction,
 /** ct_lttng_forget() - the daemon goes on by itself; NULL is allowed */
 void ct_lttng_forget(struct lttng_destruction_handle *destruction);
 
-/** ct_lttng_sessions() - how many sessions the daemon has; -1: can't tell */
-int ct_lttng_sessions(void);
+/** ct_lttng_sessions() - how many sessions the daemon has whose names do not
+ * begin with @but; -1: can't tell */
+int ct_lttng_sessions(const char *but);
 
 #endif

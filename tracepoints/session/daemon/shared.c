@@ -2,10 +2,12 @@
 /*
  * shared.c - starts the system-wide daemon if need be, and ends it again
  *
- * The file LOCK is locked by whoever starts a daemon and creates a session, or
- * has destroyed one and looks whether any is left.  It holds the pid of the
- * daemon that a recording started.  Its owner removes it under the lock, so
- * that after locking one has to check that the name still means this file.
+ * Two bytes of the file LOCK are locked: STARTING by whoever starts a daemon
+ * and creates a session, or looks whether the daemon is still needed; USING, by
+ * all together, from then until the control process of a recording has ended,
+ * however it did.  The file holds the pid of the daemon that a recording
+ * started.  It is removed under STARTING, so that after locking one has to
+ * check that the name still means this file.
  */
 #include "session/daemon/shared.h"
 
@@ -16,7 +18,6 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -29,13 +30,61 @@
 #define PID_FILE     CT_DAEMON_ROOT_DIR "/lttng-sessiond.pid"
 #define WAIT_STEP_MS 5
 #define WAIT_MS      10000
+#define LEAVE_MS     500 /* for others who start or leave */
+#define ANSWER_MS    500 /* for a daemon that may be stuck */
 #define END_MS       800
 #define DAEMON_NAME  "lttng-sessiond"
 
+enum { STARTING, USING };
+
 static int lock = -1;
 
-static int lock_file(void)
+/* Return: whether it is locked (F_UNLCK: not any more). */
+static bool set_lock(int file, short kind, off_t byte, bool wait)
 {
+    struct flock range = {
+        .l_type = kind,
+        .l_whence = SEEK_SET,
+        .l_start = byte,
+        .l_len = 1,
+    };
+    int ret;
+
+    do {
+        ret = fcntl(file, wait ? F_OFD_SETLKW : F_OFD_SETLK, &range);
+    } while (ret && errno == EINTR);
+    return ret == 0;
+}
+
+static bool is_used(int file)
+{
+    struct flock range = {
+        .l_type = F_WRLCK,
+        .l_whence = SEEK_SET,
+        .l_start = USING,
+        .l_len = 1,
+    };
+
+    return fcntl(file, F_OFD_GETLK, &range) || range.l_type != F_UNLCK;
+}
+
+/* When that time is over, too. */
+static bool stays_used(int file, int patience_ms)
+{
+    for (int waited = 0; is_used(file); waited += WAIT_STEP_MS) {
+        if (waited >= patience_ms) {
+            return true;
+        }
+        (void)poll(NULL, 0, WAIT_STEP_MS);
+    }
+    return false;
+}
+
+/* With STARTING locked; -EAGAIN: others had it all the time. */
+static int lock_file(int patience_ms)
+{
+    int waited = 0;
+
     for (;;) {
         struct stat held, named;
 
@@ -44,7 +93,13 @@ static int lock_file(void)
         if (file < 0) {
             return -errno;
         }
-        while (flock(file, LOCK_EX) && errno == EINTR) {
+        while (!set_lock(file, F_WRLCK, STARTING, patience_ms < 0)) {
+            if (patience_ms < 0 || waited >= patience_ms) {
+                (void)close(file);
+                return -EAGAIN;
+            }
+            (void)poll(NULL, 0, WAIT_STEP_MS);
+            waited += WAIT_STEP_MS;
         }
         if (!fstat(file, &held) && !stat(LOCK, &named) &&
             held.st_ino == named.st_ino && held.st_dev == named.st_dev) {
@@ -124,54 +179,89 @@ static int open_daemon(pid_t pid)
     return handle;
 }
 
-/* It daemonized, so its consumer is in its process group.  A session that can't
- * be destroyed (a program killed in the middle of an event) blocks its end. */
-static void end_daemon(pid_t pid, int handle)
+static bool has_ended(int handle, int patience_ms)
 {
     struct pollfd ended = {.fd = handle, .events = POLLIN};
 
-    (void)kill(pid, SIGTERM);
-    if (poll(&ended, 1, END_MS) <= 0) {
+    return poll(&ended, 1, patience_ms) > 0;
+}
+
+/* It daemonized, so its consumer is in its process group.  A session that can't
+ * be destroyed (a program killed in the middle of an event) blocks its end. */
+static void end_daemon(pid_t pid, int handle, bool answers)
+{
+    if (answers) {
+        (void)kill(pid, SIGTERM);
+        answers = has_ended(handle, END_MS);
+    }
+    if (!answers) {
         (void)kill(-pid, SIGKILL);
         (void)kill(pid, SIGKILL);
-        (void)poll(&ended, 1, END_MS);
+        (void)has_ended(handle, END_MS);
     }
+}
+
+/* How many sessions there are that no recording made, asked by a process of
+ * its own: a daemon that is stuck does not answer.  -1: it did not. */
+static int count_sessions(const char *prefix)
+{
+    int status = 0;
+    pid_t pid = fork();
+
+    if (pid == 0) {
+        _exit(ct_lttng_sessions(prefix) > 0);
+    }
+    if (pid < 0) {
+        return -1;
+    }
+    int handle = (int)syscall(SYS_pidfd_open, pid, 0);
+    if (handle < 0 || !has_ended(handle, ANSWER_MS)) {
+        (void)kill(pid, SIGKILL);
+    }
+    if (handle >= 0) {
+        (void)close(handle);
+    }
+    while (waitpid(pid, &status, 0) < 0 && errno == EINTR) {
+    }
+    return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
 }
 
 int ct_shared_enter(char **ret_reason)
 {
-    lock = lock_file();
+    lock = lock_file(-1);
     if (lock < 0) {
         *ret_reason = g_strdup_printf(LOCK ": %s", g_strerror(-lock));
         return -1;
     }
+    (void)set_lock(lock, F_RDLCK, USING, true);
     return ct_lttng_is_served() ? 0 : start_daemon(ret_reason);
 }
 
 void ct_shared_created(void)
 {
-    (void)close(lock);
-    lock = -1;
+    (void)set_lock(lock, F_UNLCK, STARTING, false);
 }
 
-void ct_shared_leave(void)
+void ct_shared_leave(const char *prefix, int patience_ms)
 {
-    if (lock < 0) {
-        lock = lock_file();
+    int file = lock_file(LEAVE_MS);
+
+    if (file >= 0 && !stays_used(file, patience_ms)) {
+        pid_t ours = read_pid(file);
+        int handle = open_daemon(ours);
+        int others = handle < 0 ? 0 : count_sessions(prefix);
+
+        if (handle >= 0 && others <= 0) {
+            end_daemon(ours, handle, others == 0);
+        }
+        if (others <= 0) {
+            (void)unlink(LOCK);
+        }
+        if (handle >= 0) {
+            (void)close(handle);
+        }
     }
-    if (lock < 0) {
-        return;
+    if (file >= 0) {
+        (void)close(file);
     }
-    pid_t ours = read_pid(lock);
-    int handle = open_daemon(ours);
-    if (handle < 0) {
-        (void)unlink(LOCK);
-    } else if (ct_lttng_sessions() <= 0) {
-        end_daemon(ours, handle);
-        (void)unlink(LOCK);
-    }
-    if (handle >= 0) {
-        (void)close(handle);
-    }
-    ct_shared_created();
 }

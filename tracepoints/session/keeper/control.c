@@ -127,7 +127,4 @@ void ct_control_run(int end, const struct ct_lttng_plan *plan, bool shared)
         (void)ct_lttng_stop(plan->session, &(char *){NULL});
         ct_lttng_forget(ct_lttng_destroy(plan->session));
     }
-    if (shared) {
-        ct_shared_leave();
-    }
 }

@@ -8,11 +8,13 @@
  *               +- the program
  *
  * The keeper never blocks but in its poll: on the wire to the recorder, and on
- * the ends of its children.  It is the reaper of its descendants, so a consumer
+ * the ends of its children; and for a bounded time where it leaves a shared
+ * daemon.  It is the reaper of its descendants, so a consumer
  * whose session daemon died becomes its child and is ended as well.
  *
  * Ending:  control process killed (if the recorder still lives it is idle or
  *          stuck; if not, it closes the session by itself and gets a moment) ->
+ *          a shared daemon is left, or
  *          SIGTERM to the session daemon -> patience -> SIGKILL to its group ->
  *          reap all -> home, shared memory, namespace -> ENDED.
  * The daemon is not reaped before its group was killed: as long as its pid is
@@ -37,6 +39,7 @@
 #include "session/keeper/control.h"
 #include "session/daemon/daemon.h"
 #include "session/daemon/family.h"
+#include "session/daemon/shared.h"
 #include "session/output/place.h"
 #include "session/daemon/shm.h"
 #include "session/keeper/wire.h"
@@ -44,7 +47,8 @@
 #define CONSUMER      "lttng-consumerd"
 #define READY_MS      15000
 #define ORPHAN_MS     1000 /* for daemons when the recorder is gone */
-#define CLOSE_MS      2500 /* for the control process to close the session */
+#define CLOSE_MS      1000 /* for the control process to close the session */
+#define CONTROL_MS    300  /* for it to end: it was told to hurry before */
 #define CONSUMER_MS   500  /* for a consumer whose session daemon ended */
 #define REAP_MS       1500
 #define END_MARGIN_MS 4000
@@ -143,12 +147,16 @@ static void end_control(struct keep *keep, bool orphaned)
         return;
     }
     bool own_way = orphaned || keep->mode == CT_KEEPER_SHARED;
-    if (!own_way || !await_end(keep, keep->control, CLOSE_MS)) {
+    int patience_ms = orphaned ? CLOSE_MS : CONTROL_MS;
+    if (!own_way || !await_end(keep, keep->control, patience_ms)) {
         (void)kill(keep->control, SIGKILL);
     }
     while (waitpid(keep->control, NULL, 0) < 0 && errno == EINTR) {
     }
     keep->control = 0;
+    if (keep->mode == CT_KEEPER_SHARED) {
+        ct_shared_leave(CT_PLACE_HOME_PREFIX, 0);
+    }
 }
 
 /*
@@ -420,17 +428,22 @@ enum ct_keeper_mode ct_keeper_ready(struct ct_keeper *keeper,
                                     const struct ct_wire_message *message)
 {
     keeper->daemon = (pid_t)strtol(message->text, NULL, 10);
-    return (enum ct_keeper_mode)message->number;
+    keeper->mode = (enum ct_keeper_mode)message->number;
+    return keeper->mode;
 }
 
 /*
- * The keeper was killed.  Its daemon ended with it (PR_SET_PDEATHSIG), the rest
- * of the daemon's group may live on.  The daemon's pid may be another's by now,
- * so what is ended is looked at, one by one.
+ * The keeper was killed.  Its daemon and the control process ended with it
+ * (PR_SET_PDEATHSIG), the rest of the daemon's group may live on.  The daemon's
+ * pid may be another's by now, so what is ended is looked at, one by one.
  */
 static void stand_in(const struct ct_keeper *keeper)
 {
-    (void)ct_family_kill(keeper->daemon, "lttng-", REAP_MS);
+    if (keeper->mode == CT_KEEPER_SHARED) {
+        ct_shared_leave(CT_PLACE_HOME_PREFIX, REAP_MS);
+    } else {
+        (void)ct_family_kill(keeper->daemon, "lttng-", REAP_MS);
+    }
     ct_place_remove(keeper->home);
     int shm = ct_shm_open();
     if (shm >= 0) {

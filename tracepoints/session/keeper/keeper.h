@@ -32,6 +32,7 @@ struct ct_keeper {
     int control;      /* to the control process, see control.h */
     const char *home; /* borrowed until the end */
     pid_t daemon;     /* 0: not known, or not ours */
+    enum ct_keeper_mode mode;
 };
 
 /**

@@ -18,7 +18,7 @@
 
 /* The longest that LTTng puts below LTTNG_HOME. */
 #define LONGEST_SOCKET "/.lttng/ustconsumerd64/command"
-#define HOME_TEMPLATE  "/cotrace-run-XXXXXX"
+#define HOME_TEMPLATE  "/" CT_PLACE_HOME_PREFIX "XXXXXX"
 #define OPEN_FOLDERS   16
 
 /* Return: NULL: with the reason why this path can't be used. */

@@ -15,6 +15,9 @@
 
 #include "ct/session.h"
 
+/* How the name of a home begins, and that of a session, which is the same. */
+#define CT_PLACE_HOME_PREFIX "cotrace-run-"
+
 /**
  * ct_place_output() - make the output directory, or take an empty one
  * @ret_made: whether it was made here
