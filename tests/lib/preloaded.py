@@ -21,6 +21,12 @@ def items(trace):
     each call of a worker, by the request that it holds there or held where its
     section began, as places in the order; and the workers."""
     waiting, calls, sections, found, workers = {}, {}, {}, [], set()
+    last, stale = {}, {}  # what a worker held; what it did before lies there
+
+    def holds(tid, numbers):
+        stale[tid], last[tid] = last.get(tid, []), numbers
+        return numbers
+
     done = subprocess.run(["babeltrace2", "--no-delta", trace], check=True,
                           text=True, stdout=subprocess.PIPE).stdout
     for at, line in enumerate(done.splitlines()):
@@ -34,16 +40,17 @@ def items(trace):
             item[3] = at
             found.append(item)
         elif "native_section_begin:" in line:
-            sections[tid] = numbers(line)
+            sections[tid] = holds(tid, numbers(line))
         elif "native_section_end:" in line:
             sections.pop(tid, None)
         elif "native_io_begin:" in line:
-            held = [n for n in numbers(line) or sections.get(tid, ())
-                    if n in waiting]
+            here = numbers(line)
+            held = [n for n in (holds(tid, here) if here
+                                else sections.get(tid, ())) if n in waiting]
             if held:
                 fresh = [n for n in held if waiting[n][1] is None]
-                item = waiting[min(fresh or held,
-                                   key=lambda n: waiting[n][0])]
+                item = waiting[min(fresh or held, key=lambda n: (
+                    n in stale[tid], waiting[n][0]))]
                 item[1] = item[1] or at
                 calls[tid] = item
                 workers.add(int(tid))

@@ -12,8 +12,9 @@
  *    the bottom half.
  *  - A worker that calls the system holds the address of the request that it
  *    serves: it is looked up afterwards, when the item returned.  What lies
- *    there from earlier calls may be one that is queued again by now; of
- *    several the one that was submitted first is taken, since the queue is one.
+ *    there from earlier calls may be one that is queued again by now; so what
+ *    it did not hold the last time goes first, and else, since the queue is
+ *    one, what was submitted first.
  *  - A worker that waits for its condition is idle.  A submission that finds
  *    none idle asks for one more worker; the n-th made answers the n-th.
  *
@@ -34,6 +35,7 @@
 #define I(field) (record->values[CT_FLD_##field].i)
 
 #define WORKERS_MAX 64 /* of a pool, in every version that was looked at */
+#define HELD_MAX    32 /* that an event tells of, docs/EVENTS.md */
 #define BH_NAME     "spawn_thread_bh_fn"
 
 struct pool {
@@ -49,6 +51,8 @@ struct worker {
     struct pool *pool;
     uint64_t work; /* id of what it does; 0: nothing */
     bool idle;
+    uint64_t held[HELD_MAX]; /* when that was told last */
+    uint32_t n_held;
 };
 
 struct ct_qemu_workers {
@@ -253,6 +257,42 @@ static bool leave(struct ct_qemu_event *event, struct worker *worker)
 
 /* --- calls ---------------------------------------------------------------- */
 
+static void remember(struct worker *worker, const struct ct_value *held)
+{
+    worker->n_held = MIN(held->len, HELD_MAX);
+    for (uint32_t i = 0; i < worker->n_held; i++) {
+        worker->held[i] = held->v[i];
+    }
+}
+
+static bool held_before(const struct worker *worker,
+                        const struct ct_qemu_work *work)
+{
+    for (uint32_t i = 0; i < worker->n_held; i++) {
+        if (worker->held[i] == work->req) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Of two that a worker holds: does it rather serve the first? */
+static bool is_likelier(const struct worker *worker,
+                        const struct ct_qemu_work *work,
+                        const struct ct_qemu_work *other)
+{
+    bool was_held = held_before(worker, work);
+
+    /* One that it has begun already is old if there is a newer one. */
+    if (!work->begun_by != !other->begun_by) {
+        return !work->begun_by;
+    }
+    if (was_held != held_before(worker, other)) {
+        return !was_held;
+    }
+    return work->number < other->number;
+}
+
 /* The item that a worker serves; NULL: none that it holds. */
 static struct ct_qemu_work *served(const struct ct_qemu_event *event,
                                    const struct worker *worker,
@@ -268,10 +308,7 @@ static struct ct_qemu_work *served(const struct ct_qemu_event *event,
             (work->begun_by && work->begun_by != worker->id)) {
             continue;
         }
-        /* One that it has begun already is old if there is a newer one. */
-        if (!best || (best->begun_by && !work->begun_by) ||
-            (!best->begun_by == !work->begun_by &&
-             work->number < best->number)) {
+        if (!best || is_likelier(worker, work, best)) {
             best = work;
         }
     }
@@ -285,6 +322,7 @@ static bool begin(struct ct_qemu_event *event, struct worker *worker,
     struct ct_qemu_work *work = served(event, worker, held);
     struct ct_step *step;
 
+    remember(worker, held);
     if (!work) {
         return false;
     }
