@@ -5,7 +5,9 @@
 What is asked for then fails with the kernel's reason or goes another way; nothing
 crashes or hangs, and what has failed for a while goes on afterwards.
 """
+import contextlib
 import ctypes
+import glob
 import os
 import resource
 import struct
@@ -105,12 +107,18 @@ def reachable(uid, path):
                           preexec_fn=somebody(uid, 2)).returncode == 0
 
 
-@tap.case("no thread to be had: requests wait until there is one")
-def _(tmp):
-    if os.getuid() != 0:
-        tap.skip("needs a user who runs nothing else")
-    path = image(tmp)
+@contextlib.contextmanager
+def nobody_else():
+    """The id of a user who runs nothing; what LTTng keeps for him goes."""
     uid = 1_000_000 + os.getpid()
+    try:
+        yield uid
+    finally:
+        for page in glob.glob(f"/dev/shm/lttng-ust-wait-*-{uid}"):
+            os.unlink(page)
+
+
+def no_thread(path, uid):
     if not reachable(uid, path):
         tap.skip("another user can't run the program here")
     with subprocess.Popen(["cat"], stdin=subprocess.PIPE,
@@ -131,6 +139,14 @@ def _(tmp):
     tap.equal((status, out), (2, ""))
     tap.equal(err, "cotrace-io: no thread for iothread 'iothread': "
                    "Resource temporarily unavailable\n")
+
+
+@tap.case("no thread to be had: requests wait until there is one")
+def _(tmp):
+    if os.getuid() != 0:
+        tap.skip("needs a user who runs nothing else")
+    with nobody_else() as uid:
+        no_thread(image(tmp), uid)
 
 
 # --- system calls -------------------------------------------------------------
