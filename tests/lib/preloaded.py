@@ -18,14 +18,18 @@ def numbers(text):
 
 def items(trace):
     """What the events themselves say: [(submitted, begin, end, completed)] of
-    each call of a worker, by the request that it holds there or held where its
-    section began, as places in the order; and the workers."""
-    waiting, calls, sections, found, workers = {}, {}, {}, [], set()
-    last, stale = {}, {}  # what a worker held; what it did before lies there
+    each call of a worker, as places in the order; and the workers.  Whose item
+    it is tells the address that it holds where its section begins, or there if
+    it has none: of several the oldest that nobody has taken, or it has."""
+    waiting, mine, calls, found, workers = {}, {}, {}, [], set()
 
-    def holds(tid, numbers):
-        stale[tid], last[tid] = last.get(tid, []), numbers
-        return numbers
+    def take(tid, held):
+        here = [waiting[n] for n in held
+                if n in waiting and waiting[n]["taker"] in (None, tid)]
+        if here:
+            mine[tid] = min(here, key=lambda item: (item["taker"] is not None,
+                                                    item["submit"]))
+            mine[tid]["taker"] = tid
 
     done = subprocess.run(["babeltrace2", "--no-delta", trace], check=True,
                           text=True, stdout=subprocess.PIPE).stdout
@@ -34,30 +38,25 @@ def items(trace):
         told = re.search(r'text = "thread_pool_(submit|complete)(?:_aio)? '
                          r'pool \S+ req (\S+)', line)
         if told and told[1] == "submit":
-            waiting[int(told[2], 16)] = [at, None, None, None]
+            waiting[int(told[2], 16)] = {"submit": at, "begin": None,
+                                         "end": None, "taker": None}
         elif told:
             item = waiting.pop(int(told[2], 16))
-            item[3] = at
-            found.append(item)
+            found.append((item["submit"], item["begin"], item["end"], at))
         elif "native_section_begin:" in line:
-            sections[tid] = holds(tid, numbers(line))
+            mine.pop(tid, None)
+            take(tid, numbers(line))
         elif "native_section_end:" in line:
-            sections.pop(tid, None)
+            mine.pop(tid, None)
         elif "native_io_begin:" in line:
-            here = numbers(line)
-            held = [n for n in (holds(tid, here) if here
-                                else sections.get(tid, ())) if n in waiting]
-            if held:
-                fresh = [n for n in held if waiting[n][1] is None]
-                item = waiting[min(fresh or held, key=lambda n: (
-                    n in stale[tid], waiting[n][0]))]
-                item[1] = item[1] or at
-                calls[tid] = item
+            if tid not in mine:
+                take(tid, numbers(line))
+            if tid in mine:
+                calls[tid] = item = mine.pop(tid)
+                item["begin"] = item["begin"] or at
                 workers.add(int(tid))
-        elif "native_io_end:" in line:
-            sections.pop(tid, None)
-            if tid in calls:
-                calls.pop(tid)[2] = at
+        elif "native_io_end:" in line and tid in calls:
+            calls.pop(tid)["end"] = at
     return found, workers
 
 

@@ -7,6 +7,10 @@
  * between an unlock of that mutex and the next lock is told as a section, if no
  * I/O call (io.c) tells as much of its end; until then each of its first
  * unlocks may be the begin of one.
+ *
+ * A begin is told before the mutex is released: so begins stand in the order in
+ * which threads took what they do.  That is how a reader knows who serves what
+ * where several hold the same addresses.
  */
 #include <pthread.h>
 
@@ -40,12 +44,10 @@ CT_TOLD static void told_lock(const pthread_mutex_t *mutex)
 CT_REAL_OF(pthread_mutex_unlock);
 CT_HOOK int pthread_mutex_unlock(pthread_mutex_t *mutex)
 {
-    int error = CT_REAL(pthread_mutex_unlock)(mutex);
-
     if (__builtin_expect(ct_self.guesses > 0 || ct_self.mutex == mutex, 0)) {
         told_unlock(mutex);
     }
-    return error;
+    return CT_REAL(pthread_mutex_unlock)(mutex);
 }
 
 CT_REAL_OF(pthread_mutex_lock);

@@ -12,14 +12,15 @@
  *    the bottom half.
  *  - A worker that calls the system holds the address of the request that it
  *    serves: it is looked up afterwards, when the item returned.  What lies
- *    there from earlier calls may be one that is queued again by now; so what
- *    it did not hold the last time goes first, and else, since the queue is
- *    one, what was submitted first.
+ *    there from earlier calls may be one that is queued again by now; of
+ *    several that nobody serves the one that was submitted first is taken,
+ *    since the queue is one.  That is sure where workers tell in the order in
+ *    which they take: while they have the pool's mutex.
  *  - A worker that waits for its condition is idle.  A submission that finds
  *    none idle asks for one more worker; the n-th made answers the n-th.
  *
- * An item begins when its worker has released the pool's mutex, under which it
- * took it, and ends with its last call.  One that makes several is begun and
+ * An item begins when its worker releases the pool's mutex, under which it took
+ * it, and ends with its last call.  One that makes several is begun and
  * ended as often.  One that makes none, because it only computes, ends where
  * its worker wakes the loop or wants the mutex again, at the latest when it
  * completes.  An older QEMU's workers wait for no condition; there an item
@@ -35,7 +36,6 @@
 #define I(field) (record->values[CT_FLD_##field].i)
 
 #define WORKERS_MAX 64 /* of a pool, in every version that was looked at */
-#define HELD_MAX    32 /* that an event tells of, docs/EVENTS.md */
 #define BH_NAME     "spawn_thread_bh_fn"
 
 struct pool {
@@ -51,8 +51,6 @@ struct worker {
     struct pool *pool;
     uint64_t work; /* id of what it does; 0: nothing */
     bool idle;
-    uint64_t held[HELD_MAX]; /* when that was told last */
-    uint32_t n_held;
 };
 
 struct ct_qemu_workers {
@@ -257,42 +255,6 @@ static bool leave(struct ct_qemu_event *event, struct worker *worker)
 
 /* --- calls ---------------------------------------------------------------- */
 
-static void remember(struct worker *worker, const struct ct_value *held)
-{
-    worker->n_held = MIN(held->len, HELD_MAX);
-    for (uint32_t i = 0; i < worker->n_held; i++) {
-        worker->held[i] = held->v[i];
-    }
-}
-
-static bool held_before(const struct worker *worker,
-                        const struct ct_qemu_work *work)
-{
-    for (uint32_t i = 0; i < worker->n_held; i++) {
-        if (worker->held[i] == work->req) {
-            return true;
-        }
-    }
-    return false;
-}
-
-/* Of two that a worker holds: does it rather serve the first? */
-static bool is_likelier(const struct worker *worker,
-                        const struct ct_qemu_work *work,
-                        const struct ct_qemu_work *other)
-{
-    bool was_held = held_before(worker, work);
-
-    /* One that it has begun already is old if there is a newer one. */
-    if (!work->begun_by != !other->begun_by) {
-        return !work->begun_by;
-    }
-    if (was_held != held_before(worker, other)) {
-        return !was_held;
-    }
-    return work->number < other->number;
-}
-
 /* The item that a worker serves; NULL: none that it holds. */
 static struct ct_qemu_work *served(const struct ct_qemu_event *event,
                                    const struct worker *worker,
@@ -308,7 +270,10 @@ static struct ct_qemu_work *served(const struct ct_qemu_event *event,
             (work->begun_by && work->begun_by != worker->id)) {
             continue;
         }
-        if (!best || is_likelier(worker, work, best)) {
+        /* One that it has begun already is old if there is a newer one. */
+        if (!best || (best->begun_by && !work->begun_by) ||
+            (!best->begun_by == !work->begun_by &&
+             work->number < best->number)) {
             best = work;
         }
     }
@@ -322,7 +287,6 @@ static bool begin(struct ct_qemu_event *event, struct worker *worker,
     struct ct_qemu_work *work = served(event, worker, held);
     struct ct_step *step;
 
-    remember(worker, held);
     if (!work) {
         return false;
     }

@@ -124,8 +124,8 @@ static void test_sections(void)
     end();
 }
 
-/* Two workers take an item each, the second tells first, and what it did last
- * lies in its stack still: at the address of what the first one took. */
+/* What a worker did last lies in its stack still, and its memory is a new
+ * item's, that is older than what it serves, or newer. */
 static void test_stale(void)
 {
     begin();
@@ -144,18 +144,16 @@ static void test_stale(void)
 
     prints(SUBMIT "0x6000 opaque 0x7", 0, "submit 4 by 0; ask 3; bh 2");
     prints(SUBMIT "0x7000 opaque 0x7", 0, "submit 5 by 0; ask 4");
-    section_of(9, 0x7000, 0x6000, "begin 5 in 92 on 9");
     section_of(8, 0x6000, 0x5000, "begin 4 in 91 on 8");
+    section_of(9, 0x7000, 0x6000, "begin 5 in 92 on 9");
     tells(CT_EV_NATIVE_SECTION_END, 8, "finish 4 ret 0 on 8");
     tells(CT_EV_NATIVE_SECTION_END, 9, "finish 5 ret 0 on 9");
-    /* of two that it did not hold, or did: the older */
     prints(DONE "0x6000 opaque 0x8 ret 0", 0, "complete 4");
     prints(DONE "0x7000 opaque 0x8 ret 0", 0, "complete 5");
-    prints(SUBMIT "0x7000 opaque 0x7", 0, "submit 6 by 0; ask 5");
-    prints(SUBMIT "0x6000 opaque 0x7", 0, "submit 7 by 0; ask 6");
-    section_of(9, 0x6000, 0x7000, "begin 6 in 92 on 9");
-    section_of(8, 0x9990, 0x8880, "");
-    tells(CT_EV_NATIVE_SECTION_END, 9, "finish 6 ret 0 on 9");
+
+    prints(SUBMIT "0x5000 opaque 0x7", 0, "submit 6 by 0; ask 5");
+    prints(SUBMIT "0x7000 opaque 0x7", 0, "submit 7 by 0; ask 6");
+    section_of(9, 0x7000, 0x5000, "begin 6 in 92 on 9");
     section_of(8, 0x7000, 0x6000, "begin 7 in 91 on 8");
     end();
 }
