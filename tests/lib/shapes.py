@@ -221,10 +221,11 @@ def stat(value):
         raise AssertionError(f"over_time: {over} of {value['duration_ns']} ns")
     _over_time("lost_ns", over["lost_ns"], None, n)
     for context in value["contexts"]:
-        fields("context", context, name=(TEXT,), polls=INT, max_poll_depth=INT,
-               bh_runs=INT, busy_ns=(INT,), longest_callback_ns=(INT,),
-               busy_over_ns=list)
-        _over_time("context", context["busy_over_ns"], width, n)
+        fields("context", context, name=(TEXT,), polls=(INT,),
+               max_poll_depth=(INT,), bh_runs=INT, busy_ns=(INT,),
+               longest_callback_ns=(INT,), busy_over_ns=list)
+        _over_time("context", context["busy_over_ns"], width,
+                   0 if context["polls"] is None else n)
     for pool in value["pools"]:
         fields("pool", pool, pid=INT, id=(INT,), items=INT, queued_peak=INT,
                busy_peak=INT, queued_ns=(INT,), busy_ns=(INT,), idle_ns=(INT,),

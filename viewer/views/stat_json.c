@@ -134,13 +134,15 @@ static void json_classes(struct ct_json *json,
 
 /* An amount in each bucket; what a damaged trace makes of it stays in bounds.
  */
+/* @over_ns: NULL: nothing is known */
 static void json_over(struct ct_json *json, const struct ct_stat_result *result,
                       const int64_t *over_ns)
 {
     ct_json_array(json);
-    for (unsigned i = 0; result->summary.has_clock && i < result->n_buckets;
-         i++) {
-        ct_json_i64(json, MAX(over_ns[i], 0));
+    if (result->summary.has_clock && over_ns) {
+        for (unsigned i = 0; i < result->n_buckets; i++) {
+            ct_json_i64(json, MAX(over_ns[i], 0));
+        }
     }
     ct_json_array_end(json);
 }
@@ -275,6 +277,7 @@ static void json_contexts(struct ct_json *json,
     ct_json_array(json);
     for (unsigned i = 0; i < result->n_contexts; i++) {
         const struct ct_stat_context *context = &result->contexts[i];
+        bool has_turns = context->has_turns;
 
         ct_json_object(json);
         ct_json_key(json, "pid");
@@ -284,13 +287,13 @@ static void json_contexts(struct ct_json *json,
         ct_json_key(json, "name");
         ct_json_string(json, context->name);
         ct_json_key(json, "polls");
-        ct_json_u64(json, context->polls);
+        ct_json_known_i64(json, has_turns, (int64_t)context->polls);
         ct_json_key(json, "max_poll_depth");
-        ct_json_u64(json, context->max_poll_depth);
+        ct_json_known_i64(json, has_turns, context->max_poll_depth);
         ct_json_key(json, "bh_runs");
         ct_json_u64(json, context->bh_runs);
         ct_json_key(json, "busy_ns");
-        ct_json_known_i64(json, has_clock, context->busy_ns);
+        ct_json_known_i64(json, has_clock && has_turns, context->busy_ns);
         ct_json_key(json, "longest_callback_ns");
         ct_json_known_i64(json, has_clock && context->longest_callback_fn,
                           context->longest_callback_ns);
@@ -301,7 +304,7 @@ static void json_contexts(struct ct_json *json,
                                             context->longest_callback_fn, false)
                       : NULL);
         ct_json_key(json, "busy_over_ns");
-        json_over(json, result, context->busy_over_ns);
+        json_over(json, result, has_turns ? context->busy_over_ns : NULL);
         ct_json_object_end(json);
     }
     ct_json_array_end(json);

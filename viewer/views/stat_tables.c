@@ -142,6 +142,9 @@ void ct_stat_over_time(struct ct_text *text,
     ct_text_line(text, words);
     for (unsigned i = 0; i < result->n_contexts; i++) {
         const struct ct_stat_context *context = &result->contexts[i];
+        if (!context->has_turns) {
+            continue;
+        }
         GString *name = g_string_new(NULL);
 
         if (context->name && *context->name) {
@@ -250,10 +253,12 @@ void ct_stat_contexts(struct ct_text *text, const struct ct_stat_result *result,
         } else {
             g_string_append_printf(cells[0], "%" PRIu64, context->id);
         }
-        ct_text_count(cells[1], context->polls);
-        g_string_append_printf(cells[2], "%u", context->max_poll_depth);
+        if (context->has_turns) {
+            ct_text_count(cells[1], context->polls);
+            g_string_append_printf(cells[2], "%u", context->max_poll_depth);
+        }
         ct_text_count(cells[3], context->bh_runs);
-        if (result->summary.has_clock) {
+        if (context->has_turns && result->summary.has_clock) {
             ct_text_ns(text, cells[4], context->busy_ns);
         }
         if (context->longest_callback_fn && result->summary.has_clock) {

@@ -148,6 +148,7 @@ static void on_slice(struct ct_consumer *consumer, const struct ct_slice *slice)
     case CT_SLICE_POLL:
         context = context_of(stat, slice->pid, slice->context);
         set_name(context, slice->name);
+        context->totals.has_turns = true;
         context->totals.polls += slice->begin_known;
         context->totals.max_poll_depth =
             MAX(context->totals.max_poll_depth, slice->poll_depth);
@@ -261,6 +262,21 @@ static int compare_contexts(const void *a, const void *b)
     return (x->id > y->id) - (x->id < y->id);
 }
 
+/* Who tells of a process's turns tells of them all.  @contexts: sorted */
+static void share_turns(struct ct_stat_context *contexts, unsigned n)
+{
+    for (unsigned first = 0, i; first < n; first = i) {
+        bool has_turns = false;
+
+        for (i = first; i < n && contexts[i].pid == contexts[first].pid; i++) {
+            has_turns |= contexts[i].has_turns;
+        }
+        for (unsigned k = first; k < i; k++) {
+            contexts[k].has_turns = has_turns;
+        }
+    }
+}
+
 static bool on_finish(struct ct_consumer *consumer,
                       const struct ct_summary *summary, GError **error)
 {
@@ -295,6 +311,7 @@ static bool on_finish(struct ct_consumer *consumer,
     }
     if (n) {
         qsort(contexts, n, sizeof(*contexts), compare_contexts);
+        share_turns(contexts, n);
     }
     result->contexts = contexts;
     return true;

@@ -48,7 +48,8 @@ struct ct_stat_context {
     int32_t pid;
     uint64_t id;
     const char *name;
-    uint64_t polls;
+    bool has_turns; /* false: no turn of a context of its process is told */
+    uint64_t polls; /* turns; this, depth and busy times: if it has some */
     unsigned max_poll_depth;
     uint64_t bh_runs;
     int64_t busy_ns; /* in turns, waiting in the kernel left out */
