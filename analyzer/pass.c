@@ -325,7 +325,9 @@ static void take_record(struct ct_pass *pass, const struct ct_record *record)
         tell_gaps(pass, false);
     }
     if (G_UNLIKELY(pass->has_errors)) {
-        int64_t error_ns = (int64_t)record->values[CT_FLD_LOG_LINE_ERROR].u;
+        /* A file may hold any. */
+        int64_t error_ns =
+            (int64_t)MIN(record->values[CT_FLD_LOG_LINE_ERROR].u, INT64_MAX);
 
         pass->summary.error_ns = MAX(pass->summary.error_ns, error_ns);
         ct_account_error(pass->account, error_ns);

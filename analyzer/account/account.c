@@ -16,6 +16,7 @@
 #include "account/blame.h"
 #include "account/segments.h"
 #include "ct/pre.h"
+#include "ct/span.h"
 
 enum { KEPT_CAPACITY = 1024 }; /* of the arrays of a record that waits */
 
@@ -261,12 +262,13 @@ static void set_latency(struct ct_request *request,
 
     sure_ns = MIN(sure_ns, request->end_ns);
     request->latency_min_ns =
-        MAX(sure_ns - request->begin_ns - request->end_error_ns, 0);
+        MAX(ct_add_ns(sure_ns - request->begin_ns, -request->end_error_ns), 0);
     request->has_latency_max =
         (request->begin_known || request->begin_told) && !change->end.is_open;
     request->latency_max_ns =
         request->has_latency_max
-            ? request->end_ns - request->begin_ns + request->begin_error_ns
+            ? ct_add_ns(request->end_ns - request->begin_ns,
+                        request->begin_error_ns)
             : 0;
 }
 
