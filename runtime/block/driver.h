@@ -180,7 +180,8 @@ struct BlockDriver {
 
     /*
      * The range, which reads as zeroes and nobody else uses, gets space of its
-     * own; a protocol is not asked for PREALLOC_MODE_METADATA, nor _FULL
+     * own; a protocol is not asked for PREALLOC_MODE_METADATA, nor _FULL.
+     * Of 0 bytes: the length stays, and what holds the end gets its space
      */
     int coroutine_fn (*co_preallocate)(BlockDriverState *bs, int64_t offset,
                                        int64_t bytes, PreallocMode mode);

@@ -122,7 +122,7 @@ int coroutine_fn bdrv_co_preallocate(BlockDriverState *bs, int64_t offset,
 {
     int ret = -ENOTSUP;
 
-    if (bytes <= 0) {
+    if (bytes < 0 || (bytes == 0 && bs->file == NULL)) {
         return 0;
     }
     bdrv_co_begin(bs);

@@ -4,6 +4,7 @@
 
 Each command runs on a fresh copy of the same image, once by each program.
 """
+import itertools
 import os
 import random
 import shutil
@@ -257,6 +258,15 @@ def _(tmp):
                  ways=WAYS[:1])
             tap.equal(subprocess.run(["qemu-img", "check", "-q", image],
                                      check=False).returncode, 0, mode)
+    # The cluster that holds the end, also where the length stays
+    for mode, new, data in itertools.product(
+            ("metadata", "falloc", "full"), ("1000448", "1001k", "2000k"),
+            ([], ["write -P 1 1000000 100"])):
+        both(lambda: make(tmp, "cluster_size=4k", "1000448", data),
+             [f"truncate -m {mode} {new}", "map", "read -v 999900 548"],
+             ["-f", "qcow2"], ways=WAYS[:1])
+        tap.equal(subprocess.run(["qemu-img", "check", "-q", image],
+                                 check=False).returncode, 0, mode)
     for mode in ("falloc", "full"):
         sizes = []
         for program in (qemu_io, cotrace_io):

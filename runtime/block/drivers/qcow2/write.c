@@ -267,7 +267,11 @@ int coroutine_fn qcow2_co_preallocate(BlockDriverState *bs, int64_t offset,
     uint64_t end = (uint64_t)(offset + bytes);
     struct qcow2_task t = {
         .bs = bs, .offset = ((uint64_t)offset + unit - 1) & ~(unit - 1)};
-    int ret = fill_cluster(bs, offset, (int64_t)t.offset - offset);
+    int ret = 0;
+
+    if (bytes > 0 || mode != PREALLOC_MODE_METADATA) {
+        ret = fill_cluster(bs, offset, (int64_t)t.offset - offset);
+    }
 
     while (ret >= 0 && t.offset < end) {
         t.bytes = end - t.offset;
