@@ -294,14 +294,17 @@ def _(tmp):
     path = make(tmp, f"data_file={tmp}/data", "1M", [])
     refused(path, "an external data file is not supported")
 
-    for number, name in (("aes", "AES"), ("luks", "LUKS")):
-        path = os.path.join(tmp, number)
-        story.run("qemu-img", "create", "-q", "-f", "qcow2", "--object",
-                  "secret,id=s,data=123456", "-o",
-                  f"encrypt.format={number},encrypt.key-secret=s"
-                  + (",encrypt.iter-time=10" if number == "luks" else ""),
-                  path, "1M")
-        refused(path, rf"encryption \({name}\) is not supported")
+    path = os.path.join(tmp, "encrypted")
+    story.run("qemu-img", "create", "-q", "-f", "qcow2", "--object",
+              "secret,id=s,data=123456", "-o",
+              "encrypt.format=aes,encrypt.key-secret=s", path, "1M")
+    refused(path, r"encryption \(AES\) is not supported")
+    # The header's word for it: to make such an image, qemu-img must time
+    # itself, and where the CPU is fast for the kernel's ticks it gives up.
+    with open(path, "r+b") as file:
+        file.seek(32)
+        file.write(struct.pack(">I", 2))
+    refused(path, r"encryption \(LUKS\) is not supported")
 
     path = make(tmp, "", "1M", [])
     with open(path, "r+b") as file:
