@@ -24,8 +24,9 @@
  * work to find, and ends a wait all the same.
  *
  * A write to the eventfd that finds nobody asleep any more costs one turn that
- * does nothing: the eventfd is level-triggered, and drained by whoever finds it
- * readable.
+ * does nothing: whoever finds the eventfd readable drains it, but for epoll,
+ * which finds it readable once a write; what it leaves there costs whoever
+ * waits for it by other means (GLib, another monitor) one such turn.
  *
  * The eventfd blocks, so that a loop with nothing else to watch can sleep in
  * one read(2), which takes the wake-up as well; draining asks for

@@ -3,15 +3,18 @@
  * epoll.c - the monitor on epoll(7): the kernel keeps the list of what is
  * watched, so a wait does not cost more with more handlers
  *
- * Level-triggered.  The kernel is told of a change at once, by whichever thread
- * makes it: a file descriptor is watched only while its handler says that it is
- * open.  Each entry is a handler's address, NULL for the eventfd.  One that the
- * kernel has returned may be deleted by another thread at the same time; its
- * memory stays for this turn, and the next one knows of the change before it
- * waits.
- * If the kernel can't watch a file (a regular one), or does not know what we
- * remove (it was closed too early, and a copy of it may live on), the monitor
- * gives up.
+ * Handlers are level-triggered.  The eventfd is edge-triggered and not read: a
+ * wake-up is one system call less, and none is lost, since each write to it is
+ * an edge, and one that comes while nobody waits ends the next wait.
+ *
+ * The kernel is told of a change at once, by whichever thread makes it: a file
+ * descriptor is watched only while its handler says that it is open.  Each
+ * entry is a handler's address, NULL for the eventfd.  One that the kernel has
+ * returned may be deleted by another thread at the same time; its memory stays
+ * for this turn, and the next one knows of the change before it waits.  If the
+ * kernel can't watch a file (a regular one), or does not know what we remove
+ * (it was closed too early, and a copy of it may live on), the monitor gives
+ * up.
  */
 #include "aio/fdmon/fdmon.h"
 
@@ -28,16 +31,21 @@ struct fdmon_epoll {
     struct epoll_event events[EVENTS_MAX];
 };
 
-static int watch(int epoll_fd, const GPollFD *pfd, AioHandler *handler)
+static int watch(int epoll_fd, int fd, uint32_t events, AioHandler *handler)
 {
-    struct epoll_event event = {.events = pfd->events, .data.ptr = handler};
+    struct epoll_event event = {.events = events, .data.ptr = handler};
 
-    return epoll_ctl(epoll_fd, EPOLL_CTL_ADD, pfd->fd, &event) < 0 ? -errno : 0;
+    return epoll_ctl(epoll_fd, EPOLL_CTL_ADD, fd, &event) < 0 ? -errno : 0;
+}
+
+static int watch_handler(int epoll_fd, AioHandler *handler)
+{
+    return watch(epoll_fd, handler->pfd.fd, handler->pfd.events, handler);
 }
 
 static int watch_all(AioContext *ctx, int epoll_fd)
 {
-    int ret = watch(epoll_fd, &ctx->notify_pfd, NULL);
+    int ret = watch(epoll_fd, ctx->notify_pfd.fd, EPOLLIN | EPOLLET, NULL);
 
     list_for_each (node, &ctx->fd_handlers) {
         AioHandler *handler = list_entry(node, AioHandler, node);
@@ -45,7 +53,7 @@ static int watch_all(AioContext *ctx, int epoll_fd)
         if (ret < 0) {
             break;
         }
-        ret = watch(epoll_fd, &handler->pfd, handler);
+        ret = watch_handler(epoll_fd, handler);
     }
     return ret;
 }
@@ -81,7 +89,7 @@ static int epoll_update(AioContext *ctx, AioHandler *handler, bool is_added)
     int fd = ctx->fdmon_epoll->fd;
 
     if (is_added) {
-        return watch(fd, &handler->pfd, handler);
+        return watch_handler(fd, handler);
     }
     return epoll_ctl(fd, EPOLL_CTL_DEL, handler->pfd.fd, NULL) < 0 ? -errno : 0;
 }
@@ -130,9 +138,7 @@ static int monitor_wait(AioContext *ctx, int64_t timeout_ns)
     for (int i = 0; i < ready; i++) {
         AioHandler *handler = mon->events[i].data.ptr;
 
-        if (handler == NULL) {
-            aio_notify_drain(ctx);
-        } else {
+        if (handler != NULL) {
             aio_fd_add_ready(ctx, handler, mon->events[i].events);
             found++;
         }

@@ -53,9 +53,10 @@ extern const struct fdmon_ops fdmon_io_uring_ops;
 
 /*
  * From this many handlers on epoll is better than poll: with one they cost the
- * same, with eight poll costs half as much again (docs/EVENT_LOOP.md).
+ * same, but epoll need not read the eventfd behind each wake-up
+ * (docs/EVENT_LOOP.md).  A context with one is often short-lived.
  */
-#define FDMON_EPOLL_HANDLERS 8
+#define FDMON_EPOLL_HANDLERS 2
 
 void fdmon_init(AioContext *ctx);
 void fdmon_fini(AioContext *ctx);
