@@ -31,6 +31,7 @@ enum ct_sort {
 };
 
 struct ct_settings {
+    const char *trace; /* as the reader named it; NULL: not known */
     bool json;
     bool all;
     bool blame;

@@ -185,7 +185,7 @@ static int parse(int argc, char **argv, const struct ct_view *view,
     if (!ct_out_spares(settings->path, argv[optind], &error)) {
         return ct_error("%s", error->message);
     }
-    *ret_trace = argv[optind];
+    settings->trace = *ret_trace = argv[optind];
     return CT_EXIT_OK;
 }
 

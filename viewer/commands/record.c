@@ -260,24 +260,11 @@ static void say(const char *text)
     g_string_free(line, TRUE);
 }
 
-/* As it can be typed into a shell; the inert form of a backslash is two, so
- * the quotes that need none come first. */
-static char *as_typed(const char *path)
-{
-    if (!path[strspn(path,
-                     G_CSET_A_2_Z G_CSET_a_2_z G_CSET_DIGITS "/._-+:@%")]) {
-        return g_strdup(path);
-    }
-    return strchr(path, '\'') && !strpbrk(path, "\"$`\\!")
-               ? g_strdup_printf("\"%s\"", path)
-               : g_shell_quote(path);
-}
-
 static void tell(const struct options *options,
                  const struct ct_session_result *result)
 {
     const struct ct_session_config *config = &options->config;
-    g_autofree char *output = as_typed(config->output);
+    g_autofree char *output = ct_typed_path(config->output);
     g_autofree char *numbers =
         result->counted ? g_strdup_printf("%" G_GUINT64_FORMAT
                                           " events, %" G_GUINT64_FORMAT " lost",

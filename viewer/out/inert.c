@@ -54,6 +54,17 @@ bool ct_inert_unsafe(uint32_t character)
            (character >= 0x2066 && character <= 0x2069) || character == 0xfeff;
 }
 
+char *ct_typed_path(const char *path)
+{
+    if (!path[strspn(path,
+                     G_CSET_A_2_Z G_CSET_a_2_z G_CSET_DIGITS "/._-+:@%")]) {
+        return g_strdup(path);
+    }
+    return strchr(path, '\'') && !strpbrk(path, "\"$`\\!")
+               ? g_strdup_printf("\"%s\"", path)
+               : g_shell_quote(path);
+}
+
 void ct_inert_append(GString *string, const char *text)
 {
     while (*text) {

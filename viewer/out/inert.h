@@ -7,7 +7,7 @@
  *           direction of writing, ends a line, or passes for another string:
  *           such bytes become escapes (\n \t \\ \x1b \u{202e}).
  * Threads:  any.
- * Memory:   results are appended to the caller's GString.
+ * Memory:   results are appended to the caller's GString, or are his.
  * Errors:   none.
  * Depends:  glib.h.
  */
@@ -20,6 +20,14 @@
 
 /** ct_inert_append() - append @text (NUL-terminated, any bytes), inert */
 void ct_inert_append(GString *string, const char *text);
+
+/**
+ * ct_typed_path() - a file's name as it can be typed into a shell
+ * Its inert form can be, too, where that is possible: a backslash becomes two
+ * there, so quotes that need none are preferred.
+ * Return: to be freed by g_free().
+ */
+char *ct_typed_path(const char *path);
 
 /**
  * ct_inert_unsafe() - must this character be escaped in what people read?

@@ -19,6 +19,7 @@ struct view {
     struct ct_consumer printer; /* after it: shows what it answered */
     struct ct_out *out;
     bool json;
+    const char *trace; /* as the reader named it; NULL: not known */
 };
 
 /* Those of which it says more how often they came than how long one took. */
@@ -405,14 +406,8 @@ static void print_text(const struct view *view,
     for (unsigned i = 0; i < result->n; i++) {
         text_finding(view, &text, line, &result->v[i]);
     }
-    /* Who reads it is told where to go from here. */
     if (text.columns && result->n && result->v[0].n_requests) {
-        g_autofree char *words =
-            g_strdup_printf("next: cotrace backtrace TRACE --request=%" PRIu64,
-                            result->v[0].requests[0]);
-
-        ct_text_styled(&text, line, CT_DIM, words);
-        ct_text_line(&text, line);
+        ct_text_next(&text, view->trace, result->v[0].requests[0]);
     }
     g_string_free(line, TRUE);
 }
@@ -463,6 +458,7 @@ struct ct_view_run *ct_view_findings(const struct ct_settings *settings,
 
     view->out = out;
     view->json = settings->json;
+    view->trace = settings->trace;
     view->findings = ct_findings_new(&limits);
     view->printer.finish = on_finish;
     view->run.consumers[0] = ct_findings_consumer(view->findings);

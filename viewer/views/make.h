@@ -16,6 +16,11 @@
 /** ct_state_style() - the colour of a state, the same in every view */
 enum ct_style ct_state_style(enum ct_state state);
 
+/** ct_text_next() - tells who reads @text where to go from here
+ * @trace: as the reader has named it; NULL: not known */
+void ct_text_next(const struct ct_text *text, const char *trace,
+                  uint64_t request);
+
 struct ct_view_run *ct_view_stat(const struct ct_settings *settings,
                                  struct ct_out *out, GError **error);
 struct ct_view_run *ct_view_requests(const struct ct_settings *settings,

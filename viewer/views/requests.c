@@ -28,7 +28,8 @@ struct requests {
     bool json;
     bool all;
     char *layer;
-    bool has_limit; /* by start: so many more */
+    const char *trace; /* as the reader named it; NULL: not known */
+    bool has_limit;    /* by start: so many more */
     uint64_t limit;
     struct ct_held *held; /* by start, else NULL */
     struct ct_best *best; /* by latency, else NULL */
@@ -215,18 +216,6 @@ static void text_none(const struct requests *view)
     g_string_free(line, TRUE);
 }
 
-/* Who reads it is told where to go from here. */
-static void text_next(const struct requests *view)
-{
-    GString *line = g_string_new(NULL);
-    g_autofree char *words = g_strdup_printf(
-        "next: cotrace backtrace TRACE --request=%" PRIu64, view->slowest);
-
-    ct_text_styled(&view->table.text, line, CT_DIM, words);
-    ct_text_line(&view->table.text, line);
-    g_string_free(line, TRUE);
-}
-
 static bool on_finish(struct ct_consumer *consumer,
                       const struct ct_summary *summary, GError **error)
 {
@@ -246,7 +235,7 @@ static bool on_finish(struct ct_consumer *consumer,
         text_none(view);
     }
     if (!view->json && view->out->is_terminal && view->slowest) {
-        text_next(view);
+        ct_text_next(&view->table.text, view->trace, view->slowest);
     }
     return ct_out_flush(view->out) || ct_out_failed(view->out, error);
 }
@@ -278,6 +267,7 @@ struct ct_view_run *ct_view_requests(const struct ct_settings *settings,
     view->json = settings->json;
     view->all = settings->all;
     view->layer = g_strdup(settings->layer);
+    view->trace = settings->trace;
     view->layers = g_tree_new_full(by_name, NULL, g_free, NULL);
     view->has_limit = settings->has_limit;
     view->limit = settings->limit;

@@ -1,11 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * style.c - what has a colour has the same one in every view
+ * style.c - what is the same in every view: colours, where to go next
  *
  * Green: it goes on.  Blue: somebody works for it.  Yellow and magenta: it
  * could go on, and nobody takes it up.  Red: it waits for its turn.
  */
 #include "views/make.h"
+
+#include <inttypes.h>
+
+#include "out/inert.h"
 
 enum ct_style ct_state_style(enum ct_state state)
 {
@@ -31,4 +35,19 @@ enum ct_style ct_state_style(enum ct_state state)
     default:
         return CT_DIM;
     }
+}
+
+void ct_text_next(const struct ct_text *text, const char *trace,
+                  uint64_t request)
+{
+    g_autofree char *typed = trace ? ct_typed_path(trace) : g_strdup("TRACE");
+    GString *words = g_string_new("next: cotrace backtrace ");
+    GString *line = g_string_new(NULL);
+
+    ct_inert_append(words, typed);
+    g_string_append_printf(words, " --request=%" PRIu64, request);
+    ct_text_styled(text, line, CT_DIM, words->str);
+    ct_text_line(text, line);
+    g_string_free(line, TRUE);
+    g_string_free(words, TRUE);
 }

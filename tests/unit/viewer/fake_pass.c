@@ -539,8 +539,11 @@ int main(int argc, char **argv)
     for (int i = 2; i < argc; i++) {
         g_auto(GStrv) words = g_strsplit(argv[i], "=", 2);
 
-        if (!pass_option(words[0], words[1]) &&
-            !ct_settings_set(&settings, view, words[0], words[1], &error)) {
+        if (strcmp(words[0], "trace") == 0) {
+            settings.trace = argv[i] + strlen("trace=");
+        } else if (!pass_option(words[0], words[1]) &&
+                   !ct_settings_set(&settings, view, words[0], words[1],
+                                    &error)) {
             ct_settings_fini(&settings);
             return fail(error);
         }

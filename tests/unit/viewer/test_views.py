@@ -280,6 +280,14 @@ def _(tmp):
     told = f"next: cotrace backtrace TRACE --request={slowest}"
     tap.equal(bare(on_terminal("requests")).splitlines()[-1], told)
     assert told not in run("requests").out
+    # ... as it can be typed, and does nothing to the terminal
+    for name, typed in (("a/trace.1", "a/trace.1"), ("my trace", "'my trace'"),
+                        ("it's", '"it\'s"'), ("a\x1bb", "'a\\x1bb'")):
+        for view in ("requests", "findings"):
+            last = bare(on_terminal(view, f"trace={name}")).splitlines()[-1]
+            assert re.fullmatch(
+                rf"next: cotrace backtrace {re.escape(typed)} --request=\d+",
+                last), last
 
 
 @tap.case("coroutines as text: a group, its members, its frames")
