@@ -4,8 +4,9 @@
  *
  * Usage: late
  *
- * It makes a coroutine that waits and a work item that a worker runs, prints
- * {"coroutine", "work"}, their ids, and waits for a line on stdin: a recording
+ * It makes a coroutine that waits, a work item that a worker runs, and a context
+ * "still" that nobody turns and that has a coroutine scheduled, prints
+ * {"coroutine", "work"}, the ids of the first two, and waits for a line on stdin: a recording
  * that begins before that line sees neither made.  Then it turns its loop until
  * its state has been told TELLINGS more times (the linker's --wrap counts), and
  * lets both end.
@@ -65,6 +66,10 @@ static void coroutine_fn sleeps(void *opaque)
     coroutine_yield_for(CT_YIELD_REASON_IO, 0);
 }
 
+static void coroutine_fn ends(void *opaque)
+{
+}
+
 /* Two functions whose names the test looks for. */
 static __attribute__((noinline)) Coroutine *makes_sleeper(void)
 {
@@ -83,6 +88,9 @@ int main(void)
     AioContext *ctx = aio_context_new("main", NULL);
     aio_context_set_current(ctx);
     ThreadPool *pool = thread_pool_new(ctx);
+
+    AioContext *still = aio_context_new("still", NULL);
+    aio_co_schedule(still, coroutine_create(ends, NULL));
 
     Coroutine *co = makes_sleeper();
     uint64_t co_id = coroutine_id(co);
@@ -106,7 +114,11 @@ int main(void)
     }
     coroutine_enter(co);
     thread_pool_free(pool);
+    aio_context_set_current(still);
+    while (aio_poll(still, false)) {
+    }
     aio_context_set_current(NULL);
+    aio_context_unref(still);
     aio_context_unref(ctx);
     return 0;
 }

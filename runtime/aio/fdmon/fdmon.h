@@ -3,8 +3,7 @@
  * fdmon.h - what watches the file descriptors of a context in aio_poll()
  *
  * A monitor is one way to ask the kernel; which one is used may change from
- * turn to turn (fdmon.c).  It watches ctx->notify_pfd as well, and takes what
- * was written there.
+ * turn to turn (fdmon.c).  It watches ctx->notify_pfd as well.
  * A context that a GMainContext runs is watched by GLib; its monitor serves
  * its aio_poll() calls only.
  */

@@ -2,11 +2,12 @@
 # SPDX-License-Identifier: MIT
 """Who made what lived already when a recording began.
 
-The program makes a coroutine and a work item while a first recording runs, and
+The program makes a coroutine, a work item and two contexts while a first recording runs, and
 only then a second one begins: of that one's own events none tells who made
 them, the tellings do.
 """
 import os
+import re
 import subprocess
 import sys
 
@@ -60,6 +61,12 @@ def _(tmp):
     for name in ("cotrace:coroutine_create:", "cotrace:thread_pool_submit:"):
         if name in events:
             raise AssertionError(f"the second recording was not late: {name}")
+    # Neither was made in it, and each telling has both.
+    contexts = re.findall(r'state_context: .*name = "(\w+)", depth = (\d+), '
+                          r"scheduled = (\d+)", events)
+    tap.equal({each for each in contexts if each[0] == "still"},
+              {("still", "0", "1")}, contexts)
+    tap.equal({name for name, _, _ in contexts}, {"main", "still"}, contexts)
     _, pieces = check_origin(trace, f"--coroutine={made['coroutine']}",
                              "coroutine", "makes_sleeper")
     if "sleeps" not in functions(pieces[0][1]):
