@@ -152,7 +152,8 @@ static int help(void)
           "Exit status: 0 done; 1 'diff' found differences; 2 wrong usage, "
           "unreadable\n"
           "input or unwritable output, with one line on stderr that says what "
-          "is wrong.\n",
+          "is wrong;\n"
+          "of 'record' that of the program that was recorded.\n",
           stdout);
     return ct_told();
 }

@@ -64,6 +64,10 @@ static bool set_critical(struct ct_settings *settings, const char *value,
 static bool set_layer(struct ct_settings *settings, const char *value,
                       GError **error)
 {
+    if (!*value) {
+        g_set_error(error, CT_VIEW_ERROR, 0, "the layer has an empty name");
+        return false;
+    }
     g_free(settings->layer);
     settings->layer = g_strdup(value);
     return true;
@@ -160,15 +164,15 @@ static bool set_stuck(struct ct_settings *settings, const char *value,
 static bool set_begin(struct ct_settings *settings, const char *value,
                       GError **error)
 {
-    settings->span.has_begin = true;
-    return ct_option_number(&settings->span.begin_ns, value, error);
+    settings->place.span.has_begin = true;
+    return ct_option_number(&settings->place.span.begin_ns, value, error);
 }
 
 static bool set_end(struct ct_settings *settings, const char *value,
                     GError **error)
 {
-    settings->span.has_end = true;
-    return ct_option_number(&settings->span.end_ns, value, error);
+    settings->place.span.has_end = true;
+    return ct_option_number(&settings->place.span.end_ns, value, error);
 }
 
 static bool set_spawns(struct ct_settings *settings, const char *value,
@@ -401,7 +405,7 @@ bool ct_settings_set(struct ct_settings *settings, const struct ct_view *view,
 
 bool ct_settings_check(const struct ct_settings *settings, GError **error)
 {
-    const struct ct_span *span = &settings->span;
+    const struct ct_span *span = &settings->place.span;
 
     if (span->has_begin && span->has_end && span->begin_ns >= span->end_ns) {
         g_set_error(error, CT_VIEW_ERROR, 0, "begin: not before --end");

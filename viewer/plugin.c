@@ -71,7 +71,7 @@ static struct ct_view_run *open_view(const char *name, const bt_value *params,
 
     ct_settings_init(&settings);
     (void)bt_value_map_foreach_entry_const(params, take_parameter, &wanted);
-    *ret_span = settings.span;
+    *ret_span = settings.place.span;
     if (wanted.error) {
         g_propagate_error(error, wanted.error);
     } else if (ct_settings_check(&settings, error)) {

@@ -30,8 +30,14 @@ enum ct_sort {
     CT_SORT_LATENCY,
 };
 
+/* What is read, in the reader's words. */
+struct ct_place {
+    const char *trace;   /* outlives the runs of views; NULL: not known */
+    struct ct_span span; /* of the trace: what is shown */
+};
+
 struct ct_settings {
-    const char *trace; /* as the reader named it; NULL: not known */
+    struct ct_place place;
     bool json;
     bool all;
     bool blame;
@@ -47,7 +53,6 @@ struct ct_settings {
     int32_t pid;                /* 0: not given */
     int64_t block_ns, stuck_ns; /* -1: not given, as are the next */
     int64_t spawns, idles, tracing;
-    struct ct_span span;  /* of the trace: what is shown */
     uint64_t split_bytes; /* 0: not given */
     GArray *only;         /* uint64_t, of requests; NULL: not given */
     uint64_t slowest;     /* 0: not given */

@@ -222,7 +222,7 @@ bool ct_find(const char *path, struct ct_found *ret_found, GError **error)
     } else {
         return fail(error, path,
                     "not a trace (a directory of one, a text trace, or QEMU's "
-                    "trace log is)");
+                    "log or binary trace file is)");
     }
     *ret_found = found;
     return true;

@@ -4,12 +4,12 @@
  *
  * Usage: late
  *
- * It makes a coroutine that waits, a work item that a worker runs, and a context
- * "still" that nobody turns and that has a coroutine scheduled, prints
- * {"coroutine", "work"}, the ids of the first two, and waits for a line on stdin: a recording
- * that begins before that line sees neither made.  Then it turns its loop until
- * its state has been told TELLINGS more times (the linker's --wrap counts), and
- * lets both end.
+ * It makes a coroutine that waits, a work item that a worker runs, and a
+ * context "still" that nobody turns and that has a coroutine scheduled, prints
+ * {"coroutine", "work"}, the ids of the first two, and waits for a line on
+ * stdin: a recording that begins before that line sees neither made.  Then it
+ * turns its loop until its state has been told TELLINGS more times (the
+ * linker's --wrap counts), and lets both end.
  */
 #include <inttypes.h>
 #include <semaphore.h>

@@ -32,7 +32,7 @@ static int pass(const char *command, const struct ct_view *view,
     if (narrow) {
         run->consumers[0] = ct_narrow_filter(narrow, run->consumers[0]);
     }
-    done = ct_passes_run(trace, &settings->span, run->consumers,
+    done = ct_passes_run(trace, &settings->place.span, run->consumers,
                          !run->streams || !run->out->is_terminal, &error);
     is_gone = run->out->error == EPIPE;
     done = ct_view_close(run, done, done ? &error : NULL) && done;
@@ -185,7 +185,7 @@ static int parse(int argc, char **argv, const struct ct_view *view,
     if (!ct_out_spares(settings->path, argv[optind], &error)) {
         return ct_error("%s", error->message);
     }
-    settings->trace = *ret_trace = argv[optind];
+    settings->place.trace = *ret_trace = argv[optind];
     return CT_EXIT_OK;
 }
 
@@ -238,7 +238,7 @@ static int narrowed(const char *command, const struct ct_view *view,
     struct ct_consumer *finders[] = {ct_narrow_finder(narrow), NULL};
     int status;
 
-    if (ct_passes_run(trace, &settings->span, finders, true, &error)) {
+    if (ct_passes_run(trace, &settings->place.span, finders, true, &error)) {
         status = pass(command, view, settings, trace, narrow);
     } else {
         status = ct_passes_end(trace, false, false, error);

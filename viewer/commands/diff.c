@@ -104,8 +104,9 @@ static int help(void)
           "      --fail-on=WHAT,... exit 1 only for these, and say why in one "
           "line on\n"
           "                         stderr: order, missing, result, findings "
-          "(a kind that\n"
-          "                         A has not), p50:+N%, p99:+N%, mean:+N%\n"
+          "(one of a kind\n"
+          "                         and function that A has not), p50:+N%, "
+          "p99:+N%, mean:+N%\n"
           "      --begin=NS         only what comes after it in both runs, in "
           "ns from the\n"
           "                         first event of each\n"
@@ -153,6 +154,11 @@ static int set_traces(char **words, int n, struct request *request)
     return -1;
 }
 
+static bool is_empty(const char *name)
+{
+    return name && !*name;
+}
+
 /* -1: nothing that is read would be overwritten; else the exit status */
 static int check_files(const struct request *request)
 {
@@ -161,10 +167,11 @@ static int check_files(const struct request *request)
                                   request->trace[CT_DIFF_B], request->against};
     g_autoptr(GError) error = NULL;
 
+    if (is_empty(request->output) || is_empty(request->save) ||
+        is_empty(request->against)) {
+        return ct_usage_error("diff", "a file has an empty name");
+    }
     for (unsigned i = 0; i < G_N_ELEMENTS(outputs); i++) {
-        if (outputs[i] && !*outputs[i]) {
-            return ct_usage_error("diff", "a file has an empty name");
-        }
         for (unsigned k = 0; k < G_N_ELEMENTS(inputs); k++) {
             if (!ct_out_spares(outputs[i], inputs[k], &error)) {
                 return ct_error("%s", error->message);
@@ -190,8 +197,9 @@ static int check_options(const struct request *request)
         (request->against || request->output ||
          request->format != FORMAT_NONE || request->gate.is_set)) {
         return ct_usage_error("diff",
-                              "--save-baseline compares nothing: no other "
-                              "option goes with it");
+                              "--save-baseline compares nothing: --against, "
+                              "--output, --fail-on and formats do not go with "
+                              "it");
     }
     return check_files(request);
 }

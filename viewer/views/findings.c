@@ -19,7 +19,7 @@ struct view {
     struct ct_consumer printer; /* after it: shows what it answered */
     struct ct_out *out;
     bool json;
-    const char *trace; /* as the reader named it; NULL: not known */
+    struct ct_place place;
 };
 
 /* Those of which it says more how often they came than how long one took. */
@@ -407,7 +407,7 @@ static void print_text(const struct view *view,
         text_finding(view, &text, line, &result->v[i]);
     }
     if (text.columns && result->n && result->v[0].n_requests) {
-        ct_text_next(&text, view->trace, result->v[0].requests[0]);
+        ct_text_next(&text, &view->place, result->v[0].requests[0]);
     }
     g_string_free(line, TRUE);
 }
@@ -458,7 +458,7 @@ struct ct_view_run *ct_view_findings(const struct ct_settings *settings,
 
     view->out = out;
     view->json = settings->json;
-    view->trace = settings->trace;
+    view->place = settings->place;
     view->findings = ct_findings_new(&limits);
     view->printer.finish = on_finish;
     view->run.consumers[0] = ct_findings_consumer(view->findings);

@@ -25,11 +25,11 @@ struct requests {
     struct ct_view_run run;
     struct ct_consumer consumer;
     struct ct_out *out;
+    struct ct_place place;
     bool json;
     bool all;
     char *layer;
-    const char *trace; /* as the reader named it; NULL: not known */
-    bool has_limit;    /* by start: so many more */
+    bool has_limit; /* by start: so many more */
     uint64_t limit;
     struct ct_held *held; /* by start, else NULL */
     struct ct_best *best; /* by latency, else NULL */
@@ -154,7 +154,9 @@ static void on_request(struct ct_consumer *consumer,
 {
     struct requests *view = from_consumer(consumer);
     struct ct_out *row = view->rows.out;
-    int64_t latency_ns = request->end_ns - request->begin_ns;
+    /* Of one that began before what is read, more is known than is shown. */
+    int64_t latency_ns =
+        MAX(request->end_ns - request->begin_ns, request->latency_min_ns);
 
     if (view->layer && request->layer) {
         g_tree_insert(view->layers, g_strdup(request->layer), NULL);
@@ -235,7 +237,7 @@ static bool on_finish(struct ct_consumer *consumer,
         text_none(view);
     }
     if (!view->json && view->out->is_terminal && view->slowest) {
-        ct_text_next(&view->table.text, view->trace, view->slowest);
+        ct_text_next(&view->table.text, &view->place, view->slowest);
     }
     return ct_out_flush(view->out) || ct_out_failed(view->out, error);
 }
@@ -264,10 +266,10 @@ struct ct_view_run *ct_view_requests(const struct ct_settings *settings,
     struct requests *view = g_new0(struct requests, 1);
 
     view->out = out;
+    view->place = settings->place;
     view->json = settings->json;
     view->all = settings->all;
     view->layer = g_strdup(settings->layer);
-    view->trace = settings->trace;
     view->layers = g_tree_new_full(by_name, NULL, g_free, NULL);
     view->has_limit = settings->has_limit;
     view->limit = settings->limit;

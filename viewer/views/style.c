@@ -37,15 +37,27 @@ enum ct_style ct_state_style(enum ct_state state)
     }
 }
 
-void ct_text_next(const struct ct_text *text, const char *trace,
+static void append_ns(GString *words, const char *option, bool is_given,
+                      int64_t ns)
+{
+    if (is_given) {
+        g_string_append_printf(words, " %s=%" PRId64, option, ns);
+    }
+}
+
+void ct_text_next(const struct ct_text *text, const struct ct_place *place,
                   uint64_t request)
 {
-    g_autofree char *typed = trace ? ct_typed_path(trace) : g_strdup("TRACE");
+    const struct ct_span *span = &place->span;
+    g_autofree char *typed =
+        ct_typed_path(place->trace ? place->trace : "TRACE");
     GString *words = g_string_new("next: cotrace backtrace ");
     GString *line = g_string_new(NULL);
 
     ct_inert_append(words, typed);
     g_string_append_printf(words, " --request=%" PRIu64, request);
+    append_ns(words, "--begin", span->has_begin, span->begin_ns);
+    append_ns(words, "--end", span->has_end, span->end_ns);
     ct_text_styled(text, line, CT_DIM, words->str);
     ct_text_line(text, line);
     g_string_free(line, TRUE);

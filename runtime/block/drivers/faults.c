@@ -103,7 +103,7 @@ static int faults_open(BlockDriverState *bs, GError **error)
 
         if (!parse_rule(bs->options.faults[i], &rule)) {
             g_array_free(s->rules, TRUE);
-            return block_error(error, EINVAL, "no fault: '%s'",
+            return block_error(error, EINVAL, "no fault (OP@N=ERROR): '%s'",
                                bs->options.faults[i]);
         }
         g_array_append_val(s->rules, rule);

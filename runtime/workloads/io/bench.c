@@ -18,6 +18,7 @@
 #include <string.h>
 
 #include "workloads/io/io.h"
+#include "workloads/options.h"
 
 struct bench {
     /* immutable while it runs */
@@ -277,8 +278,7 @@ static bool take_option(struct bench *b, BlockOptions *options, int letter)
                (b->pattern <= UINT8_MAX ||
                 invalid("Invalid pattern byte specified"));
     default:
-        fputs("cotrace-io: try bench --help\n", stderr);
-        return false;
+        g_assert_not_reached();
     }
 }
 
@@ -289,8 +289,13 @@ static const char *parse(struct bench *b, BlockOptions *options, int argc,
     int letter;
 
     optind = 0;
-    while ((letter = getopt_long(argc, argv, "hc:d:f:i:o:qs:S:t:wU",
+    opterr = 0;
+    while ((letter = getopt_long(argc, argv, ":hc:d:f:i:o:qs:S:t:wU",
                                  long_options, NULL)) != -1) {
+        if (letter == '?' || letter == ':') {
+            option_refused("cotrace-io: bench", long_options, argv, letter);
+            return NULL;
+        }
         if (letter == 'h') {
             fputs(usage_text, stdout);
             exit(fflush(stdout) == 0 ? IO_OK : IO_BAD_INPUT);

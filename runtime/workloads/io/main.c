@@ -13,12 +13,12 @@
  * Options of qemu-io that would change what is done, and are not here, are
  * refused by name.
  */
-#include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "workloads/io/io.h"
+#include "workloads/options.h"
 
 struct options {
     GPtrArray *commands; /* NULL-terminated when complete; borrowed strings */
@@ -164,8 +164,7 @@ static bool take_option(struct options *o, int letter)
     case OPTION_IMAGE_OPTS:
         return unsupported("--image-opts", NULL);
     default:
-        fputs("cotrace-io: try --help\n", stderr);
-        return false;
+        g_assert_not_reached();
     }
 }
 
@@ -176,8 +175,13 @@ static bool parse_options(struct options *o, int argc, char **argv,
     int letter;
 
     *ret_status = IO_BAD_INPUT;
-    while ((letter = getopt_long(argc, argv, "hVc:d:f:rsnCmki:t:T:U",
+    opterr = 0;
+    while ((letter = getopt_long(argc, argv, ":hVc:d:f:rsnCmki:t:T:U",
                                  long_options, NULL)) != -1) {
+        if (letter == '?' || letter == ':') {
+            option_refused("cotrace-io", long_options, argv, letter);
+            return false;
+        }
         if (letter == 'h' || letter == 'V') {
             fputs(letter == 'h' ? usage_text : "cotrace-io " CT_VERSION "\n",
                   stdout);
@@ -188,6 +192,7 @@ static bool parse_options(struct options *o, int argc, char **argv,
             return false;
         }
     }
+    opterr = 1; /* for the commands, as qemu-io's */
     if (argc - optind > 1) {
         fputs("cotrace-io: more than one image\n", stderr);
         return false;

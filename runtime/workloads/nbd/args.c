@@ -8,10 +8,11 @@
 #include "workloads/nbd/args.h"
 
 #include <errno.h>
-#include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "workloads/options.h"
 
 static const char usage_text[] =
     "usage: cotrace-nbd (-k SOCKET | -p PORT) [options] IMAGE\n"
@@ -170,8 +171,7 @@ static bool take_image_option(struct nbd_args *args, int letter)
         g_ptr_array_add(args->faults, optarg);
         return true;
     default:
-        fputs("cotrace-nbd: try --help\n", stderr);
-        return false;
+        g_assert_not_reached();
     }
 }
 
@@ -273,11 +273,16 @@ bool nbd_args_parse(struct nbd_args *args, int argc, char **argv,
         .faults = g_ptr_array_new(),
     };
     *ret_status = NBD_BAD_INPUT;
+    opterr = 0;
     while ((letter = getopt_long(
-                argc, argv, "hVk:p:b:x:D:e:trf:o:nsl:c:dLvB:AT:", long_options,
+                argc, argv, ":hVk:p:b:x:D:e:trf:o:nsl:c:dLvB:AT:", long_options,
                 &index)) != -1) {
         const char *name = refused_name(letter, index);
 
+        if (letter == '?' || letter == ':') {
+            option_refused("cotrace-nbd", long_options, argv, letter);
+            return false;
+        }
         if (letter == 'h' || letter == 'V') {
             fputs(letter == 'h' ? usage_text : "cotrace-nbd " CT_VERSION "\n",
                   stdout);

@@ -104,7 +104,7 @@ def _(tmp):
                  "write@-1=EIO", "write@1+EIO", "@1=EIO"):
         done = faulty(path, [rule], ["length"])
         tap.equal((done.returncode, done.out, done.err),
-                  (2, "", f"cotrace-io: {path}: no fault: '{rule}'\n"))
+                  (2, "", f"cotrace-io: {path}: no fault (OP@N=ERROR): '{rule}'\n"))
 
 
 BEFORE = ["write -q -P 1 0 300k", "write -q -P 2 1M 100k", "flush"]

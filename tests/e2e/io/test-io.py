@@ -266,6 +266,20 @@ def refused(path, want, *words, options=("-f", "qcow2"), out=""):
             raise AssertionError(f"{way}: {done.err!r} is not {want!r}")
 
 
+@tap.case("refused: options that make no sense, in one line")
+def _(tmp):
+    for words, want in (
+            (["--foo"], "--foo: no such option"), (["-z"], "-z: no such option"),
+            (["-rz"], "-z: no such option"), (["--format"], "--format: needs a value"),
+            (["-c"], "-c: needs a value"),
+            (["--read-only=1"], "--read-only=1: takes no value"),
+            (["bench", "--foo", "x"], "bench: --foo: no such option"),
+            (["bench", "-c"], "bench: -c: needs a value")):
+        done = cotrace_io(*words)
+        tap.equal((done.returncode, done.out, done.err),
+                  (2, "", f"cotrace-io: {want}; try --help\n"), words)
+
+
 @tap.case("refused: what is not there, not a file, not qcow2")
 def _(tmp):
     text = os.path.join(tmp, "text")

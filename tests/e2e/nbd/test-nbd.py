@@ -164,6 +164,13 @@ def _(tmp):
     refused(["-e", "x", image], "--shared x: not a number from 0 to 2147483647")
     refused(["-x", "x" * 4097, image], "--export-name: more than 4096 bytes")
     refused([], "no image; try --help")
+    refused(["--foo", image], "--foo: no such option; try --help")
+    refused(["-z", image], "-z: no such option; try --help")
+    refused(["--p", image], "--p: no such option; try --help")
+    refused(["-k"], "-k: needs a value; try --help")
+    refused(["--port"], "--port: needs a value; try --help")
+    refused(["--persistent=1", image],
+            "--persistent=1: takes no value; try --help")
     refused([image, image], "more than one image")
     refused(["-k", path, "-p", "10809", image], "--socket or --port, not both")
     refused(["-b", "::1", image], "--bind needs --port")

@@ -103,6 +103,8 @@ def _(tmp):
             "--split=1k", names=["1k is less than 1M"])
     refused("record", "--no-preload", "true", names=["--no-preload is for"])
     refused("stat", "", names=["the trace has an empty name"])
+    refused("requests", somewhere, "--layer=", names=["--layer", "empty name"])
+    refused("diff", "--against=", somewhere, names=["a file has an empty name"])
     refused("stat", somewhere, "-o", "", names=["--output", "empty name"])
     refused("diff", "", somewhere, names=["a trace has an empty name"])
     refused("diff", somewhere, somewhere, "-o", "", names=["empty name"])

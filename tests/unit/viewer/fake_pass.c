@@ -540,7 +540,7 @@ int main(int argc, char **argv)
         g_auto(GStrv) words = g_strsplit(argv[i], "=", 2);
 
         if (strcmp(words[0], "trace") == 0) {
-            settings.trace = argv[i] + strlen("trace=");
+            settings.place.trace = argv[i] + strlen("trace=");
         } else if (!pass_option(words[0], words[1]) &&
                    !ct_settings_set(&settings, view, words[0], words[1],
                                     &error)) {

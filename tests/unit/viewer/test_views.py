@@ -288,6 +288,11 @@ def _(tmp):
             assert re.fullmatch(
                 rf"next: cotrace backtrace {re.escape(typed)} --request=\d+",
                 last), last
+    # A number counts within what is read.
+    last = bare(on_terminal("requests", "trace=x", "begin=5",
+                            "end=70")).splitlines()[-1]
+    tap.equal(re.sub(r"--request=\d+", "--request=N", last),
+              "next: cotrace backtrace x --request=N --begin=5 --end=70")
 
 
 @tap.case("coroutines as text: a group, its members, its frames")

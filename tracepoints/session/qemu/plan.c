@@ -176,10 +176,14 @@ static bool judge(const struct ct_qemu_program *program, char *const *argv,
                 is_harmless(one, way, argv)) {
                 continue;
             }
+            bool is_next = !value && one->value && argv[i + 1];
+
             value = value ? value : argv[i + 1];
             if (!one->value || (value && has_item(value, one->value))) {
-                return fail(error, "can't record with %s: %s", argv[i],
-                            one->why);
+                g_autofree char *given = g_strconcat(
+                    argv[i], is_next ? " " : "", is_next ? value : "", NULL);
+
+                return fail(error, "can't record with %s: %s", given, one->why);
             }
         }
     }
