@@ -84,7 +84,7 @@ static int coroutine_fn blk_co_do_preadv(const struct ask *ask)
 static int coroutine_fn blk_co_do_pwritev(const struct ask *ask)
 {
     bool is_zeroes = ask->flags & BDRV_REQ_ZERO_WRITE;
-    unsigned flags = ask->flags;
+    unsigned flags = ask->flags | BDRV_REQ_INSIDE;
 
     if (flags & BDRV_REQ_VM_STATE) {
         return bdrv_co_save_vmstate(ask->blk->root, ask->offset, ask->vector);

@@ -127,7 +127,12 @@ int coroutine_fn bdrv_co_preallocate(BlockDriverState *bs, int64_t offset,
     }
     bdrv_co_begin(bs);
     if (bs->drv->co_prw != NULL && mode == PREALLOC_MODE_FULL) {
+        struct node_request place;
+
+        /* The block that holds the old end is read and written whole. */
+        node_request_begin(&place, bs, offset, bytes, BDRV_REQ_SERIALISING);
         ret = bdrv_co_write_zero_data(bs, offset, bytes);
+        node_request_end(&place, bs);
     } else if (bs->drv->co_preallocate != NULL) {
         ret = bs->drv->co_preallocate(bs, offset, bytes, mode);
     }

@@ -3,7 +3,8 @@
  * reopen.c - other options for an image that is open
  *
  * The image is drained, and the graph's writer changes what requests rely on.
- * Before, on the way to reading only, the format writes what it holds; then
+ * Before, on the way to reading only, the format writes what it holds, and what
+ * was written is flushed, since a node that is not writable never is; then
  * each file is opened anew, from the bottom of the chain; and on the way to
  * writing the format reads what writing needs.  What fails leaves the image as
  * it was: files that were opened anew are opened as before.
@@ -64,6 +65,32 @@ static int reopen_format(BlockDriverState *bs, bool is_writable, GError **error)
                                    : 0;
 }
 
+struct flush {
+    BlockDriverState *bs;
+    int ret;   /* written before `done` */
+    bool done; /* atomic: release in the entry, acquire in flush_all() */
+};
+
+static void coroutine_fn flush_entry(void *opaque)
+{
+    struct flush *flush = opaque;
+
+    flush->ret = bdrv_co_flush(flush->bs);
+    ct_store_release(&flush->done, true);
+    aio_wait_kick();
+}
+
+static int flush_all(BlockDriverState *bs, GError **error)
+{
+    struct flush flush = {.bs = bs};
+
+    bdrv_coroutine_enter(bs, coroutine_create(flush_entry, &flush));
+    BDRV_POLL_WHILE(bs, !ct_load_acquire(&flush.done));
+    return flush.ret < 0 ? block_error(error, -flush.ret, "flushing: %s",
+                                       g_strerror(-flush.ret))
+                         : 0;
+}
+
 static int reopen_drained(BlockDriverState *bs, const BlockOptions *options,
                           GError **error)
 {
@@ -72,7 +99,9 @@ static int reopen_drained(BlockDriverState *bs, const BlockOptions *options,
     int ret = 0;
 
     if (old.is_writable && !is_writable) {
-        ret = reopen_format(bs, false, error);
+        /* A format that has something to write flushes that, too. */
+        ret = bs->drv->reopen != NULL ? reopen_format(bs, false, error)
+                                      : flush_all(bs, error);
     }
     if (ret >= 0) {
         bdrv_graph_wrlock();

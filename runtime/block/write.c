@@ -156,13 +156,18 @@ int coroutine_fn bdrv_co_pwritev_part(BlockDriverState *bs, int64_t offset,
     }
     bdrv_co_begin(bs);
     tracked_request_begin_served(&req, "bdrv", block_op_words[BLOCK_OP_WRITE],
-                                 bs->node_name, offset, bytes, flags);
+                                 bs->node_name, offset, bytes,
+                                 flags & ~(unsigned)BDRV_REQ_INSIDE);
     if (((flags & BDRV_REQ_ZERO_WRITE) && bs->unit_bytes > 0) ||
         !bdrv_is_aligned(bs, offset, bytes)) {
         flags |= BDRV_REQ_SERIALISING;
     }
     node_request_begin(&place, bs, offset, bytes, flags);
-    int ret = bdrv_aligned_pwritev(bs, offset, bytes, vector, offset_in, flags);
+    int ret = -EIO;
+    /* Where it has waited for a truncation, the node may end before. */
+    if (!(flags & BDRV_REQ_INSIDE) || offset + bytes <= bdrv_length(bs)) {
+        ret = bdrv_aligned_pwritev(bs, offset, bytes, vector, offset_in, flags);
+    }
     node_request_end(&place, bs);
     tracked_request_leave(&req);
     tracked_request_end(&req, ret);

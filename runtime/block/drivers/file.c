@@ -371,6 +371,9 @@ static int handle_aiocb_write_zeroes(void *opaque)
     }
     if (ret == -ENOTSUP) {
         ret = do_fallocate(fd, FALLOC_FL_ZERO_RANGE, task->offset, task->bytes);
+        if (ret == -EINVAL) { /* some want whole blocks of theirs */
+            ret = -ENOTSUP;
+        }
     }
     if (ret == -ENOTSUP && task->offset >= st.st_size && !task->s->is_device) {
         ret = do_fallocate(fd, 0, task->offset, task->bytes);

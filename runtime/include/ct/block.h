@@ -68,6 +68,7 @@ enum {
     BDRV_REQ_NO_FALLBACK = 1 << 3, /* of zeroes: -ENOTSUP rather than slowly */
     BDRV_REQ_SERIALISING = 1 << 4, /* nothing that overlaps runs beside it */
     BDRV_REQ_VM_STATE = 1 << 5,    /* set by blk_load_vmstate(), _save_ */
+    BDRV_REQ_INSIDE = 1 << 6,      /* set by blk_*(): makes no node longer */
 };
 
 /* --- vectors of buffers --------------------------------------------------- */

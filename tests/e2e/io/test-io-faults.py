@@ -53,6 +53,22 @@ def _(tmp):
         "write failed: Input/output error"])
 
 
+@tap.case("on the way to reading only, what was written is flushed")
+def _(tmp):
+    path = os.path.join(tmp, "raw")
+    with open(path, "wb") as file:
+        file.truncate(1 << 20)
+    for way in WAYS:
+        done = faulty(path, ["flush@1=EIO"],
+                      ["write -q -P 1 0 4k", "reopen -r", "write -q -P 2 0 4k",
+                       "reopen -r", "write 0 4k", "read -q -P 2 0 4k"], "raw",
+                      way)
+        # The first time it fails, and writing goes on.
+        tap.equal((done.out, done.err.splitlines()),
+                  ("", ["cotrace-io: flushing: Input/output error",
+                        "cotrace-io: Block node is read-only"]), way)
+
+
 @tap.case("short reads: all bytes come")
 def _(tmp):
     path = os.path.join(tmp, "raw")

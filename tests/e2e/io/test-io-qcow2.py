@@ -306,10 +306,10 @@ def field(path, at, fmt):
         return struct.unpack(fmt, file.read(struct.calcsize(fmt)))[0]
 
 
-def put(path, at, fmt, value):
+def put(path, at, fmt, *values):
     with open(path, "r+b") as file:
         file.seek(at)
-        file.write(struct.pack(fmt, value))
+        file.write(struct.pack(fmt, *values))
 
 
 def refused(path, want, *commands):
@@ -354,6 +354,80 @@ def _(tmp):
         out = refused(path, f"overlap with the {name}", "write 0 512")
         tap.equal(out, "write failed: Input/output error\n")
         tap.equal(field(path, 72, ">Q"), 2, "the corrupt bit")
+
+
+OFFSET = (1 << 56) - 512
+
+
+@tap.case("an L2 entry into the middle of a cluster frees nobody's")
+def _(tmp):
+    for commands in (["discard 64k 64k"], ["write -z -u 64k 64k"],
+                     ["truncate 64k"]):
+        path = create(os.path.join(tmp, "new"), "", 1 << 20)
+        story.run("qemu-io", "-f", "qcow2", "-c", "write -q -P 1 0 64k", path)
+        table = field(path, field(path, 40, ">Q"), ">Q") & OFFSET
+        put(path, table + 8, ">Q", (field(path, table, ">Q") & OFFSET) + 512)
+        done = cotrace_io("-f", "qcow2", *script(
+            [*commands, "write 128k 64k", "read -q -P 1 0 64k"]), path)
+        tap.equal(done.returncode, 2, done.err)
+        if "inside another cluster" not in done.err or \
+                "write failed: Input/output error" not in done.out or \
+                "Pattern" in done.out:
+            raise AssertionError(f"{commands}: {done.out!r} {done.err!r}")
+        tap.equal(field(path, 72, ">Q"), 2, "the corrupt bit")
+
+
+@tap.case("an L1 entry that calls no table its own is none")
+def _(tmp):
+    path = create(os.path.join(tmp, "new"), "", 2 << 30)
+    put(path, field(path, 40, ">Q") + 8, ">Q", 1 << 63)
+    done = cotrace_io("-f", "qcow2", *script(
+        ["read -P 0 520M 64k", "write -q -P 3 520M 64k", "flush"]), path)
+    tap.equal((done.returncode, done.err), (0, ""), done.out)
+    done = cotrace_io("-f", "qcow2", "-c", "read -P 3 520M 64k", path)
+    tap.equal(done.returncode, 0, done.out)
+    check(path)
+
+
+@tap.case("snapshots that say more than any has")
+def _(tmp):
+    path = create(os.path.join(tmp, "new"), "", 1 << 20)
+    story.run("qemu-img", "snapshot", "-c", "one", path)
+    os.truncate(path, 1 << 36)
+    table = field(path, 64, ">Q")
+    for at, value in ((8, 0xfffffff8), (36, 1025)):
+        was = field(path, table + at, ">I")
+        put(path, table + at, ">I", value)
+        refused(path, "snapshot table: Invalid argument", "length")
+        put(path, table + at, ">I", was)
+    done = cotrace_io("-f", "qcow2", "-c", "length", path)
+    tap.equal(done.out, "1 MiB\n", done.err)
+
+
+@tap.case("counting anew: as many references as there are")
+def _(tmp):
+    for bits, tables in ((32, 10), (16, 7), (16, 10)):
+        path = create(os.path.join(tmp, "new"),
+                      f"refcount_bits={bits},lazy_refcounts=on", 8 << 30)
+        story.run("qemu-io", "-f", "qcow2", *script(
+            [f"write -q {i * 512}M 64k" for i in range(tables)]), path)
+        l1, references = field(path, 40, ">Q"), 8192 * tables
+        host = field(path, field(path, l1, ">Q") & OFFSET, ">Q") & OFFSET
+        for i in range(tables):
+            put(path, field(path, l1 + 8 * i, ">Q") & OFFSET, ">8192Q",
+                *[host] * 8192)
+        at = field(path, field(path, 48, ">Q"), ">Q") + \
+            bits // 8 * (host >> 16)
+        put(path, 72, ">Q", 1)
+        if references >> bits:
+            refused(path, "counting references anew: Invalid argument",
+                    "length")
+            continue
+        done = cotrace_io("-f", "qcow2", "-c", "read 0 512", path)
+        tap.equal(done.returncode, 0, done.err)
+        tap.equal(field(path, at, f">{'I' if bits == 32 else 'H'}"),
+                  references)
+        check(path)
 
 
 @tap.case("an image that is marked dirty is counted anew before it is written")

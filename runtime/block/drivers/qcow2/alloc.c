@@ -214,7 +214,9 @@ int coroutine_fn qcow2_get_cluster_table(BlockDriverState *bs, uint64_t offset,
     uint64_t per_slice = qcow2_slice_bytes(h) / sizeof(uint64_t);
     int ret = qcow2_grow_l1_table(bs, l1_index + 1);
 
-    if (ret >= 0 && !(s->l1[l1_index] & QCOW2_COPIED)) {
+    /* In a damaged image COPIED may be said of no table. */
+    if (ret >= 0 && (!(s->l1[l1_index] & QCOW2_COPIED) ||
+                     !(s->l1[l1_index] & QCOW2_OFFSET_MASK))) {
         ret = l2_allocate(bs, l1_index);
     }
     if (ret < 0) {

@@ -271,3 +271,16 @@ void qcow2_cache_discard(struct qcow2_cache *cache, uint64_t offset,
         }
     }
 }
+
+void qcow2_cache_drop(struct qcow2_cache *cache)
+{
+    while (!list_is_empty(&cache->dirty)) {
+        struct qcow2_piece *piece =
+            list_entry(cache->dirty.next, struct qcow2_piece, dirty);
+
+        ct_pre("qcow2-cache-drop/unused", piece->users == 0);
+        forget(cache, piece);
+    }
+    cache->depends = NULL;
+    cache->depends_on_flush = false;
+}

@@ -96,6 +96,10 @@ int coroutine_fn qcow2_cache_set_dependency(struct qcow2_cache *cache,
 /** qcow2_cache_depends_on_flush() - what the file was given comes first */
 void qcow2_cache_depends_on_flush(struct qcow2_cache *cache);
 
+/** qcow2_cache_drop() - forget what was changed and can't be written, and what
+ * the cache depends on; no piece is in use */
+void qcow2_cache_drop(struct qcow2_cache *cache);
+
 /** qcow2_cache_discard() - forget pieces of a range: it is no table any more */
 void qcow2_cache_discard(struct qcow2_cache *cache, uint64_t offset,
                          uint64_t bytes);

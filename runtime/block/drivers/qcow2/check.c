@@ -26,6 +26,12 @@ enum {
     SNAPSHOT_HEAD_BYTES = 40,
 };
 
+/* As in QEMU: what it reads, nobody needs more memory for. */
+enum {
+    EXTRA_BYTES_MAX = 1024,
+    SNAPSHOTS_BYTES_MAX = 64 * 1024 * 1024,
+};
+
 int coroutine_fn qcow2_for_each_snapshot(BlockDriverState *bs,
                                          qcow2_snapshot_func *func,
                                          void *opaque, uint64_t *ret_bytes)
@@ -44,12 +50,15 @@ int coroutine_fn qcow2_for_each_snapshot(BlockDriverState *bs,
         }
         uint64_t l1 = ct_get_be64(head + SNAPSHOT_L1_OFFSET);
         uint64_t n = ct_get_be32(head + SNAPSHOT_L1_ENTRIES);
-        uint64_t bytes = sizeof(head) +
-                         ct_get_be32(head + SNAPSHOT_EXTRA_BYTES) +
+        uint32_t extra_bytes = ct_get_be32(head + SNAPSHOT_EXTRA_BYTES);
+        uint64_t bytes = sizeof(head) + extra_bytes +
                          ct_get_be16(head + SNAPSHOT_ID_BYTES) +
                          ct_get_be16(head + SNAPSHOT_NAME_BYTES);
         at += (bytes + 7) & ~UINT64_C(7);
-        if (l1 % s->header.cluster_bytes != 0 || l1 > file_bytes ||
+        if (n > QCOW2_L1_BYTES_MAX / sizeof(uint64_t) ||
+            extra_bytes > EXTRA_BYTES_MAX ||
+            at - s->header.snapshots_offset > SNAPSHOTS_BYTES_MAX ||
+            l1 % s->header.cluster_bytes != 0 || l1 > file_bytes ||
             n * sizeof(uint64_t) > file_bytes - l1 || at > file_bytes + 7) {
             return -EINVAL;
         }
@@ -76,15 +85,15 @@ enum {
  */
 struct counts {
     uint64_t n;
-    uint16_t *of;    /* cluster -> references, no more than UINT16_MAX */
-    GHashTable *far; /* cluster / FAR_CLUSTERS -> uint16_t[FAR_CLUSTERS],
+    uint32_t *of;    /* cluster -> references */
+    GHashTable *far; /* cluster / FAR_CLUSTERS -> uint32_t[FAR_CLUSTERS],
                         owned: of clusters from n on */
 };
 
 static int counts_init(struct counts *c, uint64_t clusters)
 {
     *c = (struct counts){.n = clusters + BEHIND};
-    c->of = g_try_new0(uint16_t, c->n);
+    c->of = g_try_new0(uint32_t, c->n);
     if (c->of == NULL) {
         return -ENOMEM;
     }
@@ -99,19 +108,19 @@ static void counts_fini(struct counts *c)
 }
 
 /* Where the references of a cluster are counted; NULL: it is damage. */
-static uint16_t *count_of(struct counts *c, uint64_t cluster)
+static uint32_t *count_of(struct counts *c, uint64_t cluster)
 {
     gpointer key = GSIZE_TO_POINTER(cluster / FAR_CLUSTERS);
 
     if (cluster < c->n) {
         return &c->of[cluster];
     }
-    uint16_t *group = g_hash_table_lookup(c->far, key);
+    uint32_t *group = g_hash_table_lookup(c->far, key);
     if (group == NULL) {
         if (g_hash_table_size(c->far) == FAR_MAX) {
             return NULL;
         }
-        group = g_new0(uint16_t, FAR_CLUSTERS);
+        group = g_new0(uint32_t, FAR_CLUSTERS);
         g_hash_table_insert(c->far, key, group);
     }
     return &group[cluster % FAR_CLUSTERS];
@@ -127,14 +136,12 @@ static int count(const BlockDriverState *bs, struct counts *c, uint64_t offset,
         return 0;
     }
     for (uint64_t i = offset >> bits; i <= (offset + bytes - 1) >> bits; i++) {
-        uint16_t *of = count_of(c, i);
+        uint32_t *of = count_of(c, i);
 
-        if (of == NULL) {
+        if (of == NULL || *of == UINT32_MAX) {
             return -EINVAL;
         }
-        if (*of < UINT16_MAX) {
-            (*of)++;
-        }
+        (*of)++;
     }
     return 0;
 }
@@ -221,7 +228,7 @@ static int coroutine_fn count_all(BlockDriverState *bs, struct counts *c)
  * lacks one for what it uses is not one that a crash left behind: refused.
  */
 static int coroutine_fn set_some(BlockDriverState *bs, uint64_t first,
-                                 const uint16_t *of, uint64_t n)
+                                 const uint32_t *of, uint64_t n)
 {
     int ret = 0;
 
@@ -254,7 +261,7 @@ static int coroutine_fn set_all(BlockDriverState *bs, const struct counts *c)
     qsort(groups, n, sizeof(*groups), compare_groups);
     for (guint i = 0; i < n && ret >= 0; i++) {
         uint64_t first = GPOINTER_TO_SIZE(groups[i]) * FAR_CLUSTERS;
-        const uint16_t *of = g_hash_table_lookup(c->far, groups[i]);
+        const uint32_t *of = g_hash_table_lookup(c->far, groups[i]);
         uint64_t skip = first < c->n ? c->n - first : 0;
 
         ret = set_some(bs, first + skip, of + skip, FAR_CLUSTERS - skip);

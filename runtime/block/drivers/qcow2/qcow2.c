@@ -212,11 +212,12 @@ static int coroutine_fn open_for_writing(BlockDriverState *bs, GError **error)
     if (ret == 0) {
         ret = qcow2_refcount_open(bs, error);
     }
-    if (ret == 0 && (s->header.incompatible & QCOW2_INCOMPAT_DIRTY)) {
-        ret = qcow2_repair(bs, error);
-    }
     if (ret == 0) {
         ret = clear_autoclear(bs, error);
+    }
+    /* After that: what autoclear bits stand for is not counted. */
+    if (ret == 0 && (s->header.incompatible & QCOW2_INCOMPAT_DIRTY)) {
+        ret = qcow2_repair(bs, error);
     }
     s->has_lazy_refcounts = s->header.compatible & COMPAT_LAZY_REFCOUNTS;
     return ret;
@@ -393,6 +394,9 @@ static void coroutine_fn qcow2_reopen_entry(void *opaque)
     }
     /* Else what writing needs is not needed any more, or not complete. */
     if (wait->is_writable == (wait->ret < 0)) {
+        /* Of a corrupt image: what was changed is not on the disk, and the
+         * cache that it would have to wait for goes. */
+        qcow2_cache_drop(s->l2);
         qcow2_refcount_close(s);
         g_clear_pointer(&s->metadata, g_hash_table_destroy);
     }

@@ -265,6 +265,14 @@ int coroutine_fn qcow2_free_any_cluster(BlockDriverState *bs, uint64_t entry)
         uint64_t last = (offset + bytes - 1) >> bits;
         return qcow2_free_clusters(bs, first << bits, last - first + 1);
     }
+    if (offset % s->header.cluster_bytes != 0) {
+        /* The cluster that it lies in is somebody else's. */
+        return qcow2_signal_corruption(
+            bs,
+            "damaged: the cluster to be freed lies at %" PRIu64
+            ", inside another cluster",
+            offset);
+    }
     return offset != 0 ? qcow2_free_clusters(bs, offset, 1) : 0;
 }
 
