@@ -45,7 +45,10 @@ static bool negotiate(struct nbd_client *client, const uint8_t *data,
     } else if (n->state == NBD_NEGOTIATION_CLOSE) {
         nbd_client_leave(client);
     }
-    return used > 0 && !client->is_blocked;
+    /* What is asked for behind the agreement is answered behind it, and has a
+     * bound of its own. */
+    return used > 0 &&
+           (!client->is_blocked || client->state == NBD_CLIENT_SERVING);
 }
 
 /* --- requests ------------------------------------------------------------ */

@@ -168,11 +168,11 @@ void nbd_client_answer(struct nbd_request *request, int ret,
 {
     struct nbd_client *client = request->client;
 
+    request->ret = ret; /* its trace has it, whoever is told */
     if (client->state == NBD_CLIENT_CLOSED) {
         nbd_request_free(request);
         return;
     }
-    request->ret = ret;
     request->payload_bytes = ret < 0 ? 0 : payload_bytes;
     request->head_bytes =
         nbd_reply_encode(request->head, &request->command, &client->terms, ret,

@@ -39,13 +39,18 @@ void coroutine_fn co_sleep_ns_wakeable(CoSleep *sleep, AioClock clock,
 {
     AioContext *ctx = aio_context_current();
     AioTimer *timer;
+    int64_t deadline_ns;
 
     ct_pre("co-sleep/in-coroutine", in_coroutine());
     ct_pre("co-sleep/context", ctx != NULL);
     ct_pre("co-sleep/one-sleeper", ct_load(&sleep->to_wake) == NULL);
     timer = aio_timer_new_clock(ctx, clock, wake_sleeper, sleep);
     (void)ct_xchg(&sleep->to_wake, coroutine_self());
-    aio_timer_arm(timer, aio_context_clock_ns(ctx, clock) + MAX(ns, 0));
+    if (__builtin_add_overflow(aio_context_clock_ns(ctx, clock), MAX(ns, 0),
+                               &deadline_ns)) {
+        deadline_ns = INT64_MAX;
+    }
+    aio_timer_arm(timer, deadline_ns);
     coroutine_yield_for(CT_YIELD_REASON_TIMER, aio_timer_id(timer));
     ct_pre("co-sleep/woken", ct_load(&sleep->to_wake) == NULL);
     aio_timer_free(timer);

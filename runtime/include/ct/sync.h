@@ -178,6 +178,7 @@ typedef struct CoSleep {
 
 /**
  * co_sleep_ns() - wait until @ns have passed on a clock of the current context
+ * @ns: 0 or less: gives way; INT64_MAX: for ever
  *
  * Context: coroutine; others run meanwhile.
  */

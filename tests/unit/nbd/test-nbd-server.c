@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * test-nbd-server.c - listening, when there is no file descriptor left
+ * test-nbd-server.c - clients that are not served in the usual way
  *
  * The kernel tells of a client that waits again and again.  A loop that is told
  * so in every turn never comes to rest: a turn that does not block says whether
  * it did anything, and soon one must say no.
  */
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -37,7 +38,7 @@ static void closed(void *opaque)
     world->is_closed = true;
 }
 
-static void world_init(struct world *world)
+static void world_init(struct world *world, const char *description)
 {
     struct nbd_listeners listeners = {0};
 
@@ -52,6 +53,7 @@ static void world_init(struct world *world)
     world->options = (struct nbd_server_options){.block = {.format = "raw"},
                                                  .filename = world->image,
                                                  .name = "",
+                                                 .description = description,
                                                  .is_persistent = true,
                                                  .closed = closed,
                                                  .opaque = world};
@@ -124,7 +126,7 @@ static void test_no_descriptor(void)
     struct rlimit old;
 
     g_assert_cmpint(getrlimit(RLIMIT_NOFILE, &old), ==, 0);
-    world_init(&world);
+    world_init(&world, NULL);
     int first = new_client(&world);
     (void)turns_to_rest(&world);
     g_assert_true(is_greeted(first));
@@ -159,7 +161,7 @@ static void test_silent_client(void)
     struct world world;
     char nothing;
 
-    world_init(&world);
+    world_init(&world, NULL);
     int client = new_client(&world);
     (void)turns_to_rest(&world);
     g_assert_true(is_greeted(client));
@@ -173,10 +175,94 @@ static void test_silent_client(void)
     world_fini(&world);
 }
 
+/* --- a client that says everything before it listens ---------------------- */
+
+#define LISTS_MAX 80
+
+static void put_option(GByteArray *bytes, uint32_t option, const uint8_t *data,
+                       uint32_t n)
+{
+    uint8_t head[16];
+
+    ct_put_be64(head, NBD_OPTS_MAGIC);
+    ct_put_be32(head + 8, option);
+    ct_put_be32(head + 12, n);
+    g_byte_array_append(bytes, head, sizeof(head));
+    g_byte_array_append(bytes, data, n);
+}
+
+/* @lists options that are answered at length, the agreement, a flush */
+static GByteArray *everything(unsigned lists)
+{
+    static const uint8_t flags[4] = {0, 0, 0, 3}, go[6] = {0};
+    uint8_t flush[NBD_REQUEST_BYTES] = {0};
+    GByteArray *bytes = g_byte_array_new();
+
+    g_byte_array_append(bytes, flags, sizeof(flags));
+    for (unsigned i = 0; i < lists; i++) {
+        put_option(bytes, NBD_OPT_LIST, NULL, 0);
+    }
+    put_option(bytes, NBD_OPT_GO, go, sizeof(go));
+    ct_put_be32(flush, NBD_REQUEST_MAGIC);
+    ct_put_be16(flush + 6, NBD_CMD_FLUSH);
+    ct_put_be64(flush + 8, lists);
+    g_byte_array_append(bytes, flush, sizeof(flush));
+    return bytes;
+}
+
+/* Reads until the server, which is at rest, has no more.  The disk can't be
+ * written, so a flush needs no other thread. */
+static GByteArray *all_answers(struct world *world, int fd)
+{
+    GByteArray *answers = g_byte_array_new();
+    uint8_t some[4096];
+    ssize_t got;
+
+    do {
+        (void)turns_to_rest(world);
+        got = recv(fd, some, sizeof(some), MSG_DONTWAIT);
+        g_byte_array_append(answers, some, (guint)MAX(got, 0));
+    } while (got > 0);
+    return answers;
+}
+
+/* Wherever the socket is full, the flush is answered. */
+static void test_talkative_client(void)
+{
+    g_autofree char *description = g_strnfill(4000, 'd');
+    bool was_full = false;
+    struct world world;
+
+    world_init(&world, description);
+    for (unsigned lists = 1; lists < LISTS_MAX; lists++) {
+        GByteArray *bytes = everything(lists);
+        int fd = new_client(&world), there = 0;
+
+        g_assert_cmpint(send(fd, bytes->data, bytes->len, 0), ==, bytes->len);
+        (void)turns_to_rest(&world);
+        g_assert_cmpint(ioctl(fd, FIONREAD, &there), ==, 0);
+        g_byte_array_unref(bytes);
+
+        bytes = all_answers(&world, fd);
+        g_assert_cmpuint(bytes->len, >=, 16);
+        was_full |= bytes->len > (guint)there;
+        const uint8_t *last = bytes->data + bytes->len - 16;
+        g_assert_cmpuint(ct_get_be32(last), ==, NBD_SIMPLE_REPLY_MAGIC);
+        g_assert_cmpuint(ct_get_be32(last + 4), ==, 0);
+        g_assert_cmpuint(ct_get_be64(last + 8), ==, lists);
+        g_byte_array_unref(bytes);
+        close(fd);
+        (void)turns_to_rest(&world);
+    }
+    g_assert_true(was_full);
+    world_fini(&world);
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/nbd-server/no-descriptor", test_no_descriptor);
     g_test_add_func("/nbd-server/silent-client", test_silent_client);
+    g_test_add_func("/nbd-server/talkative-client", test_talkative_client);
     return g_test_run();
 }

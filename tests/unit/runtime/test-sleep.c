@@ -92,8 +92,16 @@ static void test_clocks(struct loop *loop)
 static void test_wake(struct loop *loop)
 {
     struct sleeper a = {.name = 'a', .ns = 500};
+    struct sleeper b = {.name = 'b', .ns = INT64_MAX};
 
     begin(loop);
+    start(loop, &b); /* for ever: beyond what the clock can say */
+    pass(loop, AIO_CLOCK_REALTIME, 1000);
+    log_expect("b");
+    g_assert_true(co_sleep_wake(&b.sleep));
+    loop_drain(loop);
+    log_expect("b b!");
+    log_clear();
     g_assert_false(co_sleep_wake(&a.sleep)); /* nobody, and not remembered */
     start(loop, &a);
     log_expect("a");
