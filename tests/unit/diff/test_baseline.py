@@ -149,7 +149,7 @@ def _(tmp):
     refused("--against=" + tmp, a, names=[tmp])
     refused("--against=" + kept, a, a, names=["only one"])
     refused("--against=" + kept, names=["a trace is needed"])
-    refused("--save-baseline=" + kept, a, "--json", names=["no other"])
+    refused("--save-baseline=" + kept, a, "--json", names=["compares nothing"])
     refused("--save-baseline=" + kept, a, a, names=["only one"])
     refused("--save-baseline=" + os.path.join(tmp, "no", "where"), a,
             names=["where"])

@@ -451,7 +451,7 @@ def _(tmp):
             with open(path, encoding="utf-8") as file:
                 out = file.read()
             tap.equal(out.splitlines()[1:4], text.splitlines()[1:4], name)
-    refused(f"--save-baseline={kept}", a, "--format=text", names=["no other"])
+    refused(f"--save-baseline={kept}", a, "--format=text", names=["compares nothing"])
 
 
 @tap.case("the page goes to a file, too")
