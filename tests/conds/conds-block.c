@@ -194,6 +194,16 @@ static void discard_in_use(void)
     qcow2_cache_discard(cache, 0, 4096);
 }
 
+static void drop_in_use(void)
+{
+    struct qcow2_cache *cache = new_cache();
+    struct qcow2_piece *piece;
+
+    (void)qcow2_cache_get_empty(cache, 512, &piece);
+    qcow2_cache_entry_mark_dirty(cache, piece);
+    qcow2_cache_drop(cache);
+}
+
 static const struct cond conds[] = {
     {"blk-inactivate/last", inactivate_although, OUTSIDE},
     {"blk-set-aio-context/others-stay", move_although, OUTSIDE},
@@ -213,6 +223,7 @@ static const struct cond conds[] = {
     {"qcow2-cache-get/places", get_too_many, IN_COROUTINE},
     {"qcow2-cache-put/got", put_twice, IN_COROUTINE},
     {"qcow2-cache-discard/unused", discard_in_use, IN_COROUTINE},
+    {"qcow2-cache-drop/unused", drop_in_use, IN_COROUTINE},
 };
 
 int main(int argc, char **argv)
