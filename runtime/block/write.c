@@ -63,7 +63,7 @@ int coroutine_fn bdrv_co_write_zero_data(BlockDriverState *bs, int64_t offset,
     size_t n = (size_t)MIN(bytes, BOUNCE_BYTES_MAX);
     g_autofree uint8_t *zeroes = g_try_malloc0(n);
     struct iovec iov = {zeroes, n};
-    int ret = zeroes != NULL ? 0 : -ENOMEM;
+    int ret = zeroes != NULL || n == 0 ? 0 : -ENOMEM;
 
     while (ret >= 0 && bytes > 0) {
         iov.iov_len = (size_t)MIN(bytes, BOUNCE_BYTES_MAX);

@@ -241,24 +241,6 @@ static int coroutine_fn clear_host(BlockDriverState *file, int64_t host,
     return ret;
 }
 
-/* The last cluster, of which the image had the begin: the rest of it, up to its
- * border, also where the image ends before that. */
-static int coroutine_fn fill_cluster(BlockDriverState *bs, int64_t offset,
-                                     int64_t bytes)
-{
-    struct iovec iov = {(void *)zeroes, sizeof(zeroes)};
-    int ret = 0;
-
-    for (int64_t done = 0; ret >= 0 && done < bytes;) {
-        iov.iov_len = (size_t)MIN(bytes - done, (int64_t)sizeof(zeroes));
-        IOVector vector = {.iov = &iov, .niov = 1, .bytes = iov.iov_len};
-        ret = qcow2_co_pwritev_part(bs, offset + done, (int64_t)iov.iov_len,
-                                    &vector, 0, 0);
-        done += (int64_t)iov.iov_len;
-    }
-    return ret;
-}
-
 int coroutine_fn qcow2_co_preallocate(BlockDriverState *bs, int64_t offset,
                                       int64_t bytes, PreallocMode mode)
 {
@@ -270,7 +252,9 @@ int coroutine_fn qcow2_co_preallocate(BlockDriverState *bs, int64_t offset,
     int ret = 0;
 
     if (bytes > 0 || mode != PREALLOC_MODE_METADATA) {
-        ret = fill_cluster(bs, offset, (int64_t)t.offset - offset);
+        /* The rest of the cluster that holds the old end, up to its border,
+         * also where the image ends before that. */
+        ret = bdrv_co_write_zero_data(bs, offset, (int64_t)t.offset - offset);
     }
 
     while (ret >= 0 && t.offset < end) {
