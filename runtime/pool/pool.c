@@ -203,11 +203,22 @@ static void retry_spawn(void *opaque)
     pthread_mutex_unlock(&pool->lock);
 }
 
+static void wake_due_workers(void *opaque)
+{
+    ThreadPool *pool = opaque;
+    struct pool_wakes wakes;
+
+    pthread_mutex_lock(&pool->lock);
+    pool_choose_wakes(pool, &wakes);
+    pthread_mutex_unlock(&pool->lock);
+    pool_wake(&wakes);
+}
+
 ThreadPoolWork *thread_pool_submit_aio(ThreadPool *pool, ThreadPoolFunc *func,
                                        void *arg, ThreadPoolCompletionFunc *cb,
                                        void *opaque)
 {
-    struct pool_wakes wakes;
+    struct pool_wakes wakes = {.count = 0};
     ThreadPoolWork *work;
 
     aio_home_claim(pool->ctx);
@@ -229,7 +240,11 @@ ThreadPoolWork *thread_pool_submit_aio(ThreadPool *pool, ThreadPoolFunc *func,
     if (pool_wants_worker(pool)) {
         spawn_thread(pool);
     }
-    pool_choose_wakes(pool, &wakes);
+    if (pool_next_slept_here(pool)) {
+        aio_defer(pool->ctx, &pool->wakes_due);
+    } else {
+        pool_choose_wakes(pool, &wakes);
+    }
     pthread_mutex_unlock(&pool->lock);
     pool_wake(&wakes);
     return work;
@@ -321,6 +336,9 @@ static ThreadPool *pool_new(AioContext *ctx)
     pool->new_thread_bh = aio_bh_new(ctx, spawn_thread_bh_fn, pool);
     pool->retry = aio_timer_new(ctx, retry_spawn, pool);
     pool->thread_create = ct_thread_create;
+    pool->wakes_due =
+        (struct aio_deferred){.run = wake_due_workers, .opaque = pool};
+    list_init(&pool->wakes_due.node);
     queue_init(&pool->completing);
     pthread_mutex_init(&pool->lock, NULL);
     pthread_cond_init(&pool->stopped, NULL);
@@ -369,6 +387,7 @@ void thread_pool_free(ThreadPool *pool)
     }
     ct_pre("thread-pool-free/pending", pool->open == 0);
     pool_unregister(pool);
+    list_del(&pool->wakes_due.node);
     cancel_queued(pool);
     pool_stop_workers(pool);
     while ((work = next_done(pool)) != NULL) {

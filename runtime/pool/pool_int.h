@@ -12,6 +12,7 @@
 
 #include <pthread.h>
 
+#include "aio/aio_int.h"
 #include "base/atomics.h"
 #include "base/list.h"
 #include "ct/emit.h"
@@ -30,6 +31,7 @@ struct pool_worker {
     struct list node;   /* in workers or spare */
     struct list parked; /* in pool->parked while it sleeps */
     unsigned returning; /* atomic: has called its function, comes for more */
+    int cpu;            /* on which it went to sleep */
     unsigned wake;      /* futex; set with the lock held, read without */
 };
 
@@ -83,7 +85,8 @@ struct ThreadPool {
     ThreadPoolWork *free;
     struct queue completing; /* taken from done, callback not yet called */
     bool rescheduled;        /* the completion BH, by itself */
-    unsigned open;           /* items with a callback that hasn't returned */
+    struct aio_deferred wakes_due; /* of workers that share the loop's CPU */
+    unsigned open; /* items with a callback that hasn't returned */
 
     /* Any thread pushes items that are done; home takes. */
     struct lifo done;
@@ -127,6 +130,9 @@ struct pool_wakes {
 };
 void pool_choose_wakes(ThreadPool *pool, struct pool_wakes *ret_wakes);
 void pool_wake(const struct pool_wakes *wakes);
+
+/* The worker that would be woken next sleeps on the CPU of this thread. */
+bool pool_next_slept_here(const ThreadPool *pool);
 
 /* More items wait than workers are free, on their way, or coming back. */
 bool pool_wants_worker(ThreadPool *pool);

@@ -24,12 +24,16 @@
  * more than POOL_WAKING_MAX workers are on their way at once; each that
  * arrives wakes the next, if there is still work.  What must hold whenever the
  * lock is free: if items are queued and workers are parked, at least one is on
- * its way.
+ * its way, or the loop has wakes_due.
  *
- * A worker does not take the CPU from the one who wakes it (SCHED_BATCH): on a
- * CPU that they share, the loop hands over what it has, and the worker then
- * does it in one go, instead of a change of threads for every item.  Where
- * another CPU is idle it starts there at once, as ever.
+ * A worker that fell asleep on another CPU is woken at once, and works beside
+ * the loop.  One that sleeps on the loop's own CPU could only take it from the
+ * loop: it is woken when the loop has handed over all it has and would look for
+ * events, does it in one go, and is done before the loop goes to sleep.  For
+ * that it must get the CPU there and then: it asks for a shorter slice than
+ * others have (Linux 6.12, EEVDF: who wakes with a shorter one preempts).
+ * Otherwise the loop sleeps first, and is woken by the worker's eventfd, with
+ * twice as many changes of threads.
  *
  * Ending.  A worker that ends leaves its thread to be joined by the next one
  * that does; the last is joined by thread_pool_free().
@@ -44,12 +48,15 @@
 #include <unistd.h>
 
 #include "base/atomics.h"
+#include "base/thread.h"
 #include "ct/emit.h"
 #include "ct/id.h"
 #include "ct/pre.h"
 #include "ct/stack.h"
 
 #define RETRY_NS 10000000
+
+#define SLICE_NS 100000
 
 static void futex_wake(unsigned *word)
 {
@@ -87,9 +94,14 @@ static unsigned *mark_woken(ThreadPool *pool, struct pool_worker *worker)
     return &worker->wake;
 }
 
-static struct pool_worker *first_parked(ThreadPool *pool)
+static struct pool_worker *first_parked(const ThreadPool *pool)
 {
     return list_entry(pool->parked.next, struct pool_worker, parked);
+}
+
+bool pool_next_slept_here(const ThreadPool *pool)
+{
+    return pool->parked_count > 0 && first_parked(pool)->cpu == sched_getcpu();
 }
 
 void pool_choose_wakes(ThreadPool *pool, struct pool_wakes *ret_wakes)
@@ -153,6 +165,7 @@ static bool worker_timedwait(ThreadPool *pool, struct pool_worker *worker)
     int64_t idle_ns = pool->idle_ns;
 
     ct_store(&worker->wake, 0);
+    worker->cpu = sched_getcpu();
     list_add_head(&pool->parked, &worker->parked);
     pool->parked_count++;
     pthread_mutex_unlock(&pool->lock);
@@ -278,18 +291,6 @@ static void worker_end(ThreadPool *pool, struct pool_worker *worker,
     }
 }
 
-/* Real-time and idle policies are somebody's choice, and stay. */
-static void let_loop_finish(void)
-{
-    struct sched_param param;
-    int policy;
-
-    if (pthread_getschedparam(pthread_self(), &policy, &param) == 0 &&
-        policy == SCHED_OTHER) {
-        (void)pthread_setschedparam(pthread_self(), SCHED_BATCH, &param);
-    }
-}
-
 static void *worker_thread(void *opaque)
 {
     struct pool_worker *worker = opaque;
@@ -301,7 +302,7 @@ static void *worker_thread(void *opaque)
     ct_emit_thread_start(thread_id, "worker");
     ct_emit_worker_start(pool->id, worker->id);
     (void)pthread_setname_np(pthread_self(), "worker");
-    let_loop_finish();
+    ct_thread_set_slice(SLICE_NS);
 
     pthread_mutex_lock(&pool->lock);
     worker->tid = gettid();

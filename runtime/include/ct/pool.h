@@ -72,6 +72,8 @@ ThreadPool *aio_get_thread_pool(AioContext *ctx);
  *        this call; may submit, cancel others, and poll.  NULL: nobody cares
  * @opaque: its argument
  *
+ * A worker takes it up at once, or when the context next looks for events if
+ * the worker would have to take this thread's CPU for it.
  * Items are taken in FIFO order; callbacks come in the order in which items
  * were done.
  * Return: the item, valid until its callback returned; for cancel only.

@@ -320,6 +320,7 @@ static void test_wake_chain(struct loop *loop)
             (void)thread_pool_submit_aio(pool, pass_gate, &gate, count_done,
                                          &done);
         }
+        (void)loop_turn(loop, false);
         gate_wait_arrived(&gate, 8);
         gate_open(&gate);
         loop_until(loop, done == 8 * round);
@@ -471,31 +472,6 @@ static void free_pending(void)
     thread_pool_free(pool);
 }
 
-static int own_policy(void *opaque)
-{
-    return sched_getscheduler(0);
-}
-
-static void note_policy(void *opaque, int ret)
-{
-    *(int *)opaque = ret;
-}
-
-/* It leaves the CPU to the loop; a policy that somebody chose stays. */
-static void test_policy(struct loop *loop)
-{
-    const int inherited = sched_getscheduler(0);
-    ThreadPool *pool = pool_begin(loop);
-    int policy = -1;
-
-    (void)thread_pool_submit_aio(pool, own_policy, NULL, note_policy, &policy);
-    loop_until(loop, policy >= 0);
-    g_assert_cmpint(policy, ==,
-                    inherited == SCHED_OTHER ? SCHED_BATCH : inherited);
-    g_assert_cmpint(sched_getscheduler(0), ==, inherited);
-    thread_pool_free(pool);
-}
-
 static void test_misuse(void)
 {
     if (g_test_subprocess()) {
@@ -524,7 +500,6 @@ int main(int argc, char **argv)
     loops_add("/worker/signals", test_signals);
     loops_add("/worker/no-thread", test_no_thread);
     loops_add("/worker/no-second-thread", test_no_second_thread);
-    loops_add("/worker/policy", test_policy);
     g_test_add_func("/worker/misuse", test_misuse);
     return g_test_run();
 }
