@@ -65,12 +65,30 @@ char *ct_typed_path(const char *path)
                : g_shell_quote(path);
 }
 
+/* How much of it, from its begin, is ASCII that stands for itself. */
+static size_t plain_length(const char *text)
+{
+    size_t length = 0;
+
+    while (text[length] >= ' ' && text[length] <= '~' && text[length] != '\\') {
+        length++;
+    }
+    return length;
+}
+
 void ct_inert_append(GString *string, const char *text)
 {
-    while (*text) {
+    for (;;) {
+        size_t plain = plain_length(text);
         uint32_t character;
-        unsigned length = ct_utf8_next(text, &character);
+        unsigned length;
 
+        g_string_append_len(string, text, (gssize)plain);
+        text += plain;
+        if (!*text) {
+            return;
+        }
+        length = ct_utf8_next(text, &character);
         if (!length) {
             g_string_append_printf(string, "\\x%02x", (unsigned char)*text);
             text++;

@@ -55,6 +55,13 @@ void ct_text_ns(const struct ct_text *text, GString *line, int64_t value_ns)
     g_string_append_printf(line, "%" PRIu64 " ns", value);
 }
 
+void ct_text_number(GString *line, uint64_t value)
+{
+    char digits[20];
+
+    g_string_append_len(line, digits, ct_digits(digits, value));
+}
+
 void ct_text_count(GString *line, uint64_t value)
 {
     char digits[20];
@@ -77,7 +84,7 @@ void ct_text_size(GString *line, uint64_t bytes)
         bytes /= 1024;
         n++;
     }
-    g_string_append_printf(line, "%" PRIu64, bytes);
+    ct_text_number(line, bytes);
     if (n) {
         g_string_append_c(line, units[n - 1]);
     }

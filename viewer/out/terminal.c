@@ -109,13 +109,20 @@ unsigned ct_text_width(const char *text)
 {
     unsigned width = 0;
 
-    while (*text) {
+    for (;;) {
         unsigned columns;
 
+        /* Nearly all there is. */
+        while (*text >= ' ' && *text <= '~') {
+            text++;
+            width++;
+        }
+        if (!*text) {
+            return width;
+        }
         text += step(text, &columns);
         width += columns;
     }
-    return width;
 }
 
 void ct_text_cut(const struct ct_text *text, GString *line, unsigned columns)

@@ -263,7 +263,7 @@ static void text_result(const struct ct_request_rows *rows, GString *cells,
 
         ct_text_styled(rows->text, cells, CT_RED, words);
     } else {
-        g_string_append_printf(cells, "%d", request->ret);
+        ct_text_number(cells, (uint64_t)request->ret);
     }
     g_string_append_c(cells, '\t');
 }
@@ -273,9 +273,11 @@ void ct_request_text(struct ct_request_rows *rows,
 {
     GString *cells = g_string_new(NULL);
 
-    g_string_append_printf(cells, "%" PRIu64 "\t", request->number);
+    ct_text_number(cells, request->number);
+    g_string_append_c(cells, '\t');
     if (request->parent) {
-        g_string_append_printf(cells, "%" PRIu64 "\t", request->parent);
+        ct_text_number(cells, request->parent);
+        g_string_append_c(cells, '\t');
     } else {
         g_string_append(cells, request->parent_id ? "?\t" : "-\t");
     }
