@@ -55,9 +55,10 @@ struct aio_timer_list {
     int64_t next_ns;
 };
 
-/* A call that waits until the context next looks for events; its owner's. */
+/* A call that is put off to the end of a turn, see aio_defer(); its owner's. */
 struct aio_deferred {
     struct list node;
+    bool is_last; /* immutable; true: after those that are not */
     void (*run)(void *opaque);
     void *opaque;
 };
@@ -168,6 +169,8 @@ void aio_home_claim(AioContext *ctx);
 void aio_home_release(AioContext *ctx);
 /* A turn starts: checks the home, makes @ctx current; Return: what was. */
 AioContext *aio_turn_begin(AioContext *ctx);
+/* Home: a callback of the context runs, and nothing else inside it. */
+bool aio_in_turn(const AioContext *ctx);
 void aio_turn_end(AioContext *ctx, AioContext *outer);
 
 /* --- notify.c: see its head for the protocol ----------------------------- */
@@ -297,11 +300,11 @@ int64_t aio_compute_timeout_ns(AioContext *ctx);
 /* One turn for GLib, which has waited already. */
 void aio_dispatch(AioContext *ctx);
 /*
- * Home.  Has @call run once before the context next looks for events, nested
- * turns included; more calls until then change nothing.
+ * Home.  Has @call run once: at the end of this turn, or before that if a
+ * nested one of any context begins; outside a turn, before the context next
+ * looks for events.  More calls until then change nothing.
  */
 void aio_defer(AioContext *ctx, struct aio_deferred *call);
-/* Home, before looking for events. */
 void aio_run_all_deferred(AioContext *ctx);
 
 static inline void aio_run_deferred(AioContext *ctx)

@@ -98,6 +98,10 @@ AioContext *aio_turn_begin(AioContext *ctx)
     ct_pre("aio-poll/home-thread", try_claim(ctx, contexts));
     ct_pre("aio-poll/in-coroutine", !in_coroutine());
     if (outer != ctx) {
+        if (outer != NULL) {
+            /* This turn may wait for what it has put off. */
+            aio_run_deferred(outer);
+        }
         set_current(contexts, ctx);
     }
     ct_retell_poll();
@@ -106,6 +110,11 @@ AioContext *aio_turn_begin(AioContext *ctx)
     }
     ct_store(&ctx->depth, ctx->depth + 1);
     return outer;
+}
+
+bool aio_in_turn(const AioContext *ctx)
+{
+    return ctx->depth > 0 && aio_context_current() == ctx;
 }
 
 void aio_turn_end(AioContext *ctx, AioContext *outer)

@@ -3,15 +3,15 @@
  * poll.c - one turn
  *
  * aio_poll():
- *   0  run what was put off until somebody looks for events: what I/O engines
- *      have collected goes to the kernel
+ *   0  run what was put off before the turn (see 6)
  *   1  compute how long to wait; look for a while without the kernel (busy.c);
  *      if it may still be long, announce it (notify_me) and compute again
  *   2  wait for file descriptors and notifications
  *   3  take the announcement back, accept notifications
  *   4  bottom halves
  *   5  handlers of file descriptors that were found ready
- *   6  timers
+ *   6  timers; then what the callbacks have put off: what I/O engines have
+ *      collected goes to the kernel, and the pool's workers are woken
  *   7  outermost turn: free what was removed in the meantime
  *
  * GLib's loop does 0 and 1 in prepare, 2 itself, 3 in check; aio_dispatch() is
@@ -44,9 +44,16 @@ int64_t aio_compute_timeout_ns(AioContext *ctx)
 
 void aio_defer(AioContext *ctx, struct aio_deferred *call)
 {
-    if (!list_is_linked(&call->node)) {
-        list_add_tail(&ctx->deferred, &call->node);
+    if (list_is_linked(&call->node)) {
+        return;
     }
+    if (call->is_last) {
+        list_add_tail(&ctx->deferred, &call->node);
+    } else {
+        list_add_head(&ctx->deferred, &call->node);
+    }
+    /* GLib may have asked for what is put off, and be about to sleep. */
+    aio_notify_work(ctx);
 }
 
 void aio_run_all_deferred(AioContext *ctx)
@@ -105,6 +112,7 @@ bool aio_poll(AioContext *ctx, bool blocking)
     progress = aio_bh_poll(ctx);
     progress |= aio_fd_dispatch(ctx);
     progress |= aio_timers_run(ctx);
+    aio_run_deferred(ctx);
     ct_emit_poll_end(ctx->id, progress, ctx->depth);
     aio_turn_end(ctx, outer);
     return progress;
@@ -120,6 +128,7 @@ void aio_dispatch(AioContext *ctx)
     progress = aio_bh_poll(ctx);
     progress |= aio_fd_dispatch(ctx);
     progress |= aio_timers_run(ctx);
+    aio_run_deferred(ctx);
     ct_emit_poll_end(ctx->id, progress, ctx->depth);
     aio_turn_end(ctx, outer);
 }

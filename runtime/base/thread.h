@@ -24,8 +24,9 @@ int ct_thread_create(pthread_t *ret_thread, void *(*run)(void *), void *arg);
  * @slice_ns: at least 100000
  *
  * Since Linux 6.12 a thread that wakes with a shorter slice than that of the
- * running one preempts it, if it has not had more than its share; its share
- * stays the same.  Older kernels take no notice.  Another policy than
+ * running one preempts it as a rule: if it has not had more than its share, and
+ * its deadline, which the slice brings nearer, is the earlier.  Its share stays
+ * the same.  Older kernels take no notice.  Another policy than
  * SCHED_OTHER, and a slice that is shorter already, are somebody's choice, and
  * stay.
  * Context: for the calling thread.

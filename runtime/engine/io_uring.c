@@ -3,7 +3,7 @@
  * io_uring.c - the engine that puts operations in a ring which the kernel reads
  *
  * One ring a context.  A submission only appends to `pending`; the context
- * gives all of it to the kernel with one system call before it next waits, or
+ * gives all of it to the kernel with one system call at the end of its turn, or
  * as soon as there is a batch.  What has been put in the ring but not been
  * consumed stays on `filled`, in the ring's order: if the kernel takes only
  * some, the first ones are gone.

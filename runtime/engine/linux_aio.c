@@ -6,7 +6,7 @@
  * others io_submit() does the work itself, and returns when it is done.
  *
  * One queue a context.  A submission only appends to `pending`; the context
- * gives all of it to the kernel with one system call before it next waits, or
+ * gives all of it to the kernel with one system call at the end of its turn, or
  * as soon as there is a batch.
  *
  * The kernel counts completions on an eventfd and puts them in a ring that is

@@ -6,7 +6,7 @@
  * Model:    init -> pending -> in the kernel -> result -> finished
  *                      ^_______________________/ came back short
  *           `pending` is a list of the engine's; it is given to the kernel
- *           before the context next waits, or when it has aio_max_batch
+ *           at the end of the context's turn, or when it has aio_max_batch
  *           requests.
  * Threads:  home thread of the context.
  * Memory:   a request lies in the frame of the coroutine that waits for it.

@@ -240,7 +240,7 @@ ThreadPoolWork *thread_pool_submit_aio(ThreadPool *pool, ThreadPoolFunc *func,
     if (pool_wants_worker(pool)) {
         spawn_thread(pool);
     }
-    if (pool_next_slept_here(pool)) {
+    if (aio_in_turn(pool->ctx) && pool_next_slept_here(pool)) {
         aio_defer(pool->ctx, &pool->wakes_due);
     } else {
         pool_choose_wakes(pool, &wakes);
@@ -336,8 +336,9 @@ static ThreadPool *pool_new(AioContext *ctx)
     pool->new_thread_bh = aio_bh_new(ctx, spawn_thread_bh_fn, pool);
     pool->retry = aio_timer_new(ctx, retry_spawn, pool);
     pool->thread_create = ct_thread_create;
-    pool->wakes_due =
-        (struct aio_deferred){.run = wake_due_workers, .opaque = pool};
+    /* Last: a worker may have the CPU at once. */
+    pool->wakes_due = (struct aio_deferred){
+        .is_last = true, .run = wake_due_workers, .opaque = pool};
     list_init(&pool->wakes_due.node);
     queue_init(&pool->completing);
     pthread_mutex_init(&pool->lock, NULL);
@@ -385,6 +386,7 @@ void thread_pool_free(ThreadPool *pool)
     if (pool == NULL) {
         return;
     }
+    aio_home_claim(pool->ctx);
     ct_pre("thread-pool-free/pending", pool->open == 0);
     pool_unregister(pool);
     list_del(&pool->wakes_due.node);

@@ -80,6 +80,10 @@ static void after_fork_child(void)
         } else {
             list_del(node);
         }
+        if (in_aio_context_home_thread(pool->ctx)) {
+            /* Workers that are not there, under a lock that may be held. */
+            list_del(&pool->wakes_due.node);
+        }
     }
 }
 

@@ -26,14 +26,15 @@
  * lock is free: if items are queued and workers are parked, at least one is on
  * its way, or the loop has wakes_due.
  *
- * A worker that fell asleep on another CPU is woken at once, and works beside
- * the loop.  One that sleeps on the loop's own CPU could only take it from the
- * loop: it is woken when the loop has handed over all it has and would look for
- * events, does it in one go, and is done before the loop goes to sleep.  For
- * that it must get the CPU there and then: it asks for a shorter slice than
- * others have (Linux 6.12, EEVDF: who wakes with a shorter one preempts).
- * Otherwise the loop sleeps first, and is woken by the worker's eventfd, with
- * twice as many changes of threads.
+ * A worker that fell asleep on another CPU is woken at once, to work beside the
+ * loop.  One that fell asleep on the loop's own would often have to take it
+ * from the loop: where a callback submits, it is woken at the end of the turn,
+ * when the loop has handed over all it has.  (If another CPU is idle, the
+ * kernel moves it there, and the next time it is woken at once.)  It should
+ * have the CPU there and then: an item that does not block is then done before
+ * the loop would sleep, with half as many changes of threads and no eventfd
+ * written.  So a worker asks for a shorter slice than others have, see
+ * ct_thread_set_slice().
  *
  * Ending.  A worker that ends leaves its thread to be joined by the next one
  * that does; the last is joined by thread_pool_free().
@@ -101,7 +102,9 @@ static struct pool_worker *first_parked(const ThreadPool *pool)
 
 bool pool_next_slept_here(const ThreadPool *pool)
 {
-    return pool->parked_count > 0 && first_parked(pool)->cpu == sched_getcpu();
+    int cpu = sched_getcpu();
+
+    return pool->parked_count > 0 && cpu >= 0 && first_parked(pool)->cpu == cpu;
 }
 
 void pool_choose_wakes(ThreadPool *pool, struct pool_wakes *ret_wakes)

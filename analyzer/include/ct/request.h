@@ -42,7 +42,7 @@ enum ct_cause_kind {
     CT_CAUSE_LOOP,   /* the context that has it queued */
     CT_CAUSE_WORKER, /* no free worker */
     CT_CAUSE_SPAWN,  /* a worker was being spawned */
-    CT_CAUSE_WAKEUP, /* a worker was idle, and took its time to wake */
+    CT_CAUSE_WAKEUP, /* a worker was idle, and had to be woken and to wake */
     CT_CAUSE_CHILD,
     CT_CAUSE_DEVICE,
     CT_CAUSE_WAKER, /* who ended a wait in a queue */

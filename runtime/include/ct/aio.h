@@ -163,8 +163,8 @@ int64_t aio_context_now_ns(AioContext *ctx);
  * @max_batch: as many as one system call takes at most, by linux-aio and
  *             io_uring; 0: a default
  *
- * What callbacks of a turn submit is collected, and given to the kernel before
- * the context next looks for events, or when there are so many.
+ * What callbacks of a turn submit is collected, and given to the kernel at its
+ * end, or when there are so many.
  * Context: any thread.
  */
 void aio_context_set_aio_params(AioContext *ctx, unsigned max_batch);

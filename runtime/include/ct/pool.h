@@ -72,8 +72,9 @@ ThreadPool *aio_get_thread_pool(AioContext *ctx);
  *        this call; may submit, cancel others, and poll.  NULL: nobody cares
  * @opaque: its argument
  *
- * A worker takes it up at once, or when the context next looks for events if
- * the worker would have to take this thread's CPU for it.
+ * A worker is woken for it at once; or, from a callback of the context, at the
+ * end of the turn if the worker fell asleep on this thread's CPU.  (Where there
+ * is none, a turn of the context makes one.)
  * Items are taken in FIFO order; callbacks come in the order in which items
  * were done.
  * Return: the item, valid until its callback returned; for cancel only.

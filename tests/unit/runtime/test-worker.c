@@ -320,7 +320,6 @@ static void test_wake_chain(struct loop *loop)
             (void)thread_pool_submit_aio(pool, pass_gate, &gate, count_done,
                                          &done);
         }
-        (void)loop_turn(loop, false);
         gate_wait_arrived(&gate, 8);
         gate_open(&gate);
         loop_until(loop, done == 8 * round);
