@@ -179,8 +179,24 @@ static struct sequence *pool_at(struct ct_run *run, uint32_t number)
     if (pool->n_gaps != run->n_gaps) {
         pool->n_gaps = run->n_gaps;
         pool->busy = 0;
+        pool->waiting_busy = 0;
     }
     return pool;
+}
+
+/*
+ * The next item is taken.  Whoever submitted it tells so first and asks for a
+ * worker then: if one has been asked for since, nothing waited for those that
+ * there were (on_counter).
+ */
+static void settle_waiting(struct sequence *pool)
+{
+    if (pool->waiting_busy > 0 && pool->waiting_busy >= pool->saturated_busy) {
+        pool->saturated =
+            pool->waiting_busy > pool->saturated_busy ? 1 : pool->saturated + 1;
+        pool->saturated_busy = pool->waiting_busy;
+    }
+    pool->waiting_busy = 0;
 }
 
 static void take_work(struct ct_run *run, struct process *process,
@@ -194,6 +210,7 @@ static void take_work(struct ct_run *run, struct process *process,
         ct_run_link(run, CT_LINK_POOL, thread->last_taken, pending->decision);
     }
     thread->n_gaps = run->n_gaps;
+    settle_waiting(pool);
     pool->busy++;
     pool->peak_busy = MAX(pool->peak_busy, pool->busy);
     thread->last_taken = pending->decision;
@@ -293,11 +310,8 @@ static void work_ended(struct ct_run *run, const struct ct_slice *slice)
         run, sequence_of(run, slice->pid, SEQUENCE_POOL, slice->context));
 
     /* a worker that was asked for and is late is none that is not wanted */
-    if (pool->queued > 0 && pool->idle <= 0 && pool->awaited <= 0 &&
-        pool->busy >= pool->saturated_busy) {
-        pool->saturated =
-            pool->busy > pool->saturated_busy ? 1 : pool->saturated + 1;
-        pool->saturated_busy = pool->busy;
+    if (pool->queued > 0 && pool->idle <= 0 && pool->awaited <= 0) {
+        pool->waiting_busy = MAX(pool->waiting_busy, pool->busy);
     }
     pool->busy -= pool->busy > 0;
     if (work) {
@@ -426,8 +440,12 @@ static void on_counter(struct ct_consumer *consumer,
     struct ct_run *run = run_of(consumer);
 
     if (counter->kind == CT_COUNTER_WORKERS_AWAITED) {
-        sequence_at(run, counter->pid, SEQUENCE_POOL, counter->id)->awaited =
-            counter->value;
+        struct sequence *pool =
+            sequence_at(run, counter->pid, SEQUENCE_POOL, counter->id);
+        pool->awaited = counter->value;
+        if (counter->value > 0) {
+            pool->waiting_busy = 0;
+        }
     } else if (counter->kind == CT_COUNTER_WORK_QUEUED ||
                counter->kind == CT_COUNTER_WORKERS_BUSY ||
                counter->kind == CT_COUNTER_WORKERS_IDLE) {

@@ -93,7 +93,8 @@ struct thread {
 struct sequence {
     uint32_t name; /* word; 0: not told */
     unsigned busy, peak_busy, saturated_busy;
-    uint32_t n_gaps; /* the run's, up to which `busy` knows */
+    unsigned waiting_busy; /* an item seems to wait for so many; 0: none */
+    uint32_t n_gaps;       /* the run's, up to which `busy` knows */
     uint64_t saturated;
     int64_t queued, idle, counted_busy, awaited;
     int64_t peak_alive; /* workers that had started */
