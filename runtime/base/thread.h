@@ -26,9 +26,8 @@ int ct_thread_create(pthread_t *ret_thread, void *(*run)(void *), void *arg);
  * Since Linux 6.12 a thread that wakes with a shorter slice than that of the
  * running one preempts it as a rule: if it has not had more than its share, and
  * its deadline, which the slice brings nearer, is the earlier.  Its share stays
- * the same.  Older kernels take no notice.  Another policy than
- * SCHED_OTHER, and a slice that is shorter already, are somebody's choice, and
- * stay.
+ * the same.  Older kernels take no notice.  Another policy than SCHED_OTHER,
+ * and a slice that is shorter already, are somebody's choice, and stay.
  * Context: for the calling thread.
  * Source: sched(7) and sched_setattr(2); EEVDF: I. Stoica, H. Abdel-Wahab,
  * "Earliest Eligible Virtual Deadline First" (1995).

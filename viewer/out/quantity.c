@@ -4,10 +4,16 @@
  */
 #include "out/quantity.h"
 
-#include <inttypes.h>
 #include <string.h>
 
 #include "out/json.h"
+
+void ct_text_number(GString *line, uint64_t value)
+{
+    char digits[20];
+
+    g_string_append_len(line, digits, ct_digits(digits, value));
+}
 
 void ct_text_us(GString *line, int64_t value_ns)
 {
@@ -41,7 +47,7 @@ void ct_text_ns(const struct ct_text *text, GString *line, int64_t value_ns)
             continue;
         }
         decimals = (unsigned)(value % unit / (unit / 1000));
-        g_string_append_printf(line, "%" PRIu64, whole);
+        ct_text_number(line, whole);
         if (whole < 10) {
             g_string_append_printf(line, ".%03u", decimals);
         } else if (whole < 100) {
@@ -52,14 +58,8 @@ void ct_text_ns(const struct ct_text *text, GString *line, int64_t value_ns)
         g_string_append(line, text->utf8 ? units[i].utf8 : units[i].ascii);
         return;
     }
-    g_string_append_printf(line, "%" PRIu64 " ns", value);
-}
-
-void ct_text_number(GString *line, uint64_t value)
-{
-    char digits[20];
-
-    g_string_append_len(line, digits, ct_digits(digits, value));
+    ct_text_number(line, value);
+    g_string_append(line, " ns");
 }
 
 void ct_text_count(GString *line, uint64_t value)

@@ -14,15 +14,15 @@
 
 #include "out/terminal.h"
 
+/** ct_text_number() - as it is: 1234567 */
+void ct_text_number(GString *line, uint64_t value);
+
 /** ct_text_us() - microseconds with three decimals: exact, one unit, so that
  * columns line up and sort */
 void ct_text_us(GString *line, int64_t value_ns);
 
 /** ct_text_ns() - three digits or more in the unit that fits: "134.2 us" */
 void ct_text_ns(const struct ct_text *text, GString *line, int64_t value_ns);
-
-/** ct_text_number() - as it is: 1234567 */
-void ct_text_number(GString *line, uint64_t value);
 
 /** ct_text_count() - with thousands apart: 1 234 567 */
 void ct_text_count(GString *line, uint64_t value);
