@@ -204,11 +204,27 @@ static void fill_place(struct qcow2_cache *cache, struct qcow2_piece *piece,
     g_hash_table_insert(cache->by_offset, &piece->offset, piece);
 }
 
+static void mark_used(struct qcow2_cache *cache, struct qcow2_piece *piece)
+{
+    list_del(&piece->by_use);
+    list_add_head(&cache->by_use, &piece->by_use);
+}
+
 static void use(struct qcow2_cache *cache, struct qcow2_piece *piece)
 {
     piece->users++;
-    list_del(&piece->by_use);
-    list_add_head(&cache->by_use, &piece->by_use);
+    mark_used(cache, piece);
+}
+
+const struct qcow2_piece *qcow2_cache_find(struct qcow2_cache *cache,
+                                           uint64_t offset)
+{
+    struct qcow2_piece *piece = g_hash_table_lookup(cache->by_offset, &offset);
+
+    if (piece != NULL) {
+        mark_used(cache, piece);
+    }
+    return piece;
 }
 
 int coroutine_fn qcow2_cache_get(struct qcow2_cache *cache, uint64_t offset,

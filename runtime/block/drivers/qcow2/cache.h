@@ -67,7 +67,14 @@ void qcow2_cache_free(struct qcow2_cache *cache);
 int coroutine_fn qcow2_cache_get(struct qcow2_cache *cache, uint64_t offset,
                                  struct qcow2_piece **ret_piece);
 
-/** qcow2_cache_get_empty() - as above, all zeroes, and not read; changed */
+/**
+ * qcow2_cache_find() - a piece that is here already, and counts as used
+ * Return: good until the caller yields, or NULL.
+ */
+const struct qcow2_piece *qcow2_cache_find(struct qcow2_cache *cache,
+                                           uint64_t offset);
+
+/** qcow2_cache_get_empty() - get a piece not read but all zeroes; changed */
 int coroutine_fn qcow2_cache_get_empty(struct qcow2_cache *cache,
                                        uint64_t offset,
                                        struct qcow2_piece **ret_piece);

@@ -77,64 +77,124 @@ static bool goes_on(const struct qcow2_state *s, uint64_t first, uint64_t entry,
     return (entry & (QCOW2_OFFSET_MASK | QCOW2_L2_ZERO)) == expected;
 }
 
-int coroutine_fn qcow2_get_host_offset(BlockDriverState *bs, uint64_t offset,
-                                       uint64_t *bytes, uint64_t *ret_host,
-                                       enum qcow2_cluster *ret_type)
+/* Where the L2 entry of a guest offset is found. */
+struct entry_place {
+    uint64_t slice; /* offset of its slice in the file */
+    uint64_t index; /* in the slice */
+    uint64_t in_cluster;
+};
+
+/*
+ * @bytes is cut to what the slice can tell of.
+ * Return: false if there is no L2 table, so nothing is allocated.
+ */
+static bool find_entry(const struct qcow2_state *s, uint64_t offset,
+                       uint64_t *bytes, struct entry_place *ret_place)
 {
-    struct qcow2_state *s = bs->opaque;
     const struct qcow2_header *h = &s->header;
     uint64_t cluster = offset >> h->cluster_bits;
     uint64_t in_cluster = offset & (h->cluster_bytes - 1);
     uint64_t l1_index = cluster >> h->l2_bits;
     uint64_t l2_index = cluster & ((UINT64_C(1) << h->l2_bits) - 1);
     uint64_t per_slice = qcow2_slice_bytes(h) / sizeof(uint64_t);
-    uint64_t slice = l2_index / per_slice;
     uint64_t index = l2_index % per_slice;
-    uint64_t wanted =
-        MIN(*bytes, ((per_slice - index) << h->cluster_bits) - in_cluster);
-
-    *bytes = wanted;
-    *ret_host = 0;
-    *ret_type = QCOW2_CLUSTER_UNALLOCATED;
     uint64_t l2_table =
         l1_index < h->l1_entries ? s->l1[l1_index] & QCOW2_OFFSET_MASK : 0;
-    if (l2_table == 0) {
-        return 0;
-    }
 
-    struct qcow2_piece *piece;
-    int ret =
-        qcow2_cache_get(s->l2, l2_table + slice * qcow2_slice_bytes(h), &piece);
-    if (ret < 0) {
-        return ret;
-    }
-    const uint8_t *entries = piece->data + index * sizeof(uint64_t);
+    *bytes = MIN(*bytes, ((per_slice - index) << h->cluster_bits) - in_cluster);
+    *ret_place = (struct entry_place){
+        .slice = l2_table + l2_index / per_slice * qcow2_slice_bytes(h),
+        .index = index,
+        .in_cluster = in_cluster,
+    };
+    return l2_table != 0;
+}
+
+/* @bytes, @ret_host and @ret_type as of qcow2_get_host_offset() */
+static int read_entry(BlockDriverState *bs, uint64_t offset,
+                      const struct entry_place *place,
+                      const struct qcow2_piece *slice, uint64_t *bytes,
+                      uint64_t *ret_host, enum qcow2_cluster *ret_type)
+{
+    const struct qcow2_state *s = bs->opaque;
+    unsigned bits = s->header.cluster_bits;
+    const uint8_t *entries = slice->data + place->index * sizeof(uint64_t);
     uint64_t first = ct_get_be64(entries);
-    ret = decode(bs, offset, first, ret_host, ret_type);
+    int ret = decode(bs, offset, first, ret_host, ret_type);
 
     uint64_t n = 1;
-    while ((n << h->cluster_bits) - in_cluster < wanted &&
+    while ((n << bits) - place->in_cluster < *bytes &&
            goes_on(s, first, ct_get_be64(entries + n * sizeof(uint64_t)), n)) {
         n++;
     }
-    *bytes = MIN(wanted, (n << h->cluster_bits) - in_cluster);
+    *bytes = MIN(*bytes, (n << bits) - place->in_cluster);
     if (*ret_type == QCOW2_CLUSTER_NORMAL) {
-        *ret_host += in_cluster;
+        *ret_host += place->in_cluster;
     }
-    qcow2_cache_put(s->l2, piece);
+    return ret;
+}
+
+int coroutine_fn qcow2_get_host_offset(BlockDriverState *bs, uint64_t offset,
+                                       uint64_t *bytes, uint64_t *ret_host,
+                                       enum qcow2_cluster *ret_type)
+{
+    struct qcow2_state *s = bs->opaque;
+    struct entry_place place;
+
+    *ret_host = 0;
+    *ret_type = QCOW2_CLUSTER_UNALLOCATED;
+    if (!find_entry(s, offset, bytes, &place)) {
+        return 0;
+    }
+
+    struct qcow2_piece *slice;
+    int ret = qcow2_cache_get(s->l2, place.slice, &slice);
+    if (ret < 0) {
+        return ret;
+    }
+    ret = read_entry(bs, offset, &place, slice, bytes, ret_host, ret_type);
+    qcow2_cache_put(s->l2, slice);
+    return ret;
+}
+
+int coroutine_fn qcow2_co_look_up(BlockDriverState *bs, uint64_t offset,
+                                  uint64_t *bytes, uint64_t *ret_host,
+                                  enum qcow2_cluster *ret_type)
+{
+    struct qcow2_state *s = bs->opaque;
+
+    /*
+     * The lock keeps others out while its holder yields.  If there is none, and
+     * we don't yield, there is nobody to keep out: all run on one thread.
+     */
+    if (!co_mutex_is_locked(&s->lock)) {
+        struct entry_place place;
+        const struct qcow2_piece *slice;
+
+        *ret_host = 0;
+        *ret_type = QCOW2_CLUSTER_UNALLOCATED;
+        if (!find_entry(s, offset, bytes, &place)) {
+            return 0;
+        }
+        slice = qcow2_cache_find(s->l2, place.slice);
+        if (slice != NULL) {
+            return read_entry(bs, offset, &place, slice, bytes, ret_host,
+                              ret_type);
+        }
+    }
+    co_mutex_lock(&s->lock);
+    int ret = qcow2_get_host_offset(bs, offset, bytes, ret_host, ret_type);
+    co_mutex_unlock(&s->lock);
     return ret;
 }
 
 int coroutine_fn qcow2_co_block_status(BlockDriverState *bs, int64_t offset,
                                        int64_t bytes, int64_t *ret_bytes)
 {
-    struct qcow2_state *s = bs->opaque;
     uint64_t n = (uint64_t)bytes, host;
     enum qcow2_cluster type;
 
-    co_mutex_lock(&s->lock);
-    int ret = qcow2_get_host_offset(bs, (uint64_t)offset, &n, &host, &type);
-    co_mutex_unlock(&s->lock);
+    int ret = qcow2_co_look_up(bs, (uint64_t)offset, &n, &host, &type);
     if (ret < 0) {
         return ret;
     }

@@ -24,7 +24,7 @@
 struct qcow2_alloc;
 
 struct qcow2_state {
-    CoMutex lock; /* held for every look into the tables */
+    CoMutex lock; /* held for every look into the tables that may yield */
 
     /* Protected by lock, but for what open sets once: cluster size, version. */
     struct qcow2_header header;
@@ -175,6 +175,16 @@ enum qcow2_cluster {
 int coroutine_fn qcow2_get_host_offset(BlockDriverState *bs, uint64_t offset,
                                        uint64_t *bytes, uint64_t *ret_host,
                                        enum qcow2_cluster *ret_type);
+
+/**
+ * qcow2_co_look_up() - qcow2_get_host_offset() for who does not hold the lock
+ *
+ * Takes the lock only where it has to wait: for who holds it, or for an L2
+ * table to be read.
+ */
+int coroutine_fn qcow2_co_look_up(BlockDriverState *bs, uint64_t offset,
+                                  uint64_t *bytes, uint64_t *ret_host,
+                                  enum qcow2_cluster *ret_type);
 
 /** qcow2_get_cluster_type() - what an L2 entry says */
 enum qcow2_cluster qcow2_get_cluster_type(uint64_t entry);

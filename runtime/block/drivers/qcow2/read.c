@@ -55,18 +55,6 @@ static int coroutine_fn qcow2_co_preadv_task_entry(AioTask *task)
     return ret;
 }
 
-/* How much lies together at t->offset, and where; t->bytes: in and out. */
-static int coroutine_fn find_piece(struct qcow2_task *t)
-{
-    struct qcow2_state *s = t->bs->opaque;
-
-    co_mutex_lock(&s->lock);
-    int ret =
-        qcow2_get_host_offset(t->bs, t->offset, &t->bytes, &t->host, &t->type);
-    co_mutex_unlock(&s->lock);
-    return ret;
-}
-
 static bool is_zero(const struct qcow2_task *t, unsigned flags)
 {
     bool has_backing = t->bs->backing != NULL && !(flags & BDRV_REQ_VM_STATE);
@@ -97,7 +85,7 @@ int coroutine_fn qcow2_co_preadv_part(BlockDriverState *bs, int64_t offset,
             break;
         }
         t.bytes = left;
-        ret = find_piece(&t);
+        ret = qcow2_co_look_up(bs, t.offset, &t.bytes, &t.host, &t.type);
         if (ret < 0) {
             break;
         }
