@@ -9,16 +9,6 @@
 #include "decode/dialects.h"
 #include "decode/fields.h"
 
-/* An enum's value, or what stands for "not told" if it is a later word. */
-static uint8_t word(const struct ct_enum_sizes *words,
-                    const struct ct_record *record, unsigned field,
-                    uint8_t otherwise)
-{
-    uint64_t value = record->values[field].u;
-
-    return value < words->n[record->event][field] ? (uint8_t)value : otherwise;
-}
-
 /* A value that is a time of the traced clock; 0: not told, or not possible. */
 static int64_t instant(const struct ct_record *record, uint64_t value)
 {
@@ -41,8 +31,8 @@ static bool decode_state(const struct ct_enum_sizes *words,
     case CT_EV_STATE_BEGIN:
         step->kind = CT_STEP_STATE_BEGIN;
         step->subject = U(STATE_BEGIN_TELLING);
-        step->reason = word(words, record, CT_FLD_STATE_BEGIN_REASON,
-                            CT_TELL_REASON_PERIOD);
+        step->reason = ct_word(words, record, CT_FLD_STATE_BEGIN_REASON,
+                               CT_TELL_REASON_PERIOD);
         return true;
     case CT_EV_STATE_CONTEXT:
         step->kind = CT_STEP_STATE_CONTEXT;
@@ -56,10 +46,10 @@ static bool decode_state(const struct ct_enum_sizes *words,
         step->subject = U(STATE_COROUTINE_CO);
         step->object = U(STATE_COROUTINE_FROM);
         step->fn = U(STATE_COROUTINE_ENTRY);
-        step->value = word(words, record, CT_FLD_STATE_COROUTINE_STATE,
-                           CT_CO_STATE_YIELDED);
-        step->reason = word(words, record, CT_FLD_STATE_COROUTINE_REASON,
-                            CT_YIELD_REASON_OTHER);
+        step->value = ct_word(words, record, CT_FLD_STATE_COROUTINE_STATE,
+                              CT_CO_STATE_YIELDED);
+        step->reason = ct_word(words, record, CT_FLD_STATE_COROUTINE_REASON,
+                               CT_YIELD_REASON_OTHER);
         step->waits_for = U(STATE_COROUTINE_OBJECT);
         step->ns = instant(record, U(STATE_COROUTINE_SINCE));
         step->created_stack = U(STATE_COROUTINE_CREATED_STACK);
@@ -71,8 +61,8 @@ static bool decode_state(const struct ct_enum_sizes *words,
         step->object = U(STATE_WORK_CO);
         step->context = U(STATE_WORK_POOL);
         step->fn = U(STATE_WORK_FUNCTION);
-        step->value =
-            word(words, record, CT_FLD_STATE_WORK_STATE, CT_WORK_STATE_QUEUED);
+        step->value = ct_word(words, record, CT_FLD_STATE_WORK_STATE,
+                              CT_WORK_STATE_QUEUED);
         step->ns = instant(record, U(STATE_WORK_SINCE));
         step->stack = U(STATE_WORK_SUBMIT_STACK);
         return true;
@@ -82,8 +72,8 @@ static bool decode_state(const struct ct_enum_sizes *words,
         step->object = U(STATE_WORKER_REQ);
         step->context = U(STATE_WORKER_POOL);
         step->ret = (int32_t)I(STATE_WORKER_TID);
-        step->value = word(words, record, CT_FLD_STATE_WORKER_STATE,
-                           CT_WORKER_STATE_IDLE);
+        step->value = ct_word(words, record, CT_FLD_STATE_WORKER_STATE,
+                              CT_WORKER_STATE_IDLE);
         return true;
     case CT_EV_STATE_REQUEST:
         step->kind = CT_STEP_STATE_REQUEST;
@@ -142,7 +132,7 @@ static bool decode_context(const struct ct_enum_sizes *words,
         step->flag = U(POLL_BEGIN_BLOCKING) != 0;
         step->value = U(POLL_BEGIN_DEPTH);
         step->reason =
-            word(words, record, CT_FLD_POLL_BEGIN_MODE, CT_POLL_MODE_POLL);
+            ct_word(words, record, CT_FLD_POLL_BEGIN_MODE, CT_POLL_MODE_POLL);
         step->stack = U(POLL_BEGIN_STACK);
         break;
     case CT_EV_POLL_END:
@@ -290,8 +280,8 @@ static bool decode_coroutine(const struct ct_enum_sizes *words,
         step->kind = CT_STEP_CO_YIELD;
         step->subject = U(COROUTINE_YIELD_FROM);
         step->object = U(COROUTINE_YIELD_TO);
-        step->reason = word(words, record, CT_FLD_COROUTINE_YIELD_REASON,
-                            CT_YIELD_REASON_OTHER);
+        step->reason = ct_word(words, record, CT_FLD_COROUTINE_YIELD_REASON,
+                               CT_YIELD_REASON_OTHER);
         step->waits_for = U(COROUTINE_YIELD_OBJECT);
         step->stack = U(COROUTINE_YIELD_STACK);
         return true;
@@ -317,8 +307,8 @@ static bool decode_coroutine(const struct ct_enum_sizes *words,
         step->subject = U(AIO_CO_WAKE_CO);
         step->object = U(AIO_CO_WAKE_WAKER);
         step->context = U(AIO_CO_WAKE_CTX);
-        step->reason =
-            word(words, record, CT_FLD_AIO_CO_WAKE_HOW, CT_WAKE_HOW_SCHEDULED);
+        step->reason = ct_word(words, record, CT_FLD_AIO_CO_WAKE_HOW,
+                               CT_WAKE_HOW_SCHEDULED);
         step->stack = U(AIO_CO_WAKE_STACK);
         return true;
     default:
@@ -452,8 +442,8 @@ static bool decode_work(const struct ct_enum_sizes *words,
         step->kind = CT_STEP_WORKER_EXIT;
         step->subject = U(WORKER_EXIT_WORKER);
         step->context = U(WORKER_EXIT_POOL);
-        step->reason = word(words, record, CT_FLD_WORKER_EXIT_REASON,
-                            CT_EXIT_REASON_SHUTDOWN);
+        step->reason = ct_word(words, record, CT_FLD_WORKER_EXIT_REASON,
+                               CT_EXIT_REASON_SHUTDOWN);
         return true;
     default:
         return false;

@@ -262,7 +262,7 @@ unsigned ct_decode(struct ct_decoder *decoder, const struct ct_record *record,
         if (ct_decode_cotrace(&decoder->words, record, step)) {
             return 1;
         }
-        return ct_decode_joined(record, ret_steps);
+        return ct_decode_joined(&decoder->words, record, ret_steps);
     case DIALECT_NATIVE:
         if (record->event == CT_EV_NATIVE_LINE) {
             return decode_native_line(decoder, record, ret_steps);

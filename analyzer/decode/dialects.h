@@ -20,12 +20,23 @@ struct ct_enum_sizes {
     uint8_t n[CT_EV_COUNT][CT_FIELDS_MAX];
 };
 
+/* An enum's value, or what stands for "not told" if it is a later word. */
+static inline uint8_t ct_word(const struct ct_enum_sizes *words,
+                              const struct ct_record *record, unsigned field,
+                              uint8_t otherwise)
+{
+    uint64_t value = record->values[field].u;
+
+    return value < words->n[record->event][field] ? (uint8_t)value : otherwise;
+}
+
 bool ct_decode_cotrace(const struct ct_enum_sizes *words,
                        const struct ct_record *record, struct ct_step *step);
 
 /* Of the cotrace dialect: events that make several steps; @steps: the first has
  * what every step has.  Return: how many, 0: it is none of these. */
-unsigned ct_decode_joined(const struct ct_record *record,
+unsigned ct_decode_joined(const struct ct_enum_sizes *words,
+                          const struct ct_record *record,
                           struct ct_step *steps);
 
 /* Of the cotrace dialect: how a loop waits. */

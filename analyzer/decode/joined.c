@@ -51,7 +51,41 @@ static unsigned resume(const struct ct_record *record, struct ct_step *steps)
                           U(THREAD_POOL_RESUME_STACK));
 }
 
-unsigned ct_decode_joined(const struct ct_record *record, struct ct_step *steps)
+static unsigned request_start(const struct ct_enum_sizes *words,
+                              const struct ct_record *record,
+                              struct ct_step *steps)
+{
+    struct ct_step step = steps[0];
+
+    step.subject = U(REQUEST_START_CO);
+    step.stack = U(REQUEST_START_STACK);
+
+    steps[0] = step;
+    steps[0].kind = CT_STEP_CO_CREATE;
+    steps[0].fn = U(REQUEST_START_ENTRY);
+
+    steps[1] = step;
+    steps[1].kind = CT_STEP_REQUEST_COROUTINE;
+    steps[1].subject = U(REQUEST_START_REQUEST);
+    steps[1].object = U(REQUEST_START_CO);
+    steps[1].stack = 0;
+
+    step.object = U(REQUEST_START_WAKER);
+    step.context = U(REQUEST_START_CTX);
+    steps[2] = step;
+    steps[2].kind = CT_STEP_CO_WAKE;
+    steps[2].reason =
+        ct_word(words, record, CT_FLD_REQUEST_START_HOW, CT_WAKE_HOW_SCHEDULED);
+    if (steps[2].reason != CT_WAKE_HOW_ENTERED) {
+        return 3;
+    }
+    steps[3] = step;
+    steps[3].kind = CT_STEP_CO_ENTER;
+    return 4;
+}
+
+unsigned ct_decode_joined(const struct ct_enum_sizes *words,
+                          const struct ct_record *record, struct ct_step *steps)
 {
     switch (record->event) {
     case CT_EV_COROUTINE_START:
@@ -59,6 +93,8 @@ unsigned ct_decode_joined(const struct ct_record *record, struct ct_step *steps)
     case CT_EV_AIO_CO_WAKE_ENTER:
         return wake_enter(steps, U(AIO_CO_WAKE_ENTER_CO),
                           U(AIO_CO_WAKE_ENTER_CTX), U(AIO_CO_WAKE_ENTER_STACK));
+    case CT_EV_REQUEST_START:
+        return request_start(words, record, steps);
     case CT_EV_THREAD_POOL_RESUME:
         return resume(record, steps);
     default:

@@ -263,9 +263,14 @@ void aio_fd_walk_end(AioContext *ctx);
 
 /* --- schedule.c ---------------------------------------------------------- */
 
-/* Would aio_co_wake() enter @co here and now?  Then the caller may record it
- * together with what it knows, and say aio_co_wake_told() (which has the rules
- * of coroutine_enter_told_in()). */
+/*
+ * What aio_co_enter() would do with a coroutine; *@ctx is set if it is NULL.
+ * The caller may record that together with what it knows, and then say
+ * aio_co_enter_told(), which has the rules of coroutine_enter_told_in().
+ */
+enum ct_wake_how aio_co_enter_how(AioContext **ctx);
+void aio_co_enter_told(AioContext *ctx, Coroutine *co, enum ct_wake_how how);
+/* The same for aio_co_wake(), if that would enter @co here and now. */
 bool aio_co_wake_enters(const Coroutine *co);
 void aio_co_wake_told(Coroutine *co);
 

@@ -81,57 +81,72 @@ void aio_co_schedule(AioContext *ctx, Coroutine *co)
     aio_context_unref(ctx);
 }
 
-bool aio_co_wake_enters(const Coroutine *co)
+static uint64_t id_of(const AioContext *ctx)
 {
-    AioContext *ctx = ct_load(&co->ctx);
-
-    return ctx != NULL && ctx == aio_context_current() && !in_coroutine();
+    return ctx != NULL ? ctx->id : 0;
 }
 
-void aio_co_wake_told(Coroutine *co)
-{
-    AioContext *ctx = ct_load(&co->ctx);
-
-    coroutine_enter_told_in(ctx, ctx->id, co);
-}
-
-void aio_co_enter(AioContext *ctx, Coroutine *co)
+enum ct_wake_how aio_co_enter_how(AioContext **ctx)
 {
     AioContext *current = aio_context_current();
-    Coroutine *self = coroutine_self();
-    enum ct_wake_how how;
 
-    if (ctx == NULL) {
-        ctx = current; /* never ran in a context: here is as good as anywhere */
+    if (*ctx == NULL) {
+        *ctx =
+            current; /* never ran in a context: here is as good as anywhere */
     }
-    if (ctx != current) {
-        how = CT_WAKE_HOW_SCHEDULED;
-    } else {
-        how = self != NULL ? CT_WAKE_HOW_QUEUED : CT_WAKE_HOW_ENTERED;
+    if (*ctx != current) {
+        return CT_WAKE_HOW_SCHEDULED;
     }
-    if (how == CT_WAKE_HOW_ENTERED &&
-        __builtin_expect(ct_emit_on_aio_co_wake_enter(), 0)) {
-        uint64_t ctx_id = ctx != NULL ? ctx->id : 0;
+    return in_coroutine() ? CT_WAKE_HOW_QUEUED : CT_WAKE_HOW_ENTERED;
+}
 
-        ct_when_begin();
-        ct_emit_aio_co_wake_enter(ctx_id, coroutine_id(co));
-        coroutine_enter_told_in(ctx, ctx_id, co);
-        return;
-    }
-    ct_emit_aio_co_wake(ctx != NULL ? ctx->id : 0, coroutine_id(co),
-                        coroutine_id(self), how);
+void aio_co_enter_told(AioContext *ctx, Coroutine *co, enum ct_wake_how how)
+{
     switch (how) {
     case CT_WAKE_HOW_SCHEDULED:
         aio_co_schedule(ctx, co);
         break;
     case CT_WAKE_HOW_QUEUED:
-        ct_pre("aio-co-enter/self", self != co);
+        ct_pre("aio-co-enter/self", coroutine_self() != co);
         coroutine_queue_wake(co);
         break;
     case CT_WAKE_HOW_ENTERED:
-        coroutine_enter_in(ctx, ctx != NULL ? ctx->id : 0, co);
+        coroutine_enter_told_in(ctx, id_of(ctx), co);
         break;
     }
+}
+
+void aio_co_enter(AioContext *ctx, Coroutine *co)
+{
+    enum ct_wake_how how = aio_co_enter_how(&ctx);
+    uint64_t ctx_id = id_of(ctx);
+
+    if (how == CT_WAKE_HOW_ENTERED &&
+        __builtin_expect(ct_emit_on_aio_co_wake_enter(), 0)) {
+        ct_when_begin();
+        ct_emit_aio_co_wake_enter(ctx_id, coroutine_id(co));
+        aio_co_enter_told(ctx, co, how);
+        return;
+    }
+    ct_emit_aio_co_wake(ctx_id, coroutine_id(co),
+                        coroutine_id(coroutine_self()), how);
+    if (how == CT_WAKE_HOW_ENTERED) {
+        coroutine_enter_in(ctx, ctx_id, co);
+    } else {
+        aio_co_enter_told(ctx, co, how);
+    }
+}
+
+bool aio_co_wake_enters(const Coroutine *co)
+{
+    AioContext *ctx = ct_load(&co->ctx);
+
+    return ctx != NULL && aio_co_enter_how(&ctx) == CT_WAKE_HOW_ENTERED;
+}
+
+void aio_co_wake_told(Coroutine *co)
+{
+    aio_co_enter_told(ct_load(&co->ctx), co, CT_WAKE_HOW_ENTERED);
 }
 
 void aio_co_wake(Coroutine *co)

@@ -22,12 +22,14 @@
 
 /* --- when requests begin ------------------------------------------------- */
 
-bool blk_begin(BlockBackend *blk, struct bdrv_waiter *waiter)
+bool blk_begin_now(BlockBackend *blk)
 {
-    (void)ct_fetch_add(&blk->in_flight, 1);                      /* I */
-    if (__builtin_expect(ct_load_seq(&blk->quiesced) == 0, 1)) { /* i */
-        return true;
-    }
+    (void)ct_fetch_add(&blk->in_flight, 1);                       /* I */
+    return __builtin_expect(ct_load_seq(&blk->quiesced) == 0, 1); /* i */
+}
+
+bool blk_begin_later(BlockBackend *blk, struct bdrv_waiter *waiter)
+{
     pthread_mutex_lock(&blk->wait_lock);
     if (ct_load(&blk->quiesced) == 0) {
         pthread_mutex_unlock(&blk->wait_lock);
@@ -47,7 +49,7 @@ void coroutine_fn blk_co_begin(BlockBackend *blk)
 {
     struct bdrv_waiter waiter = {.co = coroutine_self()};
 
-    if (!blk_begin(blk, &waiter)) {
+    if (!blk_begin_now(blk) && !blk_begin_later(blk, &waiter)) {
         coroutine_yield_for(CT_YIELD_REASON_QUEUE, blk->queue_id);
     }
 }

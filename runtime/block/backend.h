@@ -36,13 +36,19 @@ struct BlockBackend {
 BlockBackend *blk_new(BlockDriverState *root);
 
 /**
- * blk_begin() - a request begins, if nobody drains the backend
+ * blk_begin_now() - a request begins, if nobody drains the backend
+ * Return: true: it is in flight, until blk_dec_in_flight(); false: the caller
+ * says blk_begin_later().
+ */
+bool blk_begin_now(BlockBackend *blk);
+
+/**
+ * blk_begin_later() - .. when nobody drains it any more
  * @waiter: with `co` and `ctx`; kept while it waits
  *
- * Return: true: it is in flight, until blk_dec_in_flight(); false: it is as
- * soon as @waiter is entered.
+ * Return: true: it is in flight; false: it is as soon as @waiter is entered.
  */
-bool blk_begin(BlockBackend *blk, struct bdrv_waiter *waiter);
+bool blk_begin_later(BlockBackend *blk, struct bdrv_waiter *waiter);
 
 /** blk_co_begin() - the same; the calling coroutine waits */
 void coroutine_fn blk_co_begin(BlockBackend *blk);

@@ -161,12 +161,21 @@ static int coroutine_fn blk_co_ask(struct ask *ask)
     return ret;
 }
 
-/* Enters a request's own coroutine, as soon as nobody drains the backend. */
-static void blk_start(BlockBackend *blk, Coroutine *co,
+/* A request's own coroutine, entered as soon as nobody drains the backend */
+static void blk_start(struct ask *ask, CoroutineEntry *entry, void *opaque,
                       struct bdrv_waiter *waiter)
 {
+    BlockBackend *blk = ask->blk;
+
+    if (blk_begin_now(blk)) {
+        tracked_request_start(&ask->req, blk_get_aio_context(blk), entry,
+                              opaque);
+        return;
+    }
+    Coroutine *co = coroutine_create(entry, opaque);
+    tracked_request_give(&ask->req, co);
     *waiter = (struct bdrv_waiter){.co = co, .ctx = blk_get_aio_context(blk)};
-    if (blk_begin(blk, waiter)) {
+    if (blk_begin_later(blk, waiter)) {
         bdrv_coroutine_enter(blk->root, co);
     }
 }
@@ -229,9 +238,7 @@ static int blk_ask(struct ask ask)
     BlockBackend *blk = ask.blk;
     tracked_request_begin(&sync.ask.req, "blk", block_op_words[ask.op],
                           blk_name(blk), ask.offset, ask.bytes, ask.flags);
-    Coroutine *co = coroutine_create(sync_entries[ask.op], &sync);
-    tracked_request_give(&sync.ask.req, co);
-    blk_start(blk, co, &sync.waiter);
+    blk_start(&sync.ask, sync_entries[ask.op], &sync, &sync.waiter);
     BDRV_POLL_WHILE(blk->root, !ct_load_acquire(&sync.done));
     return sync.ret;
 }
@@ -493,9 +500,7 @@ static void blk_aio_ask(struct ask ask, BlockCompletionFunc *cb, void *opaque)
     *aio = (struct aio_request){.ask = ask, .cb = cb, .opaque = opaque};
     tracked_request_begin(&aio->ask.req, "blk", block_op_words[ask.op],
                           blk_name(blk), ask.offset, ask.bytes, ask.flags);
-    Coroutine *co = coroutine_create(aio_entries[ask.op], aio);
-    tracked_request_give(&aio->ask.req, co);
-    blk_start(blk, co, &aio->waiter);
+    blk_start(&aio->ask, aio_entries[ask.op], aio, &aio->waiter);
     if (ct_xchg(&aio->phase, AIO_RETURNED) == AIO_DONE) {
         aio_bh_schedule_oneshot(blk_get_aio_context(blk), blk_aio_complete_bh,
                                 aio);

@@ -106,23 +106,11 @@ static inline void change_end(Coroutine *co)
     }
 }
 
-/* @enterer: who enters it next, which is told at once; NULL: nobody yet */
-static ALWAYS_INLINE Coroutine *create(CoroutineEntry *entry, void *opaque,
-                                       const Coroutine *enterer)
+/* A fresh object lives; its creation has been told. */
+static ALWAYS_INLINE Coroutine *begin_life(Coroutine *co, uint64_t id,
+                                           CoroutineEntry *entry, void *opaque,
+                                           uint64_t stack)
 {
-    Coroutine *co = coroutine_pool_get();
-    uint64_t id = ct_id_new();
-    uint64_t stack = 0;
-
-    if (enterer != NULL) {
-        ct_stack_begin();
-        ct_emit_coroutine_start(thread.ctx_id, enterer->id, id, entry);
-        stack = ct_stack_kept();
-    } else if (unlikely(ct_emit_on_coroutine_create())) {
-        ct_stack_begin();
-        ct_emit_coroutine_create(id, entry);
-        stack = ct_stack_kept();
-    }
     co->opaque = opaque;
     ct_store_release(&co->entry, entry);
     ct_store_release(&co->started, false);
@@ -139,7 +127,22 @@ static ALWAYS_INLINE Coroutine *create(CoroutineEntry *entry, void *opaque,
 
 Coroutine *coroutine_create(CoroutineEntry *entry, void *opaque)
 {
-    return create(entry, opaque, NULL);
+    Coroutine *co = coroutine_pool_get();
+    uint64_t id = ct_id_new();
+    uint64_t stack = 0;
+
+    if (unlikely(ct_emit_on_coroutine_create())) {
+        ct_stack_begin();
+        ct_emit_coroutine_create(id, entry);
+        stack = ct_stack_kept();
+    }
+    return begin_life(co, id, entry, opaque, stack);
+}
+
+Coroutine *coroutine_create_told(uint64_t id, CoroutineEntry *entry,
+                                 void *opaque, uint64_t stack)
+{
+    return begin_life(coroutine_pool_get(), id, entry, opaque, stack);
 }
 
 static inline struct coroutine_switch hand_over(Coroutine *from, Coroutine *to)
@@ -203,12 +206,18 @@ NO_INLINE struct coroutine_switch coroutine_start_begin(CoroutineEntry *entry,
     Coroutine *self = thread.current;
 
     if (unlikely(ct_emit_on_coroutine_start())) {
+        Coroutine *co = coroutine_pool_get();
+        uint64_t id = ct_id_new();
+
         if (unlikely(self == NULL)) {
             self = init_thread();
         }
         change_event();
+        ct_stack_begin();
+        ct_emit_coroutine_start(thread.ctx_id, self->id, id, entry);
         return enter_begin(thread.ctx, thread.ctx_id,
-                           create(entry, opaque, self), true);
+                           begin_life(co, id, entry, opaque, ct_stack_kept()),
+                           true);
     }
     return enter_begin(thread.ctx, thread.ctx_id,
                        coroutine_create(entry, opaque), false);

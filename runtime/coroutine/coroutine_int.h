@@ -131,6 +131,14 @@ struct Coroutine {
 };
 
 /**
+ * coroutine_create_told() - coroutine_create(), recorded by the caller
+ * @id:    ct_id_new(), in the event that tells it
+ * @stack: ct_stack_kept() of that event
+ */
+Coroutine *coroutine_create_told(uint64_t id, CoroutineEntry *entry,
+                                 void *opaque, uint64_t stack);
+
+/**
  * coroutine_enter_in() - enter in a context, see aio_co_enter()
  * @ctx:    the context, opaque; kept as co->ctx of whatever runs
  * @ctx_id: its id in traces, 0: none

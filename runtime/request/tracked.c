@@ -36,10 +36,12 @@
 
 #include <glib.h>
 
+#include "aio/aio_int.h"
 #include "base/atomics.h"
 #include "coroutine/coroutine_int.h"
 #include "ct/emit.h"
 #include "ct/id.h"
+#include "ct/kept.h"
 #include "ct/pre.h"
 #include "ct/retell.h"
 #include "ct/when.h"
@@ -266,6 +268,30 @@ void tracked_request_give(struct tracked_request *req, const Coroutine *co)
     ct_emit_request_coroutine(req->id, coroutine_id(co));
     /* For the teller, which needs no order. */
     ct_store(&req->co, coroutine_id(co));
+}
+
+void tracked_request_start(struct tracked_request *req, AioContext *ctx,
+                           CoroutineEntry *entry, void *opaque)
+{
+    enum ct_wake_how how;
+    Coroutine *co;
+    uint64_t id;
+
+    if (!__builtin_expect(ct_emit_on_request_start(), 0)) {
+        co = coroutine_create(entry, opaque);
+        tracked_request_give(req, co);
+        aio_co_enter(ctx, co);
+        return;
+    }
+    id = ct_id_new();
+    how = aio_co_enter_how(&ctx);
+    ct_when_begin();
+    ct_stack_begin();
+    ct_emit_request_start(req->id, aio_context_id(ctx), id, entry,
+                          coroutine_id(coroutine_self()), how);
+    co = coroutine_create_told(id, entry, opaque, ct_stack_kept());
+    ct_store(&req->co, id);
+    aio_co_enter_told(ctx, co, how);
 }
 
 void tracked_request_serve(struct tracked_request *req)

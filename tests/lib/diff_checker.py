@@ -148,6 +148,8 @@ def kinds_of_trace(path):
                 counts[EVENTS[event]] += 1
             for kind in JOINED.get(event, []):
                 counts[kind] += 1
+            if event == "request_start" and re.search('how="?entered', line):
+                counts["coroutine"] += 1
             request = re.search(r" request=(\d+)", line)
             if event == "request_begin":
                 if " parent=0" in line:

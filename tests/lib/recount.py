@@ -82,7 +82,7 @@ def _step(process, event, f):
 
 
 def _parts(event, f):
-    """What it stands for: since 1.4 some are told as one."""
+    """What it stands for: some are told as one."""
     if event == "coroutine_start":
         return [("coroutine_create", f),
                 ("aio_coroutine_enter", dict(f, to=f["co"]))]
@@ -92,6 +92,9 @@ def _parts(event, f):
         return entered
     if event == "thread_pool_resume":
         return [("thread_pool_complete", f)] + entered
+    if event == "request_start":
+        return [("coroutine_create", f), ("request_coroutine", f)] + \
+            entered[:2 if f["how"] == "entered" else 1]
     return [(event, f)]
 
 

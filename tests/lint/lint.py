@@ -37,7 +37,7 @@ ARROWS = {
     "runtime/sync": ["runtime/base", "runtime/aio", "runtime/coroutine"],
     "runtime/pool": ["runtime/base", "runtime/aio", "runtime/coroutine"],
     "runtime/engine": ["runtime/base", "runtime/aio", "runtime/pool"],
-    "runtime/request": ["runtime/base", "runtime/coroutine"],
+    "runtime/request": ["runtime/base", "runtime/aio", "runtime/coroutine"],
     "runtime/block": ["runtime/base", "runtime/aio", "runtime/sync",
                       "runtime/coroutine", "runtime/request"],
     "runtime/block/drivers": ["runtime/base", "runtime/block",

@@ -63,6 +63,7 @@ BEGINS = {
     "coroutine_start": ("state_coroutine", "co", "running"),
     "aio_co_wake_enter": ("state_coroutine", "co", "running"),
     "thread_pool_resume": ("state_coroutine", "co", "running"),
+    "request_start": ("state_coroutine", "co", "running"),
     "coroutine_yield": ("state_coroutine", "from", "yielded"),
     "aio_coroutine_enter": ("state_coroutine", "to", "running"),
     "thread_pool_submit": ("state_work", "req", "queued"),

@@ -57,6 +57,19 @@ void fake_coroutine(uint64_t id, uint64_t co)
     log_add("%u.by(%u)", n, by);
 }
 
+bool fake_joins;
+
+void fake_start(uint64_t id, uint64_t ctx, uint64_t co, CoroutineEntry *entry,
+                uint64_t waker, enum ct_wake_how how)
+{
+    static const char *const hows[] = {"entered", "queued", "scheduled"};
+    guint n = number(id), by = number(co), from = number(waker);
+
+    g_assert_cmpuint(ctx, !=, 0);
+    g_assert_nonnull(entry);
+    log_add("%u.start(%u,%s,of:%u)", n, by, hows[how], from);
+}
+
 void fake_end(uint64_t id, int ret)
 {
     log_add("%u.end(%d)", number(id), ret);
@@ -210,6 +223,53 @@ static void test_aio_at_once(struct loop *loop)
                "3=bdrv-read(qcow2,8192+10,of:1,by:2) 3.end(0) returned "
                "1.end(0) callback(0)");
     io_vector_fini(&aio.vector);
+    disk_close(&disk);
+}
+
+struct starter {
+    struct disk *disk;
+    struct aio aio;
+    uint64_t id;
+};
+
+static void coroutine_fn starter_entry(void *opaque)
+{
+    struct starter *starter = opaque;
+
+    starter->id = coroutine_id(coroutine_self());
+    aio_start(&starter->aio, starter->disk, 2 * 4096, 10);
+    log_add("ends");
+}
+
+/* Where a coroutine is made, told to serve and woken by one event. */
+static void test_start(struct loop *loop)
+{
+    struct disk disk;
+    struct starter starter = {.disk = &disk};
+
+    disk_open(&disk, loop);
+    g_assert_cmpint(blk_pread(disk.blk, 0, 1, starter.aio.data), ==, 0);
+    log_clear();
+    g_ptr_array_set_size(known, 0);
+    fake_joins = true;
+    aio_start(&starter.aio, &disk, 2 * 4096, 10);
+    loop_until(loop, starter.aio.is_done);
+    log_expect("1=blk-read(qcow2,8192+10,of:0,by:0) 1.start(2,entered,of:0) "
+               "3=bdrv-read(qcow2,8192+10,of:1,by:2) 3.end(0) returned "
+               "1.end(0) callback(0)");
+    io_vector_fini(&starter.aio.vector);
+
+    log_clear();
+    g_ptr_array_set_size(known, 0);
+    aio_co_enter(loop->ctx, coroutine_create(starter_entry, &starter));
+    loop_until(loop, starter.aio.is_done);
+    log_expect("1=blk-read(qcow2,8192+10,of:0,by:0) 1.start(2,queued,of:3) "
+               "returned ends "
+               "4=bdrv-read(qcow2,8192+10,of:1,by:2) 4.end(0) "
+               "1.end(0) callback(0)");
+    g_assert_cmpuint(number(starter.id), ==, 3);
+    fake_joins = false;
+    io_vector_fini(&starter.aio.vector);
     disk_close(&disk);
 }
 
@@ -434,6 +494,7 @@ int main(int argc, char **argv)
     loops_add("/requests/pread", test_pread);
     loops_add("/requests/error", test_error);
     loops_add("/requests/aio-at-once", test_aio_at_once);
+    loops_add("/requests/start", test_start);
     loops_add("/requests/tasks", test_tasks);
     loops_add("/requests/nested", test_nested);
     loops_add("/requests/own", test_own);

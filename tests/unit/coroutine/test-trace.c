@@ -212,6 +212,24 @@ static void test_telling(void)
     tap_equal(n_events, 0); /* nobody lives */
 }
 
+/* One whose creation somebody else has told: no event, but its id and stack. */
+static void test_created_told(void)
+{
+    Coroutine *co;
+
+    n_events = 0;
+    fake_emit = keep_event;
+    co = coroutine_create_told(4711, waits_for_work, NULL, 815);
+    tap_equal(n_events, 0);
+    fake_teller->tell(9);
+    fake_emit = NULL;
+    check_told(4711, waits_for_work, CT_CO_STATE_CREATED, CT_YIELD_REASON_OTHER,
+               0, 0, false);
+    tap_equal(told_of(4711)->fields[8], 815);
+    coroutine_enter(co);
+    coroutine_enter(co);
+}
+
 static Coroutine *sleeper, *unborn;
 
 static void coroutine_fn wakes_both_and_tells(void *opaque)
@@ -335,6 +353,7 @@ static void test_frames_are_gone(void)
 int main(void)
 {
     tap_run("/coroutine/telling", test_telling);
+    tap_run("/coroutine/created-told", test_created_told);
     tap_run("/coroutine/queued-is-told", test_queued_is_told);
     tap_run("/coroutine/where-it-waits", test_where_it_waits);
     tap_run("/coroutine/frames-are-gone", test_frames_are_gone);

@@ -147,7 +147,7 @@ static void check_field(const struct ct_event *event, unsigned i,
 static bool is_joined(unsigned id)
 {
     return id == CT_EV_COROUTINE_START || id == CT_EV_AIO_CO_WAKE_ENTER ||
-           id == CT_EV_THREAD_POOL_RESUME;
+           id == CT_EV_THREAD_POOL_RESUME || id == CT_EV_REQUEST_START;
 }
 
 static void test_our_events(void)
@@ -198,7 +198,7 @@ static void test_nothing_told(void)
             g_assert_cmpuint(n, <=, 2); /* ids are made for what it told */
             continue;
         }
-        g_assert_cmpuint(n, <=, is_joined(id) ? 3 : 1);
+        g_assert_cmpuint(n, <=, is_joined(id) ? 4 : 1);
         for (unsigned i = 0; i < n; i++) {
             g_assert_cmpuint(steps[i].subject, ==, 0);
             g_assert_cmpuint(steps[i].stack, ==, 0);
@@ -313,6 +313,37 @@ static void test_joined(void)
     COPY(enter, AIO_COROUTINE_ENTER_TO, joined, THREAD_POOL_RESUME_CO);
     COPY(enter, AIO_COROUTINE_ENTER_STACK, joined, THREAD_POOL_RESUME_STACK);
     check_parts(&joined, (struct ct_record[]){done, wake, enter}, 3);
+}
+
+static void test_joined_request_start(void)
+{
+    char names[CT_FIELDS_MAX][16];
+    struct ct_record create = record_of(CT_EV_COROUTINE_CREATE, names);
+    struct ct_record serves = record_of(CT_EV_REQUEST_COROUTINE, names);
+    struct ct_record wake = record_of(CT_EV_AIO_CO_WAKE, names);
+    struct ct_record enter = record_of(CT_EV_AIO_COROUTINE_ENTER, names);
+    struct ct_record joined = record_of(CT_EV_REQUEST_START, names);
+
+    COPY(create, COROUTINE_CREATE_CO, joined, REQUEST_START_CO);
+    COPY(create, COROUTINE_CREATE_ENTRY, joined, REQUEST_START_ENTRY);
+    COPY(create, COROUTINE_CREATE_STACK, joined, REQUEST_START_STACK);
+    COPY(serves, REQUEST_COROUTINE_REQUEST, joined, REQUEST_START_REQUEST);
+    COPY(serves, REQUEST_COROUTINE_CO, joined, REQUEST_START_CO);
+    COPY(wake, AIO_CO_WAKE_CTX, joined, REQUEST_START_CTX);
+    COPY(wake, AIO_CO_WAKE_CO, joined, REQUEST_START_CO);
+    COPY(wake, AIO_CO_WAKE_WAKER, joined, REQUEST_START_WAKER);
+    COPY(wake, AIO_CO_WAKE_STACK, joined, REQUEST_START_STACK);
+    COPY(enter, AIO_COROUTINE_ENTER_CTX, joined, REQUEST_START_CTX);
+    COPY(enter, AIO_COROUTINE_ENTER_TO, joined, REQUEST_START_CO);
+    COPY(enter, AIO_COROUTINE_ENTER_FROM, joined, REQUEST_START_WAKER);
+    COPY(enter, AIO_COROUTINE_ENTER_STACK, joined, REQUEST_START_STACK);
+
+    for (unsigned how = 0; how <= CT_WAKE_HOW_SCHEDULED + 1; how++) {
+        joined.values[CT_FLD_REQUEST_START_HOW].u = how;
+        wake.values[CT_FLD_AIO_CO_WAKE_HOW].u = how;
+        check_parts(&joined, (struct ct_record[]){create, serves, wake, enter},
+                    how == CT_WAKE_HOW_ENTERED ? 4 : 3);
+    }
 }
 
 /* A word of a later schema is not taken for one of ours. */
@@ -464,6 +495,7 @@ int main(int argc, char **argv)
     g_test_add_func("/decode/nothing-told", test_nothing_told);
     g_test_add_func("/decode/columns", test_columns);
     g_test_add_func("/decode/joined", test_joined);
+    g_test_add_func("/decode/joined-request-start", test_joined_request_start);
     g_test_add_func("/decode/range", test_range);
     g_test_add_func("/decode/unknown-words", test_unknown_words);
     g_test_add_func("/decode/since", test_since);
