@@ -24,6 +24,7 @@
 
 #include "answer/findings/family.h"
 #include "ct/key.h"
+#include "ct/span.h"
 
 enum { CHAIN_MAX = 64 }; /* of holders and children; more go round in a ring */
 
@@ -217,18 +218,18 @@ void ct_stuck_request(struct ct_causes *causes, struct ct_stuck *stuck,
 static bool is_long(const struct ct_stuck *stuck, const struct ct_alive *alive)
 {
     return alive->is_sure && alive->since_known &&
-           stuck->end_ns - alive->since_ns >= stuck->stuck_ns;
+           ct_since_ns(alive->since_ns, stuck->end_ns) >= stuck->stuck_ns;
 }
 
 /* Its loop had the time to enter it, and did not. */
 static bool is_passed_over(struct ct_stuck *stuck, const struct ct_alive *alive)
 {
     const struct place *place = place_of(stuck, alive->pid, alive->context);
-    int64_t slept_ns =
-        place->sleep_end_ns - MAX(place->sleep_begin_ns, alive->since_ns);
+    int64_t slept_ns = ct_since_ns(MAX(place->sleep_begin_ns, alive->since_ns),
+                                   place->sleep_end_ns);
 
     return alive->context &&
-           (place->turned_ns - alive->since_ns >= stuck->stuck_ns ||
+           (ct_since_ns(alive->since_ns, place->turned_ns) >= stuck->stuck_ns ||
             slept_ns >= stuck->stuck_ns);
 }
 
@@ -367,7 +368,7 @@ static void see(struct ct_causes *causes, struct ct_stuck *stuck,
                       .pid = alive->pid,
                       .cause = alive->id,
                       .times = 1,
-                      .cost_ns = stuck->end_ns - alive->since_ns,
+                      .cost_ns = ct_since_ns(alive->since_ns, stuck->end_ns),
                       .object = alive->id,
                       .fn = alive->fn,
                       .begin_ns = alive->since_ns,

@@ -35,4 +35,15 @@ static inline int64_t ct_add_ns(int64_t a_ns, int64_t b_ns)
     return sum_ns;
 }
 
+/** ct_since_ns() - how long it is from an instant to another, held as above */
+static inline int64_t ct_since_ns(int64_t from_ns, int64_t to_ns)
+{
+    int64_t ns;
+
+    if (__builtin_sub_overflow(to_ns, from_ns, &ns)) {
+        return from_ns < 0 ? INT64_MAX : INT64_MIN;
+    }
+    return ns;
+}
+
 #endif
