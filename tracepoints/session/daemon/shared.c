@@ -24,6 +24,7 @@
 #include <unistd.h>
 
 #include "session/daemon/daemon.h"
+#include "session/daemon/family.h"
 #include "session/daemon/lttng.h"
 
 #define LOCK         CT_DAEMON_ROOT_DIR "/cotrace-started"
@@ -186,8 +187,9 @@ static bool has_ended(int handle, int patience_ms)
     return poll(&ended, 1, patience_ms) > 0;
 }
 
-/* It daemonized, so its consumer is in its process group.  A session that can't
- * be destroyed (a program killed in the middle of an event) blocks its end. */
+/* It daemonized, so what it started is in its process group.  A session that
+ * can't be destroyed (a program killed in the middle of an event) blocks its
+ * end. */
 static void end_daemon(pid_t pid, int handle, bool answers)
 {
     if (answers) {
@@ -195,9 +197,8 @@ static void end_daemon(pid_t pid, int handle, bool answers)
         answers = has_ended(handle, END_MS);
     }
     if (!answers) {
-        (void)kill(-pid, SIGKILL);
         (void)kill(pid, SIGKILL);
-        (void)has_ended(handle, END_MS);
+        (void)ct_family_kill(pid, "lttng-", END_MS);
     }
 }
 
