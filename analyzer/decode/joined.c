@@ -84,6 +84,23 @@ static unsigned request_start(const struct ct_enum_sizes *words,
     return 4;
 }
 
+static unsigned work_next(const struct ct_record *record, struct ct_step *steps)
+{
+    steps[0].context = U(WORK_NEXT_POOL);
+    steps[1] = steps[0];
+
+    steps[0].kind = CT_STEP_WORK_END;
+    steps[0].subject = U(WORK_NEXT_REQ);
+    steps[0].ret = (int32_t)I(WORK_NEXT_RET);
+
+    steps[1].kind = CT_STEP_WORK_BEGIN;
+    steps[1].subject = U(WORK_NEXT_NEXT);
+    steps[1].object = U(WORK_NEXT_WORKER);
+    steps[1].fn = U(WORK_NEXT_FUNCTION);
+    steps[1].stack = U(WORK_NEXT_STACK);
+    return 2;
+}
+
 unsigned ct_decode_joined(const struct ct_enum_sizes *words,
                           const struct ct_record *record, struct ct_step *steps)
 {
@@ -97,6 +114,8 @@ unsigned ct_decode_joined(const struct ct_enum_sizes *words,
         return request_start(words, record, steps);
     case CT_EV_THREAD_POOL_RESUME:
         return resume(record, steps);
+    case CT_EV_WORK_NEXT:
+        return work_next(record, steps);
     default:
         return 0;
     }

@@ -15,6 +15,12 @@
  * A worker that has called its function is about to come for more: a callback
  * that submits the next item finds it there and asks for no other.
  *
+ * From item to item.  Whoever hands in the first item that is done wakes the
+ * loop, and does that before anything else.  Where others are there already, a
+ * worker takes its next item before it hands in the one that it has run, so
+ * that the end of one and the beginning of the other are one instant, and one
+ * event.
+ *
  * Sleeping and waking.  A worker without work parks: it puts itself first in
  * pool->parked and sleeps on a word of its own.  Whoever has work for it takes
  * it off that list and sets the word, under the lock, and wakes it after the
@@ -199,26 +205,82 @@ static ThreadPoolWork *take_item(ThreadPool *pool)
     return work;
 }
 
-/* Called and returns with the lock held; not held in between. */
-static void run_item(ThreadPool *pool, struct pool_worker *worker,
-                     ThreadPoolWork *work)
+static void begin_item(const ThreadPool *pool, const struct pool_worker *worker,
+                       ThreadPoolWork *work)
 {
-    struct pool_wakes wakes;
-    int ret;
-
-    worker->req = work->id;
-    pool_choose_wakes(pool, &wakes);
-    pthread_mutex_unlock(&pool->lock);
-    pool_wake(&wakes);
-
     pool_item_event();
     ct_emit_work_begin(pool->id, work->id, work->func, worker->id);
     pool_item_since(work);
-    ret = work->func(work->arg);
+}
+
+static void end_item(ThreadPool *pool, ThreadPoolWork *work, int ret)
+{
     pool_item_event();
     ct_emit_work_end(pool->id, work->id, ret);
-    ct_store(&worker->returning, 1);
     pool_item_done(pool, work, ret);
+}
+
+/* One item ends, the next begins, and nothing else happens: one event. */
+static void change_item(ThreadPool *pool, const struct pool_worker *worker,
+                        ThreadPoolWork *ended, int ret, ThreadPoolWork *next)
+{
+    pool_item_event();
+    ct_emit_work_next(pool->id, ended->id, ret, next->id, next->func,
+                      worker->id);
+    pool_item_since(next);
+    pool_item_done(pool, ended, ret);
+}
+
+/*
+ * The item to run next, with the lock taken; NULL, and it is not: the one that
+ * has run is to be handed in first.
+ */
+static ThreadPoolWork *take_next(ThreadPool *pool)
+{
+    ThreadPoolWork *next = NULL;
+
+    if (lifo_is_empty(&pool->done)) {
+        return NULL;
+    }
+    pthread_mutex_lock(&pool->lock);
+    if (pool->current <= pool->max) {
+        next = take_item(pool);
+    }
+    if (next == NULL) {
+        pthread_mutex_unlock(&pool->lock);
+    }
+    return next;
+}
+
+/* Called and returns with the lock held; not held in between. */
+static void run_items(ThreadPool *pool, struct pool_worker *worker,
+                      ThreadPoolWork *work)
+{
+    ThreadPoolWork *ended = NULL;
+    int ret = 0;
+
+    while (work != NULL) {
+        struct pool_wakes wakes;
+
+        worker->req = work->id;
+        pool_choose_wakes(pool, &wakes);
+        pthread_mutex_unlock(&pool->lock);
+        if (ended != NULL && wakes.count == 0 &&
+            __builtin_expect(ct_emit_on_work_next(), 0)) {
+            change_item(pool, worker, ended, ret, work);
+        } else {
+            if (ended != NULL) {
+                end_item(pool, ended, ret);
+            }
+            pool_wake(&wakes);
+            begin_item(pool, worker, work);
+        }
+        ret = work->func(work->arg);
+        ended = work;
+        work = take_next(pool);
+    }
+    ct_store(&worker->returning, 1);
+    end_item(pool, ended, ret);
 
     pthread_mutex_lock(&pool->lock);
     ct_store(&worker->returning, 0);
@@ -232,7 +294,7 @@ static enum ct_exit_reason serve(ThreadPool *pool, struct pool_worker *worker)
         ThreadPoolWork *work = take_item(pool);
 
         if (work != NULL) {
-            run_item(pool, worker, work);
+            run_items(pool, worker, work);
         } else if (!worker_timedwait(pool, worker)) {
             return CT_EXIT_REASON_IDLE;
         }

@@ -131,7 +131,8 @@ EVENTS = {"aio_coroutine_enter": "coroutine", "bh_run_begin": "bottom half",
           "timer_run_begin": "timer", "fd_run_begin": "fd handler",
           "work_begin": "work item", "thread_pool_complete": "completion"}
 JOINED = {"coroutine_start": ["coroutine"], "aio_co_wake_enter": ["coroutine"],
-          "thread_pool_resume": ["completion", "coroutine"]}
+          "thread_pool_resume": ["completion", "coroutine"],
+          "work_next": ["work item"]}
 
 
 def kinds_of_trace(path):

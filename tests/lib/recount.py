@@ -92,6 +92,8 @@ def _parts(event, f):
         return entered
     if event == "thread_pool_resume":
         return [("thread_pool_complete", f)] + entered
+    if event == "work_next":
+        return [("work_end", f), ("work_begin", dict(f, req=f["next"]))]
     if event == "request_start":
         return [("coroutine_create", f), ("request_coroutine", f)] + \
             entered[:2 if f["how"] == "entered" else 1]

@@ -57,18 +57,20 @@ def _(tmp):
     check(tmp, "qcow2")
 
 
-# of what is told: (id, state) -> the event that began it
+# of what is told: the event that began it -> (what, id, state)
 BEGINS = {
-    "request_begin": ("state_request", "request", None),
-    "coroutine_start": ("state_coroutine", "co", "running"),
-    "aio_co_wake_enter": ("state_coroutine", "co", "running"),
-    "thread_pool_resume": ("state_coroutine", "co", "running"),
-    "request_start": ("state_coroutine", "co", "running"),
-    "coroutine_yield": ("state_coroutine", "from", "yielded"),
-    "aio_coroutine_enter": ("state_coroutine", "to", "running"),
-    "thread_pool_submit": ("state_work", "req", "queued"),
-    "work_begin": ("state_work", "req", "running"),
-    "work_end": ("state_work", "req", "done"),
+    "request_begin": [("state_request", "request", None)],
+    "coroutine_start": [("state_coroutine", "co", "running")],
+    "aio_co_wake_enter": [("state_coroutine", "co", "running")],
+    "thread_pool_resume": [("state_coroutine", "co", "running")],
+    "request_start": [("state_coroutine", "co", "running")],
+    "coroutine_yield": [("state_coroutine", "from", "yielded")],
+    "aio_coroutine_enter": [("state_coroutine", "to", "running")],
+    "thread_pool_submit": [("state_work", "req", "queued")],
+    "work_begin": [("state_work", "req", "running")],
+    "work_end": [("state_work", "req", "done")],
+    "work_next": [("state_work", "req", "done"),
+                  ("state_work", "next", "running")],
 }
 IDS = {"state_request": "request", "state_coroutine": "co",
        "state_work": "req"}
@@ -96,10 +98,9 @@ def _(tmp):
                                if LINE.match(line)):
         values = dict(FIELD.findall(fields))
         state = STATE.search(fields)
-        if event in BEGINS:
-            told, name, what = BEGINS[event]
+        for told, name, what in BEGINS.get(event, []):
             begun[told, values[name]] = (what, now)
-        elif event in IDS:
+        if event in IDS:
             known = begun.get((event, values[IDS[event]]))
             what = state[1] if state else None
             if known and known[0] == what and values["since"] != "0":

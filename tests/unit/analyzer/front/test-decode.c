@@ -147,7 +147,8 @@ static void check_field(const struct ct_event *event, unsigned i,
 static bool is_joined(unsigned id)
 {
     return id == CT_EV_COROUTINE_START || id == CT_EV_AIO_CO_WAKE_ENTER ||
-           id == CT_EV_THREAD_POOL_RESUME || id == CT_EV_REQUEST_START;
+           id == CT_EV_THREAD_POOL_RESUME || id == CT_EV_REQUEST_START ||
+           id == CT_EV_WORK_NEXT;
 }
 
 static void test_our_events(void)
@@ -313,6 +314,24 @@ static void test_joined(void)
     COPY(enter, AIO_COROUTINE_ENTER_TO, joined, THREAD_POOL_RESUME_CO);
     COPY(enter, AIO_COROUTINE_ENTER_STACK, joined, THREAD_POOL_RESUME_STACK);
     check_parts(&joined, (struct ct_record[]){done, wake, enter}, 3);
+}
+
+static void test_joined_work_next(void)
+{
+    char names[CT_FIELDS_MAX][16];
+    struct ct_record end = record_of(CT_EV_WORK_END, names);
+    struct ct_record begin = record_of(CT_EV_WORK_BEGIN, names);
+    struct ct_record joined = record_of(CT_EV_WORK_NEXT, names);
+
+    COPY(end, WORK_END_POOL, joined, WORK_NEXT_POOL);
+    COPY(end, WORK_END_REQ, joined, WORK_NEXT_REQ);
+    COPY(end, WORK_END_RET, joined, WORK_NEXT_RET);
+    COPY(begin, WORK_BEGIN_POOL, joined, WORK_NEXT_POOL);
+    COPY(begin, WORK_BEGIN_REQ, joined, WORK_NEXT_NEXT);
+    COPY(begin, WORK_BEGIN_FUNCTION, joined, WORK_NEXT_FUNCTION);
+    COPY(begin, WORK_BEGIN_WORKER, joined, WORK_NEXT_WORKER);
+    COPY(begin, WORK_BEGIN_STACK, joined, WORK_NEXT_STACK);
+    check_parts(&joined, (struct ct_record[]){end, begin}, 2);
 }
 
 static void test_joined_request_start(void)
@@ -495,6 +514,7 @@ int main(int argc, char **argv)
     g_test_add_func("/decode/nothing-told", test_nothing_told);
     g_test_add_func("/decode/columns", test_columns);
     g_test_add_func("/decode/joined", test_joined);
+    g_test_add_func("/decode/joined-work-next", test_joined_work_next);
     g_test_add_func("/decode/joined-request-start", test_joined_request_start);
     g_test_add_func("/decode/range", test_range);
     g_test_add_func("/decode/unknown-words", test_unknown_words);
