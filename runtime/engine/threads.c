@@ -24,7 +24,7 @@ static ssize_t move_some(const struct engine_io *io, const struct position *at,
     ssize_t got;
 
     do {
-        if (at->skip > 0) {
+        if (at->skip > 0 || n == 1) { /* one buffer: cheaper for the kernel */
             void *buf = (char *)at->iov->iov_base + at->skip;
             size_t bytes = at->iov->iov_len - at->skip;
 
