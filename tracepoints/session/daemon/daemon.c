@@ -129,7 +129,8 @@ static bool uncover(const char *path, int held)
 static bool cover_all(void)
 {
     if (!cover(CT_DAEMON_ROOT_DIR, "mode=0755") ||
-        !cover("/dev/shm", "mode=1777")) {
+        !(cover("/dev/shm", "mode=1777,huge=within_size") ||
+          cover("/dev/shm", "mode=1777"))) {
         return false;
     }
     if (!access(AUTOLOAD, F_OK)) {
