@@ -24,6 +24,21 @@ static unsigned start(const struct ct_record *record, struct ct_step *steps)
     return 2;
 }
 
+static unsigned next(const struct ct_record *record, struct ct_step *steps)
+{
+    steps[0].object = U(COROUTINE_NEXT_FROM);
+    steps[1] = steps[0];
+
+    steps[0].kind = CT_STEP_CO_TERMINATE;
+    steps[0].subject = U(COROUTINE_NEXT_SELF);
+
+    steps[1].kind = CT_STEP_CO_ENTER;
+    steps[1].subject = U(COROUTINE_NEXT_TO);
+    steps[1].context = U(COROUTINE_NEXT_CTX);
+    steps[1].stack = U(COROUTINE_NEXT_STACK);
+    return 2;
+}
+
 /* By the thread itself, no coroutine of it. */
 static unsigned wake_enter(struct ct_step *steps, uint64_t co, uint64_t ctx,
                            uint64_t stack)
@@ -107,6 +122,8 @@ unsigned ct_decode_joined(const struct ct_enum_sizes *words,
     switch (record->event) {
     case CT_EV_COROUTINE_START:
         return start(record, steps);
+    case CT_EV_COROUTINE_NEXT:
+        return next(record, steps);
     case CT_EV_AIO_CO_WAKE_ENTER:
         return wake_enter(steps, U(AIO_CO_WAKE_ENTER_CO),
                           U(AIO_CO_WAKE_ENTER_CTX), U(AIO_CO_WAKE_ENTER_STACK));

@@ -55,6 +55,7 @@ struct coroutine_thread {
     void *ctx;          /* see coroutine_thread_context() */
     uint64_t ctx_id;
     Coroutine *ended;   /* news: it has terminated */
+    Coroutine *untold;  /* news: the same, and no event has told it yet */
     struct queue woken; /* news: what the side that stopped has woken */
     Coroutine leader;
 };
@@ -256,11 +257,15 @@ static NO_INLINE struct coroutine_switch terminate_begin(Coroutine *self)
     Coroutine *to = self->caller;
 
     ct_pre("coroutine-terminate/no-locks-held", self->locks_held == 0);
-    ct_emit_coroutine_terminate(self->id, to->id);
-    ct_store(&self->id, 0);
+    if (unlikely(ct_emit_on_coroutine_next()) &&
+        !queue_is_empty(&self->woken)) {
+        thread.untold = self;
+    } else {
+        ct_emit_coroutine_terminate(self->id, to->id);
+        ct_store(&self->id, 0);
+        thread.ended = self;
+    }
     ct_store_release(&self->caller, NULL);
-
-    thread.ended = self;
     queue_append(&thread.woken, &self->woken);
     to->jump.news = 1;
     return hand_over(self, to);
@@ -281,11 +286,34 @@ static ALWAYS_INLINE bool take_news(void)
     return !queue_is_empty(&thread.woken);
 }
 
-static NO_INLINE void take_woken(struct queue *pending)
+/* One event tells its end and the enter that follows; Return: of whom. */
+static const Coroutine *tell_next(uint64_t ctx_id)
 {
+    Coroutine *ended = thread.untold;
+    const Coroutine *next =
+        list_entry(thread.woken.first, Coroutine, wake_node);
+
+    change_event();
+    ct_emit_coroutine_next(ctx_id, ended->id, thread.current->id, next->id);
+    ct_store(&ended->id, 0);
+    thread.untold = NULL;
+    coroutine_pool_put(ended);
+    return next;
+}
+
+/* Return: the first of them, if it has been told that it is entered. */
+static NO_INLINE const Coroutine *take_woken(struct queue *pending,
+                                             uint64_t ctx_id)
+{
+    const Coroutine *told = NULL;
+
     if (take_news()) {
+        if (thread.untold != NULL) {
+            told = tell_next(ctx_id);
+        }
         queue_prepend(pending, &thread.woken);
     }
+    return told;
 }
 
 /* A switch, with what sanitizers must know of it. */
@@ -306,15 +334,19 @@ static inline __attribute__((always_inline)) uintptr_t noted_jump(
 static NO_INLINE void enter_woken(void *ctx, uint64_t ctx_id)
 {
     struct queue pending;
+    const Coroutine *told;
 
     queue_init(&pending);
-    take_woken(&pending);
+    told = take_woken(&pending, ctx_id);
     while (!queue_is_empty(&pending)) {
         Coroutine *co = list_entry(queue_pop(&pending), Coroutine, wake_node);
+        struct coroutine_switch s =
+            co == told ? coroutine_enter_told_begin(ctx, ctx_id, co)
+                       : coroutine_enter_in_begin(ctx, ctx_id, co);
 
-        if (noted_jump(coroutine_enter_in_begin(ctx, ctx_id, co), true,
-                       false) != 0) {
-            take_woken(&pending);
+        told = NULL;
+        if (noted_jump(s, true, false) != 0) {
+            told = take_woken(&pending, ctx_id);
         }
     }
 }

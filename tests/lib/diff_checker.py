@@ -132,7 +132,7 @@ EVENTS = {"aio_coroutine_enter": "coroutine", "bh_run_begin": "bottom half",
           "work_begin": "work item", "thread_pool_complete": "completion"}
 JOINED = {"coroutine_start": ["coroutine"], "aio_co_wake_enter": ["coroutine"],
           "thread_pool_resume": ["completion", "coroutine"],
-          "work_next": ["work item"]}
+          "work_next": ["work item"], "coroutine_next": ["coroutine"]}
 
 
 def kinds_of_trace(path):

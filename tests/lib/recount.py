@@ -92,6 +92,9 @@ def _parts(event, f):
         return entered
     if event == "thread_pool_resume":
         return [("thread_pool_complete", f)] + entered
+    if event == "coroutine_next":
+        return [("coroutine_terminate", dict(f, to=f["from"])),
+                ("aio_coroutine_enter", f)]
     if event == "work_next":
         return [("work_end", f), ("work_begin", dict(f, req=f["next"]))]
     if event == "request_start":

@@ -65,6 +65,7 @@ BEGINS = {
     "thread_pool_resume": [("state_coroutine", "co", "running")],
     "request_start": [("state_coroutine", "co", "running")],
     "coroutine_yield": [("state_coroutine", "from", "yielded")],
+    "coroutine_next": [("state_coroutine", "to", "running")],
     "aio_coroutine_enter": [("state_coroutine", "to", "running")],
     "thread_pool_submit": [("state_work", "req", "queued")],
     "work_begin": [("state_work", "req", "running")],

@@ -230,6 +230,76 @@ static void test_created_told(void)
     coroutine_enter(co);
 }
 
+static void coroutine_fn ends(void *opaque)
+{
+}
+
+static void coroutine_fn wakes_two(void *opaque)
+{
+    Coroutine **both = opaque;
+
+    coroutine_queue_wake(both[0]);
+    coroutine_queue_wake(both[1]);
+}
+
+static void coroutine_fn enters_waker(void *opaque)
+{
+    coroutine_enter(coroutine_create(wakes_two, opaque));
+    coroutine_yield();
+}
+
+/*
+ * Who ends with somebody to be entered next, and who doesn't: by the thread,
+ * and by a coroutine that goes on afterwards.
+ */
+static void test_next(void)
+{
+    Coroutine *both[2], *outer;
+    uint64_t ids[2], waker, outer_id;
+
+    both[0] = coroutine_create(ends, NULL);
+    both[1] = coroutine_create(waits_for_work, NULL);
+    ids[0] = coroutine_id(both[0]);
+    ids[1] = coroutine_id(both[1]);
+    outer = coroutine_create(wakes_two, both);
+    waker = coroutine_id(outer);
+    n_events = 0;
+    fake_emit = keep_event;
+    coroutine_enter_in(both, 77, outer);
+    tap_equal(n_events, 5);
+    check_event(0, CT_EV_AIO_COROUTINE_ENTER, 77, 0, waker, 0);
+    check_event(1, CT_EV_COROUTINE_NEXT, 77, waker, 0, ids[0]);
+    check_event(2, CT_EV_COROUTINE_TERMINATE, ids[0], 0, 0, 0);
+    check_event(3, CT_EV_AIO_COROUTINE_ENTER, 77, 0, ids[1], 0);
+    check_event(4, CT_EV_COROUTINE_YIELD, ids[1], 0, CT_YIELD_REASON_WORK, 55);
+
+    /* What ended is told no more, and what was entered runs since then. */
+    n_events = 0;
+    fake_teller->tell(9);
+    tap_equal(n_events, 1);
+    fake_emit = NULL;
+    check_told(ids[1], waits_for_work, CT_CO_STATE_YIELDED,
+               CT_YIELD_REASON_WORK, 55, 0, true);
+
+    both[0] = coroutine_create(ends, NULL);
+    ids[0] = coroutine_id(both[0]);
+    outer = coroutine_create(enters_waker, both);
+    outer_id = coroutine_id(outer);
+    n_events = 0;
+    fake_emit = keep_event;
+    coroutine_enter_in(both, 77, outer);
+    fake_emit = NULL;
+    waker = events[1].fields[0];
+    tap_equal(n_events, 8);
+    check_event(3, CT_EV_COROUTINE_NEXT, 0, waker, outer_id, ids[0]);
+    check_event(4, CT_EV_COROUTINE_TERMINATE, ids[0], outer_id, 0, 0);
+    check_event(5, CT_EV_AIO_COROUTINE_ENTER, 0, outer_id, ids[1], 0);
+    check_event(6, CT_EV_COROUTINE_TERMINATE, ids[1], outer_id, 0, 0);
+    check_event(7, CT_EV_COROUTINE_YIELD, outer_id, 0, CT_YIELD_REASON_OTHER,
+                0);
+    coroutine_enter(outer);
+}
+
 static Coroutine *sleeper, *unborn;
 
 static void coroutine_fn wakes_both_and_tells(void *opaque)
@@ -354,6 +424,7 @@ int main(void)
 {
     tap_run("/coroutine/telling", test_telling);
     tap_run("/coroutine/created-told", test_created_told);
+    tap_run("/coroutine/next", test_next);
     tap_run("/coroutine/queued-is-told", test_queued_is_told);
     tap_run("/coroutine/where-it-waits", test_where_it_waits);
     tap_run("/coroutine/frames-are-gone", test_frames_are_gone);

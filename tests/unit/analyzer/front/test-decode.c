@@ -148,7 +148,7 @@ static bool is_joined(unsigned id)
 {
     return id == CT_EV_COROUTINE_START || id == CT_EV_AIO_CO_WAKE_ENTER ||
            id == CT_EV_THREAD_POOL_RESUME || id == CT_EV_REQUEST_START ||
-           id == CT_EV_WORK_NEXT;
+           id == CT_EV_WORK_NEXT || id == CT_EV_COROUTINE_NEXT;
 }
 
 static void test_our_events(void)
@@ -314,6 +314,22 @@ static void test_joined(void)
     COPY(enter, AIO_COROUTINE_ENTER_TO, joined, THREAD_POOL_RESUME_CO);
     COPY(enter, AIO_COROUTINE_ENTER_STACK, joined, THREAD_POOL_RESUME_STACK);
     check_parts(&joined, (struct ct_record[]){done, wake, enter}, 3);
+}
+
+static void test_joined_coroutine_next(void)
+{
+    char names[CT_FIELDS_MAX][16];
+    struct ct_record end = record_of(CT_EV_COROUTINE_TERMINATE, names);
+    struct ct_record enter = record_of(CT_EV_AIO_COROUTINE_ENTER, names);
+    struct ct_record joined = record_of(CT_EV_COROUTINE_NEXT, names);
+
+    COPY(end, COROUTINE_TERMINATE_SELF, joined, COROUTINE_NEXT_SELF);
+    COPY(end, COROUTINE_TERMINATE_TO, joined, COROUTINE_NEXT_FROM);
+    COPY(enter, AIO_COROUTINE_ENTER_CTX, joined, COROUTINE_NEXT_CTX);
+    COPY(enter, AIO_COROUTINE_ENTER_FROM, joined, COROUTINE_NEXT_FROM);
+    COPY(enter, AIO_COROUTINE_ENTER_TO, joined, COROUTINE_NEXT_TO);
+    COPY(enter, AIO_COROUTINE_ENTER_STACK, joined, COROUTINE_NEXT_STACK);
+    check_parts(&joined, (struct ct_record[]){end, enter}, 2);
 }
 
 static void test_joined_work_next(void)
@@ -514,6 +530,8 @@ int main(int argc, char **argv)
     g_test_add_func("/decode/nothing-told", test_nothing_told);
     g_test_add_func("/decode/columns", test_columns);
     g_test_add_func("/decode/joined", test_joined);
+    g_test_add_func("/decode/joined-coroutine-next",
+                    test_joined_coroutine_next);
     g_test_add_func("/decode/joined-work-next", test_joined_work_next);
     g_test_add_func("/decode/joined-request-start", test_joined_request_start);
     g_test_add_func("/decode/range", test_range);

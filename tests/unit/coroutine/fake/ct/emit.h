@@ -38,6 +38,8 @@ extern struct ct_teller *fake_teller;
     FAKE_EMIT(CT_EV_COROUTINE_START, ctx, from, co, (uintptr_t)(entry))
 #define ct_emit_coroutine_yield(from, to, reason, object) \
     FAKE_EMIT(CT_EV_COROUTINE_YIELD, from, to, reason, object)
+#define ct_emit_coroutine_next(ctx, self, from, to) \
+    FAKE_EMIT(CT_EV_COROUTINE_NEXT, ctx, self, from, to)
 #define ct_emit_coroutine_terminate(self, to) \
     FAKE_EMIT(CT_EV_COROUTINE_TERMINATE, self, to)
 #define ct_emit_state_coroutine(telling, co, entry, state, reason, object,   \
@@ -46,6 +48,7 @@ extern struct ct_teller *fake_teller;
               reason, object, from, since, created_stack, yield_stack)
 #define ct_emit_on_coroutine_create() (fake_emit != NULL)
 #define ct_emit_on_coroutine_start()  (fake_emit != NULL)
+#define ct_emit_on_coroutine_next()   (fake_emit != NULL)
 #define ct_emit_on_state_coroutine()  (fake_emit != NULL)
 
 #endif
