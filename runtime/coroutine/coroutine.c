@@ -27,7 +27,8 @@
  *
  * Everything is recorded and made current before the switch, on the stack that
  * stops: from then on nothing of it is touched, since another thread may enter
- * it as soon as it has stopped.
+ * it as soon as it has stopped.  (One that has ended nobody enters: its end may
+ * be told by whoever entered it, together with what that enters next.)
  *
  * Thread-locals.  A compiler keeps the address of one in a register as long as
  * it likes, also over a switch that comes back on another thread.  Only
@@ -259,13 +260,13 @@ static NO_INLINE struct coroutine_switch terminate_begin(Coroutine *self)
     ct_pre("coroutine-terminate/no-locks-held", self->locks_held == 0);
     if (unlikely(ct_emit_on_coroutine_next()) &&
         !queue_is_empty(&self->woken)) {
-        thread.untold = self;
+        thread.untold = self; /* and runs, for a teller, until it is told */
     } else {
         ct_emit_coroutine_terminate(self->id, to->id);
         ct_store(&self->id, 0);
+        ct_store_release(&self->caller, NULL);
         thread.ended = self;
     }
-    ct_store_release(&self->caller, NULL);
     queue_append(&thread.woken, &self->woken);
     to->jump.news = 1;
     return hand_over(self, to);
@@ -296,6 +297,7 @@ static const Coroutine *tell_next(uint64_t ctx_id)
     change_event();
     ct_emit_coroutine_next(ctx_id, ended->id, thread.current->id, next->id);
     ct_store(&ended->id, 0);
+    ct_store_release(&ended->caller, NULL);
     thread.untold = NULL;
     coroutine_pool_put(ended);
     return next;

@@ -150,7 +150,7 @@ CT_COROUTINE_CALL void coroutine_enter_in(void *ctx, uint64_t ctx_id,
 /**
  * coroutine_enter_told_in() - coroutine_enter_in(), recorded by the caller
  *
- * Pre: ct_when_begin(), an event that tells it, and then nothing but this.
+ * Pre: ct_when_begin(), an event that tells it, and no other event before this.
  */
 CT_COROUTINE_CALL void coroutine_enter_told_in(void *ctx, uint64_t ctx_id,
                                                Coroutine *co);

@@ -17,9 +17,9 @@
  *
  * From item to item.  Whoever hands in the first item that is done wakes the
  * loop, and does that before anything else.  Where others are there already, a
- * worker takes its next item before it hands in the one that it has run, so
- * that the end of one and the beginning of the other are one instant, and one
- * event.
+ * worker takes its next item before it hands in the one that it has run, if it
+ * can have the lock at once; and if it need not wake another worker, the end of
+ * one and the beginning of the other are one instant, and one event.
  *
  * Sleeping and waking.  A worker without work parks: it puts itself first in
  * pool->parked and sleeps on a word of its own.  Whoever has work for it takes
@@ -239,10 +239,9 @@ static ThreadPoolWork *take_next(ThreadPool *pool)
 {
     ThreadPoolWork *next = NULL;
 
-    if (lifo_is_empty(&pool->done)) {
+    if (lifo_is_empty(&pool->done) || pthread_mutex_trylock(&pool->lock) != 0) {
         return NULL;
     }
-    pthread_mutex_lock(&pool->lock);
     if (pool->current <= pool->max) {
         next = take_item(pool);
     }

@@ -8,7 +8,8 @@
  * Threads:  begin and end: any; serve and leave: the serving coroutine.
  * Memory:   the struct is the caller's, e.g. in its frame, from begin to end;
  *           so is @node.
- * Depends:  ct/coroutine.h; no block layer: whoever has requests may use it.
+ * Depends:  ct/aio.h, ct/coroutine.h; no block layer: whoever has requests may
+ * use it.
  */
 #ifndef CT_REQUEST_TRACKED_H
 #define CT_REQUEST_TRACKED_H
@@ -62,8 +63,8 @@ void tracked_request_give(struct tracked_request *req, const Coroutine *co);
 /**
  * tracked_request_start() - make a coroutine that will serve it, and enter it
  *
- * As coroutine_create(), tracked_request_give() and aio_co_enter() in @ctx;
- * traces are told of them by one event, which costs less.
+ * As coroutine_create(), tracked_request_give() and aio_co_enter() in @ctx, not
+ * NULL; traces are told of them by one event, which costs less.
  */
 void tracked_request_start(struct tracked_request *req, AioContext *ctx,
                            CoroutineEntry *entry, void *opaque);

@@ -44,6 +44,7 @@ class Load:
     def measure(self, program, *before):
         """Nanoseconds of CPU time a request; @before itself is not pinned"""
         out = self.bench.output([*before, "taskset", "-c", str(self.bench.cpu),
+                                 "env", "LC_ALL=C",
                                  "bash", "-c", '"$@" && times', "bash",
                                  *self.words(program)], pinned=False)
         found = TIMES.findall(out)

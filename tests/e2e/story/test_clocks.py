@@ -6,6 +6,7 @@ The program reads CLOCK_MONOTONIC outside and inside both events of every
 request: inner <= latency <= outer, without tolerance.  And what is told again
 names the instant of the event that it repeats.
 """
+import collections
 import os
 import re
 import shutil
@@ -110,6 +111,34 @@ def _(tmp):
     if min(checked.values()) < 10:
         raise AssertionError(f"hardly anything was told: {checked}")
     tap.note(f"told: {checked}")
+
+
+@tap.case("qcow2: events that stand for several, no lock for a table at hand")
+def _(tmp):
+    if not shutil.which("babeltrace2"):
+        tap.skip("babeltrace2 is not installed")
+    image = os.path.join(tmp, "disk")
+    story.image(image)
+    trace = os.path.join(tmp, "trace")
+    cpu = min(os.sched_getaffinity(0))  # one: workers go from item to item
+    story.record(trace, "taskset", "-c", str(cpu),
+                 os.path.join(story.BUILD, "runtime", "workloads",
+                              "cotrace-io"),
+                 "bench", "-f", "qcow2", "-c", "1000", "-d", "16", "-s", "4k",
+                 image)
+    text = story.run("babeltrace2", "--clock-cycles", trace).out
+    count = collections.Counter(LINE.match(line)[2]
+                                for line in text.splitlines()
+                                if LINE.match(line))
+    reads = count["request_start"]
+    tap.equal(reads, 1000, "request_start")
+    for joined, single in (("work_next", "work_begin"),
+                           ("coroutine_next", "coroutine_terminate")):
+        if not count[single] < count[joined] <= reads:
+            raise AssertionError(f"{joined}: {count}")
+    locks = count["co_mutex_lock_uncontended"] + count["co_mutex_lock_entry"]
+    if not 0 < locks <= 32:  # who comes while the table is read
+        raise AssertionError(f"{locks} locks: {count}")
 
 
 tap.main(sys.argv[1:])

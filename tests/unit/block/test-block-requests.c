@@ -268,6 +268,19 @@ static void test_start(struct loop *loop)
                "4=bdrv-read(qcow2,8192+10,of:1,by:2) 4.end(0) "
                "1.end(0) callback(0)");
     g_assert_cmpuint(number(starter.id), ==, 3);
+    io_vector_fini(&starter.aio.vector);
+
+    /* One that has to wait for the end of a drain is made first. */
+    log_clear();
+    g_ptr_array_set_size(known, 0);
+    blk_drained_begin(disk.blk);
+    aio_start(&starter.aio, &disk, 2 * 4096, 10);
+    log_expect("1=blk-read(qcow2,8192+10,of:0,by:0) 1.by(2) returned");
+    log_clear();
+    blk_drained_end(disk.blk);
+    loop_until(loop, starter.aio.is_done);
+    log_expect("3=bdrv-read(qcow2,8192+10,of:1,by:2) 3.end(0) "
+               "1.end(0) callback(0)");
     fake_joins = false;
     io_vector_fini(&starter.aio.vector);
     disk_close(&disk);

@@ -199,6 +199,7 @@ static void end_daemon(pid_t pid, int handle, bool answers)
     if (!answers) {
         (void)kill(pid, SIGKILL);
         (void)ct_family_kill(pid, "lttng-", END_MS);
+        (void)has_ended(handle, END_MS); /* its last thread, too */
     }
 }
 

@@ -11,7 +11,8 @@
  *           the disk before anything of this one is written; or on a flush:
  *           what was written to the file until now is on the disk first.
  * Threads:  one caller at a time, by the lock of whoever owns the caches, held
- *           also while they are read and written.
+ *           also while they are read and written; qcow2_cache_find() wants only
+ *           that nobody holds it.
  * Memory:   at most the bytes that it was made with; taken as it fills.
  * Errors:   0, or -errno; a piece that could not be written stays changed.
  */

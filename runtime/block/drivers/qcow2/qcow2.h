@@ -26,7 +26,10 @@ struct qcow2_alloc;
 struct qcow2_state {
     CoMutex lock; /* held for every look into the tables that may yield */
 
-    /* Protected by lock, but for what open sets once: cluster size, version. */
+    /*
+     * Protected by lock, but for what open sets once: cluster size, version.
+     * Who finds it free may read without it until he yields.
+     */
     struct qcow2_header header;
     uint64_t *l1;           /* l1_entries, as in the file, host byte order */
     struct qcow2_cache *l2; /* slices of L2 tables */
@@ -251,8 +254,8 @@ int coroutine_fn qcow2_grow_l1_table(BlockDriverState *bs, uint64_t n_min);
 /* --- read.c, compressed.c, write.c --------------------------------------- */
 
 /*
- * Context: coroutine without the lock, which they take where they look at or
- * change tables.
+ * Context: coroutine without the lock, which they take where they change
+ * tables, or have to wait to look at them.
  */
 
 /* A piece of a request: one run of clusters */
