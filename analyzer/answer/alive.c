@@ -196,8 +196,8 @@ static bool on_finish(struct ct_consumer *consumer,
                     "there is no process %" PRId32 " in it", query->pid);
         return false;
     }
-    query->frames = ct_frames_new(summary);
-    struct ct_symbols *symbols = ct_symbols_new(summary->images);
+    query->frames = ct_frames_new(summary, NULL);
+    struct ct_symbols *symbols = ct_symbols_new(summary->images, NULL);
     for (unsigned i = 0; i < query->groups->len; i++) {
         struct ct_alive_group result =
             result_of(query, g_ptr_array_index(query->groups, i), symbols);

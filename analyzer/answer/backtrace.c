@@ -367,7 +367,7 @@ static bool on_finish(struct ct_consumer *consumer,
     if (!origin && is_worker) {
         origin = candidate->origin;
     }
-    query->frames = ct_frames_new(summary);
+    query->frames = ct_frames_new(summary, NULL);
     query->result.pid = candidate->pid;
     query->result.has_stack_ns = own->has && summary->has_clock;
     query->result.stack_ns = own->when_ns;

@@ -24,7 +24,8 @@ struct ct_frames {
     bool complete; /* the one that grows */
 };
 
-struct ct_frames *ct_frames_new(const struct ct_summary *summary)
+struct ct_frames *ct_frames_new(const struct ct_summary *summary,
+                                struct ct_symbol_files *files)
 {
     struct ct_frames *frames = g_new0(struct ct_frames, 1);
 
@@ -32,7 +33,7 @@ struct ct_frames *ct_frames_new(const struct ct_summary *summary)
     frames->copies = g_ptr_array_new_with_free_func(g_free);
     frames->strings = g_string_chunk_new(4096);
     frames->summary = summary;
-    frames->symbols = ct_symbols_new(summary->images);
+    frames->symbols = ct_symbols_new(summary->images, files);
     return frames;
 }
 

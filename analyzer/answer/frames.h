@@ -17,8 +17,10 @@
 
 struct ct_frames;
 
-/** ct_frames_new() - @summary is borrowed as long as frames are added */
-struct ct_frames *ct_frames_new(const struct ct_summary *summary);
+/** ct_frames_new() - @summary is borrowed as long as frames are added; @files:
+ * see ct_symbols_new() */
+struct ct_frames *ct_frames_new(const struct ct_summary *summary,
+                                struct ct_symbol_files *files);
 void ct_frames_free(struct ct_frames *frames);
 
 /** ct_frames_begin() - a new backtrace, without frames yet */

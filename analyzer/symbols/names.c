@@ -30,11 +30,16 @@ struct answer {
     struct ct_frame frames[];
 };
 
-struct ct_symbols {
-    const struct ct_images *images;
-    GHashTable *answers; /* struct key, in the answer -> answer (owned) */
+struct ct_symbol_files {
+    unsigned refs;
     GHashTable *objects; /* path + '\n' + build id (owned) -> struct ct_object
                             (owned), NULL: can't be had */
+};
+
+struct ct_symbols {
+    const struct ct_images *images;
+    struct ct_symbol_files *files; /* one reference */
+    GHashTable *answers; /* struct key, in the answer -> answer (owned) */
     GStringChunk *paths;
 };
 
@@ -59,15 +64,36 @@ static void object_free(void *data)
     ct_object_free(data);
 }
 
-struct ct_symbols *ct_symbols_new(const struct ct_images *images)
+struct ct_symbol_files *ct_symbol_files_new(void)
+{
+    struct ct_symbol_files *files = g_new0(struct ct_symbol_files, 1);
+
+    files->refs = 1;
+    files->objects =
+        g_hash_table_new_full(g_str_hash, g_str_equal, g_free, object_free);
+    return files;
+}
+
+void ct_symbol_files_free(struct ct_symbol_files *files)
+{
+    if (files && --files->refs == 0) {
+        g_hash_table_destroy(files->objects);
+        g_free(files);
+    }
+}
+
+struct ct_symbols *ct_symbols_new(const struct ct_images *images,
+                                  struct ct_symbol_files *files)
 {
     struct ct_symbols *symbols = g_new0(struct ct_symbols, 1);
 
     symbols->images = images;
+    if (files) {
+        files->refs++;
+    }
+    symbols->files = files ? files : ct_symbol_files_new();
     symbols->answers =
         g_hash_table_new_full(hash_key, is_same_key, NULL, g_free);
-    symbols->objects =
-        g_hash_table_new_full(g_str_hash, g_str_equal, g_free, object_free);
     symbols->paths = g_string_chunk_new(1024);
     return symbols;
 }
@@ -78,7 +104,7 @@ void ct_symbols_free(struct ct_symbols *symbols)
         return;
     }
     g_hash_table_destroy(symbols->answers);
-    g_hash_table_destroy(symbols->objects);
+    ct_symbol_files_free(symbols->files);
     g_string_chunk_free(symbols->paths);
     g_free(symbols);
 }
@@ -92,7 +118,8 @@ static struct ct_object *object_of(struct ct_symbols *symbols,
     void *found;
     bool other;
 
-    if (g_hash_table_lookup_extended(symbols->objects, key, NULL, &found)) {
+    if (g_hash_table_lookup_extended(symbols->files->objects, key, NULL,
+                                     &found)) {
         g_free(key);
         return found;
     }
@@ -103,7 +130,7 @@ static struct ct_object *object_of(struct ct_symbols *symbols,
                        "another); no names from it",
                        image->path);
     }
-    g_hash_table_insert(symbols->objects, key, object);
+    g_hash_table_insert(symbols->files->objects, key, object);
     return object;
 }
 

@@ -279,7 +279,7 @@ static void label_json(struct label *label, struct ct_out *out)
 
 void ct_labels_resolve(struct ct_labels *labels, const struct ct_images *images)
 {
-    struct ct_symbols *symbols = ct_symbols_new(images);
+    struct ct_symbols *symbols = ct_symbols_new(images, NULL);
     struct ct_out *out = ct_out_memory();
 
     for (guint i = 0; i < labels->all->len; i++) {

@@ -30,7 +30,7 @@ static const char *name_of(struct ct_blame_view *causes,
         return NULL;
     }
     if (!causes->symbols) {
-        causes->symbols = ct_symbols_new(consumer->images);
+        causes->symbols = ct_symbols_new(consumer->images, NULL);
     }
     return ct_symbols_function(causes->symbols, pid, ran->fn, false);
 }

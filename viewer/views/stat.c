@@ -373,7 +373,7 @@ static bool on_finish(struct ct_consumer *consumer,
     if (!result || !summary || consumer->failed) {
         return true;
     }
-    symbols = ct_symbols_new(summary->images);
+    symbols = ct_symbols_new(summary->images, NULL);
     if (view->json) {
         ct_stat_json(view->out, result, symbols);
     } else {

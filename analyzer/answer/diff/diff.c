@@ -293,7 +293,7 @@ struct ct_diff *ct_diff_new(void)
     ct_shared_init(&diff->shared);
     for (unsigned side = 0; side < CT_DIFF_SIDES; side++) {
         diff->run[side] = ct_run_new(&diff->shared);
-        diff->explain[side] = ct_explain_new();
+        diff->explain[side] = ct_explain_new(diff->shared.files);
         diff->only[side] =
             g_array_new(FALSE, FALSE, sizeof(struct ct_diff_only));
     }

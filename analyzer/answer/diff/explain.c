@@ -32,6 +32,7 @@ struct ct_explain {
     unsigned n;
     uint32_t n_slices;
     struct ct_frames *frames;
+    struct ct_symbol_files *files; /* borrowed */
 };
 
 static struct ct_explain *explain_of(struct ct_consumer *consumer)
@@ -111,7 +112,7 @@ static bool on_finish(struct ct_consumer *consumer,
 {
     struct ct_explain *explain = explain_of(consumer);
 
-    explain->frames = ct_frames_new(summary);
+    explain->frames = ct_frames_new(summary, explain->files);
     for (unsigned i = 0; i < explain->n; i++) {
         struct wanted *wanted = &explain->wanted[i];
         struct ct_explained *explained = &wanted->explained;
@@ -134,10 +135,11 @@ static bool on_finish(struct ct_consumer *consumer,
     return true;
 }
 
-struct ct_explain *ct_explain_new(void)
+struct ct_explain *ct_explain_new(struct ct_symbol_files *files)
 {
     struct ct_explain *explain = g_new0(struct ct_explain, 1);
 
+    explain->files = files;
     explain->consumer = (struct ct_consumer){
         .slice_began = on_slice_began,
         .own_stack = on_own_stack,

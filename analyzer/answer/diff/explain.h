@@ -29,7 +29,8 @@ struct ct_explained {
 
 struct ct_explain;
 
-struct ct_explain *ct_explain_new(void);
+/** ct_explain_new() - @files: borrowed */
+struct ct_explain *ct_explain_new(struct ct_symbol_files *files);
 void ct_explain_free(struct ct_explain *explain);
 
 /**

@@ -6,6 +6,7 @@
 
 #include <inttypes.h>
 
+#include "ct/backtrace.h"
 #include "ct/pre.h"
 
 static const char *const decision_words[CT_DECISION_KINDS] = {
@@ -51,12 +52,14 @@ void ct_shared_init(struct ct_shared *shared)
     ct_words_init(&shared->words);
     ct_interned_init(&shared->ranges, sizeof(struct ct_range));
     ct_interned_init(&shared->labels, sizeof(struct ct_label));
+    shared->files = ct_symbol_files_new();
 }
 
 void ct_shared_fini(struct ct_shared *shared)
 {
     ct_interned_fini(&shared->ranges);
     ct_interned_fini(&shared->labels);
+    ct_symbol_files_free(shared->files);
     ct_words_fini(&shared->words);
 }
 

@@ -132,6 +132,7 @@ struct ct_shared {
     struct ct_words words;
     struct ct_interned ranges; /* struct ct_range */
     struct ct_interned labels; /* struct ct_label */
+    struct ct_symbol_files *files;
 };
 
 void ct_shared_init(struct ct_shared *shared);

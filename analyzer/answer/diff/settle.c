@@ -87,7 +87,8 @@ static uint32_t *name_functions(struct ct_run *run,
                                 const struct ct_summary *summary)
 {
     struct ct_words *words = &run->shared->words;
-    struct ct_symbols *symbols = ct_symbols_new(summary->images);
+    struct ct_symbols *symbols =
+        ct_symbols_new(summary->images, run->shared->files);
     uint32_t *names = g_new0(uint32_t, run->functions.n + 1);
 
     for (uint32_t i = 0; i < run->functions.n; i++) {

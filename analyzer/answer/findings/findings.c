@@ -165,8 +165,8 @@ static bool on_finish(struct ct_consumer *consumer,
     struct ct_findings *findings = from_consumer(consumer);
     bool is_all = true;
 
-    findings->symbols = ct_symbols_new(summary->images);
-    findings->frames = ct_frames_new(summary);
+    findings->symbols = ct_symbols_new(summary->images, NULL);
+    findings->frames = ct_frames_new(summary, NULL);
     ct_overhead_finish(findings->causes, findings->overhead);
     if (summary->has_clock) {
         ct_stuck_finish(findings->causes, findings->stuck, summary);

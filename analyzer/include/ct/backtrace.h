@@ -89,10 +89,28 @@ void ct_backtrace_free(struct ct_backtrace_query *query);
  */
 void ct_symbols_debug_dirs(const char *list);
 
+struct ct_symbol_files;
 struct ct_symbols; /* resolves through libdwfl, each address once */
 
-struct ct_symbols *ct_symbols_new(const struct ct_images *images);
+/**
+ * ct_symbols_new() - names in the processes of a trace
+ * @files: what is opened is kept there, and not opened again, for all that are
+ *         made with it; NULL: for this one
+ */
+struct ct_symbols *ct_symbols_new(const struct ct_images *images,
+                                  struct ct_symbol_files *files);
 void ct_symbols_free(struct ct_symbols *symbols);
+
+/**
+ * ct_symbol_files_new() - files of code, opened once for several traces
+ *
+ * To read a large library's debug information takes tens of milliseconds.
+ * Context: one thread, for all that is made with it.
+ */
+struct ct_symbol_files *ct_symbol_files_new(void);
+/** ct_symbol_files_free() - the caller's share: they live as long as anybody's
+ * symbols do; NULL is allowed */
+void ct_symbol_files_free(struct ct_symbol_files *files);
 
 /**
  * ct_symbols_function() - name of the function at an address

@@ -98,7 +98,8 @@ void ct_symbols_debug_dirs(const char *list)
 {
 }
 
-struct ct_symbols *ct_symbols_new(const struct ct_images *images)
+struct ct_symbols *ct_symbols_new(const struct ct_images *images,
+                                  struct ct_symbol_files *files)
 {
     struct ct_symbols *symbols = g_new0(struct ct_symbols, 1);
 
