@@ -90,7 +90,7 @@ class Renderer(Reader):
         return events_speed * self.objects / self.load.events()
 
 
-EVENTS_A_READ = 20  # of the load, about
+EVENTS_A_READ = 14  # of the load, about
 
 
 def size_rows(bench, commands):
