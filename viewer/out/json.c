@@ -60,6 +60,14 @@ unsigned ct_digits(char *to, uint64_t value)
     unsigned n = digits_of(value);
     unsigned at = n;
 
+    while (value >= 10000) {
+        unsigned four = (unsigned)(value % 10000);
+
+        value /= 10000;
+        at -= 4;
+        memcpy(to + at, pairs + (size_t)2 * (four / 100), 2);
+        memcpy(to + at + 2, pairs + (size_t)2 * (four % 100), 2);
+    }
     while (value >= 100) {
         at -= 2;
         memcpy(to + at, pairs + 2 * (value % 100), 2);
@@ -197,6 +205,24 @@ static bool plain(unsigned char byte)
     return byte >= 0x20 && byte < 0x7f && byte != '"' && byte != '\\';
 }
 
+/*
+ * The same of eight bytes at once: "has a byte less than n", by Bit Twiddling
+ * Hacks (S. E. Anderson).  A byte above one that is not plain may be taken for
+ * another such; all are plain only if none is found.
+ */
+static bool all_plain(uint64_t bytes)
+{
+    const uint64_t ones = UINT64_C(0x0101010101010101);
+    uint64_t quote = bytes ^ ones * '"';
+    uint64_t backslash = bytes ^ ones * '\\';
+    uint64_t del = bytes ^ ones * 0x7f;
+    uint64_t found = bytes | ((bytes - ones * 0x20) & ~bytes) |
+                     ((quote - ones) & ~quote) |
+                     ((backslash - ones) & ~backslash) | ((del - ones) & ~del);
+
+    return (found & ones * 0x80) == 0;
+}
+
 static unsigned escape(char *to, uint32_t character)
 {
     if (character == '"' || character == '\\') {
@@ -223,9 +249,17 @@ static const char *put_plain(struct ct_json *json, const char *text)
 {
     const size_t most = CT_OUT_ROOM - 16; /* a comma, a quote, ... */
     char *to = ct_json_value(json);
+    size_t length = strnlen(text, most);
     size_t n = 0;
 
     *to++ = '"';
+    for (uint64_t bytes; n + sizeof(bytes) <= length; n += sizeof(bytes)) {
+        memcpy(&bytes, text + n, sizeof(bytes));
+        if (!all_plain(bytes)) {
+            break;
+        }
+        memcpy(to + n, &bytes, sizeof(bytes));
+    }
     while (n < most && plain((unsigned char)text[n])) {
         to[n] = text[n];
         n++;

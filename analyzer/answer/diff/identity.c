@@ -8,7 +8,7 @@
 #include "answer/diff/run_int.h"
 
 /* "LAYER OP NODE", as far as they are told */
-static uint32_t name_of(struct ct_run *run, const struct ct_request *request)
+static uint32_t make_name(struct ct_run *run, const struct ct_request *request)
 {
     const char *const parts[] = {request->layer, request->op, request->node};
     char text[512];
@@ -25,6 +25,22 @@ static uint32_t name_of(struct ct_run *run, const struct ct_request *request)
     }
     text[length] = '\0';
     return ct_words_get(&run->shared->words, text);
+}
+
+/* The pass has each of the three strings once, so their addresses do. */
+static uint32_t name_of(struct ct_run *run, const struct ct_request *request)
+{
+    uint64_t hash = (uintptr_t)request->layer + 3 * (uintptr_t)request->op +
+                    5 * (uintptr_t)request->node;
+    struct request_name *name =
+        &run->names[hash * UINT64_C(0x9e3779b97f4a7c15) >> 60];
+
+    if (!name->is || name->layer != request->layer || name->op != request->op ||
+        name->node != request->node) {
+        *name = (struct request_name){true, request->layer, request->op,
+                                      request->node, make_name(run, request)};
+    }
+    return name->name;
 }
 
 void ct_run_identify(struct ct_run *run, const struct ct_request *request)

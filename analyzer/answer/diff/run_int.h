@@ -40,6 +40,13 @@ struct identity {
     uint32_t begin;               /* decision + 1; 0: none */
 };
 
+/* The latest of their hash. */
+struct request_name {
+    bool is;
+    const char *layer, *op, *node;
+    uint32_t name; /* word */
+};
+
 struct coroutine {
     uint64_t id;
     bool was_entered;
@@ -113,16 +120,17 @@ struct pending {
 struct ct_run {
     struct ct_consumer consumer;
     struct ct_shared *shared;
-    GArray *decisions;       /* struct ct_decision */
-    GArray *links;           /* struct ct_link */
-    GArray *taken;           /* struct ct_taken */
-    GArray *holes;           /* struct ct_hole */
-    GArray *ready;           /* uint32_t, as in the result */
-    GArray *failed;          /* struct ct_failed */
-    GArray *sequences;       /* struct sequence */
-    GArray *identities;      /* struct identity, by number of the request */
-    GArray *counts;          /* uint32_t, by `same` */
-    struct ct_interned same; /* {request, range} */
+    GArray *decisions;  /* struct ct_decision */
+    GArray *links;      /* struct ct_link */
+    GArray *taken;      /* struct ct_taken */
+    GArray *holes;      /* struct ct_hole */
+    GArray *ready;      /* uint32_t, as in the result */
+    GArray *failed;     /* struct ct_failed */
+    GArray *sequences;  /* struct sequence */
+    GArray *identities; /* struct identity, by number of the request */
+    GArray *counts;     /* uint32_t, by `same` */
+    struct request_name names[16]; /* by four bits of a hash */
+    struct ct_interned same;       /* {request, range} */
     GArray *labels; /* struct ct_label, by decision; functions are this run's */
     struct ct_interned functions, places;
     GPtrArray *processes;  /* struct process */

@@ -151,6 +151,56 @@ static void test_strings(struct fixture *fixture, const void *data)
     expect(fixture, "null");
 }
 
+static void append_byte(GString *wanted, unsigned char byte)
+{
+    if (byte == '"' || byte == '\\') {
+        g_string_append_printf(wanted, "\\%c", byte);
+    } else if (byte == '\n' || byte == '\t') {
+        g_string_append(wanted, byte == '\n' ? "\\n" : "\\t");
+    } else if (byte < 0x20 || byte == 0x7f) {
+        g_string_append_printf(wanted, "\\u%04x", byte);
+    } else {
+        g_string_append_c(wanted, (char)byte);
+    }
+}
+
+/* Every byte in every place of the eight that are looked at together. */
+static void test_places(struct fixture *fixture, const void *data)
+{
+    for (unsigned byte = 1; byte < 0x80; byte++) {
+        for (unsigned at = 0; at < 19; at++) {
+            g_autoptr(GString) wanted = g_string_new("\"");
+            char text[20] = "!~ xxxxx[]xxxxx#xxx";
+
+            text[at] = (char)byte;
+            for (const char *c = text; *c; c++) {
+                append_byte(wanted, (unsigned char)*c);
+            }
+            g_string_append_c(wanted, '"');
+            ct_json_init(&fixture->json, fixture->out);
+            ct_json_string(&fixture->json, text);
+            expect(fixture, wanted->str);
+        }
+    }
+}
+
+/* One below, at and above each power of ten */
+static void test_digits(struct fixture *fixture, const void *data)
+{
+    for (uint64_t power = 1;; power *= 10) {
+        for (uint64_t value = power - 1; value <= power + 1; value++) {
+            g_autofree char *wanted =
+                g_strdup_printf("%" G_GUINT64_FORMAT, value);
+            ct_json_init(&fixture->json, fixture->out);
+            ct_json_u64(&fixture->json, value);
+            expect(fixture, wanted);
+        }
+        if (power > UINT64_MAX / 10) {
+            break;
+        }
+    }
+}
+
 /* Longer than any buffer, with something to escape across its borders. */
 static void test_long(struct fixture *fixture, const void *data)
 {
@@ -259,6 +309,8 @@ int main(int argc, char **argv)
     add("lines", test_lines);
     add("numbers", test_numbers);
     add("strings", test_strings);
+    add("places", test_places);
+    add("digits", test_digits);
     add("long", test_long);
     g_test_add_func("/json/inert", test_inert);
     g_test_add_func("/json/misuse", test_misuse);
