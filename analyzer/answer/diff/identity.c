@@ -45,18 +45,25 @@ static uint32_t name_of(struct ct_run *run, const struct ct_request *request)
 
 void ct_run_identify(struct ct_run *run, const struct ct_request *request)
 {
-    struct identity identity = {.request = name_of(run, request)};
+    struct request_what what = {.name = name_of(run, request)};
 
     if (!request->range_unknown) {
-        struct ct_range range = {request->offset, request->bytes};
-        identity.range = ct_interned_get(&run->shared->ranges, &range) + 1;
+        what.has_range = true;
+        what.range = (struct ct_range){request->offset, request->bytes};
     }
-    uint32_t key[2] = {identity.request, identity.range};
-    uint32_t same = ct_interned_get(&run->same, key);
-    if (same == run->counts->len) {
-        g_array_set_size(run->counts, same + 1);
+    uint32_t number = ct_interned_get(&run->whats, &what);
+    if (number == run->seen->len) {
+        struct request_seen fresh = {0};
+        if (what.has_range) {
+            fresh.range =
+                ct_interned_get(&run->shared->ranges, &what.range) + 1;
+        }
+        g_array_append_val(run->seen, fresh);
     }
-    identity.nth = ++g_array_index(run->counts, uint32_t, same);
+    struct request_seen *seen =
+        &g_array_index(run->seen, struct request_seen, number);
+    struct identity identity = {
+        .request = what.name, .range = seen->range, .nth = ++seen->n};
     if (request->number >= run->identities->len) {
         g_array_set_size(run->identities, (unsigned)request->number + 1);
     }

@@ -47,6 +47,18 @@ struct request_name {
     uint32_t name; /* word */
 };
 
+/* One look into a table that is larger than a cache, not two. */
+struct request_what {
+    uint32_t name; /* word */
+    uint32_t has_range;
+    struct ct_range range;
+};
+
+struct request_seen {
+    uint32_t range; /* number + 1; 0: not known */
+    uint32_t n;     /* requests so far */
+};
+
 struct coroutine {
     uint64_t id;
     bool was_entered;
@@ -128,9 +140,9 @@ struct ct_run {
     GArray *failed;     /* struct ct_failed */
     GArray *sequences;  /* struct sequence */
     GArray *identities; /* struct identity, by number of the request */
-    GArray *counts;     /* uint32_t, by `same` */
+    GArray *seen;       /* struct request_seen, by `whats` */
     struct request_name names[16]; /* by four bits of a hash */
-    struct ct_interned same;       /* {request, range} */
+    struct ct_interned whats;      /* struct request_what */
     GArray *labels; /* struct ct_label, by decision; functions are this run's */
     struct ct_interned functions, places;
     GPtrArray *processes;  /* struct process */

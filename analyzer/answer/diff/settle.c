@@ -24,11 +24,11 @@ void ct_run_init(struct ct_run *run)
     run->failed = g_array_new(FALSE, FALSE, sizeof(struct ct_failed));
     run->sequences = g_array_new(FALSE, FALSE, sizeof(struct sequence));
     run->identities = g_array_new(FALSE, TRUE, sizeof(struct identity));
-    run->counts = g_array_new(FALSE, TRUE, sizeof(uint32_t));
+    run->seen = g_array_new(FALSE, FALSE, sizeof(struct request_seen));
     run->told = g_array_new(FALSE, TRUE, sizeof(struct ct_sequence));
     run->programs = g_array_new(FALSE, TRUE, sizeof(struct ct_program));
     ct_times_init(&run->times);
-    ct_interned_init(&run->same, 2 * sizeof(uint32_t));
+    ct_interned_init(&run->whats, sizeof(struct request_what));
     ct_interned_init(&run->functions, sizeof(struct function));
     ct_interned_init(&run->places, sizeof(struct place));
     run->labels = g_array_new(FALSE, FALSE, sizeof(struct ct_label));
@@ -45,7 +45,7 @@ static void forget(struct ct_run *run)
     g_clear_pointer(&run->processes, g_ptr_array_unref);
     g_clear_pointer(&run->threads, g_hash_table_unref);
     g_clear_pointer(&run->identities, g_array_unref);
-    g_clear_pointer(&run->counts, g_array_unref);
+    g_clear_pointer(&run->seen, g_array_unref);
     g_clear_pointer(&run->labels, g_array_unref);
 }
 
@@ -56,7 +56,7 @@ void ct_run_free(struct ct_run *run)
     }
     forget(run);
     ct_times_fini(&run->times);
-    ct_interned_fini(&run->same);
+    ct_interned_fini(&run->whats);
     ct_interned_fini(&run->functions);
     ct_interned_fini(&run->places);
     g_array_unref(run->decisions);
