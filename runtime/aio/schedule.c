@@ -90,9 +90,9 @@ enum ct_wake_how aio_co_enter_how(AioContext **ctx)
 {
     AioContext *current = aio_context_current();
 
+    /* Never ran in a context: here is as good as anywhere. */
     if (*ctx == NULL) {
-        *ctx =
-            current; /* never ran in a context: here is as good as anywhere */
+        *ctx = current;
     }
     if (*ctx != current) {
         return CT_WAKE_HOW_SCHEDULED;

@@ -27,7 +27,7 @@ static uint32_t make_name(struct ct_run *run, const struct ct_request *request)
     return ct_words_get(&run->shared->words, text);
 }
 
-/* The pass has each of the three strings once, so their addresses do. */
+/* The pass has each string once, so equal ones have the same address. */
 static uint32_t name_of(struct ct_run *run, const struct ct_request *request)
 {
     uint64_t hash = (uintptr_t)request->layer + 3 * (uintptr_t)request->op +

@@ -40,7 +40,7 @@ struct identity {
     uint32_t begin;               /* decision + 1; 0: none */
 };
 
-/* The latest of their hash. */
+/* Of the latest request with this hash */
 struct request_name {
     bool is;
     const char *layer, *op, *node;

@@ -104,7 +104,7 @@ void ct_symbols_free(struct ct_symbols *symbols);
 /**
  * ct_symbol_files_new() - files of code, opened once for several traces
  *
- * To read a large library's debug information takes tens of milliseconds.
+ * To read a large library's debug information takes long.
  * Context: one thread, for all that is made with it.
  */
 struct ct_symbol_files *ct_symbol_files_new(void);
