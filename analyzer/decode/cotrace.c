@@ -468,6 +468,25 @@ static bool decode_request(const struct ct_record *record, struct ct_step *step)
         step->value = U(REQUEST_BEGIN_FLAGS);
         step->stack = U(REQUEST_BEGIN_STACK);
         return true;
+    case CT_EV_REQUEST_KIND:
+        step->kind = CT_STEP_REQUEST_KIND;
+        step->subject = U(REQUEST_KIND_KIND);
+        step->layer = S(REQUEST_KIND_LAYER);
+        step->op = S(REQUEST_KIND_OP);
+        step->name = S(REQUEST_KIND_NODE);
+        step->value = U(REQUEST_KIND_FLAGS);
+        return true;
+    case CT_EV_REQUEST_OPEN:
+        step->kind = CT_STEP_REQUEST_BEGIN;
+        step->subject = U(REQUEST_OPEN_REQUEST);
+        step->object = U(REQUEST_OPEN_PARENT);
+        step->waits_for = U(REQUEST_OPEN_CO);
+        step->context = U(REQUEST_OPEN_KIND);
+        step->offset = U(REQUEST_OPEN_OFFSET);
+        step->bytes = U(REQUEST_OPEN_BYTES);
+        step->flag = ABSENT(REQUEST_OPEN_OFFSET) || ABSENT(REQUEST_OPEN_BYTES);
+        step->stack = U(REQUEST_OPEN_STACK);
+        return true;
     case CT_EV_REQUEST_COROUTINE:
         step->kind = CT_STEP_REQUEST_COROUTINE;
         step->subject = U(REQUEST_COROUTINE_REQUEST);

@@ -254,6 +254,7 @@ void ct_process_end(struct ct_model *model, struct ct_process *process)
     END_ALL(struct ct_lock, &process->locks, ct_lock_free(model, each));
     END_ALL(struct ct_pool, &process->pools, ct_pool_free(model, each));
     END_ALL(struct ct_birth, &process->births, ct_birth_free(model, each));
+    ct_req_kinds_free(model, process);
     ct_callbacks_free(model, &process->fds);
     ct_callbacks_free(model, &process->bhs);
     ct_callbacks_free(model, &process->timers);

@@ -64,6 +64,7 @@ struct ct_model *ct_model_new(unsigned wants)
     ct_slab_init(&model->locks, sizeof(struct ct_lock));
     ct_slab_init(&model->requests, sizeof(struct ct_req));
     ct_slab_init(&model->births, sizeof(struct ct_birth));
+    ct_slab_init(&model->kinds, sizeof(struct ct_req_kind));
     return model;
 }
 
@@ -105,6 +106,7 @@ void ct_model_free(struct ct_model *model)
     ct_slab_fini(&model->locks);
     ct_slab_fini(&model->requests);
     ct_slab_fini(&model->births);
+    ct_slab_fini(&model->kinds);
     g_free(model->changes);
     g_free(model->held);
     g_free(model->dead);
@@ -174,7 +176,7 @@ static void dispatch(struct ct_model *model, const struct ct_step *step)
     case CT_STEP_WORK_SUBMIT ... CT_STEP_WORKER_EXIT:
         ct_work_step(model, thread, step);
         break;
-    case CT_STEP_REQUEST_BEGIN ... CT_STEP_REQUEST_END:
+    case CT_STEP_REQUEST_KIND ... CT_STEP_REQUEST_END:
         ct_req_step(model, thread, step);
         break;
     case CT_STEP_STATE_BEGIN ... CT_STEP_STATE_END:

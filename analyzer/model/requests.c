@@ -134,6 +134,56 @@ void ct_req_in_gap(struct ct_model *model, int64_t from_ns)
     model->quiet_ns = MAX(model->quiet_ns, from_ns);
 }
 
+/* --- kinds ------------------------------------------------------------ */
+
+static struct ct_req_kind kind_told(struct ct_model *model,
+                                    const struct ct_step *step)
+{
+    return (struct ct_req_kind){
+        .layer = ct_names_get(&model->names, step->layer),
+        .op = ct_names_get(&model->names, step->op),
+        .node = ct_names_get(&model->names, step->name),
+        .flags = (uint32_t)step->value,
+    };
+}
+
+static void kind_learn(struct ct_model *model, struct ct_process *process,
+                       const struct ct_step *step)
+{
+    struct ct_req_kind *kind = ct_table_get(&process->kinds, step->subject);
+
+    if (!kind) {
+        kind = ct_slab_new(&model->kinds);
+        ct_table_put(&process->kinds, step->subject, kind);
+    }
+    *kind = kind_told(model, step);
+}
+
+/* The event that told the number may have been lost. */
+static struct ct_req_kind kind_of(struct ct_model *model,
+                                  const struct ct_process *process,
+                                  const struct ct_step *step)
+{
+    const struct ct_req_kind *kind;
+
+    if (step->kind != CT_STEP_REQUEST_BEGIN || !step->context) {
+        return kind_told(model, step);
+    }
+    kind = ct_table_get(&process->kinds, step->context);
+    return kind ? *kind : (struct ct_req_kind){0};
+}
+
+void ct_req_kinds_free(struct ct_model *model, struct ct_process *process)
+{
+    struct ct_req_kind *kind;
+    uint32_t at = 0;
+
+    while ((kind = ct_table_each(&process->kinds, &at))) {
+        ct_slab_free(&model->kinds, kind);
+    }
+    ct_table_fini(&process->kinds);
+}
+
 /* --- steps ------------------------------------------------------------ */
 
 static struct ct_req *begin(struct ct_model *model, struct ct_process *process,
@@ -152,6 +202,7 @@ static struct ct_req *begin(struct ct_model *model, struct ct_process *process,
     ct_req_make_restless(model, req);
     ct_table_put(&process->requests, step->subject, req);
     if (ct_req_is_told(model)) {
+        struct ct_req_kind kind = kind_of(model, process, step);
         struct ct_req *parent =
             step->object ? ct_table_get(&process->requests, step->object)
                          : NULL;
@@ -172,13 +223,13 @@ static struct ct_req *begin(struct ct_model *model, struct ct_process *process,
             .tid = step->tid,
             .begin_known = is_begin,
             .begin_told = req->entity.since_told,
-            .layer = ct_names_get(&model->names, step->layer),
-            .op = ct_names_get(&model->names, step->op),
-            .node = ct_names_get(&model->names, step->name),
+            .layer = kind.layer,
+            .op = kind.op,
+            .node = kind.node,
             .offset = step->offset,
             .bytes = step->bytes,
             .range_unknown = step->flag,
-            .flags = (uint32_t)step->value,
+            .flags = kind.flags,
             .stack = step->stack,
             .origin = origin,
         };
@@ -240,6 +291,9 @@ void ct_req_step(struct ct_model *model, struct ct_thread *thread,
     struct ct_req *req = ct_table_get(&process->requests, step->subject);
 
     switch (step->kind) {
+    case CT_STEP_REQUEST_KIND:
+        kind_learn(model, process, step);
+        break;
     case CT_STEP_REQUEST_BEGIN:
         ct_thread_own_stack(model, thread, step);
         if (req) {

@@ -21,6 +21,9 @@ void ct_req_told(struct ct_model *model, struct ct_process *process,
 void ct_req_end(struct ct_model *model, struct ct_req *req,
                 const struct ct_step *step);
 
+/** ct_req_kinds_free() - what numbers mean is not known any more */
+void ct_req_kinds_free(struct ct_model *model, struct ct_process *process);
+
 /** ct_req_in_gap() - nothing is known of them since @from_ns; many gaps without
  * anything told in between cost nothing for each of the requests */
 void ct_req_in_gap(struct ct_model *model, int64_t from_ns);

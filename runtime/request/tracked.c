@@ -42,6 +42,7 @@
 #include "ct/emit.h"
 #include "ct/id.h"
 #include "ct/kept.h"
+#include "ct/kinds.h"
 #include "ct/pre.h"
 #include "ct/retell.h"
 #include "ct/when.h"
@@ -211,6 +212,24 @@ uint64_t tracked_request_current(void)
     return self != NULL ? self->serves : 0;
 }
 
+static inline void tell_begin(struct tracked_request *req, unsigned flags)
+{
+    uint32_t kind = __builtin_expect(ct_emit_on_request_open(), 0)
+                        ? ct_kind_told(req->layer, req->op, req->node, flags)
+                        : 0;
+
+    ct_when_begin();
+    if (kind != 0) {
+        ct_emit_request_open(req->id, req->parent, req->co, kind, req->offset,
+                             req->bytes);
+    } else {
+        ct_emit_request_begin(req->id, req->parent, req->co, req->layer,
+                              req->op, req->node, req->offset, req->bytes,
+                              flags);
+    }
+    req->since_ns = (int64_t)ct_when_ns();
+}
+
 /* @self: of the caller, NULL: none; @co: who serves it, 0: not known yet */
 static inline void begin(struct tracked_request *req, const Coroutine *self,
                          uint64_t co, const char *layer, const char *op,
@@ -228,10 +247,7 @@ static inline void begin(struct tracked_request *req, const Coroutine *self,
         .co = co,
         .shard = own != NULL ? own : own_new(),
     };
-    ct_when_begin();
-    ct_emit_request_begin(req->id, req->parent, co, layer, req->op, node,
-                          offset, bytes, flags);
-    req->since_ns = (int64_t)ct_when_ns();
+    tell_begin(req, flags);
 
     shard_lock(req->shard);
     list_add_tail(&req->shard->open, &req->alive);

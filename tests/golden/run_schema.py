@@ -116,6 +116,47 @@ def _(tmp):
     tap.equal(rows, whole)
 
 
+BEGIN = re.compile(r'^(@\d+ \S+) request_begin (.*) (layer="[^"]*" op="[^"]*" '
+                   r'node="[^"]*") (.*) (flags=\d+)', re.MULTILINE)
+
+
+def kinds_by_number(text):
+    """The same trace, with request_kind and request_open; how many of them."""
+    numbers = {}
+
+    def change(begin):
+        names = begin[3], begin[5]
+        told = ""
+        if names not in numbers:
+            numbers[names] = len(numbers) + 1
+            told = (f"{begin[1]} request_kind kind={numbers[names]} "
+                    f"{names[0]} {names[1]}\n")
+        return (f"{told}{begin[1]} request_open {begin[2]} "
+                f"kind={numbers[names]} {begin[4]}")
+
+    return *BEGIN.subn(change, text), len(numbers)
+
+
+@tap.case("requests whose names are told by a number are what they are")
+def _(tmp):
+    changed_ones = 0
+    for name in sorted(os.listdir(os.path.join(HERE, "cases"))):
+        path = os.path.join(HERE, "cases", name)
+        with open(path, encoding="utf-8") as file:
+            text, n, kinds = kinds_by_number(file.read())
+        twin = os.path.join(tmp, name)
+        with open(twin, "w", encoding="utf-8") as file:
+            file.write(text)
+        rows, stat, warnings = read(twin)
+        whole, before, told = read(path)
+        tap.equal(rows, whole, name)
+        tap.equal([line.replace(twin, path) for line in warnings], told, name)
+        tap.equal(stat["events"], before["events"] + kinds, name)
+        tap.equal(stat["requests"], before["requests"], name)
+        changed_ones += n
+    assert changed_ones >= 6, changed_ones
+
+
 @tap.case("a newer schema: told once, read as far as it is understood")
 def _(tmp):
     with open(os.path.join(HERE, "cases", "attached.txt"),

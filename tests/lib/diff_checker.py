@@ -152,7 +152,7 @@ def kinds_of_trace(path):
             if event == "request_start" and re.search('how="?entered', line):
                 counts["coroutine"] += 1
             request = re.search(r" request=(\d+)", line)
-            if event == "request_begin":
+            if event in ("request_begin", "request_open"):
                 if " parent=0" in line:
                     counts["begin"] += 1
                 else:

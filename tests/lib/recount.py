@@ -124,7 +124,7 @@ def requests(lines):
         now, pid, event = int(found[1]), int(found[2]), found[3]
         f = _fields(found[4])
         process = processes.setdefault(pid, _Process())
-        if event == "request_begin":
+        if event in ("request_begin", "request_open"):
             process.open[f["request"]] = [now, []]
             if f["co"] != "0":
                 process.serves[f["request"]] = f["co"]

@@ -48,8 +48,24 @@ void __wrap_ct_emit_slow_request_begin(uint64_t request, uint64_t parent,
                                        const char *op, const char *node,
                                        uint64_t offset, uint64_t bytes,
                                        uint32_t flags);
+void __real_ct_emit_slow_request_open(uint64_t request, uint64_t parent,
+                                      uint64_t co, uint32_t kind,
+                                      uint64_t offset, uint64_t bytes);
+void __wrap_ct_emit_slow_request_open(uint64_t request, uint64_t parent,
+                                      uint64_t co, uint32_t kind,
+                                      uint64_t offset, uint64_t bytes);
 void __real_ct_emit_slow_request_end(uint64_t request, int32_t ret);
 void __wrap_ct_emit_slow_request_end(uint64_t request, int32_t ret);
+
+static size_t mark_new(uint64_t request)
+{
+    if (n_marks == MARKS_MAX) {
+        fprintf(stderr, "clocks: more than %d requests\n", MARKS_MAX);
+        abort();
+    }
+    marks[n_marks].id = request;
+    return n_marks++;
+}
 
 void __wrap_ct_emit_slow_request_begin(uint64_t request, uint64_t parent,
                                        uint64_t co, const char *layer,
@@ -57,15 +73,20 @@ void __wrap_ct_emit_slow_request_begin(uint64_t request, uint64_t parent,
                                        uint64_t offset, uint64_t bytes,
                                        uint32_t flags)
 {
-    if (n_marks == MARKS_MAX) {
-        fprintf(stderr, "clocks: more than %d requests\n", MARKS_MAX);
-        abort();
-    }
-    size_t i = n_marks++;
-    marks[i].id = request;
+    size_t i = mark_new(request);
     marks[i].begin_outside_ns = now_ns();
     __real_ct_emit_slow_request_begin(request, parent, co, layer, op, node,
                                       offset, bytes, flags);
+    marks[i].begin_inside_ns = now_ns();
+}
+
+void __wrap_ct_emit_slow_request_open(uint64_t request, uint64_t parent,
+                                      uint64_t co, uint32_t kind,
+                                      uint64_t offset, uint64_t bytes)
+{
+    size_t i = mark_new(request);
+    marks[i].begin_outside_ns = now_ns();
+    __real_ct_emit_slow_request_open(request, parent, co, kind, offset, bytes);
     marks[i].begin_inside_ns = now_ns();
 }
 

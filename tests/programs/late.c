@@ -8,8 +8,8 @@
  * context "still" that nobody turns and that has a coroutine scheduled, prints
  * {"coroutine", "work"}, the ids of the first two, and waits for a line on
  * stdin: a recording that begins before that line sees neither made.  Then it
- * turns its loop until its state has been told TELLINGS more times (the
- * linker's --wrap counts), and lets both end.
+ * turns its loop, now and then with a request, until its state has been told
+ * TELLINGS more times (the linker's --wrap counts), and lets both end.
  */
 #include <inttypes.h>
 #include <semaphore.h>
@@ -20,6 +20,7 @@
 #include "ct/coroutine.h"
 #include "ct/emit.h"
 #include "ct/pool.h"
+#include "ct/traced.h"
 
 #define TELLINGS 3
 
@@ -105,7 +106,11 @@ int main(void)
     if (getchar() == EOF) {
         return 2;
     }
-    for (unsigned told = tellings; tellings - told < TELLINGS;) {
+    for (unsigned told = tellings, turn = 0; tellings - told < TELLINGS;
+         turn++) {
+        if (turn % 64 == 0) {
+            ct_request_end(ct_request_begin("test", "turn", "late", 0, 0), 0);
+        }
         aio_poll(ctx, false);
     }
     sem_post(&released);

@@ -28,6 +28,9 @@ static int busy;                   /* atomic; 1: somebody decides or tells */
 static struct ct_retell state;     /* protected by busy */
 static const void *recorders_seen; /* atomic copy of state.recorders */
 static uint64_t next_seen_ns;      /* atomic copy of state.next_ns */
+static bool recorded_at_start;     /* immutable once threads poll */
+
+bool ct_retell_settled;
 
 void ct_retell_register(struct ct_teller *teller)
 {
@@ -69,6 +72,11 @@ static uint64_t clock_ns(void)
     return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
 }
 
+void ct_retell_start(void)
+{
+    recorded_at_start = CT_EMIT_RECORDERS(state_begin) != NULL;
+}
+
 /*
  * A child is another process to whoever reads the trace: it tells its state
  * itself, also if the thread that was telling is not there any more.
@@ -80,6 +88,9 @@ static void after_fork_child(void)
     __atomic_store_n(&recorders_seen, NULL, __ATOMIC_RELAXED);
     __atomic_store_n(&next_seen_ns, 0, __ATOMIC_RELAXED);
     __atomic_store_n(&busy, 0, __ATOMIC_RELAXED);
+    __atomic_store_n(&ct_retell_settled, false, __ATOMIC_RELAXED);
+    recorded_at_start = false;
+    ct_intern_new_generation();
 }
 
 /* Before any thread polls. */
@@ -100,9 +111,17 @@ __attribute__((constructor)) static void set_up(void)
     }
 }
 
+/* When a process was recorded before its main(), nothing of it is dropped. */
+static bool is_settled(enum ct_tell_reason reason)
+{
+    return reason == CT_TELL_REASON_PERIOD ||
+           (reason == CT_TELL_REASON_START && recorded_at_start);
+}
+
 static void tell_all(uint64_t telling, enum ct_tell_reason reason)
 {
     ct_intern_new_generation();
+    __atomic_store_n(&ct_retell_settled, is_settled(reason), __ATOMIC_RELAXED);
     ct_emit_state_begin(CT_SCHEMA_MAJOR, CT_SCHEMA_MINOR, telling, reason);
     for (struct ct_teller *teller = __atomic_load_n(&tellers, __ATOMIC_ACQUIRE);
          teller; teller = teller->next) {

@@ -5,6 +5,7 @@
 #ifndef CT_PROVIDER_RETELL_H
 #define CT_PROVIDER_RETELL_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "ct/events.h"
@@ -21,6 +22,16 @@ struct ct_retell {
     uint64_t next_ns;      /* next telling, 0: never */
     uint64_t period_ns;    /* 0: never again */
 };
+
+/*
+ * Atomic; no order is needed: it changes long before a recording that has just
+ * become visible lets events through.  False: what is told now may be dropped
+ * by one while events that follow are not.
+ */
+extern bool ct_retell_settled;
+
+/** ct_retell_start() - the provider is loaded; before any thread polls */
+void ct_retell_start(void);
 
 /**
  * ct_retell_is_due() - whether to tell now; if so, counts it

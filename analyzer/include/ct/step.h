@@ -118,8 +118,10 @@ enum ct_step_kind {
     CT_STEP_IO_COMPLETE, /* io | - | ctx | ret */
 
     /* requests */
-    /* request | parent | - | waits_for = co, layer, op, name = node, offset,
-       bytes, flag = those two are not told, value = flags, stack; certainty
+    /* kind | - | - | layer, op, name = node, value = flags */
+    CT_STEP_REQUEST_KIND,
+    /* request | parent | kind, 0: what that tells is told here | waits_for =
+       co, offset, bytes, flag = those two are not told, stack; certainty
        bound: no event will tell when it ends */
     CT_STEP_REQUEST_BEGIN,
     CT_STEP_REQUEST_COROUTINE, /* request | co */
@@ -148,7 +150,7 @@ enum ct_step_kind {
     CT_STEP_STATE_WORK,
     /* worker | req | pool | ret = tid, value = enum ct_worker_state */
     CT_STEP_STATE_WORKER,
-    CT_STEP_STATE_REQUEST, /* as REQUEST_BEGIN, ns */
+    CT_STEP_STATE_REQUEST, /* as REQUEST_BEGIN without a kind, ns */
     CT_STEP_STATE_LOCK,    /* mutex | holder | - | value = waiters */
     CT_STEP_STATE_END,     /* telling */
 

@@ -253,6 +253,12 @@ struct ct_req {
     struct ct_situation said; /* the last one that was told */
 };
 
+/* What requests of a kind have in common. */
+struct ct_req_kind {
+    const char *layer, *op, *node; /* the model's names; NULL: not told */
+    uint32_t flags;
+};
+
 /* A thread that was created and has not started. */
 struct ct_birth {
     struct ct_entity entity;
@@ -275,8 +281,9 @@ struct ct_process {
     struct ct_table threads; /* tid -> struct ct_thread (owner) */
     struct ct_table contexts, bhs, timers, fds, coroutines, pools, works;
     struct ct_table workers, locks, requests, births;
-    uint32_t n_pools;                     /* that it has had */
-    uint64_t outermost;                   /* requests in flight */
+    struct ct_table kinds; /* of requests: number -> struct ct_req_kind */
+    uint32_t n_pools;      /* that it has had */
+    uint64_t outermost;    /* requests in flight */
     struct ct_fd_wake wakes[CT_FD_WAKES]; /* that nobody has noticed yet */
     unsigned next_wake;
     bool attached; /* recording began in mid-life */

@@ -54,7 +54,7 @@ struct ct_model {
     unsigned n_dead, dead_capacity;
 
     struct ct_slab threads, contexts, callbacks, coroutines, pools, works;
-    struct ct_slab workers, locks, requests, births;
+    struct ct_slab workers, locks, requests, births, kinds;
 };
 
 static inline bool ct_model_wants_any(const struct ct_model *model,

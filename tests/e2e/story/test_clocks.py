@@ -61,6 +61,7 @@ def _(tmp):
 # of what is told: the event that began it -> (what, id, state)
 BEGINS = {
     "request_begin": [("state_request", "request", None)],
+    "request_open": [("state_request", "request", None)],
     "coroutine_start": [("state_coroutine", "co", "running")],
     "aio_co_wake_enter": [("state_coroutine", "co", "running")],
     "thread_pool_resume": [("state_coroutine", "co", "running")],
@@ -132,6 +133,10 @@ def _(tmp):
                                 if LINE.match(line))
     reads = count["request_start"]
     tap.equal(reads, 1000, "request_start")
+    if not count["request_begin"] < 10 < 3 * reads < count["request_open"]:
+        raise AssertionError(f"what is told before it is settled: {count}")
+    if not 3 <= count["request_kind"] <= 50:
+        raise AssertionError(f"request_kind: {count}")
     for joined, single in (("work_next", "work_begin"),
                            ("coroutine_next", "coroutine_terminate")):
         if not count[single] < count[joined] <= reads:

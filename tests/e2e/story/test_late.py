@@ -40,6 +40,17 @@ def check_origin(trace, option, boundary, maker):
     return told, pieces
 
 
+def check_requests(trace, events):
+    """All are named: while it joins each tells its names, later their number
+    does, which is told before."""
+    for name in ("request_begin", "request_kind", "request_open"):
+        if f"cotrace:{name}:" not in events:
+            raise AssertionError(f"no {name}")
+    named = {(request["layer"], request["op"], request["node"])
+             for request in story.requests(trace, "--all")}
+    tap.equal(named, {("test", "turn", "late")}, "requests")
+
+
 @tap.case("a second recording tells who made a coroutine and a work item")
 def _(tmp):
     with lttng.Session(tmp) as session:
@@ -51,13 +62,15 @@ def _(tmp):
                 made = story.parse(program.stdout.readline())
                 session.stop()
                 session.trace = os.path.join(tmp, "second")
-                session.start(*EVENTS)
+                # it turns without rest: nothing may be lost
+                session.start(*EVENTS, subbuf="8M", count=16)
                 program.communicate(b"\n", timeout=story.TIMEOUT)
                 tap.equal(program.returncode, 0, "the program")
             finally:
                 program.kill()
         trace = session.stop()
     events = story.run("babeltrace2", trace).out
+    check_requests(trace, events)
     for name in ("cotrace:coroutine_create:", "cotrace:thread_pool_submit:"):
         if name in events:
             raise AssertionError(f"the second recording was not late: {name}")

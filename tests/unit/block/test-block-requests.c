@@ -10,7 +10,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "ct/emit.h" /* the fake one */
+#include "ct/emit.h"  /* the fake one */
+#include "ct/kinds.h" /* likewise */
 
 #include "request/tracked.h"
 #include "ct/block.h"
@@ -48,6 +49,18 @@ void fake_begin(uint64_t id, uint64_t parent, uint64_t co, const char *layer,
 
     log_add("%u=%s-%s(%s,%d+%d,of:%u,by:%u)", n, layer, op, format, (int)offset,
             (int)bytes, of, by);
+}
+
+uint32_t fake_kind;
+
+void fake_open(uint64_t id, uint64_t parent, uint64_t co, uint32_t kind,
+               int64_t offset, int64_t bytes)
+{
+    guint n = number(id), of = number(parent), by = number(co);
+
+    g_assert_cmpuint(kind, ==, fake_kind);
+    log_add("%u=kind%u(%d+%d,of:%u,by:%u)", n, kind, (int)offset, (int)bytes,
+            of, by);
 }
 
 void fake_coroutine(uint64_t id, uint64_t co)
@@ -286,6 +299,27 @@ static void test_start(struct loop *loop)
     disk_close(&disk);
 }
 
+/* Where the three names are told by a number, and nothing else changes. */
+static void test_kinds(struct loop *loop)
+{
+    struct disk disk;
+    struct aio aio;
+
+    disk_open(&disk, loop);
+    g_assert_cmpint(blk_pread(disk.blk, 0, 1, aio.data), ==, 0);
+    log_clear();
+    g_ptr_array_set_size(known, 0);
+    fake_kind = 7;
+    aio_start(&aio, &disk, 2 * 4096, 10);
+    loop_until(loop, aio.is_done);
+    log_expect("1=kind7(8192+10,of:0,by:0) 1.by(2) "
+               "3=kind7(8192+10,of:1,by:2) 3.end(0) returned "
+               "1.end(0) callback(0)");
+    fake_kind = 0;
+    io_vector_fini(&aio.vector);
+    disk_close(&disk);
+}
+
 /* Tasks run in coroutines of their own, for the request that started them. */
 static void test_tasks(struct loop *loop)
 {
@@ -508,6 +542,7 @@ int main(int argc, char **argv)
     loops_add("/requests/error", test_error);
     loops_add("/requests/aio-at-once", test_aio_at_once);
     loops_add("/requests/start", test_start);
+    loops_add("/requests/kinds", test_kinds);
     loops_add("/requests/tasks", test_tasks);
     loops_add("/requests/nested", test_nested);
     loops_add("/requests/own", test_own);

@@ -75,6 +75,64 @@ static void test_no_period(void)
 static unsigned tellings;
 static uint64_t last_telling;
 
+/* In a child: a recording joins, or has been there from the start. */
+static bool settles_at_once(bool at_start)
+{
+    int status = 0;
+    pid_t child = fork();
+
+    if (child == 0) {
+        fake_recording = at_start ? &first_recording : NULL;
+        ct_retell_start();
+        fake_recording = &first_recording;
+        ct_retell_poll();
+        _exit(ct_retell_settled);
+    }
+    tap_check(waitpid(child, &status, 0) == child);
+    tap_check(WIFEXITED(status));
+    return WEXITSTATUS(status) == 1;
+}
+
+static void test_at_start(void)
+{
+    tap_check(!ct_retell_settled);
+    tap_check(settles_at_once(true));
+    tap_check(!settles_at_once(false));
+}
+
+static void count(uint64_t telling)
+{
+    last_telling = telling;
+}
+
+/* What is told to one that joins may be dropped; what comes after, not. */
+static void test_joins(void)
+{
+    static struct ct_teller teller = {.tell = count};
+    int status = 0;
+    pid_t child;
+
+    ct_retell_register(&teller);
+    for (unsigned i = 0; i < 2; i++) {
+        fake_recording = i ? &second_recording : &first_recording;
+        ct_retell_poll();
+        uint64_t first = last_telling;
+        tap_check(!ct_retell_settled);
+        while (last_telling == first) { /* for CT_RETELL_AGAIN_NS */
+            ct_retell_poll();
+        }
+        tap_check(ct_retell_settled);
+    }
+    child = fork();
+    if (child == 0) {
+        _exit(ct_retell_settled);
+    }
+    tap_check(waitpid(child, &status, 0) == child);
+    tap_equal(status, 0);
+    fake_recording = NULL;
+    ct_retell_poll();
+}
+
 static void tell(uint64_t telling)
 {
     tellings++;
@@ -192,8 +250,10 @@ int main(void)
     tap_run("due/attach", test_attach);
     tap_run("due/period", test_period);
     tap_run("due/no-period", test_no_period);
+    tap_run("settled/at-start", test_at_start); /* before any telling */
     tap_run("poll/tells-all", test_poll);
     tap_run("poll/fork", test_fork);
+    tap_run("settled/joins", test_joins);
     tap_run("poll/one-telling-at-a-time", test_threads);
     return tap_end();
 }

@@ -11,8 +11,8 @@
  * leaves half of /dev/shm free (a container often has 64 MiB).
  *
  * The loaded files (lttng_ust_statedump, lttng_ust_lib) are always recorded:
- * without them an address has no name.  So are stack_frames and state_*, which
- * say what the other events mean.
+ * without them an address has no name.  So are stack_frames,
+ * request_kind and state_*, which say what the other events mean.
  *
  * Our events say themselves which process and thread tell them; others do with
  * contexts, which are a channel's and cost a quarter of an event.  So where
@@ -45,6 +45,7 @@ extern int lttng_opt_quiet __attribute__((weak));
 
 static const char *const always[] = {
     "cotrace:stack_frames",
+    "cotrace:request_kind",
     "cotrace:state_*",
 };
 static const char *const files[] = {

@@ -47,47 +47,6 @@ static void check(struct said *t, uint64_t id, const char *expect)
     pass_free(pass);
 }
 
-static void test_fields(void)
-{
-    struct said t = say_begin();
-
-    begin(&t);
-    SAY(&t, REQUEST_BEGIN, .subject = REQ2, .object = REQ, .waits_for = CO);
-    SAY(&t, REQUEST_END, .subject = REQ2, .ret = -5);
-    SAY(&t, REQUEST_BEGIN, .subject = 44, .object = 43, .waits_for = CO);
-    end(&t);
-    struct pass *pass = say_end(&t);
-
-    const struct ct_request *request = pass_request(pass, REQ);
-    g_assert_cmpuint(request->number, ==, 1);
-    g_assert_cmpuint(request->parent, ==, 0);
-    g_assert_cmpuint(request->parent_id, ==, 0);
-    g_assert_cmpstr(request->layer, ==, "blk");
-    g_assert_cmpstr(request->op, ==, "read");
-    g_assert_cmpstr(request->node, ==, "disk");
-    g_assert_cmpuint(request->offset, ==, 512);
-    g_assert_cmpuint(request->bytes, ==, 4096);
-    g_assert_cmpuint(request->flags, ==, 3);
-    g_assert_true(request->complete);
-    g_assert_cmpuint(request->n_coroutines, ==, 1);
-    g_assert_cmpuint(request->coroutines[0], ==, CO);
-
-    request = pass_request(pass, REQ2);
-    g_assert_cmpuint(request->number, ==, 2);
-    g_assert_cmpuint(request->parent, ==, 1);
-    g_assert_cmpint(request->ret, ==, -5);
-
-    /* Its end never came, its parent was never seen. */
-    request = pass_request(pass, 44);
-    g_assert_cmpuint(request->number, ==, 3);
-    g_assert_cmpuint(request->parent, ==, 0);
-    g_assert_cmpuint(request->parent_id, ==, 43);
-    g_assert_false(request->complete);
-    g_assert_true(request->begin_known);
-    g_assert_false(request->has_ret);
-    pass_free(pass);
-}
-
 static void test_running(void)
 {
     struct said t = say_begin();
@@ -567,7 +526,6 @@ int main(int argc, char **argv)
 {
     g_setenv("COTRACE_CHECK", "1", TRUE);
     g_test_init(&argc, &argv, NULL);
-    g_test_add_func("/states/fields", test_fields);
     g_test_add_func("/states/running", test_running);
     g_test_add_func("/states/submitter", test_submitter);
     g_test_add_func("/states/scheduled-first", test_scheduled_first);

@@ -143,12 +143,13 @@ static void check_field(const struct ct_event *event, unsigned i,
     }
 }
 
-/* They stand for several, see test_joined(). */
+/* They stand for others, see test_joined() and test_request_open(). */
 static bool is_joined(unsigned id)
 {
-    return id == CT_EV_COROUTINE_START || id == CT_EV_AIO_CO_WAKE_ENTER ||
-           id == CT_EV_THREAD_POOL_RESUME || id == CT_EV_REQUEST_START ||
-           id == CT_EV_WORK_NEXT || id == CT_EV_COROUTINE_NEXT;
+    return id == CT_EV_REQUEST_OPEN || id == CT_EV_COROUTINE_START ||
+           id == CT_EV_AIO_CO_WAKE_ENTER || id == CT_EV_THREAD_POOL_RESUME ||
+           id == CT_EV_REQUEST_START || id == CT_EV_WORK_NEXT ||
+           id == CT_EV_COROUTINE_NEXT;
 }
 
 static void test_our_events(void)
@@ -381,7 +382,32 @@ static void test_joined_request_start(void)
     }
 }
 
-/* A word of a later schema is not taken for one of ours. */
+/* As request_begin, but for what request_kind told. */
+static void test_request_open(void)
+{
+    char names[CT_FIELDS_MAX][16];
+    struct ct_record record = record_of(CT_EV_REQUEST_OPEN, names);
+    struct ct_step step;
+
+    decode_one(&record, &step);
+    g_assert_cmpint(step.kind, ==, CT_STEP_REQUEST_BEGIN);
+    g_assert_cmpint(step.when_ns, ==, 123456789);
+    g_assert_cmpuint(step.subject, ==, 1000 + CT_FLD_REQUEST_OPEN_REQUEST);
+    g_assert_cmpuint(step.object, ==, 1000 + CT_FLD_REQUEST_OPEN_PARENT);
+    g_assert_cmpuint(step.waits_for, ==, 1000 + CT_FLD_REQUEST_OPEN_CO);
+    g_assert_cmpuint(step.context, ==, 1000 + CT_FLD_REQUEST_OPEN_KIND);
+    g_assert_cmpuint(step.offset, ==, 1000 + CT_FLD_REQUEST_OPEN_OFFSET);
+    g_assert_cmpuint(step.bytes, ==, 1000 + CT_FLD_REQUEST_OPEN_BYTES);
+    g_assert_cmpuint(step.stack, ==, 1000 + CT_FLD_REQUEST_OPEN_STACK);
+    g_assert_null(step.layer);
+    g_assert_null(step.op);
+    g_assert_null(step.name);
+
+    record = record_of(CT_EV_REQUEST_BEGIN, names);
+    decode_one(&record, &step);
+    g_assert_cmpuint(step.context, ==, 0); /* names no kind */
+}
+
 /* A range of 0 bytes is told; none at all is not 0. */
 static void test_range(void)
 {
@@ -391,6 +417,8 @@ static void test_range(void)
     } cases[] = {
         {CT_EV_REQUEST_BEGIN, CT_FLD_REQUEST_BEGIN_OFFSET,
          CT_FLD_REQUEST_BEGIN_BYTES},
+        {CT_EV_REQUEST_OPEN, CT_FLD_REQUEST_OPEN_OFFSET,
+         CT_FLD_REQUEST_OPEN_BYTES},
         {CT_EV_STATE_REQUEST, CT_FLD_STATE_REQUEST_OFFSET,
          CT_FLD_STATE_REQUEST_BYTES},
     };
@@ -414,7 +442,7 @@ static void test_range(void)
         g_assert_true(step.flag);
     }
 }
-
+/* A word of a later schema is not taken for one of ours. */
 static void test_unknown_words(void)
 {
     char names[CT_FIELDS_MAX][16];
@@ -534,6 +562,7 @@ int main(int argc, char **argv)
                     test_joined_coroutine_next);
     g_test_add_func("/decode/joined-work-next", test_joined_work_next);
     g_test_add_func("/decode/joined-request-start", test_joined_request_start);
+    g_test_add_func("/decode/request-open", test_request_open);
     g_test_add_func("/decode/range", test_range);
     g_test_add_func("/decode/unknown-words", test_unknown_words);
     g_test_add_func("/decode/since", test_since);

@@ -19,11 +19,17 @@ enum { SANITIZED = 0 };
 
 const void *fake_recording = &fake_recording;
 
+enum { KINDS = 4096 };
+
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-static struct told_piece **pieces; /* these five protected by lock */
+
+/* All protected by lock. */
+static struct told_piece **pieces;
 static unsigned n_pieces, room;
 static bool too_early;
 static enum ct_event_id last_event;
+static struct told_kind kinds[KINDS + 1];
+static unsigned n_kinds;
 
 static const struct told_piece *find_locked(uint64_t id)
 {
@@ -53,6 +59,43 @@ void fake_stack_frames(uint64_t id, uint64_t outer, uint32_t limit,
     too_early |= outer && !find_locked(outer);
     pieces[n_pieces++] = told;
     pthread_mutex_unlock(&lock);
+}
+
+void fake_kind(uint32_t kind, const char *layer, const char *op,
+               const char *node, uint32_t flags)
+{
+    if (kind == 0 || kind > KINDS) {
+        abort();
+    }
+    pthread_mutex_lock(&lock);
+    snprintf(kinds[kind].layer, sizeof(kinds[kind].layer), "%s", layer);
+    snprintf(kinds[kind].op, sizeof(kinds[kind].op), "%s", op);
+    snprintf(kinds[kind].node, sizeof(kinds[kind].node), "%s", node);
+    kinds[kind].flags = flags;
+    n_kinds++;
+    pthread_mutex_unlock(&lock);
+}
+
+const struct told_kind *told_kind(uint32_t kind)
+{
+    const struct told_kind *told = NULL;
+
+    pthread_mutex_lock(&lock);
+    if (kind > 0 && kind <= KINDS && kinds[kind].layer[0] != '\0') {
+        told = &kinds[kind];
+    }
+    pthread_mutex_unlock(&lock);
+    return told;
+}
+
+unsigned told_kinds(void)
+{
+    unsigned count;
+
+    pthread_mutex_lock(&lock);
+    count = n_kinds;
+    pthread_mutex_unlock(&lock);
+    return count;
 }
 
 void fake_state(enum ct_event_id event, uint64_t telling,

@@ -30,6 +30,17 @@ void told_forget(void);
 /* Whether a piece was told before its outer piece. */
 bool told_too_early(void);
 
+struct told_kind {
+    char layer[8], op[8], node[32];
+    uint32_t flags;
+};
+
+/* What a number means, NULL: not told.  Stays until it is told otherwise. */
+const struct told_kind *told_kind(uint32_t kind);
+
+/* How often any kind has been told. */
+unsigned told_kinds(void);
+
 /* state_begin or state_end, whichever came last. */
 enum ct_event_id told_last_state(void);
 

@@ -17,6 +17,8 @@
 void fake_begin(uint64_t id, uint64_t parent, uint64_t co, const char *layer,
                 const char *op, const char *node, int64_t offset,
                 int64_t bytes);
+void fake_open(uint64_t id, uint64_t parent, uint64_t co, uint32_t kind,
+               int64_t offset, int64_t bytes);
 void fake_coroutine(uint64_t id, uint64_t co);
 void fake_start(uint64_t id, uint64_t ctx, uint64_t co, CoroutineEntry *entry,
                 uint64_t waker, enum ct_wake_how how);
@@ -30,6 +32,9 @@ void fake_register(struct ct_teller *teller);
 #define ct_emit_request_begin(id, parent, co, layer, op, node, offset, bytes, \
                               flags)                                          \
     fake_begin(id, parent, co, layer, op, node, offset, bytes)
+#define ct_emit_on_request_open() 1
+#define ct_emit_request_open(id, parent, co, kind, offset, bytes) \
+    fake_open(id, parent, co, kind, offset, bytes)
 #define ct_emit_request_coroutine(id, co) fake_coroutine(id, co)
 #define ct_emit_on_request_start()        fake_joins
 #define ct_emit_request_start             fake_start
