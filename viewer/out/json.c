@@ -173,6 +173,28 @@ void ct_json_i64(struct ct_json *json, int64_t number)
     ct_out_used(json->out, n);
 }
 
+void ct_json_member_u64(struct ct_json *json, char *to, bool is_known,
+                        uint64_t number)
+{
+    if (is_known) {
+        to += ct_digits(to, number);
+    } else {
+        memcpy(to, "null", 4);
+        to += 4;
+    }
+    json->out->used_bytes = (size_t)(to - json->out->buffer);
+}
+
+void ct_json_member_i64(struct ct_json *json, char *to, bool is_known,
+                        int64_t number)
+{
+    if (is_known && number < 0) {
+        *to++ = '-';
+    }
+    ct_json_member_u64(json, to, is_known,
+                       number < 0 ? -(uint64_t)number : (uint64_t)number);
+}
+
 void ct_json_us(struct ct_json *json, int64_t value_ns)
 {
     char *to = ct_json_value(json);

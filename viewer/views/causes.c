@@ -35,17 +35,6 @@ static const char *name_of(struct ct_blame_view *causes,
     return ct_symbols_function(causes->symbols, pid, ran->fn, false);
 }
 
-/* Without a clock all times are an order. */
-static void json_ns(struct ct_json *json, const struct ct_consumer *consumer,
-                    int64_t ns)
-{
-    if (consumer->has_clock) {
-        ct_json_i64(json, ns);
-    } else {
-        ct_json_null(json);
-    }
-}
-
 static void json_ran(struct ct_blame_view *causes, struct ct_json *json,
                      const struct ct_consumer *consumer, int32_t pid,
                      const struct ct_ran *ran)
@@ -65,20 +54,15 @@ static void json_ran(struct ct_blame_view *causes, struct ct_json *json,
             ct_json_hex(json, ran->fn);
         }
         if (ran->id) {
-            ct_json_key(json, "id");
-            ct_json_u64(json, ran->id);
+            ct_json_u64_of(json, "id", true, ran->id);
         }
-        ct_json_key(json, "count");
-        ct_json_u64(json, ran->count);
+        ct_json_u64_of(json, "count", true, ran->count);
     }
     if (ran->depth) {
-        ct_json_key(json, "depth");
-        ct_json_u64(json, ran->depth);
+        ct_json_u64_of(json, "depth", true, ran->depth);
     }
-    ct_json_key(json, "request");
-    ct_json_id(json, ran->request);
-    ct_json_key(json, "ns");
-    json_ns(json, consumer, ran->ns);
+    ct_json_u64_of(json, "request", ran->request != 0, ran->request);
+    ct_json_i64_of(json, "ns", consumer->has_clock, ran->ns);
     ct_json_object_end(json);
 }
 
@@ -96,21 +80,16 @@ static void json_cause(struct ct_blame_view *causes, struct ct_json *json,
     ct_json_object(json);
     ct_json_key(json, "kind");
     ct_json_string(json, ct_cause_word(cause->kind));
-    ct_json_key(json, "id");
-    ct_json_id(json, cause->id);
-    ct_json_key(json, "coroutine");
-    ct_json_id(json, cause->coroutine);
-    ct_json_key(json, "request");
-    ct_json_id(json, cause->request);
+    ct_json_u64_of(json, "id", cause->id != 0, cause->id);
+    ct_json_u64_of(json, "coroutine", cause->coroutine != 0, cause->coroutine);
+    ct_json_u64_of(json, "request", cause->request != 0, cause->request);
     if (segment->state == CT_STATE_WORK_QUEUED && request->path) {
         uint64_t ahead = 0;
         for (unsigned i = 0; i < cause->n_ran; i++) {
             ahead += request->ran[cause->first_ran + i].count;
         }
-        ct_json_key(json, "pool");
-        ct_json_id(json, cause->pool);
-        ct_json_key(json, "ahead");
-        ct_json_u64(json, ahead);
+        ct_json_u64_of(json, "pool", cause->pool != 0, cause->pool);
+        ct_json_u64_of(json, "ahead", true, ahead);
     }
     if (cause->n_ran) {
         ct_json_key(json, "ran");
@@ -131,34 +110,29 @@ void ct_blame_view_json(struct ct_blame_view *causes, struct ct_json *json,
 {
     ct_json_object(json);
     if (of) {
-        ct_json_key(json, "request");
-        ct_json_u64(json, of);
+        ct_json_u64_of(json, "request", true, of);
     }
     ct_json_key(json, "state");
     ct_json_string(json, ct_state_word(segment->state));
-    ct_json_key(json, "begin_ns");
-    json_ns(json, consumer, segment->begin_ns - consumer->origin_ns);
-    ct_json_key(json, "end_ns");
-    json_ns(json, consumer, segment->end_ns - consumer->origin_ns);
+    ct_json_i64_of(json, "begin_ns", consumer->has_clock,
+                   segment->begin_ns - consumer->origin_ns);
+    ct_json_i64_of(json, "end_ns", consumer->has_clock,
+                   segment->end_ns - consumer->origin_ns);
     if (!consumer->has_clock) {
-        ct_json_key(json, "seq");
-        ct_json_i64(json, segment->begin_ns);
-        ct_json_key(json, "end_seq");
-        ct_json_i64(json, segment->end_ns);
+        ct_json_i64_of(json, "seq", true, segment->begin_ns);
+        ct_json_i64_of(json, "end_seq", true, segment->end_ns);
     }
     if (consumer->has_errors && !of) {
         unsigned i = (unsigned)(segment - request->segments);
 
-        ct_json_key(json, "error_ns");
-        ct_json_i64(json, ct_segment_error(request, i));
+        ct_json_i64_of(json, "error_ns", true, ct_segment_error(request, i));
     }
     if (segment->state == CT_STATE_RUNNING) {
         ct_json_key(json, "on_top");
         ct_json_bool(json, segment->on_top);
     }
     if (segment->tid > 0) {
-        ct_json_key(json, "tid");
-        ct_json_i64(json, segment->tid);
+        ct_json_i64_of(json, "tid", true, segment->tid);
     }
     if (segment->certainty == CT_BOUND) {
         ct_json_key(json, "bound");

@@ -25,33 +25,14 @@ static bool end_known(const struct ct_request *request)
 
 /* --- JSON ---------------------------------------------------------------- */
 
-static void json_size(struct ct_json *json, const struct ct_request *request,
-                      uint64_t bytes)
-{
-    if (request->range_unknown) {
-        ct_json_null(json);
-    } else {
-        ct_json_u64(json, bytes);
-    }
-}
-
 /* Without a clock all times are an order, and shown as that. */
-static void json_time(struct ct_json *json, const struct ct_request_rows *rows,
-                      bool known, int64_t ns)
-{
-    ct_json_known_i64(json, known && rows->consumer->has_clock,
-                      ns - rows->consumer->origin_ns);
-}
-
 static void json_order(struct ct_json *json, const struct ct_request_rows *rows,
                        bool begin_known, int64_t begin_ns, bool end_known,
                        int64_t end_ns)
 {
     if (!rows->consumer->has_clock) {
-        ct_json_key(json, "seq");
-        ct_json_known_i64(json, begin_known, begin_ns);
-        ct_json_key(json, "end_seq");
-        ct_json_known_i64(json, end_known, end_ns);
+        ct_json_i64_of(json, "seq", begin_known, begin_ns);
+        ct_json_i64_of(json, "end_seq", end_known, end_ns);
     }
 }
 
@@ -79,49 +60,39 @@ void ct_request_json(struct ct_request_rows *rows,
 
     ct_json_init(&json, rows->out);
     ct_json_object(&json);
-    ct_json_key(&json, "request");
-    ct_json_u64(&json, request->number);
-    ct_json_key(&json, "id");
-    ct_json_u64(&json, request->id);
-    ct_json_key(&json, "pid");
-    ct_json_known_i64(&json, request->pid > 0, request->pid);
-    ct_json_key(&json, "tid");
-    ct_json_known_i64(&json, request->tid > 0, request->tid);
+    ct_json_u64_of(&json, "request", true, request->number);
+    ct_json_u64_of(&json, "id", true, request->id);
+    ct_json_i64_of(&json, "pid", request->pid > 0, request->pid);
+    ct_json_i64_of(&json, "tid", request->tid > 0, request->tid);
     ct_json_key(&json, "layer");
     ct_json_string(&json, request->layer);
     ct_json_key(&json, "op");
     ct_json_string(&json, request->op);
     ct_json_key(&json, "node");
     ct_json_string(&json, request->node);
-    ct_json_key(&json, "offset");
-    json_size(&json, request, request->offset);
-    ct_json_key(&json, "bytes");
-    json_size(&json, request, request->bytes);
-    ct_json_key(&json, "ret");
-    ct_json_known_i64(&json, request->has_ret, request->ret);
-    ct_json_key(&json, "begin_ns");
-    json_time(&json, rows, has_begin(request), request->begin_ns);
+    ct_json_u64_of(&json, "offset", !request->range_unknown, request->offset);
+    ct_json_u64_of(&json, "bytes", !request->range_unknown, request->bytes);
+    ct_json_i64_of(&json, "ret", request->has_ret, request->ret);
+    ct_json_i64_of(&json, "begin_ns",
+                   has_begin(request) && rows->consumer->has_clock,
+                   request->begin_ns - rows->consumer->origin_ns);
     ct_json_key(&json, "begin_seen");
     ct_json_bool(&json, request->begin_known);
-    ct_json_key(&json, "end_ns");
-    json_time(&json, rows, has_end, request->end_ns);
+    ct_json_i64_of(&json, "end_ns", has_end && rows->consumer->has_clock,
+                   request->end_ns - rows->consumer->origin_ns);
     json_order(&json, rows, has_begin(request), request->begin_ns, has_end,
                request->end_ns);
-    ct_json_key(&json, "latency_ns");
-    ct_json_known_i64(
-        &json, rows->consumer->has_clock && has_begin(request) && has_end,
-        request->end_ns - request->begin_ns);
-    ct_json_key(&json, "latency_min_ns");
-    ct_json_known_i64(&json, rows->consumer->has_clock,
-                      request->latency_min_ns);
-    ct_json_key(&json, "latency_max_ns");
-    ct_json_known_i64(&json,
-                      rows->consumer->has_clock && request->has_latency_max,
-                      request->latency_max_ns);
+    ct_json_i64_of(&json, "latency_ns",
+                   rows->consumer->has_clock && has_begin(request) && has_end,
+                   request->end_ns - request->begin_ns);
+    ct_json_i64_of(&json, "latency_min_ns", rows->consumer->has_clock,
+                   request->latency_min_ns);
+    ct_json_i64_of(&json, "latency_max_ns",
+                   rows->consumer->has_clock && request->has_latency_max,
+                   request->latency_max_ns);
     if (rows->consumer->has_errors) {
-        ct_json_key(&json, "error_ns");
-        ct_json_known_i64(&json, has_begin(request) && has_end,
-                          ct_request_error(request));
+        ct_json_i64_of(&json, "error_ns", has_begin(request) && has_end,
+                       ct_request_error(request));
     }
     if (request->end_bound) {
         ct_json_key(&json, "end_bound");
@@ -129,8 +100,7 @@ void ct_request_json(struct ct_request_rows *rows,
     }
     ct_json_key(&json, "complete");
     ct_json_bool(&json, request->complete);
-    ct_json_key(&json, "parent");
-    ct_json_id(&json, request->parent);
+    ct_json_u64_of(&json, "parent", request->parent != 0, request->parent);
     json_lists(&json, request);
     ct_json_key(&json, "segments");
     ct_json_array(&json);
