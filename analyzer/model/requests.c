@@ -26,7 +26,10 @@
 #include "model/state/changes.h"
 #include "model/state/situations.h"
 
-enum { SERVED_MAX = 64 }; /* by a coroutine at once */
+enum {
+    SERVED_MAX = 64,   /* by a coroutine at once */
+    KINDS_MAX = 65536, /* of a process; one that tells truly has fewer */
+};
 
 /* --- who serves it ---------------------------------------------------- */
 
@@ -153,6 +156,10 @@ static void kind_learn(struct ct_model *model, struct ct_process *process,
     struct ct_req_kind *kind = ct_table_get(&process->kinds, step->subject);
 
     if (!kind) {
+        if (process->kinds.n == KINDS_MAX) {
+            ct_model_odd(model);
+            return;
+        }
         kind = ct_slab_new(&model->kinds);
         ct_table_put(&process->kinds, step->subject, kind);
     }

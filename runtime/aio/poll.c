@@ -23,6 +23,7 @@
 #include "aio/fdmon/fdmon.h"
 #include "base/atomics.h"
 #include "ct/emit.h"
+#include "ct/retell.h"
 
 int64_t aio_compute_timeout_ns(AioContext *ctx)
 {
@@ -94,6 +95,7 @@ static void wait_for_events(AioContext *ctx, bool blocking)
     }
     if (may_sleep) {
         aio_notify_sleep_end(ctx, AIO_NOTIFY_TURN);
+        ct_retell_poll(); /* a recording may have joined meanwhile */
     }
     aio_notify_accept(ctx);
     if (may_adjust) {

@@ -6,7 +6,7 @@
  * that are open, from which they are told again to a recording that starts
  * late or has lost events.
  *
- * Order: request_begin is recorded, then the request joins the open ones; it
+ * Order: its begin is recorded, then the request joins the open ones; it
  * leaves them, then request_end is recorded.  The teller records while it
  * holds the lock that joining and leaving take, so a trace never has a
  * state_request before the begin or after the end of its request.

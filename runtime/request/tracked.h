@@ -37,8 +37,8 @@ struct tracked_request {
 
 /**
  * tracked_request_begin() - a request begins that a coroutine will serve later
- * @layer: the interface that it came in by: "blk", "bdrv"; static
- * @op:    "read", "write", ...; static
+ * @layer: the interface that it came in by: "blk", "bdrv"; a literal
+ * @op:    "read", "write", ...; a literal
  */
 void tracked_request_begin(struct tracked_request *req, const char *layer,
                            const char *op, const char *node, int64_t offset,

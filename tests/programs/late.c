@@ -23,6 +23,7 @@
 #include "ct/traced.h"
 
 #define TELLINGS 3
+#define EVERY    256 /* turns */
 
 static sem_t running, released;
 static uint64_t work_id;
@@ -82,6 +83,11 @@ static __attribute__((noinline)) void submits_work(ThreadPool *pool)
     (void)thread_pool_submit_aio(pool, works, NULL, work_done, NULL);
 }
 
+static void request(void)
+{
+    ct_request_end(ct_request_begin("test", "turn", "late", 0, 0), 0);
+}
+
 int main(void)
 {
     sem_init(&running, 0, 0);
@@ -100,6 +106,7 @@ int main(void)
     while (sem_trywait(&running) != 0) {
         aio_poll(ctx, false); /* spawns the worker */
     }
+    request(); /* told by a number, whose meaning only this recording has */
     printf("{\"coroutine\":%" PRIu64 ",\"work\":%" PRIu64 "}\n", co_id,
            work_id);
     fflush(stdout);
@@ -108,8 +115,8 @@ int main(void)
     }
     for (unsigned told = tellings, turn = 0; tellings - told < TELLINGS;
          turn++) {
-        if (turn % 64 == 0) {
-            ct_request_end(ct_request_begin("test", "turn", "late", 0, 0), 0);
+        if (turn % EVERY == 0) { /* the first before any turn */
+            request();
         }
         aio_poll(ctx, false);
     }

@@ -13,7 +13,6 @@
 #include "ct/stack.h"
 
 #include "load.h"
-#include "retell.h"
 #include "self.h"
 #include "stack_int.h"
 
@@ -30,7 +29,6 @@ __attribute__((constructor)) static void load(void)
 {
     ct_self_load();
     ct_provider_load();
-    ct_retell_start();
 }
 
 /*

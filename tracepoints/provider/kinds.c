@@ -40,7 +40,8 @@ static inline uint64_t hash_of(const char *layer, const char *op,
                                   (uintptr_t)op ^ 0x8bb84b93962eacc9u);
     uint64_t word;
 
-    hash ^= left_bytes | (uint64_t)flags << 32;
+    hash = ct_intern_mix(hash ^ (left_bytes | (uint64_t)flags << 32),
+                         0xd1b54a32d192ed03u);
     for (; left_bytes >= sizeof(word); left_bytes -= sizeof(word)) {
         memcpy(&word, node, sizeof(word));
         hash = ct_intern_mix(hash ^ word, 0x4b33a62ed433d4a3u);
@@ -75,15 +76,16 @@ static inline struct slot *find(uint64_t hash)
 uint32_t ct_kind_told(const char *layer, const char *op, const char *node,
                       unsigned flags)
 {
-    uint64_t generation =
-        __atomic_load_n(&ct_intern_generation, __ATOMIC_RELAXED);
+    const void *settled = __atomic_load_n(&ct_retell_settled, __ATOMIC_ACQUIRE);
+    uint64_t generation;
     struct slot *slot;
     uint32_t kind;
 
-    if (!__atomic_load_n(&ct_retell_settled, __ATOMIC_RELAXED) ||
+    if (!settled || settled != CT_EMIT_RECORDERS(state_begin) ||
         !ct_emit_on_request_kind()) {
         return 0;
     }
+    generation = __atomic_load_n(&ct_intern_generation, __ATOMIC_RELAXED);
     slot = find(hash_of(layer, op, node, flags));
     if (!slot) {
         return 0;

@@ -25,6 +25,7 @@
 #include "ct/retell.h"
 
 #include "load.h"
+#include "retell.h"
 #include "sole.h"
 #include "when.h"
 
@@ -96,6 +97,9 @@ void ct_provider_load(void)
     }
     if (tell_files && !is_done) {
         ct_retell_register(&teller);
+    }
+    if (!is_done) {
+        ct_retell_start();
     }
     is_done = true;
     /* Behind this telling nothing is left of what the other one told. */

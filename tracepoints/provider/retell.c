@@ -23,14 +23,14 @@
 #include "intern.h"
 #include "retell.h"
 
-static struct ct_teller *tellers;  /* atomic list, only grows */
-static int busy;                   /* atomic; 1: somebody decides or tells */
-static struct ct_retell state;     /* protected by busy */
-static const void *recorders_seen; /* atomic copy of state.recorders */
-static uint64_t next_seen_ns;      /* atomic copy of state.next_ns */
-static bool recorded_at_start;     /* immutable once threads poll */
+static struct ct_teller *tellers;   /* atomic list, only grows */
+static int busy;                    /* atomic; 1: somebody decides or tells */
+static struct ct_retell state;      /* protected by busy */
+static const void *recorders_seen;  /* atomic copy of state.recorders */
+static uint64_t next_seen_ns;       /* atomic copy of state.next_ns */
+static const void *first_recorders; /* of a start; fixed once threads poll */
 
-bool ct_retell_settled;
+const void *ct_retell_settled;
 
 void ct_retell_register(struct ct_teller *teller)
 {
@@ -74,7 +74,7 @@ static uint64_t clock_ns(void)
 
 void ct_retell_start(void)
 {
-    recorded_at_start = CT_EMIT_RECORDERS(state_begin) != NULL;
+    first_recorders = CT_EMIT_RECORDERS(state_begin);
 }
 
 /*
@@ -88,8 +88,8 @@ static void after_fork_child(void)
     __atomic_store_n(&recorders_seen, NULL, __ATOMIC_RELAXED);
     __atomic_store_n(&next_seen_ns, 0, __ATOMIC_RELAXED);
     __atomic_store_n(&busy, 0, __ATOMIC_RELAXED);
-    __atomic_store_n(&ct_retell_settled, false, __ATOMIC_RELAXED);
-    recorded_at_start = false;
+    __atomic_store_n(&ct_retell_settled, NULL, __ATOMIC_RELAXED);
+    first_recorders = NULL;
     ct_intern_new_generation();
 }
 
@@ -111,18 +111,29 @@ __attribute__((constructor)) static void set_up(void)
     }
 }
 
-/* When a process was recorded before its main(), nothing of it is dropped. */
-static bool is_settled(enum ct_tell_reason reason)
+/* Who recorded the process before its main() began drops nothing. */
+static bool settles(const void *recorders, enum ct_tell_reason reason)
 {
     return reason == CT_TELL_REASON_PERIOD ||
-           (reason == CT_TELL_REASON_START && recorded_at_start);
+           (reason == CT_TELL_REASON_START && recorders == first_recorders);
 }
 
-static void tell_all(uint64_t telling, enum ct_tell_reason reason)
+/*
+ * Settled for @recorders only behind a new generation, so that what was told
+ * while they joined is told anew, and behind state_begin, where a reader of the
+ * trace forgets what another process of the same pid has told.
+ */
+static void tell_all(uint64_t telling, const void *recorders,
+                     enum ct_tell_reason reason)
 {
+    if (!settles(recorders, reason)) {
+        __atomic_store_n(&ct_retell_settled, NULL, __ATOMIC_RELAXED);
+    }
     ct_intern_new_generation();
-    __atomic_store_n(&ct_retell_settled, is_settled(reason), __ATOMIC_RELAXED);
     ct_emit_state_begin(CT_SCHEMA_MAJOR, CT_SCHEMA_MINOR, telling, reason);
+    if (settles(recorders, reason)) {
+        __atomic_store_n(&ct_retell_settled, recorders, __ATOMIC_RELEASE);
+    }
     for (struct ct_teller *teller = __atomic_load_n(&tellers, __ATOMIC_ACQUIRE);
          teller; teller = teller->next) {
         teller->tell(telling);
@@ -145,7 +156,7 @@ static void retell_slow(const void *recorders)
         return;
     }
     if (ct_retell_is_due(&state, recorders, now_ns, &reason)) {
-        tell_all(state.tellings, reason);
+        tell_all(state.tellings, recorders, reason);
     }
     __atomic_store_n(&recorders_seen, state.recorders, __ATOMIC_RELAXED);
     __atomic_store_n(&next_seen_ns, state.next_ns, __ATOMIC_RELAXED);

@@ -5,7 +5,6 @@
 #ifndef CT_PROVIDER_RETELL_H
 #define CT_PROVIDER_RETELL_H
 
-#include <stdbool.h>
 #include <stdint.h>
 
 #include "ct/events.h"
@@ -24,13 +23,14 @@ struct ct_retell {
 };
 
 /*
- * Atomic; no order is needed: it changes long before a recording that has just
- * become visible lets events through.  False: what is told now may be dropped
- * by one while events that follow are not.
+ * Who records state_begin and lets through what is told from here on; whoever
+ * has joined since makes them others, CT_EMIT_RECORDERS(state_begin), before it
+ * lets anything through.  NULL: nobody.  Atomic; loaded with acquire, then the
+ * generation (intern.h): pairs with tell_all().
  */
-extern bool ct_retell_settled;
+extern const void *ct_retell_settled;
 
-/** ct_retell_start() - the provider is loaded; before any thread polls */
+/** ct_retell_start() - the provider is loaded; before anybody polls */
 void ct_retell_start(void);
 
 /**

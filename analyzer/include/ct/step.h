@@ -120,9 +120,9 @@ enum ct_step_kind {
     /* requests */
     /* kind | - | - | layer, op, name = node, value = flags */
     CT_STEP_REQUEST_KIND,
-    /* request | parent | kind, 0: what that tells is told here | waits_for =
-       co, offset, bytes, flag = those two are not told, stack; certainty
-       bound: no event will tell when it ends */
+    /* request | parent | kind; 0: layer, op, name = node, value = flags |
+       waits_for = co, offset, bytes, flag = those two are not told, stack;
+       certainty bound: no event will tell when it ends */
     CT_STEP_REQUEST_BEGIN,
     CT_STEP_REQUEST_COROUTINE, /* request | co */
     /* request | - | - | ret, flag = that is not told; certainty bound: now at

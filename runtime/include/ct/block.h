@@ -7,7 +7,7 @@
  *           (the host file).  What is asked of a backend is a *request*; it
  *           leads to requests of the nodes below.  An image is opened for
  *           reading, or for writing as well.
- *           Each request exists as the events request_begin .. request_end,
+ *           Each request exists as the events of its begin and its end,
  *           around exactly what its caller waits for:
  *             layer "blk"    a call of this header: from its begin to its
  *                            return (blk_pread, blk_co_*), or to just before

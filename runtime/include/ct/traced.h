@@ -34,9 +34,10 @@ typedef struct CtRequest CtRequest;
 
 /**
  * ct_request_begin() - a request begins
- * @layer:  the interface that it came in by ("http", "nbd"); static: requests
- *          are listed, counted and compared by layer and op
- * @op:     what it asks for ("read", "GET"); static
+ * @layer:  the interface that it came in by ("http", "nbd"): requests are
+ *          listed, counted and compared by layer and op; a literal, or what
+ *          else never changes nor goes away: it is known by its address
+ * @op:     what it asks for ("read", "GET"); likewise
  * @object: of what (a file's, an export's name); copied; NULL: nothing
  * @offset: where in it, bytes; 0 if that means nothing
  * @bytes:  how much; 0 if that means nothing

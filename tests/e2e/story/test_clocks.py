@@ -135,7 +135,7 @@ def _(tmp):
     tap.equal(reads, 1000, "request_start")
     if not count["request_begin"] < 10 < 3 * reads < count["request_open"]:
         raise AssertionError(f"what is told before it is settled: {count}")
-    if not 3 <= count["request_kind"] <= 50:
+    if not 3 <= count["request_kind"] <= 20 * count["state_begin"]:
         raise AssertionError(f"request_kind: {count}")
     for joined, single in (("work_next", "work_begin"),
                            ("coroutine_next", "coroutine_terminate")):

@@ -30,8 +30,10 @@ static void test_not_recorded(void)
 {
     const void *recording = fake_recording;
 
-    ct_retell_settled = true;
+    ct_retell_settled = recording;
     fake_recording = NULL;
+    tap_equal(ct_kind_told(layer, op, "disk", 0), 0);
+    fake_recording = &layer; /* another one has joined */
     tap_equal(ct_kind_told(layer, op, "disk", 0), 0);
     fake_recording = recording;
     tap_equal(told_kinds(), 0);
@@ -83,6 +85,23 @@ static void test_distinct(void)
         }
         tap_check(strcmp(told_kind(kinds[i])->node, nodes[i / 8]) == 0);
         tap_equal(told_kind(kinds[i])->flags, i & 4 ? 1u << 31 : 0);
+    }
+}
+
+/* Nor does a flag make up for another name. */
+static void test_flags(void)
+{
+    static const char *const nodes[] = {"raw:a.img", "raw:b.img", "raw:c.img",
+                                        "disk0.img", "disk1.img", "hd0",
+                                        "hd1"};
+    enum { NODES = sizeof(nodes) / sizeof(nodes[0]), FLAGS = 16 };
+    uint32_t kinds[NODES * FLAGS];
+
+    for (unsigned i = 0; i < NODES * FLAGS; i++) {
+        kinds[i] = ct_kind_told(layer, op, nodes[i / FLAGS], i % FLAGS);
+        for (unsigned j = 0; j < i; j++) {
+            tap_check(kinds[i] != kinds[j]);
+        }
     }
 }
 
@@ -162,6 +181,7 @@ int main(void)
     tap_run("kinds/not-recorded", test_not_recorded);
     tap_run("kinds/told-once", test_once);
     tap_run("kinds/distinct", test_distinct);
+    tap_run("kinds/flags", test_flags);
     tap_run("kinds/told-again", test_generation);
     tap_run("kinds/threads", test_threads);
     tap_run("kinds/full-table", test_full);

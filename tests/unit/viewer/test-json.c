@@ -77,6 +77,38 @@ static void test_lines(struct fixture *fixture, const void *data)
     expect(fixture, "[\n1,\n[2,3]]");
 }
 
+/* As the key and the number by themselves. */
+static void test_members(struct fixture *fixture, const void *data)
+{
+    struct ct_json *json = &fixture->json;
+
+    ct_json_object(json);
+    ct_json_i64_of(json, "a", true, INT64_MIN);
+    ct_json_u64_of(json, "b", true, UINT64_MAX);
+    ct_json_i64_of(json, "c", false, -1);
+    ct_json_u64_of(json, "d", false, 1);
+    ct_json_key(json, "e");
+    ct_json_object(json);
+    ct_json_u64_of(json, "f", true, 0);
+    ct_json_object_end(json);
+    ct_json_i64_of(json, "g", true, -10);
+    ct_json_object_end(json);
+    expect(fixture, "{\"a\":-9223372036854775808,\"b\":18446744073709551615,"
+                    "\"c\":null,\"d\":null,\"e\":{\"f\":0},\"g\":-10}");
+}
+
+static void test_members_on_lines(struct fixture *fixture, const void *data)
+{
+    struct ct_json *json = &fixture->json;
+
+    ct_json_object(json);
+    json->lines_depth = json->depth;
+    ct_json_u64_of(json, "a", true, 1);
+    ct_json_u64_of(json, "b", true, 2);
+    ct_json_object_end(json);
+    expect(fixture, "{\n\"a\":1,\n\"b\":2}");
+}
+
 static void test_numbers(struct fixture *fixture, const void *data)
 {
     struct ct_json *json = &fixture->json;
@@ -269,6 +301,11 @@ static void misuse(unsigned which)
         ct_json_key(&json, "k");
         ct_json_object_end(&json);
         break;
+    case 5:
+        ct_json_array(&json);
+        ct_json_u64(&json, 1);
+        ct_json_u64_of(&json, "k", true, 1);
+        break;
     default:
         for (;;) {
             ct_json_array(&json);
@@ -279,8 +316,10 @@ static void misuse(unsigned which)
 static void test_misuse(void)
 {
     static const char *const ids[] = {
-        "*json-key/in-object*", "*json-value/has-key*", "*json-end/array*",
-        "*json-end/object*",    "*json-end/object*",    "*json-open/depth*",
+        "*json-key/in-object*", "*json-value/has-key*",
+        "*json-end/array*",     "*json-end/object*",
+        "*json-end/object*",    "*json-member/in-object*",
+        "*json-open/depth*",
     };
 
     for (unsigned i = 0; i < G_N_ELEMENTS(ids); i++) {
@@ -307,6 +346,8 @@ int main(int argc, char **argv)
     g_test_init(&argc, &argv, NULL);
     add("nesting", test_nesting);
     add("lines", test_lines);
+    add("members", test_members);
+    add("members-on-lines", test_members_on_lines);
     add("numbers", test_numbers);
     add("strings", test_strings);
     add("places", test_places);
@@ -314,7 +355,7 @@ int main(int argc, char **argv)
     add("long", test_long);
     g_test_add_func("/json/inert", test_inert);
     g_test_add_func("/json/misuse", test_misuse);
-    for (unsigned i = 0; i < 6; i++) {
+    for (unsigned i = 0; i < 7; i++) {
         g_autofree char *path =
             g_strdup_printf("/json/misuse/subprocess/%u", i);
 

@@ -18,8 +18,8 @@
 #ifdef CT_TRACING
 
 /**
- * ct_kind_told() - the kind's number, which stands in the trace by then
- * @layer, @op: static, known by their addresses
+ * ct_kind_told() - the kind's number, told by now to all who record it
+ * @layer, @op: literals, known by their addresses
  * @node:       known by its content; borrowed for the call
  *
  * Records an event if need be.

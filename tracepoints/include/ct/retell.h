@@ -6,8 +6,8 @@
  *           (events state_*) when a recording starts, and again every period.
  *           Every part of the runtime that keeps live entities registers a
  *           teller; ct_retell_poll() decides whether a telling is due and
- *           frames it with state_begin and state_end.  Stacks are told again
- *           with it, each before its next use.
+ *           frames it with state_begin and state_end.  Stacks and kinds of
+ *           requests are told again with it, each before its next use.
  * Threads:  ct_retell_register() any thread, before or while others poll.
  *           ct_retell_poll() any thread; one telling at a time, the others
  *           return at once.  A teller runs on the thread that polls, beside

@@ -17,6 +17,7 @@ struct world_request *world_request_begin(struct sim *sim,
 
     request->id = world_new_id(sim);
     step = world_emit(sim, thread, CT_STEP_REQUEST_BEGIN, request->id);
+    step->context = 0; /* names no kind */
     step->object = parent;
     step->waits_for = co ? co->id : 0;
     step->layer = "blk";

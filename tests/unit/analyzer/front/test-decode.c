@@ -442,6 +442,7 @@ static void test_range(void)
         g_assert_true(step.flag);
     }
 }
+
 /* A word of a later schema is not taken for one of ours. */
 static void test_unknown_words(void)
 {
