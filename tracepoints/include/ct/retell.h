@@ -39,8 +39,9 @@ void ct_retell_register(struct ct_teller *teller);
  * (a recording started); CT_RETELL_AGAIN_NS later, since LTTng still drops what
  * a recording's first milliseconds bring; and CT_RETELL_PERIOD_NS after the
  * last telling (or COTRACE_RETELL_MS from the environment; 0: never again).  A
- * context calls it once a turn; with tracing off it costs one predicted branch,
- * with tracing on and nothing due a clock read at most.
+ * context calls it at the begin of a turn and when it has slept in it; with
+ * tracing off it costs one predicted branch, with tracing on and nothing due a
+ * clock read at most.
  */
 void ct_retell_poll(void);
 
