@@ -10,6 +10,7 @@
  * referred to once?  And every sector: does it hold what was flushed, or
  * what was written there later?
  */
+#include <errno.h>
 #include <string.h>
 
 #include "block/drivers/drivers.h"
@@ -41,7 +42,8 @@ struct disk {
     GRand *rand;
     GByteArray *start; /* before all of them */
     GByteArray *now;
-    GArray *ops; /* struct op */
+    GArray *ops;  /* struct op */
+    bool is_full; /* now and then; who was refused asks again */
 };
 
 /* Others go first, or not, so that requests end in any order. */
@@ -79,8 +81,12 @@ static int coroutine_fn disk_co_prw(BlockDriverState *bs, enum block_op op,
                            (size_t)bytes);
         dawdle(disk);
     } else {
-        GByteArray *all = g_byte_array_new();
         dawdle(disk);
+        if (disk->is_full && g_rand_int_range(disk->rand, 0, 8) == 0) {
+            io_vector_fini(&part);
+            return -ENOSPC;
+        }
+        GByteArray *all = g_byte_array_new();
         for (int i = 0; i < part.niov; i++) {
             g_byte_array_append(all, part.iov[i].iov_base,
                                 (guint)part.iov[i].iov_len);
@@ -166,13 +172,13 @@ static int coroutine_fn write_entry(AioTask *task)
     for (size_t i = 0; i < bytes / sizeof(*data); i++) {
         data[i] = t->value;
     }
-    if (t->value != 0) {
-        ret = bdrv_co_pwritev_part(t->guest->bs, t->first * SECTOR,
-                                   (int64_t)bytes, &vector, 0, 0);
-    } else {
-        ret = bdrv_co_pwrite_zeroes(t->guest->bs, t->first * SECTOR,
-                                    (int64_t)bytes, t->zero_flags);
-    }
+    do {
+        ret = t->value != 0
+                  ? bdrv_co_pwritev_part(t->guest->bs, t->first * SECTOR,
+                                         (int64_t)bytes, &vector, 0, 0)
+                  : bdrv_co_pwrite_zeroes(t->guest->bs, t->first * SECTOR,
+                                          (int64_t)bytes, t->zero_flags);
+    } while (ret == -ENOSPC && t->guest->disk->is_full);
     g_assert_cmpint(ret, ==, 0);
     return 0;
 }
@@ -221,12 +227,17 @@ static void coroutine_fn guest_entry(void *opaque)
         run_batch(guest);
         if (g_rand_int_range(guest->disk->rand, 0, 3) == 0) {
             struct flushed flushed;
-            g_assert_cmpint(bdrv_co_flush(guest->bs), ==, 0);
+            int ret;
+            do {
+                ret = bdrv_co_flush(guest->bs);
+            } while (ret == -ENOSPC && guest->disk->is_full);
+            g_assert_cmpint(ret, ==, 0);
             flushed.op = guest->disk->ops->len;
             memcpy(flushed.values, guest->values, sizeof(flushed.values));
             g_array_append_val(guest->flushes, flushed);
         }
     }
+    guest->disk->is_full = false; /* closing has one try */
     guest->is_done = true;
 }
 
@@ -389,6 +400,7 @@ struct kind {
     uint32_t version;
     uint32_t cluster_bits;
     bool is_lazy; /* lazy refcounts */
+    bool is_full; /* the disk, now and then */
 };
 
 static GByteArray *empty_image(const struct kind *kind)
@@ -414,6 +426,7 @@ static void run(struct loop *loop, const struct kind *kind, guint32 seed)
         .start = start,
         .now = g_byte_array_new(),
         .ops = g_array_new(FALSE, FALSE, sizeof(struct op)),
+        .is_full = kind->is_full,
     };
     BlockDriverState file = {
         .drv = &disk_driver,
@@ -466,7 +479,8 @@ static void run(struct loop *loop, const struct kind *kind, guint32 seed)
 static void test_crashes(struct loop *loop)
 {
     static const struct kind kinds[] = {
-        {3, 9, false}, {3, 12, false}, {2, 10, false}, {3, 10, true}};
+        {3, 9, false, false}, {3, 12, false, false}, {2, 10, false, false},
+        {3, 10, true, false}, {3, 9, false, true},   {3, 10, true, true}};
 
     guint32 seeds = g_getenv("COTRACE_SOAK") != NULL ? 6 : 4;
 

@@ -414,7 +414,7 @@ void coroutine_fn qcow2_alloc_cluster_abort(BlockDriverState *bs,
                                             struct qcow2_alloc *alloc)
 {
     if (!alloc->is_reused) {
-        (void)qcow2_free_clusters(bs, alloc->host, alloc->n);
+        qcow2_return_clusters(bs, alloc->host, alloc->n);
     }
     end_alloc(alloc);
 }

@@ -151,8 +151,23 @@ int coroutine_fn qcow2_free_clusters(BlockDriverState *bs, uint64_t offset,
 /** qcow2_free_any_cluster() - what an L2 entry referred to */
 int coroutine_fn qcow2_free_any_cluster(BlockDriverState *bs, uint64_t entry);
 
+/**
+ * qcow2_return_clusters() - taken, and not referred to by any table since
+ *
+ * They may be taken again at once.  What can't be counted back is leaked.
+ */
+void coroutine_fn qcow2_return_clusters(BlockDriverState *bs, uint64_t offset,
+                                        uint64_t n);
+
 /** qcow2_write_caches() - tables are in the file; freed clusters are free */
 int coroutine_fn qcow2_write_caches(BlockDriverState *bs);
+
+/**
+ * qcow2_make_room() - clusters that wait for a flush are free
+ *
+ * Return: there were some: what found no space may find some now
+ */
+bool coroutine_fn qcow2_make_room(BlockDriverState *bs);
 
 /* --- map.c --------------------------------------------------------------- */
 

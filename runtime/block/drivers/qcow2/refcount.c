@@ -205,7 +205,9 @@ int coroutine_fn qcow2_table_put(const struct qcow2_state *s,
 
 /* --- giving clusters back ------------------------------------------------ */
 
-static int coroutine_fn free_cluster(BlockDriverState *bs, uint64_t cluster)
+/* @waits: a table on the disk may refer to it */
+static int coroutine_fn free_cluster(BlockDriverState *bs, uint64_t cluster,
+                                     bool waits)
 {
     struct qcow2_state *s = bs->opaque;
     struct qcow2_table t = qcow2_current_table(s);
@@ -229,7 +231,11 @@ static int coroutine_fn free_cluster(BlockDriverState *bs, uint64_t cluster)
     }
     ret = qcow2_table_put(s, &t, cluster, refcount - 1);
     if (ret >= 0 && refcount == 1) {
-        g_hash_table_add(s->freed, GSIZE_TO_POINTER(cluster));
+        if (waits) {
+            g_hash_table_add(s->freed, GSIZE_TO_POINTER(cluster));
+        } else {
+            s->free_hint = MIN(s->free_hint, cluster);
+        }
         qcow2_cache_discard(s->l2, offset, s->header.cluster_bytes);
     }
     return ret;
@@ -248,9 +254,22 @@ int coroutine_fn qcow2_free_clusters(BlockDriverState *bs, uint64_t offset,
         ret = qcow2_cache_set_dependency(s->refcounts, s->l2);
     }
     for (uint64_t i = 0; i < n && ret >= 0; i++) {
-        ret = free_cluster(bs, first + i);
+        ret = free_cluster(bs, first + i, true);
     }
     return ret;
+}
+
+void coroutine_fn qcow2_return_clusters(BlockDriverState *bs, uint64_t offset,
+                                        uint64_t n)
+{
+    const struct qcow2_state *s = bs->opaque;
+    uint64_t first = offset >> s->header.cluster_bits;
+
+    for (uint64_t i = 0; i < n; i++) {
+        if (free_cluster(bs, first + i, false) < 0) {
+            return; /* the rest is leaked */
+        }
+    }
 }
 
 int coroutine_fn qcow2_free_any_cluster(BlockDriverState *bs, uint64_t entry)
@@ -328,6 +347,13 @@ int coroutine_fn qcow2_write_caches(BlockDriverState *bs)
         }
     }
     return ret;
+}
+
+bool coroutine_fn qcow2_make_room(BlockDriverState *bs)
+{
+    const struct qcow2_state *s = bs->opaque;
+
+    return g_hash_table_size(s->freed) > 0 && qcow2_write_caches(bs) >= 0;
 }
 
 int coroutine_fn qcow2_set_refcount(BlockDriverState *bs, uint64_t cluster,
