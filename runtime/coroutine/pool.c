@@ -182,9 +182,23 @@ static void thread_end(void *opaque)
     }
 }
 
-/* The thread that read or unmapped stacks may not be there any more. */
+/*
+ * A child has the lists as they are between two changes.  Who reads stacks can
+ * take long, and is not waited for: in the child that thread is not there.
+ */
+static void before_fork(void)
+{
+    pthread_mutex_lock(&global_lock);
+}
+
+static void after_fork_parent(void)
+{
+    pthread_mutex_unlock(&global_lock);
+}
+
 static void after_fork_child(void)
 {
+    pthread_mutex_unlock(&global_lock);
     (void)pthread_mutex_init(&unmap_lock, NULL);
 }
 
@@ -194,7 +208,7 @@ static void init_once(void)
 
     ct_pre_msg("coroutine-pool/key", error == 0, "no thread-specific key: %s",
                strerror(error));
-    (void)pthread_atfork(NULL, NULL, after_fork_child);
+    (void)pthread_atfork(before_fork, after_fork_parent, after_fork_child);
     coroutine_tell_init();
 }
 
