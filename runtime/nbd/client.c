@@ -9,6 +9,7 @@
  */
 #include "nbd/client.h"
 
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -26,6 +27,8 @@ void nbd_client_watch(struct nbd_client *client)
     /* Who does not take what was told is told nothing more. */
     if (client->state == NBD_CLIENT_NEGOTIATING) {
         read = !client->is_blocked;
+    } else if (client->state == NBD_CLIENT_LINGERING) {
+        read = true;
     }
     if (read == client->is_reading && write == client->is_writing) {
         return;
@@ -71,9 +74,17 @@ void nbd_client_ref(struct nbd_client *client)
 
 void nbd_client_unref(struct nbd_client *client)
 {
-    if (--client->refs == 0 && client->state >= NBD_CLIENT_LEAVING &&
-        (client->state == NBD_CLIENT_CLOSED || !client->is_blocked)) {
+    if (--client->refs > 0) {
+        return;
+    }
+    if (client->state == NBD_CLIENT_LEAVING && !client->is_blocked) {
         client->state = NBD_CLIENT_CLOSED;
+        if (client->lingers && shutdown(client->fd, SHUT_WR) == 0) {
+            client->state = NBD_CLIENT_LINGERING;
+            nbd_client_watch(client);
+        }
+    }
+    if (client->state == NBD_CLIENT_CLOSED) {
         free_client(client);
     }
 }
@@ -149,9 +160,19 @@ static void for_each_client(struct nbd_host *host,
     }
 }
 
+static void leave_in_order(struct nbd_client *client)
+{
+    int unread = 0;
+
+    (void)ioctl(client->fd, FIONREAD, &unread);
+    client->lingers = client->state == NBD_CLIENT_SERVING &&
+                      (client->in_flight > 0 || unread > 0);
+    nbd_client_leave(client);
+}
+
 void nbd_clients_leave(struct nbd_host *host)
 {
-    for_each_client(host, nbd_client_leave);
+    for_each_client(host, leave_in_order);
 }
 
 void nbd_clients_close(struct nbd_host *host)

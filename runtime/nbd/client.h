@@ -62,7 +62,8 @@ struct nbd_request {
 enum nbd_client_state {
     NBD_CLIENT_NEGOTIATING,
     NBD_CLIENT_SERVING,
-    NBD_CLIENT_LEAVING,
+    NBD_CLIENT_LEAVING,   /* what was begun ends, and is answered */
+    NBD_CLIENT_LINGERING, /* was told that there is no more; has yet to go */
     NBD_CLIENT_CLOSED,
 };
 
@@ -73,6 +74,7 @@ struct nbd_client {
     enum nbd_client_state state;
     unsigned refs; /* requests in flight, and calls that are inside */
     bool was_served;
+    bool lingers;                /* when it has left */
     bool is_reading, is_writing; /* what the fd handler watches for */
 
     struct nbd_negotiation negotiation; /* while negotiating */
@@ -107,7 +109,13 @@ struct nbd_client {
 /** nbd_client_new() - serve a connection; @fd is taken */
 void nbd_client_new(struct nbd_host *host, int fd);
 
-/** nbd_clients_leave() - have all finish what they have begun, and go */
+/**
+ * nbd_clients_leave() - have all finish what they have begun, and go
+ *
+ * Who may be sending just now is listened to until it closes its end, since TCP
+ * would take a connection that is closed before for broken, and the client's
+ * kernel throw away the answers that it has not read.
+ */
 void nbd_clients_leave(struct nbd_host *host);
 
 /** nbd_clients_close() - have all go without being sent anything more */

@@ -211,10 +211,15 @@ void nbd_client_receive(void *opaque)
     struct nbd_client *client = opaque;
 
     nbd_client_ref(client);
+    if (client->state == NBD_CLIENT_LINGERING) {
+        client->in_from = client->in_to = 0; /* nobody looks at it */
+    }
     ssize_t got = receive_some(client);
     struct nbd_request *request = client->incomplete;
 
-    if (got == 0) {
+    if (got == 0 && client->state == NBD_CLIENT_LINGERING) {
+        nbd_client_close(client);
+    } else if (got == 0) {
         nbd_client_leave(client);
     } else if (got < 0 && got != -EAGAIN) {
         nbd_client_close(client);

@@ -44,6 +44,13 @@ class Closed(Exception):
     """The server has closed the connection."""
 
 
+def connect(path):
+    stream = socket.socket(socket.AF_UNIX)
+    # Without a time limit: with one, a full backlog is an error.
+    stream.connect(path)
+    return stream
+
+
 class Server:
     """with Server(tmp, IMAGE, option ...) as server: server.uri"""
 
@@ -72,6 +79,9 @@ class Server:
                 raise AssertionError(f"{self.command}: does not listen")
             time.sleep(0.005)
         return self
+
+    def connect(self):
+        return connect(self.path)
 
     def is_listening(self):
         """By the kernel's table, since a connection would be a client."""
@@ -140,13 +150,40 @@ class Server:
             time.sleep(0.005)
 
 
+class TcpServer(Server):
+    """The same on a port of the loopback's: server.port"""
+
+    def __init__(self, tmp, image, *options):
+        super().__init__(tmp, image, *options, name="pid")
+        with socket.create_server(("127.0.0.1", 0)) as probe:
+            self.port = probe.getsockname()[1]
+        self.uri = f"nbd://127.0.0.1:{self.port}"
+        self.command[1:3] = ["-p", str(self.port), "--pid-file", self.path]
+
+    def listens(self):
+        """Addresses, by the kernel's table"""
+        with open("/proc/net/tcp", encoding="utf-8") as lines:
+            return [words[1] for words in (line.split() for line in lines)
+                    if words[1].endswith(f":{self.port:04X}") and
+                    words[3] == "0A"]
+
+    def is_listening(self):
+        return self.listens() != [] and os.path.exists(self.path)
+
+    def connect(self):
+        stream = socket.socket(socket.AF_INET)
+        # Not more room for answers that nobody reads than a unix socket has
+        stream.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 128 * 1024)
+        stream.connect(("127.0.0.1", self.port))
+        return stream
+
+
 class Client:
     """One connection; every call does what it says, whether allowed or not."""
 
     def __init__(self, server, flags=FIXED | NO_ZEROES):
-        self.socket = socket.socket(socket.AF_UNIX)
-        # Without a time limit: with one, a full backlog is an error.
-        self.socket.connect(server if isinstance(server, str) else server.path)
+        self.socket = (connect(server) if isinstance(server, str)
+                       else server.connect())
         self.socket.settimeout(PATIENCE)
         self.is_structured = False
         self.size = self.flags = None

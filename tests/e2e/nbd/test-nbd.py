@@ -8,9 +8,11 @@ import signal
 import socket
 import struct
 import sys
+import time
 
 import tap
-from nbd import NBD, Client, Closed, Server, aio
+from nbd import (NBD, READ, REQUEST_MAGIC, Client, Closed, Server, TcpServer,
+                 aio)
 from story import run
 
 ENGINES = ("threads", "native", "io_uring")
@@ -207,23 +209,14 @@ def _(tmp):
 @tap.case("TCP, loopback unless told otherwise")
 def _(tmp):
     image, plain = disk(tmp, "raw")
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port = probe.getsockname()[1]
-    server = Server(tmp, image)
-    server.command = [NBD, "-p", str(port), "-t", "--pid-file",
-                      os.path.join(tmp, "pid"), image]
-    server.is_listening = lambda: os.path.exists(os.path.join(tmp, "pid"))
-    with server:
-        with open(os.path.join(tmp, "pid"), encoding="utf-8") as text:
+    with TcpServer(tmp, image, "-t") as server:
+        with open(server.path, encoding="utf-8") as text:
             tap.equal(int(text.read()), server.pid, "pid file")
-        run("nbdcopy", f"nbd://127.0.0.1:{port}", os.path.join(tmp, "back"))
+        run("nbdcopy", server.uri, os.path.join(tmp, "back"))
         run("cmp", os.path.join(tmp, "back"), plain)
-        with open("/proc/net/tcp", encoding="utf-8") as lines:
-            bound = [line.split()[1] for line in lines
-                     if line.split()[3] == "0A" and
-                     line.split()[1].endswith(f":{port:04X}")]
-        tap.equal(bound, [f"0100007F:{port:04X}"], "where it listens")
-    tap.equal(os.path.exists(os.path.join(tmp, "pid")), False, "pid file")
+        tap.equal(server.listens(), [f"0100007F:{server.port:04X}"],
+                  "where it listens")
+    tap.equal(os.path.exists(server.path), False, "pid file")
 
 
 @tap.case("sockets that are inherited, as libnbd's tools hand them over")
@@ -299,6 +292,40 @@ def _(tmp):
             tap.equal("failed" in out, False, out)
         check(image, "qcow2")
         tap.note(f"{len(answered)} of 9 answered before the end")
+
+
+@tap.case("the end, while a client goes on asking: all that was begun is answered")
+def _(tmp):
+    image, plain = disk(tmp, "raw")
+    begun = 24  # of 1 MiB each: more than a socket holds
+    with open(plain, "rb") as file:
+        bytes_of = [file.read(1 << 20) for _ in range(begun)]
+    for kind in (Server, TcpServer):
+        with kind(tmp, image) as server, Client(server).go() as client:
+            client.send(b"".join(
+                struct.pack(">IHHQQI", REQUEST_MAGIC, 0, READ, n, n << 20,
+                            1 << 20) for n in range(begun)))
+            head = client.take(16)
+            stopped = time.monotonic()
+            server.process.send_signal(signal.SIGTERM)
+            while server.is_listening():
+                time.sleep(0.005)
+            client.request(READ, 0, 512, cookie=99)
+            answered = []
+            try:
+                while True:
+                    error, cookie = struct.unpack(">4xIQ", head)
+                    tap.equal((error, client.take(1 << 20) == bytes_of[cookie]),
+                              (0, True), f"answer {cookie}")
+                    answered.append(cookie)
+                    head = client.take(16)
+            except Closed:
+                pass
+            # It does not wait for longer than 2 s.
+            if time.monotonic() - stopped > 1.9:
+                tap.note(f"too slow to tell; {len(answered)} answers")
+            else:
+                tap.equal(sorted(answered), list(range(begun)), kind.__name__)
 
 
 if __name__ == "__main__":
