@@ -145,9 +145,9 @@ static bool plan(enum ct_qemu_kind kind, bool has_ust, const char *line,
 /* Something takes the lines: no file, and a pattern a word. */
 static void test_preloads(void)
 {
-    const struct ct_qemu_program program = {.kind = CT_QEMU_IO,
-                                            .version = (char *)"9.0",
-                                            .events = (char **)events};
+    struct ct_qemu_program program = {.kind = CT_QEMU_IO,
+                                      .version = (char *)"9.0",
+                                      .events = (char **)events};
     char *argv[] = {(char *)"qemu-io", (char *)"disk", NULL};
     struct ct_qemu_plan made;
 
@@ -158,6 +158,18 @@ static void test_preloads(void)
     tap_check(!strcmp(line, "qemu-io --trace enable=blk_* --trace "
                             "enable=vm_stop disk"));
     ct_qemu_plan_fini(&made);
+
+    /* The times of the log are not needed; the log, though, is. */
+    char *times[] = {(char *)"kvm", (char *)"-msg", (char *)"timestamp=off",
+                     NULL};
+    char *place[] = {(char *)"kvm", (char *)"-D", (char *)"log", NULL};
+
+    program.kind = CT_QEMU_SYSTEM;
+    tap_check(
+        ct_qemu_plan_make(&program, times, "vm_stop", "/o", true, &made, NULL));
+    ct_qemu_plan_fini(&made);
+    tap_check(!ct_qemu_plan_make(&program, place, "vm_stop", "/o", true, &made,
+                                 NULL));
 }
 
 static void test_plans(void)

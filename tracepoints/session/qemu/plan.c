@@ -154,12 +154,15 @@ static bool has_word(char *const *argv, const char *a, const char *b)
            g_strv_contains((const char *const *)argv, b);
 }
 
-/* Where only the log would be in the way, or not even that. */
+/* Where only the log would be in the way, or its times, or not even that. */
 static bool is_harmless(const struct refused *one, enum ct_qemu_way way,
                         char *const *argv)
 {
-    return !strcmp(one->why, DEVICE)
-               ? has_word(argv, "-v", "--verbose")
+    if (!strcmp(one->why, DEVICE)) {
+        return has_word(argv, "-v", "--verbose");
+    }
+    return !strcmp(one->why, NO_TIMES)
+               ? way != CT_QEMU_WAY_LOG
                : way == CT_QEMU_WAY_UST && strcmp(one->why, DAEMON) != 0;
 }
 
