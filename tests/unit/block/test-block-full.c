@@ -4,7 +4,7 @@
  *
  * Clusters that were freed wait for a flush before they are taken again: not
  * when there is no other space, and not so many that the file becomes much
- * longer than what is in it.
+ * longer than what is in it.  And one that is empty, and grows.
  */
 #include <errno.h>
 #include <string.h>
@@ -220,10 +220,30 @@ static void test_bounded(struct loop *loop)
     world_close(&world);
 }
 
+/* There is no table at first, not even one to be copied. */
+static void coroutine_fn lengthen(struct world *world)
+{
+    g_assert_cmpint(
+        bdrv_co_truncate(&world->qcow2, 4 * (int64_t)world->cluster), ==, 0);
+    g_assert_cmpint(write_cluster(world, 3, 5), ==, 0);
+    expect_cluster(world, 2, 0);
+    expect_cluster(world, 3, 5);
+}
+
+static void test_from_nothing(struct loop *loop)
+{
+    struct world world;
+
+    world_open(&world, loop, 9, 0);
+    world_run(&world, lengthen);
+    world_close(&world);
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
     loops_add("/full/freed-clusters", test_full);
     loops_add("/full/freed-bytes", test_bounded);
+    loops_add("/full/from-nothing", test_from_nothing);
     return g_test_run();
 }

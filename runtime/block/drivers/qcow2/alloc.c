@@ -102,7 +102,9 @@ int coroutine_fn qcow2_grow_l1_table(BlockDriverState *bs, uint64_t n_min)
         return (int)offset;
     }
     uint64_t *l1 = g_new0(uint64_t, n);
-    memcpy(l1, s->l1, old_n * sizeof(uint64_t));
+    if (old_n > 0) {
+        memcpy(l1, s->l1, old_n * sizeof(uint64_t));
+    }
     int ret = switch_l1(bs, l1, n, (uint64_t)offset);
     if (ret < 0) {
         g_free(l1);
