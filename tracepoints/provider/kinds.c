@@ -18,6 +18,7 @@
 #include <string.h>
 
 #include "ct/emit.h"
+#include "ct/retell.h"
 
 #include "intern.h"
 #include "retell.h"
@@ -31,6 +32,37 @@ static struct slot {
     uint64_t hash; /* atomic; 0: free, else as it was set first */
     uint64_t told; /* atomic: the generation that it was told in last */
 } table[SLOTS];
+
+/* Who recorded what was settled with ct_retell_settled; atomic, stored before.
+ */
+static const void *settled_kind, *settled_open;
+
+static void settle(void)
+{
+    __atomic_store_n(&settled_kind, CT_EMIT_RECORDERS(request_kind),
+                     __ATOMIC_RELAXED);
+    __atomic_store_n(&settled_open, CT_EMIT_RECORDERS(request_open),
+                     __ATOMIC_RELAXED);
+}
+
+__attribute__((constructor)) static void register_teller(void)
+{
+    static struct ct_teller teller = {.settle = settle};
+
+    ct_retell_register(&teller);
+}
+
+/* A session may be given an event while it records. */
+static inline bool is_settled(void)
+{
+    const void *settled = __atomic_load_n(&ct_retell_settled, __ATOMIC_ACQUIRE);
+    const void *kind = __atomic_load_n(&settled_kind, __ATOMIC_RELAXED);
+    const void *open = __atomic_load_n(&settled_open, __ATOMIC_RELAXED);
+
+    return settled && settled == CT_EMIT_RECORDERS(state_begin) && kind &&
+           kind == CT_EMIT_RECORDERS(request_kind) &&
+           open == CT_EMIT_RECORDERS(request_open);
+}
 
 static inline uint64_t hash_of(const char *layer, const char *op,
                                const char *node, unsigned flags)
@@ -76,13 +108,11 @@ static inline struct slot *find(uint64_t hash)
 uint32_t ct_kind_told(const char *layer, const char *op, const char *node,
                       unsigned flags)
 {
-    const void *settled = __atomic_load_n(&ct_retell_settled, __ATOMIC_ACQUIRE);
     uint64_t generation;
     struct slot *slot;
     uint32_t kind;
 
-    if (!settled || settled != CT_EMIT_RECORDERS(state_begin) ||
-        !ct_emit_on_request_kind()) {
+    if (!is_settled()) {
         return 0;
     }
     generation = __atomic_load_n(&ct_intern_generation, __ATOMIC_RELAXED);

@@ -4,8 +4,9 @@
  *
  * LTTng-UST has no hook for "a recording has started".  What a program can see
  * is the tracepoint itself: the array of who records state_begin is another
- * one whenever a recording joins or leaves.  An array may by chance come back
- * at the address of an old one, hence the period, which also repairs what lost
+ * one whenever a recording joins or leaves.  Where nobody looks between a leave
+ * and a join it may be back at its address (a session that is stopped and
+ * started gets it as a rule), hence the period, which also repairs what lost
  * events have torn.
  *
  * A recording becomes visible here before LTTng lets its events through, so
@@ -78,6 +79,15 @@ void ct_retell_start(void)
 }
 
 /*
+ * Nobody is known to be told, until a telling settles it.
+ * Relaxed: who still uses a number told it to those who recorded then.
+ */
+static void unsettle(void)
+{
+    __atomic_store_n(&ct_retell_settled, NULL, __ATOMIC_RELAXED);
+}
+
+/*
  * A child is another process to whoever reads the trace: it tells its state
  * itself, also if the thread that was telling is not there any more.
  */
@@ -88,7 +98,7 @@ static void after_fork_child(void)
     __atomic_store_n(&recorders_seen, NULL, __ATOMIC_RELAXED);
     __atomic_store_n(&next_seen_ns, 0, __ATOMIC_RELAXED);
     __atomic_store_n(&busy, 0, __ATOMIC_RELAXED);
-    __atomic_store_n(&ct_retell_settled, NULL, __ATOMIC_RELAXED);
+    unsettle();
     first_recorders = NULL;
     ct_intern_new_generation();
 }
@@ -126,17 +136,21 @@ static bool settles(const void *recorders, enum ct_tell_reason reason)
 static void tell_all(uint64_t telling, const void *recorders,
                      enum ct_tell_reason reason)
 {
-    if (!settles(recorders, reason)) {
-        __atomic_store_n(&ct_retell_settled, NULL, __ATOMIC_RELAXED);
-    }
     ct_intern_new_generation();
     ct_emit_state_begin(CT_SCHEMA_MAJOR, CT_SCHEMA_MINOR, telling, reason);
+    struct ct_teller *first = __atomic_load_n(&tellers, __ATOMIC_ACQUIRE);
     if (settles(recorders, reason)) {
+        for (struct ct_teller *one = first; one; one = one->next) {
+            if (one->settle) {
+                one->settle();
+            }
+        }
         __atomic_store_n(&ct_retell_settled, recorders, __ATOMIC_RELEASE);
     }
-    for (struct ct_teller *teller = __atomic_load_n(&tellers, __ATOMIC_ACQUIRE);
-         teller; teller = teller->next) {
-        teller->tell(telling);
+    for (struct ct_teller *one = first; one; one = one->next) {
+        if (one->tell) {
+            one->tell(telling);
+        }
     }
     ct_emit_state_end(telling);
 }
@@ -154,6 +168,9 @@ static void retell_slow(const void *recorders)
     /* pairs with the release below: one decides after the other */
     if (__atomic_exchange_n(&busy, 1, __ATOMIC_ACQUIRE)) {
         return;
+    }
+    if (recorders != state.recorders) {
+        unsettle();
     }
     if (ct_retell_is_due(&state, recorders, now_ns, &reason)) {
         tell_all(state.tellings, recorders, reason);

@@ -24,9 +24,11 @@ struct ct_retell {
 
 /*
  * Who records state_begin and lets through what is told from here on; whoever
- * has joined since makes them others, CT_EMIT_RECORDERS(state_begin), before it
- * lets anything through.  NULL: nobody.  Atomic; loaded with acquire, then the
- * generation (intern.h): pairs with tell_all().
+ * joins makes them others, CT_EMIT_RECORDERS(state_begin), before it lets
+ * anything through.  They may be back at the old address if nobody looked
+ * meanwhile: the period repairs it.  NULL: nobody.  Atomic; loaded with
+ * acquire, then the generation (intern.h) and what tellers settled:
+ * pairs with tell_all().
  */
 extern const void *ct_retell_settled;
 

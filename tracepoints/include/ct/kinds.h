@@ -18,7 +18,8 @@
 #ifdef CT_TRACING
 
 /**
- * ct_kind_told() - the kind's number, told by now to all who record it
+ * ct_kind_told() - the kind's number, told by now to all who record it, but
+ * for one that takes a stopped one's place before any loop has looked
  * @layer, @op: literals, known by their addresses
  * @node:       known by its content; borrowed for the call
  *

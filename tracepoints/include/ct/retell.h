@@ -23,9 +23,11 @@
 
 #include <stdint.h>
 
+/* Either function may be NULL. */
 struct ct_teller {
     void (*tell)(uint64_t telling); /* emits state_* events */
-    struct ct_teller *next;         /* atomic list; written by register only */
+    void (*settle)(void);   /* who records now drops nothing from here on */
+    struct ct_teller *next; /* atomic list; written by register only */
 };
 
 #ifdef CT_TRACING

@@ -18,6 +18,7 @@ enum { SANITIZED = 0 };
 #endif
 
 const void *fake_recording = &fake_recording;
+const void *fake_requests;
 
 enum { KINDS = 4096 };
 
