@@ -233,6 +233,11 @@ const char *blk_format(const BlockBackend *blk)
     return blk->root->drv->format_name;
 }
 
+bool blk_is_guarded(const BlockBackend *blk)
+{
+    return blk->root->is_guarded;
+}
+
 void blk_get_info(const BlockBackend *blk, BlockInfo *ret_info)
 {
     *ret_info = (BlockInfo){0};

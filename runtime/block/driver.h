@@ -30,8 +30,10 @@
 typedef struct BlockDriver BlockDriver;
 typedef struct BlockDriverState BlockDriverState;
 
+/* What a probe returns that would take any bytes. */
+#define BLOCK_PROBE_ANY 1
 /* Enough of a file's beginning for every probe. */
-#define BLOCK_PROBE_BYTES 2048
+#define BLOCK_PROBE_BYTES 512
 
 enum block_op {
     BLOCK_OP_READ,
@@ -83,6 +85,8 @@ struct BlockDriverState {
      * set by open.  0: for any range.
      */
     int64_t request_alignment;
+
+    bool is_guarded; /* see blk_is_guarded(); set by open */
 
     int64_t bytes; /* atomic: length; set by open, changed on the home thread */
 
@@ -206,6 +210,10 @@ struct BlockDriver {
 /* All drivers, in the order in which they are asked; ends with NULL. */
 extern const BlockDriver *const ct_drivers[];
 
+/** block_foreign_format() - of which format without a driver the bytes begin an
+ * image; static; NULL: of none */
+const char *block_foreign_format(const uint8_t *buf, size_t bytes);
+
 /** block_error() - set @error with code @err; Return: -@err */
 G_GNUC_PRINTF(3, 4)
 int block_error(GError **error, int err, const char *format, ...);
@@ -215,6 +223,11 @@ int block_error(GError **error, int err, const char *format, ...);
 /** bdrv_open() - a file, and its format on top; see blk_new_open() */
 BlockDriverState *bdrv_open(const char *filename, const BlockOptions *options,
                             AioContext *ctx, GError **error);
+
+/** bdrv_probe() - whose image the bytes begin; NULL: of a format that has no
+ * driver, which @ret_foreign names */
+const BlockDriver *bdrv_probe(const uint8_t *buf, size_t bytes,
+                              const char **ret_foreign);
 
 /** bdrv_init() - no request yet; for a node that bdrv_open() did not make */
 void bdrv_init(BlockDriverState *bs);

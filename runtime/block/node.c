@@ -63,18 +63,12 @@ static const BlockDriver *find_protocol(void)
     return ct_drivers[i];
 }
 
-static const BlockDriver *probe_format(BlockDriverState *file, GError **error)
+const BlockDriver *bdrv_probe(const uint8_t *buf, size_t bytes,
+                              const char **ret_foreign)
 {
-    uint8_t buf[BLOCK_PROBE_BYTES];
-    size_t bytes = (size_t)MIN(bdrv_length(file), (int64_t)sizeof(buf));
     const BlockDriver *best = NULL;
     int best_score = 0;
 
-    int ret = bdrv_pread(file, 0, (int64_t)bytes, buf);
-    if (ret < 0) {
-        block_error(error, -ret, "%s", g_strerror(-ret));
-        return NULL;
-    }
     for (int i = 0; ct_drivers[i] != NULL; i++) {
         int score =
             ct_drivers[i]->probe != NULL ? ct_drivers[i]->probe(buf, bytes) : 0;
@@ -83,7 +77,29 @@ static const BlockDriver *probe_format(BlockDriverState *file, GError **error)
             best_score = score;
         }
     }
-    return best; /* raw takes everything */
+    *ret_foreign =
+        best_score <= BLOCK_PROBE_ANY ? block_foreign_format(buf, bytes) : NULL;
+    return *ret_foreign == NULL ? best : NULL;
+}
+
+static const BlockDriver *probe_format(BlockDriverState *file, GError **error)
+{
+    uint8_t buf[BLOCK_PROBE_BYTES];
+    size_t bytes = (size_t)MIN(bdrv_length(file), (int64_t)sizeof(buf));
+    const char *foreign;
+
+    int ret = bdrv_pread(file, 0, (int64_t)bytes, buf);
+    if (ret < 0) {
+        block_error(error, -ret, "%s", g_strerror(-ret));
+        return NULL;
+    }
+    const BlockDriver *drv = bdrv_probe(buf, bytes, &foreign);
+    if (drv == NULL) {
+        block_error(error, ENOTSUP,
+                    "format '%s' not supported (as 'raw' it can be opened)",
+                    foreign);
+    }
+    return drv;
 }
 
 static int bdrv_open_driver(BlockDriverState *bs, GError **error)

@@ -234,6 +234,14 @@ void blk_get_info(const BlockBackend *blk, BlockInfo *ret_info);
 const char *blk_fault(const BlockBackend *blk);
 
 /**
+ * blk_is_guarded() - raw, as far as its beginning tells, which nobody has said
+ *
+ * A write that would make its first 512 bytes those of another format's image
+ * fails with -EPERM: whoever guesses the format next is to find the same.
+ */
+bool blk_is_guarded(const BlockBackend *blk);
+
+/**
  * blk_get_aio_context() - where its requests run; borrowed
  *
  * May change whenever somebody moves it.

@@ -341,6 +341,9 @@ int io_bench(int argc, char **argv)
     }
     aio_context_set_current(ctx);
     b.blk = blk_new_open(filename, &options, ctx, &error);
+    if (b.blk != NULL) {
+        io_tell_guarded(b.blk, filename);
+    }
     if (b.blk == NULL) {
         fprintf(stderr, "cotrace-io: %s: %s\n", filename, error->message);
     } else if (b.request_bytes == 0 || b.request_bytes > blk_length(b.blk)) {

@@ -117,6 +117,10 @@ bool io_parse_size(const char *text, int64_t *ret_bytes);
 bool io_take_range(int argc, char **argv, int64_t *ret_offset,
                    int64_t *ret_bytes);
 
+/** io_tell_guarded() - on stderr, if the image is (blk_is_guarded()) and can be
+ * written */
+void io_tell_guarded(const BlockBackend *blk, const char *filename);
+
 /** io_size_is_good() - as io_parse_size(), and tells nobody */
 bool io_size_is_good(const char *text, int64_t *ret_bytes);
 

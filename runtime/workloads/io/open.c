@@ -20,6 +20,7 @@ static bool session_open(struct io_session *io, const char *filename,
     if (io->blk == NULL) {
         return false;
     }
+    io_tell_guarded(io->blk, filename);
     io->filename = g_strdup(filename);
     if (io->blk_ctx != io->ctx) {
         blk_set_aio_context(io->blk, io->blk_ctx);

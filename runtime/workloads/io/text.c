@@ -188,6 +188,21 @@ void io_print_report(const char *what, int64_t ns, int64_t offset,
            time, io_format_size(rate, bytes_per_second), per_second);
 }
 
+void io_tell_guarded(const BlockBackend *blk, const char *filename)
+{
+    if (!blk_is_guarded(blk) || !blk_is_writable(blk)) {
+        return;
+    }
+    fprintf(stderr,
+            "WARNING: Image format was not specified for '%s' and probing "
+            "guessed raw.\n"
+            "         Automatically detecting the format is dangerous for raw "
+            "images, write operations on block 0 will be restricted.\n"
+            "         Specify the 'raw' format explicitly to remove the "
+            "restrictions.\n",
+            filename);
+}
+
 void io_dump(const uint8_t *buf, int64_t offset, int64_t bytes)
 {
     static const char digits[] = "0123456789abcdef";

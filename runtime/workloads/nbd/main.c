@@ -203,6 +203,12 @@ static bool run(struct program *p)
         AIO_WAIT_WHILE(p->ctx, !p->is_closed);
         return false;
     }
+    if (blk_is_guarded(nbd_server_image(p->server)) &&
+        blk_is_writable(nbd_server_image(p->server))) {
+        complain(p->args.server.filename,
+                 "raw, as far as it tells by itself: no client may write "
+                 "another format's header (with -f raw any may)");
+    }
     return serve(p);
 }
 

@@ -321,6 +321,30 @@ def _(tmp):
                       command)
 
 
+@tap.case("a disk that is raw for all one knows does not become another format's")
+def _(tmp):
+    headers = {}
+    for kind in ("qcow2", "qcow", "qed", "vmdk", "vdi", "vpc", "vhdx",
+                 "parallels"):
+        headers[kind] = os.path.join(tmp, kind)
+        subprocess.run(["qemu-img", "create", "-q", "-f", kind, headers[kind],
+                        "1M"], check=True)
+        with open(headers[kind], "ab") as file:
+            file.truncate(64 << 10)
+    for kind, header in headers.items():
+        after = both(raw(tmp), [
+            f"write -s {header} 0 64k", f"write -s {header} 0 512",
+            f"aio_write -q -s {header} 0 4k", "aio_flush",
+            f"write -s {header} 512 4k", f"write -s {header} 0 3",
+            f"write -s {header} 0 70", "write -z 0 512", "write -P 81 0 1",
+            "write -P 70 1 1", "write -P 73 2 1", "write -P 0xfb 3 1",
+            "write -P 3 7 1", "discard 0 64k", "write -P 9 0 1M",
+            "read -P 9 0 1M"], options=())
+        same_bytes(after, kind)
+    # Named, it is what was said.
+    same_bytes(both(raw(tmp), [f"write -s {headers['qcow2']} 0 64k"]), "raw")
+
+
 if not shutil.which("qemu-io"):
     print("1..0 # SKIP qemu-io is not installed (package qemu-utils)")
     sys.exit(77)

@@ -11,7 +11,7 @@ import sys
 import time
 
 import tap
-from nbd import (NBD, READ, REQUEST_MAGIC, Client, Closed, Server, TcpServer,
+from nbd import (NBD, READ, REQUEST_MAGIC, WRITE, Client, Closed, Server, TcpServer,
                  aio)
 from story import run
 
@@ -292,6 +292,32 @@ def _(tmp):
             tap.equal("failed" in out, False, out)
         check(image, "qcow2")
         tap.note(f"{len(answered)} of 9 answered before the end")
+
+
+@tap.case("a client can't make a raw disk an image that names the host's files")
+def _(tmp):
+    secret, evil = os.path.join(tmp, "secret"), os.path.join(tmp, "evil")
+    with open(secret, "w", encoding="utf-8") as file:
+        file.write("of the host" * 100)
+    run("qemu-img", "create", "-q", "-f", "qcow2", "-u", "-b", secret, "-F",
+        "raw", evil, "1M")
+    with open(evil, "rb") as file:
+        header = file.read()
+    image, _ = disk(tmp, "raw", "24M")
+    for turn in range(2):
+        with Server(tmp, image, "-t") as server, Client(server).go() as client:
+            tap.equal(client.size, 24 << 20, f"{turn}: it is raw")
+            tap.equal(client.call(WRITE, 0, 0, header)[0], 1, "EPERM")
+            # A part that is none of it, then what lacks
+            tap.equal(client.call(WRITE, 0, 0, header[:3])[0], 0, "write")
+            tap.equal(client.call(WRITE, 3, 0, header[3:])[0], 1, "EPERM")
+            tap.equal(client.call(WRITE, 512, 0, header[512:])[0], 0, "write")
+        tap.equal("-f raw" in server.err and len(server.err.splitlines()), 1,
+                  server.err)
+    with Server(tmp, image, "-t", "-f", "raw") as server:
+        with Client(server).go() as client:
+            tap.equal(client.call(WRITE, 0, 0, header)[0], 0, "as it was said")
+    tap.equal(server.err, "", "stderr")
 
 
 @tap.case("the end, while a client goes on asking: all that was begun is answered")
