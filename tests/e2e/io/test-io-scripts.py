@@ -198,6 +198,7 @@ IMAGES = [
     ("qcow2", "", 3 << 20, 65536, (1 << 20) + 512),
     ("qcow2", "cluster_size=512", 200 << 10, 512, 70144),
     ("qcow2", "compat=0.10,cluster_size=1k", 500 << 10, 1024, 100 << 10),
+    ("qcow2", "compat=0.10,cluster_size=4k", 1 << 20, 4096, 0),
     ("qcow2", "cluster_size=4k,refcount_bits=1", 2 << 20, 4096, 0),
     ("qcow2", "lazy_refcounts=on,cluster_size=2k", 700 << 10, 2048, 1024),
     ("qcow2", "cluster_size=4k", 1000448, 4096, 512),

@@ -226,6 +226,16 @@ def _(tmp):
         tap.equal(client.call(READ, 0, 4096), (0, b"\x5a" * 4096), "read")
         tap.equal(client.call(ZEROES, 0, 4096), (0, b""), "slow")
         tap.equal(client.call(READ, 0, 4096), (0, bytes(4096)), "read")
+    # The first cluster alone would be fast.
+    run("qemu-img", "create", "-q", "-f", "qcow2", "-o", "compat=0.10",
+        image + "3", "1M")
+    data = b"\x5a" * 100000
+    with Server(tmp, image + "3", "-t") as server, \
+         Client(server).go() as client:
+        tap.equal(client.call(WRITE, 0, 0, data), (0, b""), "write")
+        tap.equal(client.call(ZEROES, 0, len(data), flags=FAST_ZERO),
+                  (ENOTSUP, b""), "fast")
+        tap.equal(client.call(READ, 0, len(data)), (0, data), "read")
 
 
 @tap.case("a client that goes at any byte of what it says")

@@ -7,7 +7,8 @@
  *
  * In version 2 there are no zero clusters.  Without a backing file what is not
  * allocated reads as zeroes; above one zeroes are written as data, and a
- * discard, which would bring that one's old data back, does nothing.
+ * discard, which would bring that one's old data back, does nothing.  Who wants
+ * zeroes only if they are fast is promised nothing there, as by QEMU.
  */
 #include <errno.h>
 
@@ -182,6 +183,9 @@ int coroutine_fn qcow2_co_pwrite_zeroes(BlockDriverState *bs, int64_t offset,
     uint64_t tail = (unit - (from + n) % unit) % unit;
     int ret;
 
+    if (s->header.version < 3 && (flags & BDRV_REQ_NO_FALLBACK)) {
+        return -ENOTSUP;
+    }
     if (offset + bytes == bdrv_length(bs)) {
         n += tail;
         tail = 0;
