@@ -4,7 +4,7 @@
  *
  * Clusters that were freed wait for a flush before they are taken again: not
  * when there is no other space, and not so many that the file becomes much
- * longer than what is in it.  And one that is empty, and grows.
+ * longer than what is in it.  And other lengths: none, odd ones.
  */
 #include <errno.h>
 #include <string.h>
@@ -239,11 +239,32 @@ static void test_from_nothing(struct loop *loop)
     world_close(&world);
 }
 
+/* What the header says beyond whole sectors is not there. */
+static void test_odd_size(struct loop *loop)
+{
+    struct image *image = image_new(3, 9, 32 * 512);
+    g_autoptr(GError) error = NULL;
+    uint8_t byte;
+
+    image_count(image);
+    image_put64(image, IMAGE_AT_SIZE, 20 * 512 + 100);
+    char *name = image_save(image, image->file->len);
+    BlockBackend *blk = blk_new_open(name, NULL, loop->ctx, &error);
+    g_assert_no_error(error);
+    g_assert_cmpint(blk_length(blk), ==, 20 * 512);
+    g_assert_cmpint(blk_pread(blk, 20 * 512 - 1, 1, &byte), ==, 0);
+    g_assert_cmpint(blk_pread(blk, 20 * 512, 1, &byte), ==, -EIO);
+    blk_unref(blk);
+    image_remove(name);
+    image_free(image);
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
     loops_add("/full/freed-clusters", test_full);
     loops_add("/full/freed-bytes", test_bounded);
     loops_add("/full/from-nothing", test_from_nothing);
+    loops_add("/full/odd-size", test_odd_size);
     return g_test_run();
 }

@@ -59,7 +59,7 @@ static struct image *mixed_image(uint32_t version, uint32_t bits,
 {
     uint64_t cluster = UINT64_C(1) << bits;
     struct image *image =
-        image_new(version, bits, n_clusters * cluster - cluster / 2);
+        image_new(version, bits, n_clusters * cluster - cluster / 1024 * 512);
 
     for (uint64_t n = 0; n < n_clusters; n++) {
         switch (n % 7) {

@@ -264,7 +264,9 @@ static int coroutine_fn qcow2_do_open(BlockDriverState *bs, GError **error)
     list_init(&s->allocs);
     s->l2 = qcow2_cache_new(bs->file, qcow2_slice_bytes(&s->header),
                             cache_bytes(bs, &s->header), check_l2_write, bs);
-    bs->bytes = (int64_t)s->header.size;
+    /* Whole sectors; what the header says beyond them nobody has. */
+    bs->bytes =
+        (int64_t)(s->header.size / QCOW2_SECTOR_BYTES * QCOW2_SECTOR_BYTES);
     bs->unit_bytes = (int64_t)s->header.cluster_bytes;
     if (bs->options.is_writable) {
         ret = open_for_writing(bs, error);

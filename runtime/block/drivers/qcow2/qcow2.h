@@ -46,6 +46,9 @@ struct qcow2_state {
     bool has_lazy_refcounts;
 };
 
+/* A disk's length is a multiple. */
+#define QCOW2_SECTOR_BYTES 512
+
 /* L2 tables are read and kept in pieces of this length. */
 static inline size_t qcow2_slice_bytes(const struct qcow2_header *header)
 {

@@ -11,8 +11,6 @@
 #include "base/bytes.h"
 #include "block/drivers/qcow2/qcow2.h"
 
-#define SECTOR_BYTES 512
-
 static int coroutine_fn write_size(BlockDriverState *bs, uint64_t size)
 {
     struct qcow2_state *s = bs->opaque;
@@ -96,7 +94,7 @@ int coroutine_fn qcow2_co_truncate(BlockDriverState *bs, int64_t bytes)
     uint64_t unit = h->cluster_bytes;
     int ret = 0;
 
-    if (bytes % SECTOR_BYTES != 0) {
+    if (bytes % QCOW2_SECTOR_BYTES != 0) {
         return -EINVAL;
     }
     if (s->is_corrupt) {
