@@ -71,7 +71,10 @@ static void test_kinds(void)
 {
     struct said t = say_begin();
 
+    SAY(&t, STATE_BEGIN, .subject = 1, .reason = CT_TELL_REASON_START);
+    SAY(&t, STATE_END, .subject = 1);
     SAY(&t, REQUEST_BEGIN, .subject = REQ, .context = 7);
+    SAY(&t, REQUEST_END, .subject = REQ);
     SAY(&t, REQUEST_KIND, .subject = 7, .layer = "blk", .op = "read",
         .name = "disk", .value = 3);
     SAY(&t, REQUEST_BEGIN, .subject = REQ + 1, .context = 7, .offset = 5);
@@ -81,8 +84,12 @@ static void test_kinds(void)
     SAY(&t, REQUEST_BEGIN, .subject = REQ + 3, .context = 8);
     SAY(&t, REQUEST_BEGIN, .subject = REQ + 4, .layer = "nbd", .op = "trim",
         .name = "export", .value = 1);
+    /* Another program of the same pid */
+    SAY(&t, STATE_BEGIN, .subject = 1, .reason = CT_TELL_REASON_START);
+    SAY(&t, STATE_END, .subject = 1);
+    SAY(&t, REQUEST_BEGIN, .subject = REQ + 7, .context = 8);
     SAY(&t, REQUEST_KIND, .subject = 7, .layer = "blk", .op = "flush",
-        .name = "disk2"); /* another program of the same pid */
+        .name = "disk2");
     SAY(&t, REQUEST_BEGIN, .subject = REQ + 5, .context = 7);
     SAY(&t, REQUEST_BEGIN, .pid = 99, .tid = 99, .subject = REQ + 6,
         .context = 7);
@@ -96,7 +103,56 @@ static void test_kinds(void)
     assert_kind(pass_request(pass, REQ + 4), "nbd", "trim", "export", 1);
     assert_kind(pass_request(pass, REQ + 5), "blk", "flush", "disk2", 0);
     assert_kind(pass_request(pass, REQ + 6), NULL, NULL, NULL, 0);
+    assert_kind(pass_request(pass, REQ + 7), NULL, NULL, NULL, 0);
     pass_free(pass);
+}
+
+/* Told after all: by a telling, or the number's meaning before its end. */
+static void test_late_kinds(void)
+{
+    struct said t = say_begin();
+
+    SAY(&t, REQUEST_BEGIN, .subject = REQ, .context = 7, .waits_for = CO);
+    SAY(&t, REQUEST_BEGIN, .subject = REQ + 1, .context = 8);
+    SAY(&t, REQUEST_BEGIN, .subject = REQ + 2, .context = 9);
+    SAY(&t, STATE_BEGIN, .subject = 1, .reason = CT_TELL_REASON_PERIOD);
+    SAY(&t, STATE_REQUEST, .subject = REQ, .waits_for = CO, .layer = "blk",
+        .op = "read", .name = "disk", .ns = 5);
+    SAY(&t, STATE_REQUEST, .subject = REQ + 2, .layer = "nbd", .op = "trim",
+        .name = "export", .ns = 5);
+    SAY(&t, STATE_END, .subject = 1);
+    SAY(&t, REQUEST_KIND, .subject = 8, .layer = "bdrv", .op = "write",
+        .name = "file", .value = 4);
+    SAY(&t, REQUEST_KIND, .subject = 9, .layer = "nbd", .op = "trim",
+        .name = "export", .value = 2);
+    SAY(&t, REQUEST_END, .subject = REQ);
+    SAY(&t, REQUEST_END, .subject = REQ + 1);
+    SAY(&t, REQUEST_END, .subject = REQ + 2);
+    struct pass *pass = say_end(&t);
+
+    assert_kind(pass_request(pass, REQ), "blk", "read", "disk", 0);
+    assert_kind(pass_request(pass, REQ + 1), "bdrv", "write", "file", 4);
+    assert_kind(pass_request(pass, REQ + 2), "nbd", "trim", "export", 2);
+    pass_free(pass);
+}
+
+/* A process that tells more of them than one can have is not believed. */
+static void test_many_kinds(void)
+{
+    enum { MOST = 65536 };
+    struct said t = say_begin();
+
+    for (unsigned i = 1; i <= MOST + 1; i++) {
+        SAY(&t, REQUEST_KIND, .subject = i, .layer = "blk", .op = "read",
+            .name = "disk");
+    }
+    SAY(&t, REQUEST_BEGIN, .subject = REQ, .context = MOST);
+    SAY(&t, REQUEST_BEGIN, .subject = REQ + 1, .context = MOST + 1);
+    pass_finish(t.pass, t.now_ns + 1);
+    g_assert_cmpuint(ct_model_oddities(t.pass->model), ==, 1);
+    assert_kind(pass_request(t.pass, REQ), "blk", "read", "disk", 0);
+    assert_kind(pass_request(t.pass, REQ + 1), NULL, NULL, NULL, 0);
+    pass_free(t.pass);
 }
 
 int main(int argc, char **argv)
@@ -105,5 +161,7 @@ int main(int argc, char **argv)
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/requests/fields", test_fields);
     g_test_add_func("/requests/kinds", test_kinds);
+    g_test_add_func("/requests/late-kinds", test_late_kinds);
+    g_test_add_func("/requests/many-kinds", test_many_kinds);
     return g_test_run();
 }
