@@ -3,10 +3,11 @@
  * bench.c - cotrace-io bench: many requests in flight, as a device makes them
  *
  * A front end with a queue of requests: `depth` are started, and each that
- * ends starts the next, from its callback.  Offsets go round the disk in steps.
- * With a flush interval every so many writes a flush is due: without
- * --no-drain it waits until nothing is in flight, as a guest that orders its
- * writes does; else it goes out beside the writes.
+ * ends starts the next, from its callback.  Each step is taken round the disk;
+ * a request that does not fit where it begins fails, as does a first one that
+ * begins beyond the end.  With a flush interval every so many writes a flush is
+ * due: without --no-drain it waits until nothing is in flight, as a guest that
+ * orders its writes does; else it goes out beside the writes.
  *
  * Options and output are those of `qemu-img bench`.
  */
@@ -73,10 +74,9 @@ static void start_request(struct bench *b)
     int64_t length = blk_length(b->blk);
     int64_t offset = b->offset;
 
-    if (offset > length - b->request_bytes) {
-        offset = 0; /* round the disk */
+    if (length > 0) {
+        b->offset = (offset % length + b->step_bytes) % length;
     }
-    b->offset = (offset + b->step_bytes) % length;
     b->n_started++;
     b->n_in_flight++;
     if (!b->is_write) {
@@ -226,8 +226,18 @@ static bool take_count(const char *text, int min, int *ret_n, const char *what)
 static bool take_bytes(const char *text, int64_t max, int64_t *ret_bytes,
                        const char *what)
 {
-    if (!io_size_is_good(text, ret_bytes) || *ret_bytes > max) {
-        return invalid(what);
+    int ret = io_check_size(text, ret_bytes);
+
+    if (ret == -EINVAL) {
+        fprintf(stderr, "cotrace-io: bench: Invalid %s specified\n", what);
+        return false;
+    }
+    if (ret < 0 || *ret_bytes > max) {
+        fprintf(stderr,
+                "cotrace-io: bench: Invalid %s specified. Must be between 0 "
+                "and %" PRId64 ".\n",
+                what, max);
+        return false;
     }
     return true;
 }
@@ -248,17 +258,15 @@ static bool take_option(struct bench *b, BlockOptions *options, int letter)
         options->engine = optarg;
         return true;
     case 'o':
-        return take_bytes(optarg, INT64_MAX, &b->first_offset,
-                          "Invalid offset specified");
+        return take_bytes(optarg, INT64_MAX, &b->first_offset, "offset");
     case 'q':
         b->is_quiet = true;
         return true;
     case 's':
         return take_bytes(optarg, BLOCK_REQUEST_BYTES_MAX, &b->request_bytes,
-                          "Invalid buffer size specified");
+                          "buffer size");
     case 'S':
-        return take_bytes(optarg, INT64_MAX / 2, &b->step_bytes,
-                          "Invalid step size specified");
+        return take_bytes(optarg, INT32_MAX, &b->step_bytes, "step_size");
     case 't':
         return io_parse_cache(optarg, options) || invalid("Invalid cache mode");
     case 'w':
@@ -346,8 +354,6 @@ int io_bench(int argc, char **argv)
     }
     if (b.blk == NULL) {
         fprintf(stderr, "cotrace-io: %s: %s\n", filename, error->message);
-    } else if (b.request_bytes == 0 || b.request_bytes > blk_length(b.blk)) {
-        (void)invalid("a request does not fit on the disk");
     } else {
         int ret = run(&b);
         if (ret < 0) {

@@ -121,8 +121,12 @@ bool io_take_range(int argc, char **argv, int64_t *ret_offset,
  * written */
 void io_tell_guarded(const BlockBackend *blk, const char *filename);
 
-/** io_size_is_good() - as io_parse_size(), and tells nobody */
-bool io_size_is_good(const char *text, int64_t *ret_bytes);
+/**
+ * io_check_size() - as io_parse_size(), and tells of no error
+ *
+ * Return: 0, -EINVAL, or -ERANGE.
+ */
+int io_check_size(const char *text, int64_t *ret_bytes);
 
 /** io_parse_pattern() - a byte; false: told on stdout */
 bool io_parse_pattern(const char *text, int *ret_byte);

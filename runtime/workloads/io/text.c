@@ -37,8 +37,7 @@ static double take_fraction(const char **at)
     return g_ascii_strtod(number, NULL);
 }
 
-/* Return: 0, -EINVAL, or -ERANGE */
-static int parse_size(const char *text, int64_t *ret_bytes)
+int io_check_size(const char *text, int64_t *ret_bytes)
 {
     const char *at = text + (*text == '+');
     bool is_hex = at[0] == '0' && (at[1] == 'x' || at[1] == 'X');
@@ -52,7 +51,7 @@ static int parse_size(const char *text, int64_t *ret_bytes)
     errno = 0;
     uint64_t whole = strtoull(at, &end, is_hex ? 16 : 10);
     if (errno == ERANGE) {
-        return -ERANGE;
+        return *end == '\0' ? -ERANGE : -EINVAL;
     }
     at = end;
     if (*at == '.' && !is_hex) {
@@ -63,6 +62,12 @@ static int parse_size(const char *text, int64_t *ret_bytes)
         at++;
     }
     shift = MAX(shift, 0);
+    if (is_hex && shift > 0) {
+        fprintf(stderr,
+                "cotrace-io: warning: Using a multiplier suffix on hex "
+                "numbers is deprecated: %s\n",
+                text);
+    }
     if (*at != '\0' || (shift == 0 && fraction > 0)) {
         return -EINVAL;
     }
@@ -75,14 +80,9 @@ static int parse_size(const char *text, int64_t *ret_bytes)
     return *ret_bytes < 0 ? -ERANGE : 0;
 }
 
-bool io_size_is_good(const char *text, int64_t *ret_bytes)
-{
-    return parse_size(text, ret_bytes) == 0;
-}
-
 bool io_parse_size(const char *text, int64_t *ret_bytes)
 {
-    switch (parse_size(text, ret_bytes)) {
+    switch (io_check_size(text, ret_bytes)) {
     case 0:
         return true;
     case -ERANGE:
