@@ -27,6 +27,7 @@ struct bench {
     bool is_write;
     bool is_quiet;
     bool is_not_drained;
+    bool is_shared; /* -U */
     int count;
     int depth;
     int64_t request_bytes;
@@ -177,7 +178,7 @@ static const char usage_text[] =
     "      --flush-interval N  flush after every N writes\n"
     "      --no-drain          don't wait for writes before a flush\n"
     "      --pattern BYTE      what is written; 0\n"
-    "  -U, --force-share       always the case\n"
+    "  -U, --force-share       without -w only; always the case\n"
     "  -h, --help              this text\n";
 
 enum long_option {
@@ -273,6 +274,7 @@ static bool take_option(struct bench *b, BlockOptions *options, int letter)
         b->is_write = true;
         return true;
     case 'U':
+        b->is_shared = true;
         return true;
     case OPTION_FLUSH_INTERVAL:
         return take_count(optarg, 0, &b->flush_interval,
@@ -348,7 +350,9 @@ int io_bench(int argc, char **argv)
         return status;
     }
     aio_context_set_current(ctx);
-    b.blk = blk_new_open(filename, &options, ctx, &error);
+    if (io_check_share(b.is_shared, &options, &error)) {
+        b.blk = blk_new_open(filename, &options, ctx, &error);
+    }
     if (b.blk != NULL) {
         io_tell_guarded(b.blk, filename);
     }

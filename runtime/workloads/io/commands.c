@@ -264,10 +264,14 @@ static const struct command commands[] = {
     {"map", NULL, io_map, 0, 0, ANY_FILE, "",
      "lists what lies in this image and what does not", NULL},
     {"open", "o", io_open, 1, NO_LIMIT, NO_FILE,
-     "[-nrU] [-t cache] [-d discard] [-o options] [path] ", "opens a file",
+     "[-knrU] [-i aio] [-t cache] [-d discard] [-o options] [path] ",
+     "opens a file",
      "\n"
+     " -k          as -i native\n"
      " -n          as -t none\n"
      " -r          for reading only\n"
+     " -U          with -r only; always the case\n"
+     " -i aio      threads, native or io_uring\n"
      " -t cache    writeback, none, writethrough, directsync\n"
      "             or unsafe\n"
      " -d discard  unmap, or ignore: discards do nothing\n"

@@ -25,9 +25,10 @@ enum io_status {
  * owns this.
  */
 struct io_session {
-    AioContext *ctx; /* where images are opened */
-    BlockOptions options;
-    AioContext *blk_ctx; /* where their requests run */
+    AioContext *ctx;      /* where images are opened */
+    BlockOptions options; /* of the program's own image */
+    bool is_shared;       /* the same: -U */
+    AioContext *blk_ctx;  /* where their requests run */
 
     BlockBackend *blk; /* NULL: no file is open */
     char *filename;
@@ -57,8 +58,15 @@ void io_session_close(struct io_session *io);
 /** io_parse_cache() - "writeback" ..; false: none of those we have */
 bool io_parse_cache(const char *mode, BlockOptions *options);
 
+/** io_parse_engine() - "threads" ..; false: none of them */
+bool io_parse_engine(const char *mode, BlockOptions *options);
+
 /** io_parse_discard() - "unmap", "ignore" ..; false: none of them */
 bool io_parse_discard(const char *mode, BlockOptions *options);
+
+/** io_check_share() - -U is for reading only; false: @error is set */
+bool io_check_share(bool is_shared, const BlockOptions *options,
+                    GError **error);
 
 /* --- commands.c ---------------------------------------------------------- */
 

@@ -27,6 +27,7 @@ struct options {
     const char *filename;
     bool is_glib;
     bool is_iothread;
+    bool is_shared;
 };
 
 struct program {
@@ -63,7 +64,7 @@ static const char usage_text[] =
     "repeated\n"
     "  -n, --nocache        as -t none\n"
     "  -k, --native-aio     as -i native\n"
-    "  -U, --force-share    always the case\n"
+    "  -U, --force-share    with -r only; always the case\n"
     "  -h, --help           this text\n"
     "  -V, --version\n";
 
@@ -114,7 +115,6 @@ static bool unsupported(const char *option, const char *value)
 static bool take_option(struct options *o, int letter)
 {
     static const char *const loops[] = {"poll", "glib", NULL};
-    static const char *const aios[] = {"threads", "native", "io_uring", NULL};
 
     switch (letter) {
     case 'c':
@@ -133,8 +133,8 @@ static bool take_option(struct options *o, int letter)
         g_ptr_array_add(o->faults, optarg);
         return true;
     case 'i':
-        o->block.engine = optarg;
-        return is_one_of(optarg, aios) || unsupported("--aio", optarg);
+        return io_parse_engine(optarg, &o->block) ||
+               unsupported("--aio", optarg);
     case 't':
         return io_parse_cache(optarg, &o->block) ||
                unsupported("--cache", optarg);
@@ -145,6 +145,7 @@ static bool take_option(struct options *o, int letter)
         o->block.is_writable = false;
         return true;
     case 'U':
+        o->is_shared = true;
         return true;
     case 's':
         return unsupported("--snapshot", NULL);
@@ -155,8 +156,7 @@ static bool take_option(struct options *o, int letter)
     case 'm':
         return unsupported("--misalign", NULL);
     case 'k':
-        o->block.engine = "native";
-        return true;
+        return io_parse_engine("native", &o->block);
     case 'T':
         return unsupported("--trace", NULL);
     case OPTION_OBJECT:
@@ -281,7 +281,8 @@ int main(int argc, char **argv)
     }
     p.commands = (char **)o.commands->pdata;
     p.filename = o.filename;
-    p.io = (struct io_session){.options = o.block, .status = IO_OK};
+    p.io = (struct io_session){
+        .options = o.block, .is_shared = o.is_shared, .status = IO_OK};
     p.io.ctx = aio_context_new("main", &error);
     if (p.io.ctx != NULL && o.is_iothread) {
         iothread = iothread_new("iothread", &error);

@@ -8,15 +8,27 @@
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "workloads/io/io.h"
 
-static bool session_open(struct io_session *io, const char *filename,
-                         GError **error)
+bool io_check_share(bool is_shared, const BlockOptions *options, GError **error)
 {
-    io->blk = blk_new_open(filename, &io->options, io->ctx, error);
+    if (!is_shared || !options->is_writable) {
+        return true;
+    }
+    g_set_error_literal(error, BLOCK_ERROR, EINVAL,
+                        "force-share=on can only be used with read-only "
+                        "images");
+    return false;
+}
+
+static bool session_open(struct io_session *io, const char *filename,
+                         const BlockOptions *options, GError **error)
+{
+    io->blk = blk_new_open(filename, options, io->ctx, error);
     if (io->blk == NULL) {
         return false;
     }
@@ -32,7 +44,8 @@ bool io_session_open(struct io_session *io, const char *filename)
 {
     g_autoptr(GError) error = NULL;
 
-    if (session_open(io, filename, &error)) {
+    if (io_check_share(io->is_shared, &io->options, &error) &&
+        session_open(io, filename, &io->options, &error)) {
         return true;
     }
     fprintf(stderr, "cotrace-io: %s: %s\n", filename, error->message);
@@ -75,27 +88,36 @@ bool io_parse_discard(const char *mode, BlockOptions *options)
     return g_strv_contains(modes, mode);
 }
 
-/* What `open -o` says beside what is in BlockOptions. */
-struct open_list {
-    char **words;         /* "key=value", cut to "key" and what is behind it */
+bool io_parse_engine(const char *mode, BlockOptions *options)
+{
+    static const char *const modes[] = {"threads", "native", "io_uring", NULL};
+
+    options->engine = mode;
+    return g_strv_contains(modes, mode);
+}
+
+/* What `-o` says beside what is in BlockOptions. */
+struct option_list {
     const char *filename; /* NULL: it does not say */
     const char *unknown;  /* a key that we don't have, or NULL */
     const char *no_bool;  /* a key whose value is neither on nor off, or NULL */
     bool is_bad_discard;
+    bool has_mode; /* read-only is among them */
+    bool has_cache;
 };
 
-static void take_switch(struct open_list *list, const char *key,
+static void take_switch(struct option_list *list, const char *key,
                         const char *value, bool negated, bool *ret_on)
 {
     if (strcmp(value, "on") == 0 || strcmp(value, "off") == 0) {
         *ret_on = (strcmp(value, "on") == 0) != negated;
-    } else if (list->no_bool == NULL) {
-        list->no_bool = key;
+    } else if (list->no_bool == NULL || negated) {
+        list->no_bool = key; /* read-only is looked at first */
     }
 }
 
-/* An option without a value is on, as QEMU's are. */
-static void take_open_option(struct open_list *list, char *key,
+/* An option without a value is on, or behind "no" off, as QEMU's are. */
+static void take_list_option(struct option_list *list, char *key,
                              BlockOptions *options)
 {
     char *equals = strchr(key, '=');
@@ -103,16 +125,29 @@ static void take_open_option(struct open_list *list, char *key,
 
     if (equals != NULL) {
         *equals = '\0';
+    } else {
+        const char *typed = key;
+        if (g_str_has_prefix(key, "no")) {
+            key += strlen("no");
+            value = "off";
+        }
+        fprintf(stderr,
+                "cotrace-io: warning: short-form boolean option '%s' "
+                "deprecated\nPlease use %s=%s instead\n",
+                typed, key, value);
     }
     if (strcmp(key, "driver") == 0) {
         options->format = value;
     } else if (strcmp(key, "file.filename") == 0) {
         list->filename = value;
     } else if (strcmp(key, "read-only") == 0) {
+        list->has_mode = true;
         take_switch(list, key, value, true, &options->is_writable);
     } else if (strcmp(key, "cache.direct") == 0) {
+        list->has_cache = true;
         take_switch(list, key, value, false, &options->is_direct);
     } else if (strcmp(key, "cache.no-flush") == 0) {
+        list->has_cache = true;
         take_switch(list, key, value, false, &options->is_unsafe);
     } else if (strcmp(key, "discard") == 0) {
         list->is_bad_discard |= !io_parse_discard(value, options);
@@ -121,14 +156,30 @@ static void take_open_option(struct open_list *list, char *key,
     }
 }
 
-/* As qemu-io says it.  Return: false. */
-__attribute__((format(printf, 2, 3))) static bool refuse(const char *filename,
+/* "key=value,.."; @text may be NULL.  Return: freed by the caller, after @list
+ * and @options, which point into it. */
+static char **take_list(struct option_list *list, const char *text,
+                        BlockOptions *options)
+{
+    char **words = g_strsplit(text != NULL ? text : "", ",", -1);
+
+    *list = (struct option_list){0};
+    for (char **word = words; *word != NULL; word++) {
+        take_list_option(list, *word, options);
+    }
+    return words;
+}
+
+/* As qemu-io says it.  @path: NULL: only the list has one.  Return: false. */
+__attribute__((format(printf, 2, 3))) static bool refuse(const char *path,
                                                          const char *format,
                                                          ...)
 {
     va_list args;
 
-    fprintf(stderr, "cotrace-io: can't open device %s: ", filename);
+    fprintf(stderr,
+            "cotrace-io: can't open%s%s: ", path != NULL ? " device " : "",
+            path != NULL ? path : "");
     va_start(args, format);
     vfprintf(stderr, format, args);
     va_end(args);
@@ -136,62 +187,118 @@ __attribute__((format(printf, 2, 3))) static bool refuse(const char *filename,
     return false;
 }
 
-static void tell_open_failed(const char *filename, bool is_writable,
-                             const GError *error)
+/* "backing file 'NAME': WHY"; @ret_name is where it lies, seen from
+ * @filename.  Return: WHY; NULL: it is about something else. */
+static const char *take_backing(const char *why, const char *filename,
+                                char **ret_name)
 {
-    static const char driver[] = "unknown format ";
-    const char *why = error->message;
+    static const char prefix[] = "backing file '";
+    const char *name = why + strlen(prefix), *end;
 
-    if (strcmp(why, g_strerror(EISDIR)) == 0 && !is_writable) {
-        refuse(filename, "'file' driver requires '%s' to be a regular file",
-               filename);
-    } else if (strcmp(why, g_strerror(error->code)) == 0) {
-        refuse(filename, "Could not open '%s': %s", filename, why);
-    } else if (strcmp(why, "not a qcow2 image") == 0) {
-        refuse(filename, "Image is not in qcow2 format");
-    } else if (g_str_has_prefix(why, driver)) {
-        refuse(filename, "Unknown driver %s", why + strlen(driver));
-    } else {
-        refuse(filename, "%s", why);
+    if (!g_str_has_prefix(why, prefix) || (end = strstr(name, "': ")) == NULL) {
+        return NULL;
     }
+    const char *slash = *name == '/' ? NULL : strrchr(filename, '/');
+    int folder = slash != NULL ? (int)(slash + 1 - filename) : 0;
+    *ret_name =
+        g_strdup_printf("%.*s%.*s", folder, filename, (int)(end - name), name);
+    return end + strlen("': ");
 }
 
-/* @wants_writing: `open` without -r, whatever the list says */
-static bool open_listed(struct io_session *io, const struct open_list *list,
-                        const char *path, bool wants_writing)
+/* Why a file can't be opened in qemu-io's words, where they are known. */
+static char *translate(const char *filename, const char *why, int code,
+                       bool is_writable)
 {
-    const char *filename = path != NULL ? path : list->filename;
+    static const char version[] = "qcow2 version ", driver[] = "unknown format";
+    g_autofree char *backing = NULL;
+    const char *below = take_backing(why, filename, &backing);
+
+    if (below != NULL) {
+        g_autofree char *rest = translate(backing, below, code, false);
+        return g_strdup_printf("Could not open backing file: %s", rest);
+    }
+    if (strcmp(why, g_strerror(EISDIR)) == 0 && !is_writable) {
+        return g_strdup_printf(
+            "'file' driver requires '%s' to be a regular file", filename);
+    }
+    if (strcmp(why, g_strerror(code)) == 0) {
+        return g_strdup_printf("Could not open '%s': %s", filename, why);
+    }
+    if (strcmp(why, "not a qcow2 image") == 0) {
+        return g_strdup("Image is not in qcow2 format");
+    }
+    if (g_str_has_prefix(why, "the image is corrupt;")) {
+        return g_strdup("qcow2: Image is corrupt; cannot be opened read/write");
+    }
+    if (g_str_has_prefix(why, version)) {
+        return g_strdup_printf("Unsupported %s%d", version,
+                               atoi(why + strlen(version)));
+    }
+    if (g_str_has_prefix(why, driver)) {
+        return g_strdup_printf("Unknown driver%s", why + strlen(driver));
+    }
+    return g_strdup(why);
+}
+
+/* `open`, as its letters and -o say. */
+struct open_request {
+    BlockOptions options;
+    struct option_list list;
+    const char *path;   /* NULL: only the list may have one */
+    bool is_shared;     /* -U */
+    bool wants_writing; /* no -r, whatever -o says */
+};
+
+/* What is wrong before anything is opened, in qemu-io's order; false: told. */
+static bool check_request(const struct open_request *r)
+{
+    static const char *const formats[] = {"raw", "qcow2", NULL};
+    const char *format = r->options.format;
+    bool has_name = r->path != NULL || r->list.filename != NULL;
     g_autoptr(GError) error = NULL;
 
-    if (filename == NULL) {
-        fputs(io->options.format != NULL
-                  ? "cotrace-io: can't open: A block device must be specified "
-                    "for \"file\"\n"
-                  : "cotrace-io: can't open: Must specify either driver or "
-                    "file\n",
-              stderr);
+    if (r->path != NULL && r->list.filename != NULL) {
+        return refuse(r->path, "Can't specify 'file' and 'filename' options at "
+                               "the same time");
+    }
+    if (r->list.no_bool != NULL) {
+        return refuse(r->path, "Parameter '%s' expects 'on' or 'off'",
+                      r->list.no_bool);
+    }
+    if (format == NULL && !has_name) {
+        return refuse(r->path, "Must specify either driver or file");
+    }
+    if (format != NULL && !g_strv_contains(formats, format)) {
+        return refuse(r->path, "Unknown driver '%s'", format);
+    }
+    if (!io_check_share(r->is_shared, &r->options, &error)) {
+        return refuse(r->path, "%s", error->message);
+    }
+    if (r->list.is_bad_discard) {
+        return refuse(r->path, "Invalid discard option");
+    }
+    return has_name ||
+           refuse(NULL, "A block device must be specified for \"file\"");
+}
+
+static bool open_requested(struct io_session *io, const struct open_request *r)
+{
+    const char *filename = r->path != NULL ? r->path : r->list.filename;
+    g_autoptr(GError) error = NULL;
+
+    if (!check_request(r)) {
         return false;
     }
-    if (path != NULL && list->filename != NULL) {
-        return refuse(path, "Can't specify 'file' and 'filename' options at "
-                            "the same time");
+    if (!session_open(io, filename, &r->options, &error)) {
+        g_autofree char *why = translate(filename, error->message, error->code,
+                                         r->options.is_writable);
+        return refuse(r->path, "%s", why);
     }
-    if (list->no_bool != NULL) {
-        return refuse(filename, "Parameter '%s' expects 'on' or 'off'",
-                      list->no_bool);
-    }
-    if (list->is_bad_discard) {
-        return refuse(filename, "Invalid discard option");
-    }
-    if (!session_open(io, filename, &error)) {
-        tell_open_failed(filename, io->options.is_writable, error);
-        return false;
-    }
-    if (list->unknown != NULL) {
-        refuse(filename, "Block format '%s' does not support the option '%s'",
-               blk_format(io->blk), list->unknown);
-    } else if (wants_writing && !io->options.is_writable) {
-        refuse(filename, "Block node is read-only");
+    if (r->list.unknown != NULL) {
+        refuse(r->path, "Block format '%s' does not support the option '%s'",
+               blk_format(io->blk), r->list.unknown);
+    } else if (r->wants_writing && !r->options.is_writable) {
+        refuse(r->path, "Block node is read-only");
     } else {
         return true;
     }
@@ -199,37 +306,69 @@ static bool open_listed(struct io_session *io, const struct open_list *list,
     return false;
 }
 
+/* -t, -d or -i; false: told */
+static bool take_mode(int letter, const char *mode, BlockOptions *options)
+{
+    const char *what;
+
+    switch (letter) {
+    case 't':
+        what = io_parse_cache(mode, options) ? NULL : "cache";
+        break;
+    case 'd':
+        what = io_parse_discard(mode, options) ? NULL : "discard";
+        break;
+    default:
+        what = io_parse_engine(mode, options) ? NULL : "aio";
+        break;
+    }
+    if (what != NULL) {
+        fprintf(stderr, "cotrace-io: Invalid %s option: %s\n", what, mode);
+    }
+    return what == NULL;
+}
+
+/* Return: false: told */
+static bool take_open_letter(struct open_request *r, int letter)
+{
+    switch (letter) {
+    case 'n':
+        return io_parse_cache("none", &r->options);
+    case 'k':
+        return io_parse_engine("native", &r->options);
+    case 'r':
+        r->options.is_writable = false;
+        return true;
+    case 'U':
+        r->is_shared = true;
+        return true;
+    case 's':
+    case 'C':
+        fprintf(stderr, "cotrace-io: open: -%c is not supported\n", letter);
+        return false;
+    default:
+        return take_mode(letter, optarg, &r->options);
+    }
+}
+
 bool io_open(struct io_session *io, int argc, char **argv)
 {
-    const char *format = io->options.format;
-    struct open_list list = {0};
+    /* Nothing is as the program's options say, but for faults, ours alone. */
+    struct open_request r = {.options = {.is_writable = true,
+                                         .has_discard = true,
+                                         .faults = io->options.faults}};
     const char *text = NULL;
-    bool wants_writing, done;
     int letter;
 
-    /* Of the program's options the format and the engine stay. */
-    io->options.is_writable = true;
     optind = 0;
-    while ((letter = getopt(argc, argv, "rUnt:d:o:")) != -1) {
+    while ((letter = getopt(argc, argv, "rsCnki:Ut:d:o:")) != -1) {
         if (letter == '?') {
             io_usage(argv[0]);
             return false;
         }
-        if (letter == 'n') {
-            (void)io_parse_cache("none", &io->options);
-        }
         if (letter == 'o') {
             text = optarg;
-        }
-        if (letter == 'r') {
-            io->options.is_writable = false;
-        }
-        if (letter == 't' && !io_parse_cache(optarg, &io->options)) {
-            fprintf(stderr, "cotrace-io: Invalid cache option: %s\n", optarg);
-            return false;
-        }
-        if (letter == 'd' && !io_parse_discard(optarg, &io->options)) {
-            fprintf(stderr, "cotrace-io: Invalid discard option: %s\n", optarg);
+        } else if (!take_open_letter(&r, letter)) {
             return false;
         }
     }
@@ -241,64 +380,59 @@ bool io_open(struct io_session *io, int argc, char **argv)
         fprintf(stderr, "cotrace-io: file open already, try 'help close'\n");
         return false;
     }
-    wants_writing = io->options.is_writable;
-    list.words = g_strsplit(text != NULL ? text : "", ",", -1);
-    for (char **word = list.words; *word != NULL; word++) {
-        take_open_option(&list, *word, &io->options);
-    }
-    done = open_listed(io, &list, argv[optind], wants_writing);
-    g_strfreev(list.words);
-    io->options.format = format; /* that of -o is for this time */
-    return done;
+    r.path = argv[optind];
+    r.wants_writing = r.options.is_writable;
+    g_auto(GStrv) words = take_list(&r.list, text, &r.options);
+    return open_requested(io, &r);
 }
 
-/* "key=value,.."; false: told */
-static bool take_option_list(const char *text, const char *format,
-                             BlockOptions *options, bool has_mode,
-                             bool has_cache)
-{
-    g_auto(GStrv) words = g_strsplit(text, ",", -1);
+/* --- reopen -------------------------------------------------------------- */
 
-    for (int i = 0; words[i] != NULL; i++) {
-        char *value = strchr(words[i], '=');
-        bool is_on = value != NULL && strcmp(value, "=on") == 0;
-        if (value != NULL) {
-            *value = '\0';
-        }
-        if (strcmp(words[i], "read-only") == 0 && has_mode) {
-            fprintf(stderr,
-                    "cotrace-io: Cannot set both -r/-w and 'read-only'\n");
-            return false;
-        }
-        if (g_str_has_prefix(words[i], "cache.") && has_cache) {
-            fprintf(stderr,
-                    "cotrace-io: Cannot set both -c and the cache options\n");
-            return false;
-        }
-        if (strcmp(words[i], "read-only") == 0) {
-            options->is_writable = !is_on;
-        } else if (strcmp(words[i], "cache.direct") == 0) {
-            options->is_direct = is_on;
-        } else if (strcmp(words[i], "cache.no-flush") == 0) {
-            options->is_unsafe = is_on;
-        } else if (strcmp(words[i], "driver") == 0 && value != NULL &&
-                   strcmp(value + 1, format) == 0) {
-            continue; /* as it is */
-        } else if (strcmp(words[i], "discard") != 0 || value == NULL ||
-                   !io_parse_discard(value + 1, options)) {
-            fprintf(stderr, "cotrace-io: Cannot change the option '%s'\n",
-                    words[i]);
-            return false;
-        }
+/* Return: what -o says and can't be changed; NULL: nothing */
+static const char *find_unchangeable(const struct io_session *io,
+                                     const struct option_list *list,
+                                     const char *format)
+{
+    if (format != NULL && strcmp(format, blk_format(io->blk)) != 0) {
+        return "driver";
     }
-    return true;
+    if (list->filename != NULL && strcmp(list->filename, io->filename) != 0) {
+        return "filename";
+    }
+    return list->unknown;
+}
+
+/* @has_mode, @has_cache: letters have said so.  Return: false: told. */
+static bool check_reopen_list(const struct io_session *io,
+                              const struct option_list *list,
+                              const char *format, bool has_mode, bool has_cache)
+{
+    const char *key = find_unchangeable(io, list, format);
+
+    if (list->has_mode && has_mode) {
+        fprintf(stderr, "cotrace-io: Cannot set both -r/-w and 'read-only'\n");
+    } else if (list->has_cache && has_cache) {
+        fprintf(stderr,
+                "cotrace-io: Cannot set both -c and the cache options\n");
+    } else if (list->no_bool != NULL) {
+        fprintf(stderr, "cotrace-io: Parameter '%s' expects 'on' or 'off'\n",
+                list->no_bool);
+    } else if (list->is_bad_discard) {
+        fprintf(stderr, "cotrace-io: Invalid discard option\n");
+    } else if (key != NULL) {
+        fprintf(stderr, "cotrace-io: Cannot change the option '%s'\n", key);
+    } else {
+        return true;
+    }
+    return false;
 }
 
 bool io_reopen(struct io_session *io, int argc, char **argv)
 {
     BlockOptions options = blk_get_options(io->blk);
     bool has_mode = false, has_cache = false;
-    char *list = NULL;
+    struct option_list list;
+    const char *text = NULL;
     g_autoptr(GError) error = NULL;
     int letter;
 
@@ -316,7 +450,7 @@ bool io_reopen(struct io_session *io, int argc, char **argv)
                 return false;
             }
         } else if (letter == 'o') {
-            list = optarg;
+            text = optarg;
         } else if (has_mode) {
             fprintf(stderr, "cotrace-io: Only one -r/-w option may be given\n");
             return false;
@@ -329,10 +463,11 @@ bool io_reopen(struct io_session *io, int argc, char **argv)
         io_usage(argv[0]);
         return false;
     }
-    if (list != NULL && !take_option_list(list, blk_format(io->blk), &options,
-                                          has_mode, has_cache)) {
+    g_auto(GStrv) words = take_list(&list, text, &options);
+    if (!check_reopen_list(io, &list, options.format, has_mode, has_cache)) {
         return false;
     }
+    options.format = NULL; /* it stays */
     if (blk_reopen(io->blk, &options, &error) < 0) {
         fprintf(stderr, "cotrace-io: %s\n", error->message);
         return false;

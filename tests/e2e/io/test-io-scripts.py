@@ -18,7 +18,7 @@ import sys
 
 import story
 import tap
-from peers import WAYS, cotrace_io, normal, qemu_io
+from peers import WAYS, cotrace_io, normal, qemu_io, script
 
 SEED = int(os.environ.get("COTRACE_SEED", "1"))
 SOAK = bool(os.environ.get("COTRACE_SOAK"))
@@ -285,7 +285,40 @@ OPENS = [
     "-o driver=raw,file.filename=a.raw a.qcow2", "-o driver=qcow2 a.raw",
     "-o driver=raw,foo=1 a.raw", "-o driver=raw,foo=1 none", "-o foo=1 a.qcow2",
     "-o driver=nope a.raw", "-o driver=qcow2", "-o read-only=on", "-o",
-    "-o driver=raw a.raw b", "none", ".", "-r .", "a.qcow2/none", ""]
+    "-o driver=raw a.raw b", "none", ".", "-r .", "a.qcow2/none", "",
+    "-o driver=qcow2,file.filename=a.raw", "-o driver=raw,file.filename=none",
+    "-o driver=qcow2,read-only=on,file.filename=a.qcow2",
+    "-o driver=qcow2,foo=1,file.filename=a.qcow2",
+    "-o driver=raw,read-only=maybe,discard=bad,file.filename=a.raw",
+    "-o driver=raw,noread-only a.raw", "-o driver=raw,nodiscard,nofoo a.raw",
+    "-U a.qcow2", "-U -r a.qcow2", "-U none", "-r -U none",
+    "-U -o driver=qcow2,read-only=on a.qcow2",
+    "-r -U -o driver=qcow2,read-only=off a.qcow2", "-U -o driver=nope a.qcow2",
+    "-U -o driver=qcow2,foo=1 a.qcow2", "-U -o driver=qcow2,discard=bad a.qcow2",
+    "-U -o driver=qcow2,read-only=maybe a.qcow2", "-U -o driver=qcow2",
+    "-U -o driver=nope", "-U -o read-only=on",
+    "-U -o driver=qcow2,file.filename=a.raw",
+    "-U -o driver=raw,file.filename=a.raw a.qcow2", "-i bad a.qcow2",
+    "-i bad -t bad a.qcow2", "-t bad -i bad a.qcow2", "-i threads a.qcow2",
+    "-k a.qcow2", "-i native -t writethrough a.qcow2", "-d bad a.qcow2"]
+
+REOPENS = [
+    "-o discard=bad", "-o discard", "-o nodiscard", "-o discard=off",
+    "-o discard=bad,foo=1", "-o foo=1,discard=bad", "-o foo", "-o =", "-o",
+    "-o read-only=maybe", "-o cache.direct=maybe,read-only=maybe",
+    "-o cache.no-flush=maybe,discard=bad", "-o cache.no-flush,discard=bad",
+    "-o driver=raw", "-o driver=qcow2", "-o driver=nope,foo=1", "-o driver",
+    "-o file.filename=a.qcow2", "-o file.filename=b", "-o noread-only",
+    "-o file.filename=b,discard=bad", "-o cache.nothing=on",
+    "-r -o read-only=maybe", "-w -o discard=bad,read-only", "-r -w -o foo",
+    "-c unsafe -o discard=bad,cache.direct=off", "-c unsafe -o foo,cache.direct",
+    "-r -c unsafe -o cache.direct,read-only", "-c unsafe -o cache.nothing=on"]
+
+
+def without_guess(text):
+    """They warn if nobody says that an image is raw."""
+    return "".join(line for line in text.splitlines(True)
+                   if not re.match(r"WARNING: Image format| {9}", line))
 
 
 @tap.case("open: with options, and what can't be opened")
@@ -307,14 +340,86 @@ def _(tmp):
                 way = WAYS[n % len(WAYS)] if program is cotrace_io else ()
                 found.append(program(*way, stdin=script, cwd=tmp))
         theirs, ours = found
-        # They warn if nobody says that an image is raw, or that on is meant.
-        theirs.err = "".join(
-            line for line in theirs.err.splitlines(True)
-            if not re.match(r"WARNING: Image format| {9}|Please use |"
-                            r"qemu-io: warning: short-form", line))
+        theirs.err = without_guess(theirs.err)
         what = differ(ours, theirs)
         if what:
             raise AssertionError(f"open {words}: {what}")
+
+
+@tap.case("reopen: with options")
+def _(tmp):
+    path = os.path.join(tmp, "a.qcow2")
+    for words in REOPENS:
+        commands = [f"reopen {words}", "length", "write -q 0 512"]
+        found = []
+        for program in (qemu_io, cotrace_io):
+            story.run("qemu-img", "create", "-q", "-f", "qcow2", path, "1M")
+            found.append(program("-f", "qcow2", *script(commands), "a.qcow2",
+                                 cwd=tmp))
+        theirs, ours = found
+        what = differ(ours, theirs)
+        if what:
+            raise AssertionError(f"reopen {words}: {what}")
+
+
+@tap.case("open: of the program's options none stays")
+def _(tmp):
+    for form in ("raw", "qcow2"):
+        story.run("qemu-img", "create", "-q", "-f", form,
+                  os.path.join(tmp, f"a.{form}"), "1M")
+    for words in ("-f raw", "-f qcow2", "-f nope", "-f raw -r", "-r -U",
+                  "-d ignore", "-t writethrough"):
+        for name in ("a.raw", "a.qcow2"):
+            commands = [f"open {name}", "length", "write -q 4k 512",
+                        "discard -q 64k 64k", "close", f"open -r {name}",
+                        "write 0 512", "read -P 0xcd 4k 512"]
+            theirs, ours = [program(*words.split(), *script(commands), cwd=tmp)
+                            for program in (qemu_io, cotrace_io)]
+            theirs.err = without_guess(theirs.err)
+            what = differ(ours, theirs)
+            if what:
+                raise AssertionError(f"{words}, open {name}: {what}")
+
+
+def refused(tmp):
+    """Images that can't be opened, or only for reading; their names."""
+    def create(name, *words):
+        story.run("qemu-img", "create", "-q", "-f", "qcow2", *words,
+                  os.path.join(tmp, name), "1M")
+
+    def patch(name, offset, data):
+        create(name)
+        with open(os.path.join(tmp, name), "r+b") as file:
+            file.seek(offset)
+            file.write(data)
+
+    os.mkdir(os.path.join(tmp, "sub"))
+    with open(os.path.join(tmp, "text"), "w", encoding="ascii") as file:
+        file.write("no image\n")
+    patch("corrupt", 79, b"\2")
+    patch("version", 7, b"\5")
+    create("missing", "-u", "-b", "none", "-F", "raw")
+    create("sub/missing", "-u", "-b", "none", "-F", "raw")
+    create("sub/absolute", "-u", "-b", "/none", "-F", "raw")
+    create("sub/folder", "-u", "-b", ".", "-F", "raw")
+    create("chain", "-u", "-b", "sub/missing", "-F", "qcow2")
+    create("wrong", "-u", "-b", "text", "-F", "qcow2")
+    create("above", "-u", "-b", "corrupt", "-F", "qcow2")
+    return ["text", "corrupt", "version", "missing", "sub/missing",
+            "sub/absolute", "sub/folder", "chain", "wrong", "above"]
+
+
+@tap.case("open: what is refused, in qemu-io's words")
+def _(tmp):
+    for name in refused(tmp):
+        for words in ("-o driver=qcow2", "-r -o driver=qcow2",
+                      "-o driver=qcow2,file.filename=" + name):
+            path = "" if "filename" in words else name
+            theirs, ours = [program("-c", f"open {words} {path}", cwd=tmp)
+                            for program in (qemu_io, cotrace_io)]
+            what = differ(ours, theirs)
+            if what:
+                raise AssertionError(f"open {words} {path}: {what}")
 
 
 for _number, _image in enumerate(IMAGES):

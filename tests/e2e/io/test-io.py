@@ -362,7 +362,7 @@ def _(tmp):
 @tap.case("options: accepted where they change nothing, else refused by name")
 def _(tmp):
     path = make(tmp, "", "1M", [])
-    for words in (["-U"], ["-i", "threads"], ["-t", "writeback"],
+    for words in (["-U", "-r"], ["-i", "threads"], ["-t", "writeback"],
                   ["-t", "unsafe"], ["-d", "unmap"], ["--read-only"],
                   ["--cache=writethrough"], ["--loop=poll"]):
         done = cotrace_io(*words, "-c", "length", path)
@@ -381,6 +381,23 @@ def _(tmp):
         tap.equal((done.returncode, done.out), (2, ""), words)
     tap.equal(cotrace_io("--help").returncode, 0)
     tap.equal(cotrace_io("-V").out.startswith("cotrace-io "), True)
+
+
+@tap.case("-U is refused where the image could be written")
+def _(tmp):
+    path = make(tmp, "", "1M", [])
+    why = "force-share=on can only be used with read-only images"
+    for name in (path, "/nowhere/at/all"):
+        for words, command in ((["-U"], ["-c", "write 0 512", name]),
+                               (["bench", "-U"], ["-w", name])):
+            done = cotrace_io(*words, "-f", "qcow2", *command)
+            tap.equal((done.returncode, done.out, done.err),
+                      (2, "", f"cotrace-io: {name}: {why}\n"))
+    theirs = qemu_io("-U", "-f", "qcow2", "-c", "length", path)
+    tap.equal((theirs.returncode, theirs.err),
+              (1, f"qemu-io: can't open device {path}: {why}\n"))
+    done = cotrace_io("bench", "-U", "-q", "-f", "qcow2", "-c", 3, path)
+    tap.equal((done.returncode, done.err), (0, ""))
 
 
 @tap.case("output that can't be written is an error")
