@@ -168,7 +168,7 @@ void nbd_client_process(struct nbd_client *client)
 
 /* --- bytes --------------------------------------------------------------- */
 
-static void make_room(struct nbd_client *client)
+static void move_to_front(struct nbd_client *client)
 {
     size_t left = client->in_to - client->in_from;
 
@@ -185,7 +185,7 @@ static ssize_t receive_some(struct nbd_client *client)
     struct iovec iov[2];
     ssize_t got;
 
-    make_room(client);
+    move_to_front(client);
     if (request != NULL) {
         lacks = request->data_bytes - client->incomplete_have;
         iov[0] = (struct iovec){request->data + client->incomplete_have, lacks};
