@@ -342,6 +342,8 @@ def _(tmp):
         refused(path, "corrupt", "length")
         done = cotrace_io("-r", "-f", "qcow2", "-c", "length", path)
         tap.equal((done.returncode, done.out), (0, "1 MiB\n"))
+        done = cotrace_io("-r", "-f", "qcow2", "-c", "reopen -w", path)
+        tap.equal((done.returncode, len(done.err.splitlines())), (1, 1))
     # an L2 entry that leads into a table
     create(path, "", 1 << 20)
     story.run("qemu-io", "-f", "qcow2", "-c", "write -q 0 64k", path)
@@ -351,8 +353,11 @@ def _(tmp):
                                                       "refcount table")):
         put(path, table, ">Q", target | 1 << 63)
         put(path, 72, ">Q", 0)
-        out = refused(path, f"overlap with the {name}", "write 0 512")
-        tap.equal(out, "write failed: Input/output error\n")
+        out = refused(path, f"overlap with the {name}", "write 0 512",
+                      "read -q 0 512", "read -q -P 0 512k 512", "write 512k 512",
+                      "flush")
+        tap.equal(out, "write failed: Input/output error\n" * 2 +
+                  "flush failed: Input/output error\n")
         tap.equal(field(path, 72, ">Q"), 2, "the corrupt bit")
 
 
