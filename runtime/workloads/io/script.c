@@ -69,12 +69,15 @@ static void read_more(struct input *in)
     }
 }
 
-/* g_free() the line; NULL: there is no more. */
+/* A line ends where it says so, whatever bytes are in it; a command that holds
+ * a zero byte ends there.  Return: g_free() the line; NULL: there is no more.
+ */
 static char *take_line(struct input *in)
 {
     const char *end;
 
-    while ((end = strchr(in->text->str, '\n')) == NULL && !in->is_at_end) {
+    while ((end = memchr(in->text->str, '\n', in->text->len)) == NULL &&
+           !in->is_at_end) {
         read_more(in);
     }
     if (end == NULL && in->text->len == 0) {

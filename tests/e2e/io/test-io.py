@@ -210,6 +210,8 @@ def _(tmp):
     texts = ["read 0 512\nlength\n\n  read 0 1k\nbad\nquit\nlength\n",
              "read 0 512", "read 0 512\nread 9M 1\n", "", "\n\n",
              "read 0 512\n" * 500,
+             "length\0x\nread 0 512\nlen\0gth\n\0\nread\0 0 1\nlength\0",
+             "length\n\0" + "\0" * 900 + "\nread 0 1k\n\0",
              "aio_read -q 0 1M\naio_flush\nsleep 1\nread 0 1\n"]
     for text in texts:
         file = os.path.join(tmp, "script")
