@@ -34,10 +34,11 @@ FUA, NO_HOLE, DF, REQ_ONE, FAST_ZERO = 1, 2, 4, 8, 16
 EPERM, EIO, EINVAL, ENOSPC, ENOTSUP = 1, 5, 22, 28, 95
 
 
-def aio(engine):
-    """Options for an engine; linux-aio needs O_DIRECT."""
-    return ("--aio", engine) + (("--cache", "none") if engine == "native"
-                                else ())
+def aio(engine, others=()):
+    """Options for an engine; linux-aio needs O_DIRECT, which the others may
+    ask for already: a cache mode is given once."""
+    is_lacking = engine == "native" and "--cache" not in others
+    return ("--aio", engine) + (("--cache", "none") if is_lacking else ())
 
 
 class Closed(Exception):

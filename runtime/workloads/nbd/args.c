@@ -148,10 +148,25 @@ static bool take_aio(BlockOptions *block, const char *mode)
     return g_strv_contains(modes, mode) || refuse("aio", mode);
 }
 
+/* In qemu-nbd's words; @is_given: it was. */
+static bool take_once(bool *is_given, const char *what)
+{
+    if (*is_given) {
+        fprintf(stderr, "cotrace-nbd: %s can only be specified once\n", what);
+        return false;
+    }
+    *is_given = true;
+    return true;
+}
+
 static bool take_image_option(struct nbd_args *args, int letter)
 {
     BlockOptions *block = &args->server.block;
 
+    if ((letter == 'n' || letter == OPTION_CACHE) &&
+        !take_once(&args->has_cache, "-n and --cache")) {
+        return false;
+    }
     switch (letter) {
     case 'r':
         block->is_writable = false;
@@ -164,9 +179,10 @@ static bool take_image_option(struct nbd_args *args, int letter)
     case OPTION_CACHE:
         return take_cache(block, optarg);
     case OPTION_AIO:
-        return take_aio(block, optarg);
+        return take_once(&args->has_aio, "--aio") && take_aio(block, optarg);
     case OPTION_DISCARD:
-        return take_discard(block, optarg);
+        return take_once(&args->has_discard, "--discard") &&
+               take_discard(block, optarg);
     case OPTION_FAULT:
         g_ptr_array_add(args->faults, optarg);
         return true;
@@ -193,7 +209,10 @@ static bool take_option(struct nbd_args *args, int letter)
     switch (letter) {
     case 'k':
         args->socket = optarg;
-        return true;
+        if (*optarg == '\0') {
+            fputs("cotrace-nbd: --socket: an empty path\n", stderr);
+        }
+        return *optarg != '\0';
     case 'p':
         return take_number("port", optarg, 1, 65535, &args->port);
     case 'b':

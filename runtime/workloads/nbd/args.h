@@ -22,6 +22,11 @@ struct nbd_args {
     int port; /* 0: none */
     const char *pid_file;
     bool is_iothread;
+
+    /* given already, which they may be once */
+    bool has_cache;
+    bool has_aio;
+    bool has_discard;
 };
 
 /**

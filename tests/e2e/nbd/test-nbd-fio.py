@@ -47,7 +47,7 @@ def verified(format, engine, block, depth, way):
     def _(tmp):
         image = os.path.join(tmp, "disk")
         run("qemu-img", "create", "-q", "-f", format, image, "8M")
-        with Server(tmp, image, "-f", format, "-t", "-e", "0", *aio(engine),
+        with Server(tmp, image, "-f", format, "-t", "-e", "0", *aio(engine, way),
                     "--discard", "unmap", *way) as server:
             fio(server.uri, "--rw=randrw", block, f"--iodepth={depth}",
                 "--verify=crc32c", "--verify_fatal=1", "--do_verify=1",

@@ -60,8 +60,8 @@ def driven_by_qemu(format, engine, *options):
     @tap.case(f"qemu-io and qemu-img: {' '.join((format, engine, *options))}")
     def _(tmp):
         image, plain = disk(tmp, format)
-        with Server(tmp, image, "-f", format, *aio(engine), "-t", "--discard",
-                    "unmap", *options) as server:
+        with Server(tmp, image, "-f", format, *aio(engine, options), "-t",
+                    "--discard", "unmap", *options) as server:
             run("qemu-img", "compare", "-q", "-f", "raw", "-F", "raw",
                 server.uri, plain)
             got = qemu_io(server.uri, WRITES + READS)
@@ -162,6 +162,13 @@ def _(tmp):
     refused(["--cache", "x", image], "--cache x is not supported")
     refused(["--aio", "x", image], "--aio x is not supported")
     refused(["--discard", "x", image], "--discard x is not supported")
+    for words in ("-n --cache=none", "--cache=unsafe -n", "-n -n"):
+        refused([*words.split(), image],
+                "-n and --cache can only be specified once")
+    for option, value in (("--aio", "threads"), ("--discard", "unmap")):
+        refused([option, value, option, value, image],
+                f"{option} can only be specified once")
+    refused(["-k", "", image], "--socket: an empty path")
     refused(["-p", "0", image], "--port 0: not a number from 1 to 65535")
     refused(["-e", "x", image], "--shared x: not a number from 0 to 2147483647")
     refused(["-x", "x" * 4097, image], "--export-name: more than 4096 bytes")
