@@ -86,13 +86,26 @@ static bool check_truncation(BlockBackend *blk, int64_t bytes, int mode)
     return true;
 }
 
-/* What a format found wrong has its own words; the rest is the file's. */
-static void print_truncate_error(const char *format, int err)
+/* A version 2 image with snapshots: it can't have even the length it has. */
+static bool is_length_fixed(BlockBackend *blk)
 {
-    bool is_raw = strcmp(format, "raw") == 0;
+    return blk_truncate(blk, blk_length(blk)) == -ENOTSUP;
+}
+
+/* What a format found wrong has its own words; the rest is the file's. */
+static void print_truncate_error(BlockBackend *blk, int mode, int err)
+{
+    bool is_raw = strcmp(blk_format(blk), "raw") == 0;
 
     if (err == EINVAL && !is_raw) {
         fprintf(stderr, "cotrace-io: The new size must be a multiple of 512\n");
+    } else if (err == ENOTSUP && !is_raw && is_length_fixed(blk)) {
+        fprintf(stderr,
+                "cotrace-io: Can't resize a v2 image which has snapshots\n");
+    } else if (err == ENOTSUP && !is_raw && mode <= PREALLOC_MODE_METADATA) {
+        /* it has no way to hide what its backing file has there */
+        fprintf(stderr, "cotrace-io: Failed to zero out new clusters: %s\n",
+                g_strerror(err));
     } else {
         fprintf(stderr, "cotrace-io: %s: %s\n",
                 err == EFBIG && !is_raw ? "Failed to grow the L1 table"
@@ -127,7 +140,7 @@ bool io_truncate(struct io_session *io, int argc, char **argv)
     }
     int ret = blk_truncate_prealloc(io->blk, bytes, (PreallocMode)mode);
     if (ret < 0) {
-        print_truncate_error(blk_format(io->blk), -ret);
+        print_truncate_error(io->blk, mode, -ret);
         return false;
     }
     return true;

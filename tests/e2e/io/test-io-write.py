@@ -11,6 +11,7 @@ import shutil
 import subprocess
 import sys
 
+import story
 import tap
 from peers import (WAYS, cotrace_io, make, need_direct, normal, qemu_io, reports,
                    script)
@@ -274,6 +275,26 @@ def _(tmp):
             program("-f", "raw", "-c", f"truncate -m {mode} 1M", path)
             sizes.append(os.stat(path).st_blocks)
         tap.equal(sizes[0], sizes[1], mode)
+
+
+@tap.case("truncate: lengths that a version 2 image can't have")
+def _(tmp):
+    base = os.path.join(tmp, "base")
+    with open(base, "wb") as file:
+        file.write(b"base" * (1 << 20))
+
+    def snapshots(words=""):
+        path = make(tmp, "compat=0.10" + words, "1M", [])
+        story.run("qemu-img", "snapshot", "-c", "before", path)
+        return path
+
+    behind = f",backing_file={base},backing_fmt=raw"
+    commands = ["truncate 2M", "truncate 512k", "truncate 1M", "truncate 1048577",
+                "truncate -m metadata 2M", "length", "read -v 1048560 16"]
+    for fresh in (snapshots, lambda: snapshots(behind),
+                  lambda: make(tmp, "compat=0.10" + behind, "1M", [])):
+        both(fresh, commands, ["-f", "qcow2"], ways=WAYS[:1])
+        story.run("qemu-img", "check", "-q", os.path.join(tmp, "image.qcow2"))
 
 
 REOPEN = [
