@@ -14,12 +14,12 @@ import sys
 import tap
 from nbd import (ABORT, ACK, Client, Closed, DF,
                  EINVAL, EIO, ENOSPC, ENOTSUP, EPERM, EXPORT_NAME, FAST_ZERO,
-                 FLUSH, FUA, GO, INFO, INVALID, LIST, LIST_META, NO_HOLE,
-                 READ, REQ_ONE, SET_META, STARTTLS, STATUS, STRUCTURED, Server,
-                 NBD, TOO_BIG, TRIM, UNKNOWN, UNSUP, WRITE, ZEROES, aio)
+                 FLUSH, FUA, GO, INFO, INVALID, IS_SAMPLE, LIST, LIST_META,
+                 NBD, NO_HOLE, READ, REQ_ONE, SET_META, STARTTLS, STATUS,
+                 STRUCTURED, Server, TOO_BIG, TRIM, UNKNOWN, UNSUP, WRITE,
+                 ZEROES, aio)
 from story import BUILD, run
 
-SOAK = bool(os.environ.get("COTRACE_SOAK"))
 SIZE = 1 << 20
 
 
@@ -240,7 +240,7 @@ def _(tmp):
 
 @tap.case("a client that goes at any byte of what it says")
 def _(tmp):
-    step = 1 if SOAK else 7
+    step = 7 if IS_SAMPLE else 1
     head = struct.Struct(">QII")
 
     def option(number, data=b""):
@@ -273,7 +273,7 @@ def _(tmp):
 
 @tap.case("many connections, some of which negotiate or ask before they go")
 def _(tmp):
-    count = 1000 if SOAK else 200
+    count = 200 if IS_SAMPLE else 1000
     with serve(tmp) as server:
         watch = Watch(server)
         memory = []
@@ -362,7 +362,7 @@ def _(tmp):
 def _(tmp):
     seed = int(os.environ.get("COTRACE_SEED", "4711"))
     chance = random.Random(seed)
-    turns = 2000 if SOAK else 150
+    turns = 150 if IS_SAMPLE else 2000
     with serve(tmp) as server:
         watch = Watch(server)
         for _ in range(turns):

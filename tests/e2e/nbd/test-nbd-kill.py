@@ -19,10 +19,10 @@ import sys
 
 import story
 import tap
-from nbd import Client, Closed, FLUSH, FUA, NO_HOLE, Server, WRITE, ZEROES, aio
+from nbd import (Client, Closed, FLUSH, FUA, IS_SAMPLE, NO_HOLE, Server, WRITE,
+                 ZEROES, aio)
 
-SOAK = bool(os.environ.get("COTRACE_SOAK"))
-KILLS = 50 if SOAK else 4
+KILLS = 4 if IS_SAMPLE else 50
 SECTOR = 512
 SIZE = 4 << 20
 DEPTH = 16
