@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 """Benchmarks beside their peers, all measured in the same run.
 
-    run.py --build DIR [--json FILE] [--only WORD] [--turns N] [--quick]
+    run.py --build DIR [--json FILE] [--only WORD] [--turns N] [--quick] [--list]
 
 Prints a table, and with --json writes the same with every sample.  A goal that
 is missed is said, never an error: machines differ.  --quick does a little of
@@ -113,6 +113,8 @@ def main():
                         help="length of the trace in the rows size-*: 2 "
                         "million, with COTRACE_SOAK=1 ten")
     parser.add_argument("--quick", action="store_true")
+    parser.add_argument("--list", action="store_true",
+                        help="print the names of the rows, measure nothing")
     args = parser.parse_args()
 
     bench = Bench(args.build, args.quick)
@@ -129,9 +131,18 @@ def run(bench, args):
     rows = (rows_runtime.rows(bench) + rows_tracing.rows(bench, load) +
             rows_analysis.rows(bench, load) + rows_nbd.rows(bench) +
             rows_preload.rows(bench) + rows_bench.rows(bench))
+    for word in args.only:
+        if not any(word in row.name for row in rows):
+            print(f"run.py: no row has '{word}' in its name; --list prints the "
+                  "names", file=sys.stderr)
+            return 2
     if args.only:
         rows = [row for row in rows
                 if any(word in row.name for word in args.only)]
+    if args.list:
+        for row in rows:
+            print(row.name)
+        return 0
     results = []
     good = True
     if args.quick:
