@@ -15,9 +15,6 @@ import time
 import story
 
 NBD = os.path.join(story.BUILD, "runtime", "workloads", "cotrace-nbd")
-# Where a sanitizer watches: a part of the counts.
-IS_SAMPLE = ("COTRACE_SAMPLE" in os.environ and
-             "COTRACE_SOAK" not in os.environ)
 PATIENCE = 60  # seconds, for what should take milliseconds
 
 MAGIC = 0x4e42444d41474943

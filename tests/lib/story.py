@@ -13,6 +13,11 @@ BUILD = os.path.abspath(os.environ.get("MESON_BUILD_ROOT")
 COTRACE = os.path.join(BUILD, "viewer", "cotrace")
 IO = os.path.join(BUILD, "runtime", "workloads", "cotrace-io")
 TIMEOUT = 120
+# Where a sanitizer watches: a part of the counts.
+IS_SAMPLE = ("COTRACE_SAMPLE" in os.environ and
+             "COTRACE_SOAK" not in os.environ)
+# Its shadow and the freed memory that it keeps are no memory of the program's.
+HAS_SANITIZER = os.environ.get("SANITIZED") == "1"
 
 
 def run(*command, status=0, env=None, cwd=None, stdin=subprocess.DEVNULL,

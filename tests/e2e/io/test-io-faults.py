@@ -15,6 +15,9 @@ import tap
 from peers import WAYS, cotrace_io, script
 
 
+STEP = 1 if os.environ.get("COTRACE_SOAK") else 9 if story.IS_SAMPLE else 3
+
+
 def faulty(path, rules, commands, fmt="qcow2", way=()):
     words = [word for rule in rules for word in ("--fault", rule)]
     return cotrace_io(*way, "-f", fmt, *words, *script(commands), path)
@@ -150,7 +153,7 @@ for _op, _err in (("write", "ENOSPC"), ("write", "EIO"), ("flush", "EIO"),
     def _(tmp, op=_op, err=_err):
         for options in ("cluster_size=4k", "cluster_size=512"):
             hits = 0
-            n, step = 1, 1 if os.environ.get("COTRACE_SOAK") else 3
+            n, step = 1, STEP
             while n < 400:
                 hit = survives(tmp, options, op, n, err)
                 hits += hit

@@ -19,10 +19,9 @@ import sys
 
 import story
 import tap
-from nbd import (Client, Closed, FLUSH, FUA, IS_SAMPLE, NO_HOLE, Server, WRITE,
-                 ZEROES, aio)
+from nbd import Client, Closed, FLUSH, FUA, NO_HOLE, Server, WRITE, ZEROES, aio
 
-KILLS = 4 if IS_SAMPLE else 50
+KILLS = 4 if story.IS_SAMPLE else 50
 SECTOR = 512
 SIZE = 4 << 20
 DEPTH = 16
