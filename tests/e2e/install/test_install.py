@@ -24,7 +24,10 @@ def install(tmp):
     stage = os.path.join(tmp, "stage")
     story.run("meson", "install", "-C", story.BUILD, "--no-rebuild", "--quiet",
               env={"DESTDIR": stage})
-    prefix = os.path.join(stage, "usr", "local")
+    options = story.parse(story.run("meson", "introspect", "--buildoptions",
+                                    story.BUILD).out)
+    prefix = stage + next(option["value"] for option in options
+                          if option["name"] == "prefix")
     if not os.path.isdir(prefix):
         raise AssertionError(f"not installed: {os.listdir(stage)}")
     return prefix
