@@ -223,5 +223,7 @@ def rows(bench):
                 traced_row(bench, images, *which[1])]
     return [row(bench, images, *each) for each in which] + [
         traced_row(bench, images, "raw", "read", 32, "threads"),
+        traced_row(bench, images, "raw", "write", 32, "threads"),
         traced_row(bench, images, "raw", "read", 32, "io_uring"),
+        traced_row(bench, images, "qcow2", "read", 32, "threads"),
         scheduling_row(bench, images, "raw", "read", 32, "threads")]
