@@ -12,7 +12,6 @@ COTRACE_SEED chooses another seed, COTRACE_SOAK=1 makes fifty times as many.
 """
 import os
 import random
-import re
 import shutil
 import sys
 
@@ -313,7 +312,6 @@ REOPENS = [
     "-r -o read-only=maybe", "-w -o discard=bad,read-only", "-r -w -o foo",
     "-c unsafe -o discard=bad,cache.direct=off", "-c unsafe -o foo,cache.direct",
     "-r -c unsafe -o cache.direct,read-only", "-c unsafe -o cache.nothing=on"]
-
 
 
 @tap.case("open: with options, and what can't be opened")
