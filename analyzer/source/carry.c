@@ -460,8 +460,10 @@ static void read_value(struct ct_carry *carry, const bt_field *field,
         value->i = bt_field_integer_signed_get_value(field);
         break;
     case HOW_STRING:
-        value->s = bt_field_string_get_value(field);
         value->len = (uint32_t)bt_field_string_get_length(field);
+        /* An empty one of source.ctf.fs keeps the text of the event that had
+         * the field before. */
+        value->s = value->len ? bt_field_string_get_value(field) : "";
         break;
     case HOW_HEXES:
         read_hexes(carry, field, value);
