@@ -545,6 +545,7 @@ bool ct_pass_finish(struct ct_pass *pass, bool complete, GError **error)
     summary->clock = summary->clock ? summary->clock : "none";
     summary->bad_sums = ct_account_bad_sums(pass->account);
     summary->has_qemu = ct_decoder_has_qemu(pass->decoder);
+    summary->has_workers = ct_decoder_has_workers(pass->decoder);
     summary->stacks = pass->stacks;
     summary->images = pass->images;
     for (unsigned i = 0; pass->consumers[i]; i++) {

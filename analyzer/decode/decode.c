@@ -98,6 +98,11 @@ bool ct_decoder_has_qemu(const struct ct_decoder *decoder)
     return decoder->qemu != NULL;
 }
 
+bool ct_decoder_has_workers(const struct ct_decoder *decoder)
+{
+    return !decoder->qemu || ct_qemu_has_workers(decoder->qemu);
+}
+
 static unsigned decode_qemu(struct ct_decoder *decoder,
                             const struct ct_record *record,
                             struct ct_step *ret_steps)

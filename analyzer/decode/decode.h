@@ -30,6 +30,9 @@ const struct ct_log_counts *ct_decoder_log(const struct ct_decoder *decoder);
 /** ct_decoder_has_qemu() - were there events of QEMU so far? */
 bool ct_decoder_has_qemu(const struct ct_decoder *decoder);
 
+/** ct_decoder_has_workers() - is it told what the workers of pools do? */
+bool ct_decoder_has_workers(const struct ct_decoder *decoder);
+
 /**
  * ct_decode() - the steps that a record makes
  * @ret_steps: room for CT_DECODE_MAX

@@ -148,7 +148,8 @@ static void submit(struct ct_model *model, struct ct_thread *thread,
     work->co = step->object;
     work->origin = ct_thread_origin(model, thread, step, CT_BOUNDARY_WORK_ITEM,
                                     step->subject);
-    set_queued(model, work, work->phase == CT_WORK_QUEUED);
+    /* The sum may say so also where of this one it can only be said later. */
+    set_queued(model, work, work->phase == CT_WORK_QUEUED || step->flag);
 }
 
 static void begin(struct ct_model *model, struct ct_thread *thread,

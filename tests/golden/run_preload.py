@@ -5,7 +5,8 @@
     run_preload.py COTRACE [--bless]
 
 preload/read.txt is the trace, preload/read.requests what `cotrace requests
---blame --json` says of it, read.arrows the picture's arrows of eventfds.
+--blame --json` says of it, read.stat what `cotrace stat --json` does,
+read.arrows the picture's arrows of eventfds.
 --bless writes them anew: look at the diff.
 
 Each of its events is also put into a hole: then no request may be served by
@@ -58,6 +59,11 @@ def same(name, got):
 @tap.case("files of workers' calls and of the kernel's operations")
 def _(tmp):
     same("read.requests", requests(TRACE))
+
+
+@tap.case("the pool: an item counts as queued from its submission to its begin")
+def _(tmp):
+    same("read.stat", run("stat", TRACE, "--json"))
 
 
 @tap.case("who ended the loop's wait")

@@ -227,7 +227,7 @@ def stat(value):
         _over_time("context", context["busy_over_ns"], width,
                    0 if context["polls"] is None else n)
     for pool in value["pools"]:
-        fields("pool", pool, pid=INT, id=(INT,), items=INT, queued_peak=INT,
+        fields("pool", pool, pid=(INT,), id=(INT,), items=INT, queued_peak=INT,
                busy_peak=INT, queued_ns=(INT,), busy_ns=(INT,), idle_ns=(INT,),
                longest_item_ns=(INT,), longest_item=(TEXT,),
                queued_over_ns=list, busy_over_ns=list)
@@ -237,7 +237,10 @@ def stat(value):
             if width is not None and \
                     sum(pool[f"{key}_over_ns"]) != pool[f"{key}_ns"]:
                 raise AssertionError(f"pool: over time is not all: {pool}")
-    fields("workers", value["workers"], spawned=INT, exited=INT, peak=INT)
+    workers = value["workers"]
+    fields("workers", workers, spawned=(INT,), exited=(INT,), peak=(INT,))
+    if None in workers.values() and set(workers.values()) != {None}:
+        raise AssertionError(f"workers: told in part: {workers}")
     fields("coroutines", value["coroutines"], created=INT, peak=INT)
 
 

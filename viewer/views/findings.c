@@ -245,7 +245,7 @@ static void json_finding(const struct view *view, struct ct_json *json,
     ct_json_key(json, "kind");
     ct_json_string(json, ct_finding_word(finding->kind));
     ct_json_key(json, "pid");
-    ct_json_i64(json, finding->pid);
+    ct_json_known_i64(json, finding->pid > 0, finding->pid);
     ct_json_key(json, "cost_ns");
     ct_json_i64(json, finding->cost_ns);
     ct_json_key(json, "count");

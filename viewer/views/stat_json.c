@@ -176,7 +176,7 @@ static void json_pools(struct ct_json *json,
 
         ct_json_object(json);
         ct_json_key(json, "pid");
-        ct_json_i64(json, pool->pid);
+        ct_json_known_i64(json, pool->pid > 0, pool->pid);
         ct_json_key(json, "id");
         ct_json_id(json, pool->id);
         ct_json_key(json, "items");
@@ -192,8 +192,9 @@ static void json_pools(struct ct_json *json,
         ct_json_key(json, "idle_ns");
         ct_json_known_i64(json, has_clock, pool->idle_ns);
         ct_json_key(json, "longest_item_ns");
-        ct_json_known_i64(json, has_clock && pool->longest_item_fn,
-                          pool->longest_item_ns);
+        ct_json_known_i64(
+            json, has_clock && (pool->items > 0 || pool->longest_item_ns > 0),
+            pool->longest_item_ns);
         ct_json_key(json, "longest_item");
         ct_json_string(json,
                        pool->longest_item_fn
@@ -281,7 +282,7 @@ static void json_contexts(struct ct_json *json,
 
         ct_json_object(json);
         ct_json_key(json, "pid");
-        ct_json_i64(json, context->pid);
+        ct_json_known_i64(json, context->pid > 0, context->pid);
         ct_json_key(json, "id");
         ct_json_id(json, context->id);
         ct_json_key(json, "name");
@@ -322,6 +323,8 @@ void ct_stat_json(struct ct_out *out, const struct ct_stat_result *result,
                   struct ct_symbols *symbols)
 {
     const struct ct_summary *summary = &result->summary;
+    bool has_workers =
+        summary->has_workers || result->workers_spawned || result->workers_peak;
     char origin[24];
     struct ct_json json;
 
@@ -359,12 +362,14 @@ void ct_stat_json(struct ct_out *out, const struct ct_stat_result *result,
     ct_json_key(&json, "workers");
     ct_json_object(&json);
     ct_json_key(&json, "spawned");
-    ct_json_u64(&json, result->workers_spawned);
+    ct_json_known_i64(&json, has_workers, (int64_t)result->workers_spawned);
     ct_json_key(&json, "exited");
-    ct_json_u64(&json, result->workers_exited);
+    ct_json_known_i64(&json, has_workers, (int64_t)result->workers_exited);
     ct_json_key(&json, "peak");
-    ct_json_u64(&json, result->workers_peak);
-    json_bound(&json, summary);
+    ct_json_known_i64(&json, has_workers, (int64_t)result->workers_peak);
+    if (has_workers) {
+        json_bound(&json, summary);
+    }
     ct_json_object_end(&json);
     ct_json_key(&json, "coroutines");
     ct_json_object(&json);

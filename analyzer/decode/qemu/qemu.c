@@ -13,6 +13,7 @@
 struct ct_qemu {
     GHashTable *processes; /* pid -> struct ct_qemu_process (owner) */
     struct ct_qemu_process *last;
+    bool has_workers; /* of one of them */
 };
 
 static void on_ended(struct ct_generation *life, void *data)
@@ -185,6 +186,7 @@ unsigned ct_qemu_decode_line(struct ct_qemu *qemu,
 
     if (!process->workers) {
         process->workers = ct_qemu_workers_new();
+        qemu->has_workers = true;
     }
     n = decode(qemu, record, stack, ret_steps);
     for (unsigned i = 0; i < n; i++) {
@@ -220,4 +222,9 @@ bool ct_qemu_decode_native(struct ct_qemu *qemu, const struct ct_files *files,
     }
     *ret_n = event.n;
     return true;
+}
+
+bool ct_qemu_has_workers(const struct ct_qemu *qemu)
+{
+    return qemu->has_workers;
 }

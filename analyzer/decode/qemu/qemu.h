@@ -47,4 +47,7 @@ bool ct_qemu_decode_native(struct ct_qemu *qemu, const struct ct_files *files,
                            const struct ct_record *record,
                            struct ct_step *ret_steps, unsigned *ret_n);
 
+/** ct_qemu_has_workers() - did a preloaded library take the lines of one? */
+bool ct_qemu_has_workers(const struct ct_qemu *qemu);
+
 #endif

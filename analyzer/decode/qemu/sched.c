@@ -338,6 +338,7 @@ static void submit(struct ct_qemu_event *event)
     work->id = ct_lives_new_id(event->process->lives);
     step = ct_qemu_step(event, CT_STEP_WORK_SUBMIT);
     step->certainty = CT_BOUND;
+    step->flag = event->process->workers != NULL;
     step->subject = work->id;
     step->context = pool;
     if (co) {

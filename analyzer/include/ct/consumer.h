@@ -257,6 +257,7 @@ struct ct_summary {
     uint64_t oddities; /* ends without begins and the like, outside of gaps */
     struct ct_log_counts log; /* lines == 0: it is no log */
     bool has_qemu;       /* it is told in QEMU's events, not the runtime's */
+    bool has_workers;    /* what pools' workers do is told: QEMU does not */
     const char *program; /* base name, if the note beside a log has it; or NULL:
                             other traces tell it as a process's name */
     const struct ct_stacks *stacks;

@@ -99,7 +99,9 @@ enum ct_step_kind {
     CT_STEP_THREAD_NAME,   /* - | - | - | name */
     CT_STEP_THREAD_STACK,  /* - | - | - | stack: it is here now */
     CT_STEP_THREAD_EXIT,   /* thread */
-    CT_STEP_WORK_SUBMIT,   /* req | co | pool | fn, stack */
+    /* req | co | pool | fn, stack, flag = a bound, but its begin will be told
+     */
+    CT_STEP_WORK_SUBMIT,
     CT_STEP_WORK_BEGIN,    /* req | worker | pool | fn, stack */
     CT_STEP_WORK_END,      /* req | - | pool | ret */
     CT_STEP_WORK_COMPLETE, /* req | - | pool | ret */

@@ -30,6 +30,8 @@ VIEWS = {
         "requests": ["requests"],
         "slowest": ["requests", "--all", "--sort=latency", "--limit=12"],
         "findings": ["findings"],
+        "findings-json": ["findings", "--json"],
+        "stat-json": ["stat", "--json"],
         "coroutines": ["coroutines", "--at=350000000"],
     },
     "aio": {
