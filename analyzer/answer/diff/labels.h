@@ -118,10 +118,19 @@ struct ct_hole {
     int64_t from_ns, to_ns;
 };
 
-/* What a run is of; the first has is_qemu for all. */
+/* What tells a run.  The numbers are those of a baseline. */
+enum ct_told_in {
+    CT_TOLD_IN_OURS,
+    CT_TOLD_IN_QEMU, /* of an old baseline: with workers, or without */
+    CT_TOLD_IN_QEMU_ALONE,
+    CT_TOLD_IN_QEMU_WORKERS, /* ... and what was preloaded */
+    CT_TOLD_INS,
+};
+
+/* What a run is of; the first has told_in for all. */
 struct ct_program {
     uint32_t name; /* word; 0: not known, and then the only one */
-    bool is_qemu;  /* told in QEMU's events, not in cotrace's */
+    enum ct_told_in told_in;
 };
 
 struct ct_range {

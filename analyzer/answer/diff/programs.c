@@ -65,7 +65,14 @@ static char *list_programs(const struct ct_compare *compare,
 
 static const char *events_of(const struct ct_run_result *run)
 {
-    return run->programs[0].is_qemu ? "QEMU's" : "cotrace's";
+    static const char *const words[CT_TOLD_INS] = {
+        [CT_TOLD_IN_OURS] = "cotrace's events",
+        [CT_TOLD_IN_QEMU] = "QEMU's events",
+        [CT_TOLD_IN_QEMU_ALONE] = "QEMU's events, without its workers",
+        [CT_TOLD_IN_QEMU_WORKERS] = "QEMU's events, with its workers",
+    };
+
+    return words[run->programs[0].told_in];
 }
 
 static bool has_same_events(const struct ct_compare *compare)
@@ -73,8 +80,15 @@ static bool has_same_events(const struct ct_compare *compare)
     const struct ct_run_result *a = compare->run[CT_DIFF_A];
     const struct ct_run_result *b = compare->run[CT_DIFF_B];
 
-    return !a->n_programs || !b->n_programs ||
-           a->programs[0].is_qemu == b->programs[0].is_qemu;
+    if (!a->n_programs || !b->n_programs) {
+        return true;
+    }
+    enum ct_told_in one = a->programs[0].told_in;
+    enum ct_told_in other = b->programs[0].told_in;
+    bool is_open = one == CT_TOLD_IN_QEMU || other == CT_TOLD_IN_QEMU;
+
+    return one == other ||
+           (is_open && one != CT_TOLD_IN_OURS && other != CT_TOLD_IN_OURS);
 }
 
 /* --- what they did ---------------------------------------------------- */
@@ -161,8 +175,8 @@ static bool refuse_programs(const struct ct_compare *compare, GError **error)
 
 static bool refuse_events(const struct ct_compare *compare, GError **error)
 {
-    g_autofree char *first = g_strdup_printf(
-        "is told in %s events", events_of(compare->run[CT_DIFF_A]));
+    g_autofree char *first =
+        g_strdup_printf("is told in %s", events_of(compare->run[CT_DIFF_A]));
     g_autofree char *second =
         g_strdup_printf("in %s", events_of(compare->run[CT_DIFF_B]));
 

@@ -18,7 +18,7 @@ static const struct {
     const char *name;
     unsigned columns;
 } tables[CT_SAVED_TABLES] = {
-    [CT_SAVED_PROGRAMS] = {"programs", 2}, /* name, qemu */
+    [CT_SAVED_PROGRAMS] = {"programs", 2}, /* name, told in */
     [CT_SAVED_RANGES] = {"ranges", 2},     /* offset, bytes */
     /* kind, how, step, what, request, range, nth, parent */
     [CT_SAVED_LABELS] = {"labels", 8},
@@ -135,7 +135,7 @@ struct ct_saved *ct_run_save(const struct ct_run *run)
     save_labels(run, saved);
     for (uint32_t i = 0; i < result->n_programs; i++) {
         const struct ct_program *program = &result->programs[i];
-        PUT(saved, CT_SAVED_PROGRAMS, program->name, program->is_qemu);
+        PUT(saved, CT_SAVED_PROGRAMS, program->name, program->told_in);
     }
     for (uint32_t i = 0; i < result->n_sequences; i++) {
         const struct ct_sequence *sequence = &result->sequences[i];
@@ -267,7 +267,7 @@ static void read_labels(struct reader *reader, struct ct_run *run,
     ROWS(reader, CT_SAVED_PROGRAMS)
     {
         struct ct_program program = {.name = take_word(reader, meaning)};
-        program.is_qemu = take_index(reader, 2);
+        program.told_in = (enum ct_told_in)take_index(reader, CT_TOLD_INS);
         g_array_append_val(run->programs, program);
     }
     ROWS(reader, CT_SAVED_RANGES)

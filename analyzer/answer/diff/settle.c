@@ -243,8 +243,10 @@ static void name_programs(struct ct_run *run, const struct ct_summary *summary)
     if (!run->programs->len) {
         ct_run_add_program(run, summary->program);
     }
-    g_array_index(run->programs, struct ct_program, 0).is_qemu =
-        summary->has_qemu;
+    g_array_index(run->programs, struct ct_program, 0).told_in =
+        !summary->has_qemu     ? CT_TOLD_IN_OURS
+        : summary->has_workers ? CT_TOLD_IN_QEMU_WORKERS
+                               : CT_TOLD_IN_QEMU_ALONE;
 }
 
 static bool is_serial(const struct ct_run *run)

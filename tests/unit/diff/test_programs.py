@@ -2,11 +2,15 @@
 """`cotrace diff` of runs that have nothing to compare: it is told so in one
 line, with what differs; and what is the same program under all names."""
 import os
+import re
 import sys
 
 import story
 import tap
 from written import Run
+
+PRELOADED = os.path.join(os.path.dirname(os.path.abspath(__file__)),
+                         "../../golden/preload/read.txt")
 
 
 def run_of(seed, *names, offsets=(0, 4096), node="disk", clock=True):
@@ -96,6 +100,30 @@ def _(tmp):
     diff(b, a, status=0)
     told = story.parse(diff(a, b, "--json", status=0).out)
     tap.equal((told["programs_a"], told["programs_b"]), (["pairs"], []))
+
+
+@tap.case("of two runs of a QEMU one tells its workers, the other can't")
+def _(tmp):
+    with open(PRELOADED, encoding="utf-8") as file:
+        lines = re.findall(r'^@(\d+) 7/7 native_line text="(.*)" stack',
+                           file.read(), re.MULTILINE)
+    log = os.path.join(tmp, "log")
+    with open(log, "w", encoding="utf-8") as out:
+        out.writelines(f"7@1.{int(at):06}:{line}\n" for at, line in lines)
+    kept = os.path.join(tmp, "kept.json")
+    diff("--save-baseline", kept, PRELOADED, status=0)
+    for a, b in ((PRELOADED, log), (log, PRELOADED), ("--against=" + kept, log)):
+        refused(a, b, names=["with its workers", "without its workers",
+                             "--any-program"])
+    diff(log, log, status=0)
+    diff("--against=" + kept, PRELOADED, status=0)
+    # a baseline of before it was told apart
+    document = story.parse(open(kept, encoding="utf-8").read())
+    tap.equal(document["programs"][1], 3)
+    document["programs"][1] = 1
+    with open(kept, "w", encoding="utf-8") as out:
+        out.write(story.json.dumps(document))
+    diff("--against=" + kept, PRELOADED, status=0)
 
 
 @tap.case("a baseline keeps the program")
