@@ -37,7 +37,19 @@ void ct_findings_spawn_request(struct ct_causes *causes,
                                struct ct_spawns *spawns,
                                const struct ct_request *request);
 /* locks.c */
+struct ct_lock_waits;
+
+struct ct_lock_waits *ct_lock_waits_new(void);
+void ct_lock_waits_free(struct ct_lock_waits *waits);
+void ct_lock_waits_event(struct ct_lock_waits *waits,
+                         const struct ct_lock_event *event);
+void ct_lock_waits_stack(struct ct_lock_waits *waits,
+                         const struct ct_own_stack *own);
+void ct_lock_waits_life(struct ct_lock_waits *waits,
+                        const struct ct_life *life);
+/** ct_findings_locks_request() - also a nested one */
 void ct_findings_locks_request(struct ct_causes *causes,
+                               struct ct_lock_waits *waits,
                                const struct ct_request *request);
 /* stuck.c; judged when the pass has ended */
 struct ct_stuck;

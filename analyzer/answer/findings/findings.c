@@ -16,6 +16,7 @@ struct ct_findings {
     struct ct_consumer consumer;
     struct ct_findings_limits limits;
     struct ct_spawns *spawns;
+    struct ct_lock_waits *waits;
     struct ct_stuck *stuck;
     struct ct_overhead *overhead;
     struct ct_causes *causes;
@@ -90,6 +91,19 @@ static void on_life(struct ct_consumer *consumer, const struct ct_life *life)
 
     ct_findings_spawn_life(findings->causes, findings->spawns, life);
     ct_stuck_life(findings->stuck, life);
+    ct_lock_waits_life(findings->waits, life);
+}
+
+static void on_lock(struct ct_consumer *consumer,
+                    const struct ct_lock_event *event)
+{
+    ct_lock_waits_event(from_consumer(consumer)->waits, event);
+}
+
+static void on_own_stack(struct ct_consumer *consumer,
+                         const struct ct_own_stack *own)
+{
+    ct_lock_waits_stack(from_consumer(consumer)->waits, own);
 }
 
 static void on_request(struct ct_consumer *consumer,
@@ -98,12 +112,12 @@ static void on_request(struct ct_consumer *consumer,
     struct ct_findings *findings = from_consumer(consumer);
 
     ct_stuck_request(findings->causes, findings->stuck, request);
+    ct_findings_locks_request(findings->causes, findings->waits, request);
     if (!request->parent_id) { /* a nested one waits with its outer one */
         ct_findings_loop_request(findings->causes, request);
         ct_findings_idle_request(findings->causes, request);
         ct_findings_pool_request(findings->causes, request);
         ct_findings_spawn_request(findings->causes, findings->spawns, request);
-        ct_findings_locks_request(findings->causes, request);
         ct_causes_hurt(findings->causes, CT_FINDING_TRACING_OVERHEAD,
                        request->pid, 0, NULL, request->number);
     }
@@ -199,6 +213,7 @@ struct ct_findings *ct_findings_new(const struct ct_findings_limits *limits)
     findings->limits = *limits;
     findings->causes = ct_causes_new(&findings->limits);
     findings->spawns = ct_spawns_new();
+    findings->waits = ct_lock_waits_new();
     findings->stuck = ct_stuck_new(&findings->limits);
     findings->overhead = ct_overhead_new();
     findings->consumer = (struct ct_consumer){
@@ -207,6 +222,8 @@ struct ct_findings *ct_findings_new(const struct ct_findings_limits *limits)
         .event = on_event,
         .gap = on_gap,
         .life = on_life,
+        .lock = on_lock,
+        .own_stack = on_own_stack,
         .request = on_request,
         .alive = on_alive,
         .finish = on_finish,
@@ -235,6 +252,7 @@ void ct_findings_free(struct ct_findings *findings)
         g_array_unref(findings->results);
         ct_frames_free(findings->frames);
         ct_spawns_free(findings->spawns);
+        ct_lock_waits_free(findings->waits);
         ct_stuck_free(findings->stuck);
         ct_overhead_free(findings->overhead);
         g_free(findings);

@@ -82,6 +82,9 @@ def check(first, cause):
     if not first["begin_ns"] < first["end_ns"]:
         raise AssertionError(f"no time to jump to: {first}")
     names = [frame.get("function") for frame in first["frames"]]
+    if cause == "lock-convoy":  # of the wait, and each wait is one
+        tap.equal(first["count"], REQUESTS - 1, first)
+        tap.equal({"co_mutex_lock", "locks"} - set(names), set(), names)
     if "main" not in names and cause != "tracing-overhead":
         raise AssertionError(f"its backtrace does not reach main: {names}")
 

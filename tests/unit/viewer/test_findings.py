@@ -181,6 +181,52 @@ def _(tmp):
             tap.equal([one["kind"] for one in find(tmp, run)], kinds)
 
 
+def wants_at(run, request, holder, address):
+    """It waits for the lock, at this address."""
+    stack = hex(run.id())
+    run.say("stack_frames", id=stack, outer=0, limit=0, frames=address)
+    run.say("co_mutex_lock_entry", mutex=run.mutex, self=request["co"],
+            holder=holder["co"])
+    run.say("coroutine_yield", **{"from": request["co"]}, to=0, reason="lock",
+            object=run.mutex, stack=stack)
+
+
+@tap.case("a wait for a lock is one, whoever has it meanwhile; it is where it "
+          "began")
+def _(tmp):
+    run = begun()
+    first = run.begin(0)
+    run.take(first)
+    run.give(first, "io", 3)
+    others = []
+    for i in (1, 2, 3):
+        others.append(run.begin(4096 * i))
+        wants_at(run, others[-1], first, hex(0x1000 * i + 1))
+    holder = first
+    for other in others:
+        run.now += SECOND
+        if holder is first:
+            run.enter(holder)
+        run.hand_over(holder, other)
+        run.end(holder)
+        run.enter(other)
+        run.got(other)
+        run.give(other, "io", 3)
+        run.now += SECOND
+        run.enter(other)
+        holder = other
+    run.release(holder)
+    run.end(holder)
+    run.polled()
+    found = [one for one in find(tmp, run) if one["kind"] == "lock-convoy"]
+    # one, three and five seconds, in one, two and three segments
+    tap.equal([(one["count"], one["n_requests"],
+                round(one["cost_ns"] / SECOND),
+                round((one["end_ns"] - one["begin_ns"]) / SECOND))
+               for one in found], [(3, 3, 9, 5)])
+    tap.equal(found[0]["frames"][0]["address"], "0x3001")
+
+
 @tap.case("a loop that sleeps has passed over what is to be entered")
 def _(tmp):
     run = begun()
