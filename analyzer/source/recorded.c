@@ -42,6 +42,15 @@ static char *find_string(const char *text, const char *key)
     return NULL;
 }
 
+/* Those of others that stand beside it take nothing away. */
+static bool has_all_ours(const char *patterns)
+{
+    g_auto(GStrv) list = g_strsplit(patterns, ",", -1);
+
+    return g_strv_contains((const char *const *)list, "*") ||
+           g_strv_contains((const char *const *)list, "cotrace:*");
+}
+
 static void read_members(struct ct_recorded *note, const char *text)
 {
     const char *complete = find_member(text, "\"complete\"");
@@ -52,7 +61,7 @@ static void read_members(struct ct_recorded *note, const char *text)
     note->cut_off = complete && g_str_has_prefix(complete, "false");
     note->own_events = events ? g_ascii_strtoull(events, NULL, 10) : 0;
     note->program = program ? g_path_get_basename(program) : NULL;
-    if (patterns && strcmp(patterns, "*") != 0) {
+    if (patterns && !has_all_ours(patterns)) {
         note->chosen = g_steal_pointer(&patterns);
     }
 }

@@ -20,7 +20,8 @@ struct ct_recorded {
     bool cut_off;  /* the recording is not complete */
     uint64_t own_events;
     char *program; /* base name; NULL: not told */
-    char *chosen;  /* the events that were asked for; NULL: all, or not told */
+    char *chosen;  /* the events that were asked for; NULL: all of ours, or not
+                      told */
 };
 
 /** ct_recorded_read() - @dir: where the recording is */
