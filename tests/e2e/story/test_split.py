@@ -8,7 +8,9 @@ requests has all that the whole one has on their threads, while they last.
 import collections
 import glob
 import json
+import lzma
 import os
+import shutil
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "..", "lib"))
@@ -18,6 +20,8 @@ import story  # noqa: E402
 import tap  # noqa: E402
 
 SIZE = 1 << 20
+LOG = os.path.join(os.path.dirname(os.path.abspath(__file__)),
+                   "../../golden/qemu/logs/qemuio_mixed.log.xz")
 
 
 def recorded(tmp, reads=1000):
@@ -54,7 +58,18 @@ def whole_requests(events):
 
 @tap.case("files of a timeline, none larger than asked for")
 def _(tmp):
-    trace = recorded(tmp)
+    check_split(tmp, recorded(tmp))
+
+
+@tap.case("likewise of a log without times, by its order")
+def _(tmp):
+    log = os.path.join(tmp, "log")
+    with lzma.open(LOG) as file, open(log, "wb") as out:
+        shutil.copyfileobj(file, out)
+    check_split(tmp, log)
+
+
+def check_split(tmp, trace):
     whole = os.path.join(tmp, "whole.json")
     story.run(story.COTRACE, "render", trace, "-o", whole)
     story.run(story.COTRACE, "render", trace, "-o",
