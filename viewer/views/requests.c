@@ -233,6 +233,7 @@ static bool on_finish(struct ct_consumer *consumer,
         ct_held_error(view->held, error)) {
         return false;
     }
+    ct_table_end(&view->table);
     if (!view->json && !view->shown) {
         text_none(view);
     }
@@ -253,6 +254,7 @@ static void free_run(struct ct_view_run *run)
 
     ct_held_free(view->held);
     ct_best_free(view->best);
+    ct_table_drop(&view->table);
     ct_blame_view_fini(&view->rows.causes);
     ct_out_close(view->rows.out, false, NULL);
     g_tree_unref(view->layers);

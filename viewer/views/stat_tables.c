@@ -79,6 +79,7 @@ void ct_stat_classes(struct ct_text *text, const struct ct_stat_result *result)
         }
         g_string_free(name, TRUE);
     }
+    ct_table_end(&table);
     if (result->n_classes > CLASSES_SHOWN) {
         GString *line = g_string_new(NULL);
 
@@ -222,6 +223,7 @@ void ct_stat_pools(struct ct_text *text, const struct ct_stat_result *result)
             g_string_free(cells[k], TRUE);
         }
     }
+    ct_table_end(&table);
 }
 
 void ct_stat_contexts(struct ct_text *text, const struct ct_stat_result *result,
@@ -276,4 +278,5 @@ void ct_stat_contexts(struct ct_text *text, const struct ct_stat_result *result,
             g_string_free(cells[k], TRUE);
         }
     }
+    ct_table_end(&table);
 }

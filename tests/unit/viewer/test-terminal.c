@@ -92,7 +92,7 @@ static void test_quantities(void)
     g_string_free(line, TRUE);
 }
 
-/* Columns are as wide as what has come, and never narrower again. */
+/* Columns are as wide as the widest of what is known when a row is printed. */
 static void test_table(void)
 {
     struct ct_table table = {
@@ -114,12 +114,41 @@ static void test_table(void)
     for (unsigned i = 0; i < G_N_ELEMENTS(rows); i++) {
         ct_table_row(&table, rows[i]);
     }
+    g_assert_cmpuint(out->used_bytes, ==, 0);
+    ct_table_end(&table);
     *ct_out_room(out) = '\0';
     g_assert_cmpstr(out->buffer, ==,
-                    "  N  NAME  REST\n"
-                    "  1  a     x\n"
+                    "    N  NAME     REST\n"
+                    "    1  a        x\n"
                     "12345  abcdefg  \u00b5\n"
                     "    2\n");
+    ct_out_close(out, false, NULL);
+}
+
+/* Of very many rows those that come late can't be waited for. */
+static void test_table_late(void)
+{
+    struct ct_table table = {.n_columns = 2,
+                             .columns = {{.title = "NAME"}, {.title = "REST"}}};
+    static const char *const early[] = {"abcde", "x"};
+    static const char *const late[] = {"abcdefg", "y"};
+    struct ct_out *out = ct_out_memory();
+    unsigned n = 0;
+
+    table.text.out = out;
+    ct_table_titles(&table);
+    while (!out->used_bytes) {
+        g_assert_cmpuint(n++, <, 1000);
+        ct_table_row(&table, early);
+    }
+    g_assert_cmpuint(n, >, 100);
+    ct_table_row(&table, late);
+    ct_table_row(&table, early);
+    ct_table_end(&table);
+    *ct_out_room(out) = '\0';
+    g_assert_true(g_str_has_prefix(out->buffer, "NAME   REST\nabcde  x\n"));
+    g_assert_true(g_str_has_suffix(out->buffer, "\nabcde  x\nabcdefg  y\n"
+                                                "abcde    x\n"));
     ct_out_close(out, false, NULL);
 }
 
@@ -143,6 +172,7 @@ static void test_table_word(unsigned columns, const char *wanted)
     for (unsigned i = 0; i < G_N_ELEMENTS(rows); i++) {
         ct_table_row(&table, rows[i]);
     }
+    ct_table_end(&table);
     *ct_out_room(out) = '\0';
     g_assert_cmpstr(out->buffer, ==, wanted);
     ct_out_close(out, false, NULL);
@@ -154,6 +184,34 @@ static void test_table_words(void)
                        "ab  2  y\n");
     test_table_word(80, "abcdefghijklmnopqrstuvwxyzabcde~  1  x\n"
                         "ab                                2  y\n");
+}
+
+/* Behind a long word the next columns stand as soon as they can. */
+static void test_table_made_up(void)
+{
+    struct ct_table table = {
+        .n_columns = 4,
+        .columns = {{.title = "NAME"},
+                    {.title = "N", .right = true},
+                    {.title = "WORD"},
+                    {.title = "REST"}},
+    };
+    static const char *const rows[][4] = {
+        {"abcdefghijklmnopqrstuvwxyzabcdefgh", "1", "a", "x"},
+        {"abcdefghijklmnopqrstuvwxyz", "1234567", "b", "y"},
+    };
+    struct ct_out *out = ct_out_memory();
+
+    table.text.out = out;
+    for (unsigned i = 0; i < G_N_ELEMENTS(rows); i++) {
+        ct_table_row(&table, rows[i]);
+    }
+    ct_table_end(&table);
+    *ct_out_room(out) = '\0';
+    g_assert_cmpstr(out->buffer, ==,
+                    "abcdefghijklmnopqrstuvwxyzabcdefgh  1  a  x\n"
+                    "abcdefghijklmnopqrstuvwxyz  1234567  b  y\n");
+    ct_out_close(out, false, NULL);
 }
 
 static void check_progress(uint64_t mib, uint64_t total_mib, int64_t seconds,
@@ -184,7 +242,9 @@ int main(int argc, char **argv)
     g_test_add_func("/terminal/cut", test_cut);
     g_test_add_func("/terminal/quantities", test_quantities);
     g_test_add_func("/terminal/table", test_table);
+    g_test_add_func("/terminal/table-late", test_table_late);
     g_test_add_func("/terminal/table-words", test_table_words);
+    g_test_add_func("/terminal/table-made-up", test_table_made_up);
     g_test_add_func("/terminal/progress", test_progress);
     return g_test_run();
 }
