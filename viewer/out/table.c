@@ -33,22 +33,17 @@ static void cut_word(const struct ct_table *table, unsigned i, GString *cell)
     }
 }
 
-static void measure(struct ct_table *table, char *const cells[])
+/* Return: what the cell takes; its column has room for it, if it is to have */
+static unsigned measure(struct ct_table *table, unsigned i, const char *cell)
 {
-    GString *cell = g_string_new(NULL);
+    struct ct_column *column = &table->columns[i];
+    unsigned width = ct_text_width(cell);
+    bool is_last = i + 1 == table->n_columns;
 
-    for (unsigned i = 0; i + 1 < table->n_columns; i++) {
-        struct ct_column *column = &table->columns[i];
-        unsigned width;
-
-        g_string_assign(cell, cells[i]);
-        cut_word(table, i, cell);
-        width = ct_text_width(cell->str);
-        if (!is_word(table, i) || width <= CT_CELL_MOST) {
-            column->width = MAX(column->width, width);
-        }
+    if (!is_last && (!is_word(table, i) || width <= CT_CELL_MOST)) {
+        column->width = MAX(column->width, width);
     }
-    g_string_free(cell, TRUE);
+    return width;
 }
 
 /* @over: by how much what stands before is too wide: that is made up for. */
@@ -64,7 +59,7 @@ static void pad(GString *line, const struct ct_column *column, unsigned width,
     }
 }
 
-static void put_row(struct ct_table *table, char *const cells[],
+static void put_row(struct ct_table *table, const char *const cells[],
                     enum ct_style style)
 {
     GString *line = g_string_new(NULL);
@@ -80,7 +75,7 @@ static void put_row(struct ct_table *table, char *const cells[],
         }
         g_string_assign(cell, cells[i]);
         cut_word(table, i, cell);
-        width = ct_text_width(cell->str);
+        width = measure(table, i, cell->str);
         if (line->len) {
             g_string_append(line, "  ");
         }
@@ -105,26 +100,35 @@ static void free_held(gpointer data)
     g_free(held);
 }
 
-static void take_row(struct ct_table *table, const char *const cells[],
+static void hold_row(struct ct_table *table, const char *const cells[],
                      enum ct_style style)
 {
     struct held *held = g_new0(struct held, 1);
+    GString *cell = g_string_new(NULL);
 
     held->cells = g_new0(char *, table->n_columns + 1);
     held->style = style;
     for (unsigned i = 0; i < table->n_columns; i++) {
         held->cells[i] = g_strdup(table->columns[i].hidden ? "" : cells[i]);
+        g_string_assign(cell, held->cells[i]);
+        cut_word(table, i, cell);
+        (void)measure(table, i, cell->str);
     }
-    measure(table, held->cells);
-    if (table->is_measured) {
-        put_row(table, held->cells, style);
-        free_held(held);
-        return;
-    }
+    g_string_free(cell, TRUE);
     if (!table->held) {
         table->held = g_ptr_array_new_with_free_func(free_held);
     }
     g_ptr_array_add(table->held, held);
+}
+
+static void take_row(struct ct_table *table, const char *const cells[],
+                     enum ct_style style)
+{
+    if (table->is_measured) {
+        put_row(table, cells, style);
+        return;
+    }
+    hold_row(table, cells, style);
     if (table->held->len == HELD_MAX) {
         ct_table_end(table);
         table->is_measured = true;
@@ -151,7 +155,7 @@ void ct_table_end(struct ct_table *table)
     for (unsigned i = 0; table->held && i < table->held->len; i++) {
         const struct held *held = g_ptr_array_index(table->held, i);
 
-        put_row(table, held->cells, held->style);
+        put_row(table, (const char *const *)held->cells, held->style);
     }
     ct_table_drop(table);
 }
