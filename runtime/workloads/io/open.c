@@ -156,18 +156,14 @@ static void take_list_option(struct option_list *list, char *key,
     }
 }
 
-/* "key=value,.."; @text may be NULL.  Return: freed by the caller, after @list
- * and @options, which point into it. */
-static char **take_list(struct option_list *list, const char *text,
-                        BlockOptions *options)
+/* @words: what -o says; @list and @options point into them */
+static void take_list(struct option_list *list, char **words,
+                      BlockOptions *options)
 {
-    char **words = g_strsplit(text != NULL ? text : "", ",", -1);
-
     *list = (struct option_list){0};
     for (char **word = words; *word != NULL; word++) {
         take_list_option(list, *word, options);
     }
-    return words;
 }
 
 /* As qemu-io says it.  @path: NULL: only the list has one.  Return: false. */
@@ -382,7 +378,8 @@ bool io_open(struct io_session *io, int argc, char **argv)
     }
     r.path = argv[optind];
     r.wants_writing = r.options.is_writable;
-    g_auto(GStrv) words = take_list(&r.list, text, &r.options);
+    g_auto(GStrv) words = g_strsplit(text != NULL ? text : "", ",", -1);
+    take_list(&r.list, words, &r.options);
     return open_requested(io, &r);
 }
 
@@ -432,7 +429,7 @@ bool io_reopen(struct io_session *io, int argc, char **argv)
     BlockOptions options = blk_get_options(io->blk);
     bool has_mode = false, has_cache = false;
     struct option_list list;
-    const char *text = NULL;
+    const char *text = "";
     g_autoptr(GError) error = NULL;
     int letter;
 
@@ -463,7 +460,8 @@ bool io_reopen(struct io_session *io, int argc, char **argv)
         io_usage(argv[0]);
         return false;
     }
-    g_auto(GStrv) words = take_list(&list, text, &options);
+    g_auto(GStrv) words = g_strsplit(text, ",", -1);
+    take_list(&list, words, &options);
     if (!check_reopen_list(io, &list, options.format, has_mode, has_cache)) {
         return false;
     }
