@@ -166,7 +166,7 @@ static void leave_in_order(struct nbd_client *client)
 
     (void)ioctl(client->fd, FIONREAD, &unread);
     client->lingers = client->state == NBD_CLIENT_SERVING &&
-                      (client->in_flight > 0 || unread > 0);
+                      (client->in_flight > 0 || client->skip > 0 || unread > 0);
     nbd_client_leave(client);
 }
 

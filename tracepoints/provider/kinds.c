@@ -40,9 +40,9 @@ static const void *settled_kind, *settled_open;
 static void settle(void)
 {
     __atomic_store_n(&settled_kind, CT_EMIT_RECORDERS(request_kind),
-                     __ATOMIC_RELAXED);
+                     __ATOMIC_RELEASE);
     __atomic_store_n(&settled_open, CT_EMIT_RECORDERS(request_open),
-                     __ATOMIC_RELAXED);
+                     __ATOMIC_RELEASE);
 }
 
 __attribute__((constructor)) static void register_teller(void)
@@ -56,8 +56,8 @@ __attribute__((constructor)) static void register_teller(void)
 static inline bool is_settled(void)
 {
     const void *settled = __atomic_load_n(&ct_retell_settled, __ATOMIC_ACQUIRE);
-    const void *kind = __atomic_load_n(&settled_kind, __ATOMIC_RELAXED);
-    const void *open = __atomic_load_n(&settled_open, __ATOMIC_RELAXED);
+    const void *kind = __atomic_load_n(&settled_kind, __ATOMIC_ACQUIRE);
+    const void *open = __atomic_load_n(&settled_open, __ATOMIC_ACQUIRE);
 
     return settled && settled == CT_EMIT_RECORDERS(state_begin) && kind &&
            kind == CT_EMIT_RECORDERS(request_kind) &&

@@ -45,6 +45,9 @@ static bool is_vmdk_text(const char *text, size_t bytes)
         while (*word == ' ') {
             word++;
         }
+        if (word > text && *word == '\r') {
+            word++;
+        }
         if (*text != '#' && (word == text || word != newline)) {
             return (size_t)(newline - text) > n &&
                    memcmp(text, version, n) == 0 && text[n] >= '1' &&

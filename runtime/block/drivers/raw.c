@@ -8,8 +8,8 @@
  * If nobody said that it is raw, whoever guesses the format next must find the
  * same, whatever the guest writes: a header of its making could name any file
  * as what lies below.  So writes to the first bytes are done one after the
- * other, of a copy that has been looked at.  Zeroes and discards make no
- * header.
+ * other, of a copy that has been looked at; zeroes in a part of them are such
+ * writes, too, since there are some in headers, and a discard leaves them.
  */
 #include <errno.h>
 
@@ -41,6 +41,7 @@ static int raw_open(BlockDriverState *bs, GError **error)
     bs->is_guarded = bs->options.format == NULL;
     if (bs->is_guarded) {
         co_mutex_init(&s->beginning);
+        bs->unit_bytes = BLOCK_PROBE_BYTES; /* zeroes end at its border */
     }
     bs->bytes = whole_sectors(bdrv_length(bs->file));
     return 0;
@@ -120,10 +121,21 @@ static int coroutine_fn raw_co_pwritev(BlockDriverState *bs, int64_t offset,
     return ret;
 }
 
+/* All of it zeroed begins an image of no format. */
+static bool is_part_of_beginning(const BlockDriverState *bs, int64_t offset,
+                                 int64_t bytes)
+{
+    return bs->is_guarded && offset < BLOCK_PROBE_BYTES &&
+           (offset > 0 || bytes < BLOCK_PROBE_BYTES);
+}
+
 static int coroutine_fn raw_co_pwrite_zeroes(BlockDriverState *bs,
                                              int64_t offset, int64_t bytes,
                                              unsigned flags)
 {
+    if (is_part_of_beginning(bs, offset, bytes)) {
+        return -ENOTSUP;
+    }
     int ret = bdrv_co_pwrite_zeroes(bs->file, offset, bytes, flags);
 
     return ret;
@@ -132,6 +144,9 @@ static int coroutine_fn raw_co_pwrite_zeroes(BlockDriverState *bs,
 static int coroutine_fn raw_co_pdiscard(BlockDriverState *bs, int64_t offset,
                                         int64_t bytes)
 {
+    if (is_part_of_beginning(bs, offset, bytes)) {
+        return -ENOTSUP;
+    }
     int ret = bdrv_co_pdiscard(bs->file, offset, bytes);
 
     return ret;

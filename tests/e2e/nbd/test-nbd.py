@@ -301,6 +301,32 @@ def _(tmp):
         tap.note(f"{len(answered)} of 9 answered before the end")
 
 
+@tap.case("the end, in the middle of data that nobody wants: what was answered stays")
+def _(tmp):
+    image, plain = disk(tmp, "raw")
+    with open(plain, "rb") as file:
+        want = file.read(256 << 10)
+    with TcpServer(tmp, image) as server, Client(server).go() as client:
+        client.request(READ, 0, len(want), cookie=1)
+        # More than a payload may be; its data would be thrown away.
+        client.request(WRITE, 0, 40 << 20, bytes(1000), cookie=2)
+        head = client.take(16)
+        stopped = time.monotonic()
+        server.process.send_signal(signal.SIGTERM)
+        while server.is_listening():
+            time.sleep(0.005)
+        client.send(bytes(100000))
+        tap.equal(struct.unpack(">4xIQ", head), (0, 1), "read")
+        try:
+            tap.equal(client.take(len(want)) == want, True, "data")
+            tap.equal(struct.unpack(">4xIQ", client.take(16)), (22, 2), "write")
+            tap.equal(client.is_closed(), True, "closed")
+        except Closed:
+            if time.monotonic() - stopped < 1.9:
+                raise
+            tap.note("too slow to tell")
+
+
 @tap.case("a client can't make a raw disk an image that names the host's files")
 def _(tmp):
     secret, evil = os.path.join(tmp, "secret"), os.path.join(tmp, "evil")

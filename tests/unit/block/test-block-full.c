@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "block/drivers/drivers.h"
+#include "ct/sync.h"
 #include "image.h"
 #include "loops.h"
 
@@ -28,6 +29,9 @@ static int coroutine_fn disk_co_prw(BlockDriverState *bs, enum block_op op,
     struct disk *disk = bs->opaque;
     uint64_t end = (uint64_t)offset + (uint64_t)bytes;
 
+    /* Others go on meanwhile. */
+    aio_co_schedule(bs->ctx, coroutine_self());
+    coroutine_yield();
     if (op == BLOCK_OP_READ) {
         io_vector_from_buf(vector, offset_in, disk->bytes->data + offset,
                            (size_t)bytes);
@@ -196,6 +200,86 @@ static void test_full(struct loop *loop)
     world_close(&world);
 }
 
+struct write_task {
+    AioTask task;
+    struct world *world;
+    uint64_t n;
+};
+
+static int coroutine_fn write_entry(AioTask *task)
+{
+    struct write_task *t = (struct write_task *)task;
+
+    g_assert_cmpint(write_cluster(t->world, t->n, (uint8_t)t->n), ==, 0);
+    return 0;
+}
+
+/* Of four that find no space the first has it made for all. */
+static void coroutine_fn fill_at_once(struct world *world)
+{
+    for (uint64_t n = 0; n < 8; n++) {
+        g_assert_cmpint(write_cluster(world, n, 1), ==, 0);
+    }
+    g_assert_cmpint(bdrv_co_flush(&world->qcow2), ==, 0);
+    world->disk.max = world->disk.bytes->len;
+    for (uint64_t n = 0; n < 4; n++) {
+        g_assert_cmpint(discard_cluster(world, n), ==, 0);
+    }
+    AioTaskPool *pool = aio_task_pool_new(4);
+    for (uint64_t n = 10; n < 14; n++) {
+        struct write_task *t = g_new0(struct write_task, 1);
+
+        *t = (struct write_task){
+            {.pool = pool, .func = write_entry}, .world = world, .n = n};
+        aio_task_pool_start_task(pool, &t->task);
+    }
+    aio_task_pool_wait_all(pool);
+    aio_task_pool_free(pool);
+    for (uint64_t n = 10; n < 14; n++) {
+        expect_cluster(world, n, (uint8_t)n);
+    }
+    g_assert_cmpint(write_cluster(world, 14, 1), ==, -ENOSPC);
+}
+
+static void test_full_at_once(struct loop *loop)
+{
+    struct world world;
+
+    world_open(&world, loop, 9, 32);
+    world_run(&world, fill_at_once);
+    world_close(&world);
+}
+
+/* Of a table that is not there yet: zeroes need a cluster, too. */
+static void coroutine_fn fill_with_zeroes(struct world *world)
+{
+    int64_t far = 100 * (int64_t)world->cluster; /* in the next table */
+
+    for (uint64_t n = 0; n < 8; n++) {
+        g_assert_cmpint(write_cluster(world, n, 1), ==, 0);
+    }
+    g_assert_cmpint(bdrv_co_flush(&world->qcow2), ==, 0);
+    world->disk.max = world->disk.bytes->len;
+    g_assert_cmpint(
+        bdrv_co_pwrite_zeroes(&world->qcow2, far, (int64_t)world->cluster, 0),
+        ==, -ENOSPC);
+    g_assert_cmpint(discard_cluster(world, 3), ==, 0);
+    g_assert_cmpint(
+        bdrv_co_pwrite_zeroes(&world->qcow2, far, (int64_t)world->cluster, 0),
+        ==, 0);
+    expect_cluster(world, 100, 0);
+    expect_cluster(world, 2, 1);
+}
+
+static void test_full_of_zeroes(struct loop *loop)
+{
+    struct world world;
+
+    world_open(&world, loop, 9, 200);
+    world_run(&world, fill_with_zeroes);
+    world_close(&world);
+}
+
 /* More than 100 MiB are written and given up, never more than one at once. */
 static void coroutine_fn rewrite(struct world *world)
 {
@@ -205,6 +289,31 @@ static void coroutine_fn rewrite(struct world *world)
     }
     g_assert_cmpint(write_cluster(world, 0, 7), ==, 0);
     expect_cluster(world, 0, 7);
+}
+
+/* Who only discards has a bound as well. */
+static void coroutine_fn discard_all(struct world *world)
+{
+    for (uint64_t n = 0; n < 20; n++) {
+        g_assert_cmpint(write_cluster(world, n, 1), ==, 0);
+    }
+    g_assert_cmpint(bdrv_co_flush(&world->qcow2), ==, 0);
+    unsigned flushes = world->disk.flushes;
+    for (uint64_t n = 0; n < 16; n++) {
+        g_assert_cmpint(discard_cluster(world, n), ==, 0);
+    }
+    g_assert_cmpuint(world->disk.flushes, ==, flushes);
+    g_assert_cmpint(discard_cluster(world, 16), ==, 0);
+    g_assert_cmpuint(world->disk.flushes, >, flushes);
+}
+
+static void test_discards(struct loop *loop)
+{
+    struct world world;
+
+    world_open(&world, loop, 21, 20);
+    world_run(&world, discard_all);
+    world_close(&world);
 }
 
 static void test_bounded(struct loop *loop)
@@ -263,7 +372,10 @@ int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
     loops_add("/full/freed-clusters", test_full);
+    loops_add("/full/at-once", test_full_at_once);
+    loops_add("/full/zeroes", test_full_of_zeroes);
     loops_add("/full/freed-bytes", test_bounded);
+    loops_add("/full/discards", test_discards);
     loops_add("/full/from-nothing", test_from_nothing);
     loops_add("/full/odd-size", test_odd_size);
     return g_test_run();

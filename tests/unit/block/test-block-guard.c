@@ -105,6 +105,44 @@ static void test_halves(struct loop *loop)
     image_remove(name);
 }
 
+/* --- what writes zeroes -------------------------------------------------- */
+
+/* A magic may have some. */
+static void test_zeroes(struct loop *loop)
+{
+    static const uint8_t qed[4] = "QEDx";
+    char *name = new_file();
+    BlockOptions options = {
+        .is_writable = true, .is_unsafe = true, .has_discard = true};
+    g_autoptr(GError) error = NULL;
+    BlockBackend *blk = blk_new_open(name, &options, loop->ctx, &error);
+    uint8_t back[4], data[2000];
+
+    g_assert_no_error(error);
+    memset(data, 1, sizeof(data));
+    g_assert_cmpint(blk_pwrite(blk, 0, sizeof(data), data, 0), ==, 0);
+    g_assert_cmpint(blk_pwrite(blk, 0, 4, qed, 0), ==, 0);
+    g_assert_cmpint(blk_pwrite_zeroes(blk, 3, 1, 0), ==, -EPERM);
+    g_assert_cmpint(blk_pwrite_zeroes(blk, 3, 1000, BDRV_REQ_MAY_UNMAP), ==,
+                    -EPERM);
+    g_assert_cmpint(blk_pdiscard(blk, 3, 1), ==, 0);
+    g_assert_cmpint(blk_pdiscard(blk, 3, 1000), ==, 0);
+    g_assert_cmpint(blk_pread(blk, 0, 4, back), ==, 0);
+    g_assert_cmpmem(back, 4, qed, 4);
+    /* Others make none. */
+    g_assert_cmpint(blk_pwrite_zeroes(blk, 4, 1000, 0), ==, 0);
+    g_assert_cmpint(blk_pread(blk, 0, 4, back), ==, 0);
+    g_assert_cmpmem(back, 4, qed, 4);
+    g_assert_cmpint(blk_pread(blk, 1003, 2, back), ==, 0);
+    g_assert_cmpint(back[0], ==, 0);
+    g_assert_cmpint(back[1], ==, 1);
+    g_assert_cmpint(blk_pwrite_zeroes(blk, 0, 512, 0), ==, 0);
+    g_assert_cmpint(blk_pread(blk, 0, 4, back), ==, 0);
+    g_assert_cmpint(back[0], ==, 0);
+    blk_unref(blk);
+    image_remove(name);
+}
+
 /* --- formats that have no driver ----------------------------------------- */
 
 #define FOREIGN(format, at, bytes)           \
@@ -125,7 +163,9 @@ static void test_foreign(struct loop *loop)
         FOREIGN("vmdk", 0, "KDMV"),
         FOREIGN("vmdk", 0, "COWD"),
         FOREIGN("vmdk", 0, "# one\n  \n# two\nversion=1\n"),
+        FOREIGN("vmdk", 0, " \r\n  \nversion=2\r\n"),
         FOREIGN("vmdk", 0, "version=3\r\nA"),
+        FOREIGN(NULL, 0, "\r\nversion=1\n"),
         FOREIGN(NULL, 0, "# one\n\nversion=1\n"),
         FOREIGN(NULL, 0, "\nversion=1\n"),
         FOREIGN(NULL, 0, "# one\nversion=4\n"),
@@ -173,6 +213,7 @@ int main(int argc, char **argv)
     g_test_init(&argc, &argv, NULL);
     loops_add("/guard/header", test_header);
     loops_add("/guard/halves", test_halves);
+    loops_add("/guard/zeroes", test_zeroes);
     loops_add("/guard/foreign", test_foreign);
     return g_test_run();
 }

@@ -180,6 +180,7 @@ static int coroutine_fn l2_allocate(BlockDriverState *bs, uint64_t l1_index)
     if (ret >= 0) {
         ret = qcow2_cache_flush(s->l2);
     }
+    bool is_linked = ret >= 0; /* or was to be */
     if (ret >= 0) {
         s->l1[l1_index] = (uint64_t)table | QCOW2_COPIED;
         ret = write_l1_entry(bs, l1_index);
@@ -188,6 +189,9 @@ static int coroutine_fn l2_allocate(BlockDriverState *bs, uint64_t l1_index)
         s->l1[l1_index] = old;
         qcow2_cache_discard(s->l2, (uint64_t)table, cluster_bytes);
         qcow2_metadata_add(s, QCOW2_DATA, (uint64_t)table, cluster_bytes);
+        if (is_linked) {
+            return ret; /* leaked: on the disk the entry may refer to it */
+        }
         goto free_table;
     }
     if (old & QCOW2_OFFSET_MASK) {

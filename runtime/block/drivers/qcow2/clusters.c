@@ -16,13 +16,6 @@
 #include "base/bytes.h"
 #include "block/drivers/qcow2/refcount.h"
 
-/*
- * Freed clusters wait for a flush of the user's, unless they are so many bytes:
- * the file becomes longer by what waits, and a flush for each would cost more
- * than what it frees is worth.
- */
-#define FREED_BYTES_MAX (UINT64_C(32) * 1024 * 1024)
-
 /* --- looking for clusters ------------------------------------------------ */
 
 /* Return: 1 or 0, or what reading returned */
@@ -349,12 +342,8 @@ int64_t coroutine_fn qcow2_alloc_clusters(BlockDriverState *bs, uint64_t n_min,
     struct qcow2_state *s = bs->opaque;
     struct qcow2_table t = qcow2_current_table(s);
     uint64_t first, n;
-    int ret = 0;
+    int ret = qcow2_limit_freed(bs);
 
-    uint64_t waiting = g_hash_table_size(s->freed);
-    if (waiting << s->header.cluster_bits >= FREED_BYTES_MAX) {
-        ret = qcow2_write_caches(bs);
-    }
     if (ret >= 0 && s->has_lazy_refcounts) {
         ret = qcow2_mark_dirty(bs);
     }

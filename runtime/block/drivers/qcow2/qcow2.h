@@ -41,6 +41,7 @@ struct qcow2_state {
     uint64_t n_refcount_table;     /* entries */
     uint64_t free_hint;   /* no cluster below is free (but those in freed) */
     GHashTable *freed;    /* clusters that are free only after a flush */
+    unsigned n_releases;  /* so often some of them have become free */
     GHashTable *metadata; /* cluster -> enum qcow2_metadata */
     struct list allocs;   /* struct qcow2_alloc, under way */
     bool has_lazy_refcounts;
@@ -165,12 +166,16 @@ void coroutine_fn qcow2_return_clusters(BlockDriverState *bs, uint64_t offset,
 /** qcow2_write_caches() - tables are in the file; freed clusters are free */
 int coroutine_fn qcow2_write_caches(BlockDriverState *bs);
 
+/** qcow2_limit_freed() - the same, if too much waits for it; Return: -errno */
+int coroutine_fn qcow2_limit_freed(BlockDriverState *bs);
+
 /**
- * qcow2_make_room() - clusters that wait for a flush are free
+ * qcow2_make_room() - what found no space may find some now
+ * @n_releases: of the state, before that was looked for
  *
- * Return: there were some: what found no space may find some now
+ * Clusters that wait for a flush are free then.  Takes the lock.
  */
-bool coroutine_fn qcow2_make_room(BlockDriverState *bs);
+bool coroutine_fn qcow2_make_room(BlockDriverState *bs, unsigned n_releases);
 
 /* --- map.c --------------------------------------------------------------- */
 

@@ -26,6 +26,13 @@
 /* Of refcount blocks in memory, unless the options say otherwise. */
 #define CACHE_BYTES (1024 * 1024)
 
+/*
+ * Freed clusters wait for a flush of the user's, unless they are so many bytes:
+ * the file becomes longer by what waits, and a flush for each would cost more
+ * than what it frees is worth.
+ */
+#define FREED_BYTES_MAX (UINT64_C(32) * 1024 * 1024)
+
 static uint64_t refcount_max(const struct qcow2_state *s)
 {
     return UINT64_MAX >> (64 - (1u << s->header.refcount_order));
@@ -327,6 +334,7 @@ static void coroutine_fn release_freed(BlockDriverState *bs)
     }
     s->free_hint = MIN(s->free_hint, GPOINTER_TO_SIZE(keys[0]));
     g_hash_table_remove_all(s->freed);
+    s->n_releases++;
 }
 
 int coroutine_fn qcow2_write_caches(BlockDriverState *bs)
@@ -349,11 +357,26 @@ int coroutine_fn qcow2_write_caches(BlockDriverState *bs)
     return ret;
 }
 
-bool coroutine_fn qcow2_make_room(BlockDriverState *bs)
+int coroutine_fn qcow2_limit_freed(BlockDriverState *bs)
 {
     const struct qcow2_state *s = bs->opaque;
+    uint64_t waiting = g_hash_table_size(s->freed);
 
-    return g_hash_table_size(s->freed) > 0 && qcow2_write_caches(bs) >= 0;
+    return waiting << s->header.cluster_bits >= FREED_BYTES_MAX
+               ? qcow2_write_caches(bs)
+               : 0;
+}
+
+bool coroutine_fn qcow2_make_room(BlockDriverState *bs, unsigned n_releases)
+{
+    struct qcow2_state *s = bs->opaque;
+
+    co_mutex_lock(&s->lock);
+    /* Of several that found none the first makes room for all. */
+    bool any = s->n_releases != n_releases ||
+               (g_hash_table_size(s->freed) > 0 && qcow2_write_caches(bs) >= 0);
+    co_mutex_unlock(&s->lock);
+    return any;
 }
 
 int coroutine_fn qcow2_set_refcount(BlockDriverState *bs, uint64_t cluster,

@@ -104,7 +104,10 @@ static int coroutine_fn change(BlockDriverState *bs, uint64_t offset,
             offset += table_bytes - offset % table_bytes;
             continue;
         }
-        ret = change_in_slice(bs, offset, &n, func, flags);
+        ret = qcow2_limit_freed(bs);
+        if (ret >= 0) {
+            ret = change_in_slice(bs, offset, &n, func, flags);
+        }
         offset += n << h->cluster_bits;
     }
     return ret;
@@ -173,8 +176,8 @@ static int coroutine_fn check_rest(BlockDriverState *bs, uint64_t offset,
     return ret;
 }
 
-int coroutine_fn qcow2_co_pwrite_zeroes(BlockDriverState *bs, int64_t offset,
-                                        int64_t bytes, unsigned flags)
+static int coroutine_fn write_zeroes(BlockDriverState *bs, int64_t offset,
+                                     int64_t bytes, unsigned flags)
 {
     struct qcow2_state *s = bs->opaque;
     uint64_t unit = s->header.cluster_bytes;
@@ -199,6 +202,19 @@ int coroutine_fn qcow2_co_pwrite_zeroes(BlockDriverState *bs, int64_t offset,
     co_mutex_lock(&s->lock);
     ret = qcow2_cluster_zeroize(bs, from - head, head + n + tail, flags);
     co_mutex_unlock(&s->lock);
+    return ret;
+}
+
+int coroutine_fn qcow2_co_pwrite_zeroes(BlockDriverState *bs, int64_t offset,
+                                        int64_t bytes, unsigned flags)
+{
+    const struct qcow2_state *s = bs->opaque;
+    unsigned n_releases = s->n_releases;
+    int ret = write_zeroes(bs, offset, bytes, flags);
+
+    if (ret == -ENOSPC && qcow2_make_room(bs, n_releases)) {
+        ret = write_zeroes(bs, offset, bytes, flags);
+    }
     return ret;
 }
 

@@ -206,24 +206,16 @@ static int coroutine_fn write_once(BlockDriverState *bs, int64_t offset,
     return ret < 0 ? ret : task_ret;
 }
 
-static bool coroutine_fn make_room(BlockDriverState *bs)
-{
-    struct qcow2_state *s = bs->opaque;
-
-    co_mutex_lock(&s->lock);
-    bool any = qcow2_make_room(bs);
-    co_mutex_unlock(&s->lock);
-    return any;
-}
-
 int coroutine_fn qcow2_co_pwritev_part(BlockDriverState *bs, int64_t offset,
                                        int64_t bytes, const IOVector *vector,
                                        size_t offset_in, unsigned flags)
 {
+    const struct qcow2_state *s = bs->opaque;
+    unsigned n_releases = s->n_releases;
     int ret = write_once(bs, offset, bytes, vector, offset_in, flags);
 
     /* Parts of it may be there already: they are written again. */
-    if (ret == -ENOSPC && make_room(bs)) {
+    if (ret == -ENOSPC && qcow2_make_room(bs, n_releases)) {
         ret = write_once(bs, offset, bytes, vector, offset_in, flags);
     }
     return ret;
