@@ -329,12 +329,6 @@ struct ct_account_result ct_account_take(struct ct_account *account,
            record && record->request.number == what->number);
     record->segments.error_ns = account->error_ns;
     switch (change->kind) {
-    case CT_CHANGE_REQUEST_NAMED:
-        record->request.layer = what->name.layer;
-        record->request.op = what->name.op;
-        record->request.node = what->name.node;
-        record->request.flags = what->name.flags;
-        break;
     case CT_CHANGE_REQUEST_COROUTINE:
         add_coroutine(account, record, what->coroutine);
         break;

@@ -166,11 +166,10 @@ static void kind_learn(struct ct_model *model, struct ct_process *process,
     *kind = kind_told(model, step);
 }
 
-/* The event that told the number may have been lost, or come later. */
+/* The event that told the number may have been lost. */
 static struct ct_req_kind kind_of(struct ct_model *model,
                                   const struct ct_process *process,
-                                  const struct ct_step *step,
-                                  struct ct_req *req)
+                                  const struct ct_step *step)
 {
     const struct ct_req_kind *kind;
 
@@ -178,20 +177,7 @@ static struct ct_req_kind kind_of(struct ct_model *model,
         return kind_told(model, step);
     }
     kind = ct_table_get(&process->kinds, step->context);
-    req->unnamed = kind ? 0 : step->context;
     return kind ? *kind : (struct ct_req_kind){0};
-}
-
-static void name(struct ct_model *model, struct ct_req *req,
-                 const struct ct_req_kind *kind)
-{
-    struct ct_request_change *what =
-        ct_req_change(model, req, CT_CHANGE_REQUEST_NAMED);
-
-    what->name.layer = kind->layer;
-    what->name.op = kind->op;
-    what->name.node = kind->node;
-    what->name.flags = kind->flags;
 }
 
 void ct_req_kinds_free(struct ct_model *model, struct ct_process *process)
@@ -223,7 +209,7 @@ static struct ct_req *begin(struct ct_model *model, struct ct_process *process,
     ct_req_make_restless(model, req);
     ct_table_put(&process->requests, step->subject, req);
     if (ct_req_is_told(model)) {
-        struct ct_req_kind kind = kind_of(model, process, step, req);
+        struct ct_req_kind kind = kind_of(model, process, step);
         struct ct_req *parent =
             step->object ? ct_table_get(&process->requests, step->object)
                          : NULL;
@@ -277,11 +263,6 @@ void ct_req_end(struct ct_model *model, struct ct_req *req,
     }
     unlink_co(req);
     if (ct_req_is_told(model)) {
-        const struct ct_req_kind *kind =
-            req->unnamed ? ct_table_get(&process->kinds, req->unnamed) : NULL;
-        if (kind) {
-            name(model, req, kind);
-        }
         struct ct_request_change *what =
             ct_req_change(model, req, CT_CHANGE_REQUEST_END);
         what->end.end_known = step && step->certainty != CT_UNKNOWN;
@@ -362,10 +343,6 @@ void ct_req_told(struct ct_model *model, struct ct_process *process,
         req->served = true; /* perhaps, and unseen */
     }
     req->entity.telling = process->telling.number;
-    if (req->unnamed && ct_req_is_told(model)) { /* but for its flags */
-        struct ct_req_kind kind = kind_told(model, step);
-        name(model, req, &kind);
-    }
     if (!ct_process_is_telling(model, process) ||
         ct_entity_is_sure(model, &req->entity)) {
         return;

@@ -30,7 +30,6 @@ enum ct_change_kind {
     CT_CHANGE_ALIVE,
     /* for account */
     CT_CHANGE_REQUEST_BEGIN,
-    CT_CHANGE_REQUEST_NAMED,     /* its begin named what was not known then */
     CT_CHANGE_REQUEST_COROUTINE, /* serves it from now on */
     CT_CHANGE_REQUEST_WORKER,    /* ran a work item of it */
     CT_CHANGE_REQUEST_SITUATION, /* from now on */
@@ -92,10 +91,6 @@ struct ct_request_change {
     int64_t when_ns;
     union {
         struct ct_request_begin begin;
-        struct {
-            const char *layer, *op, *node; /* as in `begin` */
-            uint32_t flags;
-        } name;
         uint64_t coroutine;
         int32_t worker_tid;
         struct ct_situation situation;

@@ -239,12 +239,11 @@ struct ct_req {
     struct ct_entity entity;
     uint64_t number;
     uint64_t parent_id;
-    uint64_t unnamed; /* of its kind, not told before its begin; 0: it was */
-    bool served;      /* a coroutine was named */
-    bool co_ended;    /* and it has ended */
-    int64_t last_ns;  /* of its last change */
-    bool has_end;     /* its end is told when it comes */
-    bool doubt;       /* its life, and who serves it, since: */
+    bool served;     /* a coroutine was named */
+    bool co_ended;   /* and it has ended */
+    int64_t last_ns; /* of its last change */
+    bool has_end;    /* its end is told when it comes */
+    bool doubt;      /* its life, and who serves it, since: */
     int64_t doubt_ns;
     struct ct_co *co; /* serves it; it is in its list */
     struct ct_req *next, *prev;

@@ -107,35 +107,6 @@ static void test_kinds(void)
     pass_free(pass);
 }
 
-/* Told after all: by a telling, or the number's meaning before its end. */
-static void test_late_kinds(void)
-{
-    struct said t = say_begin();
-
-    SAY(&t, REQUEST_BEGIN, .subject = REQ, .context = 7, .waits_for = CO);
-    SAY(&t, REQUEST_BEGIN, .subject = REQ + 1, .context = 8);
-    SAY(&t, REQUEST_BEGIN, .subject = REQ + 2, .context = 9);
-    SAY(&t, STATE_BEGIN, .subject = 1, .reason = CT_TELL_REASON_PERIOD);
-    SAY(&t, STATE_REQUEST, .subject = REQ, .waits_for = CO, .layer = "blk",
-        .op = "read", .name = "disk", .ns = 5);
-    SAY(&t, STATE_REQUEST, .subject = REQ + 2, .layer = "nbd", .op = "trim",
-        .name = "export", .ns = 5);
-    SAY(&t, STATE_END, .subject = 1);
-    SAY(&t, REQUEST_KIND, .subject = 8, .layer = "bdrv", .op = "write",
-        .name = "file", .value = 4);
-    SAY(&t, REQUEST_KIND, .subject = 9, .layer = "nbd", .op = "trim",
-        .name = "export", .value = 2);
-    SAY(&t, REQUEST_END, .subject = REQ);
-    SAY(&t, REQUEST_END, .subject = REQ + 1);
-    SAY(&t, REQUEST_END, .subject = REQ + 2);
-    struct pass *pass = say_end(&t);
-
-    assert_kind(pass_request(pass, REQ), "blk", "read", "disk", 0);
-    assert_kind(pass_request(pass, REQ + 1), "bdrv", "write", "file", 4);
-    assert_kind(pass_request(pass, REQ + 2), "nbd", "trim", "export", 2);
-    pass_free(pass);
-}
-
 /* A process that tells more of them than one can have is not believed. */
 static void test_many_kinds(void)
 {
@@ -161,7 +132,6 @@ int main(int argc, char **argv)
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/requests/fields", test_fields);
     g_test_add_func("/requests/kinds", test_kinds);
-    g_test_add_func("/requests/late-kinds", test_late_kinds);
     g_test_add_func("/requests/many-kinds", test_many_kinds);
     return g_test_run();
 }
