@@ -47,7 +47,8 @@ void ct_lock_waits_stack(struct ct_lock_waits *waits,
                          const struct ct_own_stack *own);
 void ct_lock_waits_life(struct ct_lock_waits *waits,
                         const struct ct_life *life);
-/** ct_findings_locks_request() - also a nested one */
+/** ct_lock_waits_gap() - who waits now, and since when, is not known */
+void ct_lock_waits_gap(struct ct_lock_waits *waits);
 void ct_findings_locks_request(struct ct_causes *causes,
                                struct ct_lock_waits *waits,
                                const struct ct_request *request);

@@ -83,6 +83,7 @@ static void on_gap(struct ct_consumer *consumer, const struct ct_gap *gap)
 
     findings->has_gaps = true;
     ct_overhead_gap(findings->overhead);
+    ct_lock_waits_gap(findings->waits);
 }
 
 static void on_life(struct ct_consumer *consumer, const struct ct_life *life)
@@ -112,12 +113,12 @@ static void on_request(struct ct_consumer *consumer,
     struct ct_findings *findings = from_consumer(consumer);
 
     ct_stuck_request(findings->causes, findings->stuck, request);
-    ct_findings_locks_request(findings->causes, findings->waits, request);
     if (!request->parent_id) { /* a nested one waits with its outer one */
         ct_findings_loop_request(findings->causes, request);
         ct_findings_idle_request(findings->causes, request);
         ct_findings_pool_request(findings->causes, request);
         ct_findings_spawn_request(findings->causes, findings->spawns, request);
+        ct_findings_locks_request(findings->causes, findings->waits, request);
         ct_causes_hurt(findings->causes, CT_FINDING_TRACING_OVERHEAD,
                        request->pid, 0, NULL, request->number);
     }

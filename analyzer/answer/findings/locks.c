@@ -17,7 +17,10 @@
 #include "answer/findings/family.h"
 #include "ct/key.h"
 
-enum { WAITS_MAX = 8 }; /* of a coroutine, for one request */
+enum {
+    WAITS_MAX = 8,    /* of a coroutine, for one request */
+    ENDED_MAX = 4096, /* coroutines that are over, kept for open requests */
+};
 
 struct wait {
     uint64_t mutex;
@@ -39,6 +42,7 @@ struct waiter {
 struct ct_lock_waits {
     GHashTable *waiters; /* struct waiter (owner), itself */
     unsigned n_asking;
+    unsigned n_ended; /* of them: whose coroutine has */
 };
 
 static guint hash_waiter(gconstpointer data)
@@ -105,7 +109,21 @@ static void set_asking(struct ct_lock_waits *waits, struct waiter *waiter,
 static void forget(struct ct_lock_waits *waits, struct waiter *waiter)
 {
     set_asking(waits, waiter, false);
+    waits->n_ended -= waiter->has_ended;
     g_hash_table_remove(waits->waiters, waiter);
+}
+
+static gboolean take_ended(gpointer key, gpointer value, gpointer opaque)
+{
+    struct waiter *waiter = key;
+    struct ct_lock_waits *waits = opaque;
+
+    if (!waiter->has_ended) {
+        return FALSE;
+    }
+    set_asking(waits, waiter, false);
+    waits->n_ended--;
+    return TRUE;
 }
 
 /* --- the pass ------------------------------------------------------------- */
@@ -187,44 +205,92 @@ void ct_lock_waits_life(struct ct_lock_waits *waits, const struct ct_life *life)
         return;
     }
     waiter = find(waits, life->pid, life->id);
-    if (waiter && !life->request) {
+    if (!waiter) {
+        return;
+    }
+    if (!life->request) {
         forget(waits, waiter);
-    } else if (waiter) {
-        waiter->has_ended = true;
+        return;
+    }
+    waits->n_ended += !waiter->has_ended;
+    waiter->has_ended = true;
+    if (waits->n_ended > ENDED_MAX) {
+        /* Of nested requests; the outer ones go on without them. */
+        (void)g_hash_table_foreach_remove(waits->waiters, take_ended, waits);
+    }
+}
+
+void ct_lock_waits_gap(struct ct_lock_waits *waits)
+{
+    GHashTableIter iter;
+    gpointer key;
+
+    g_hash_table_iter_init(&iter, waits->waiters);
+    while (g_hash_table_iter_next(&iter, &key, NULL)) {
+        struct waiter *waiter = key;
+
+        set_asking(waits, waiter, false);
+        clear(&waiter->now);
     }
 }
 
 /* --- requests ------------------------------------------------------------- */
 
-/* The last that began before the segment did. */
-static const struct wait *best(const struct wait *a, const struct wait *b,
-                               const struct ct_segment *segment)
+static int compare_waits(gconstpointer a, gconstpointer b)
 {
-    bool is_it = b->stack && b->mutex == segment->cause.id &&
-                 b->stack_ns <= segment->begin_ns;
+    const struct wait *x = *(const struct wait *const *)a;
+    const struct wait *y = *(const struct wait *const *)b;
 
-    return is_it && (!a || b->stack_ns > a->stack_ns) ? b : a;
+    if (x->mutex != y->mutex) {
+        return x->mutex < y->mutex ? -1 : 1;
+    }
+    return (x->stack_ns > y->stack_ns) - (x->stack_ns < y->stack_ns);
 }
 
-/* Where the wait began; NULL: that is not known. */
-static const struct wait *wait_of(const struct ct_lock_waits *waits,
-                                  const struct ct_request *request,
-                                  const struct ct_segment *segment)
+/* Where its coroutines waited, by mutex and time; freed by the caller. */
+static GPtrArray *waits_of(const struct ct_lock_waits *waits,
+                           const struct ct_request *request)
 {
-    const struct wait *found = NULL;
+    GPtrArray *known = g_ptr_array_new();
 
     for (unsigned i = 0; i < request->n_coroutines; i++) {
-        const struct waiter *waiter =
+        struct waiter *waiter =
             find(waits, request->pid, request->coroutines[i]);
 
         for (unsigned k = 0; waiter && k < waiter->n; k++) {
-            if (waiter->longest[k].end_ns > segment->begin_ns) {
-                found = best(found, &waiter->longest[k], segment);
-            }
+            g_ptr_array_add(known, &waiter->longest[k]);
         }
-        found = waiter ? best(found, &waiter->now, segment) : found;
+        if (waiter && waiter->now.stack) {
+            g_ptr_array_add(known, &waiter->now);
+        }
     }
-    return found;
+    g_ptr_array_sort(known, compare_waits);
+    return known;
+}
+
+/* The last that began before the segment did, and was not over then; NULL: that
+ * is not known. */
+static const struct wait *wait_at(const GPtrArray *known,
+                                  const struct ct_segment *segment)
+{
+    struct wait key = {.mutex = segment->cause.id,
+                       .stack_ns = segment->begin_ns};
+    const struct wait *sought = &key, *found;
+    guint low = 0, high = known->len;
+
+    while (low < high) {
+        guint middle = low + (high - low) / 2;
+        if (compare_waits(&known->pdata[middle], &sought) <= 0) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    found = low > 0 ? known->pdata[low - 1] : NULL;
+    return found && found->mutex == key.mutex &&
+                   (!found->end_ns || found->end_ns > key.stack_ns)
+               ? found
+               : NULL;
 }
 
 /* The lock was asked for at @request's segment @first: the segment where it is
@@ -242,13 +308,12 @@ static unsigned last_of_wait(const struct ct_request *request, unsigned first)
     return last;
 }
 
-static void see_lock(struct ct_causes *causes,
-                     const struct ct_lock_waits *waits,
+static void see_lock(struct ct_causes *causes, const GPtrArray *known,
                      const struct ct_request *request, unsigned first,
                      unsigned last)
 {
     struct ct_segment whole = request->segments[first];
-    const struct wait *wait = wait_of(waits, request, &whole);
+    const struct wait *wait = wait_at(known, &whole);
 
     whole.end_ns = request->segments[last].end_ns;
     struct ct_seen seen =
@@ -278,7 +343,8 @@ static void see_queue(struct ct_causes *causes,
     ct_causes_see(causes, &seen);
 }
 
-/* Nobody else will ask where its coroutines waited. */
+/* Nobody else will ask where its coroutines waited since its begin, but for
+ * requests that share a coroutine and overlap. */
 static void forget_request(struct ct_lock_waits *waits,
                            const struct ct_request *request)
 {
@@ -286,12 +352,14 @@ static void forget_request(struct ct_lock_waits *waits,
         struct waiter *waiter =
             find(waits, request->pid, request->coroutines[i]);
 
-        if (waiter && waiter->has_ended) {
-            forget(waits, waiter);
-        } else if (waiter && !request->parent_id) {
-            while (waiter->n > 0) {
-                clear(&waiter->longest[--waiter->n]);
+        for (unsigned k = waiter ? waiter->n : 0; k-- > 0;) {
+            if (waiter->longest[k].stack_ns >= request->begin_ns) {
+                clear(&waiter->longest[k]);
+                waiter->longest[k] = waiter->longest[--waiter->n];
             }
+        }
+        if (waiter && waiter->has_ended && waiter->n == 0) {
+            forget(waits, waiter);
         }
     }
 }
@@ -300,14 +368,15 @@ void ct_findings_locks_request(struct ct_causes *causes,
                                struct ct_lock_waits *waits,
                                const struct ct_request *request)
 {
-    unsigned n = request->parent_id ? 0 : request->n_segments;
+    GPtrArray *known = NULL;
 
-    for (unsigned i = 0; i < n; i++) {
+    for (unsigned i = 0; i < request->n_segments; i++) {
         const struct ct_segment *segment = &request->segments[i];
 
         if (segment->state == CT_STATE_LOCK) {
             unsigned last = last_of_wait(request, i);
-            see_lock(causes, waits, request, i, last);
+            known = known ? known : waits_of(waits, request);
+            see_lock(causes, known, request, i, last);
             i = last;
         } else if (segment->state == CT_STATE_QUEUE &&
                    segment->cause.kind == CT_CAUSE_WAKER &&
@@ -315,6 +384,7 @@ void ct_findings_locks_request(struct ct_causes *causes,
             see_queue(causes, request, i);
         }
     }
+    g_clear_pointer(&known, g_ptr_array_unref);
     if (g_hash_table_size(waits->waiters) > 0) {
         forget_request(waits, request);
     }

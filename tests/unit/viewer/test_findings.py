@@ -211,6 +211,14 @@ def _(tmp):
         run.end(holder)
         run.enter(other)
         run.got(other)
+        # Others in its coroutine end before it does: inside it, beside it.
+        for parent in (other["id"], 0):
+            within = run.id()
+            run.say("request_begin", request=within, parent=parent,
+                    co=other["co"], layer="blk", op="flush", node="disk",
+                    offset=0, bytes=0, flags=0, stack=0)
+            run.now += 1000
+            run.say("request_end", request=within, ret=0)
         run.give(other, "io", 3)
         run.now += SECOND
         run.enter(other)
