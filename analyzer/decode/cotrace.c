@@ -74,6 +74,7 @@ static bool decode_state(const struct ct_enum_sizes *words,
         step->ret = (int32_t)I(STATE_WORKER_TID);
         step->value = ct_word(words, record, CT_FLD_STATE_WORKER_STATE,
                               CT_WORKER_STATE_IDLE);
+        step->workers.max = (uint32_t)U(STATE_WORKER_MAX);
         return true;
     case CT_EV_STATE_REQUEST:
         step->kind = CT_STEP_STATE_REQUEST;
@@ -423,6 +424,7 @@ static bool decode_work(const struct ct_enum_sizes *words,
         step->workers.idle = (uint32_t)U(WORKER_SPAWN_REQUEST_IDLE);
         step->workers.new_ = (uint32_t)U(WORKER_SPAWN_REQUEST_NEW);
         step->workers.pending = (uint32_t)U(WORKER_SPAWN_REQUEST_PENDING);
+        step->workers.max = (uint32_t)U(WORKER_SPAWN_REQUEST_MAX);
         step->stack = U(WORKER_SPAWN_REQUEST_STACK);
         return true;
     case CT_EV_WORKER_CREATE:

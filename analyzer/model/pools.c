@@ -79,6 +79,16 @@ void ct_pool_tell_awaited(struct ct_model *model, const struct ct_pool *pool)
     }
 }
 
+void ct_pool_set_max(struct ct_model *model, struct ct_pool *pool, uint32_t max)
+{
+    if (!max || max == pool->max) {
+        return;
+    }
+    pool->max = max;
+    ct_model_counter(model, pool->entity.process, CT_COUNTER_WORKERS_MAX,
+                     pool->entity.id, max);
+}
+
 void ct_worker_set_phase(struct ct_model *model, struct ct_worker *worker,
                          enum ct_worker_phase phase)
 {

@@ -24,6 +24,11 @@ void ct_pool_free(struct ct_model *model, struct ct_pool *pool);
 /** ct_pool_tell_awaited() - told when it changes, which is seldom */
 void ct_pool_tell_awaited(struct ct_model *model, const struct ct_pool *pool);
 
+/** ct_pool_set_max() - how many workers it may have; 0: the trace has not said
+ */
+void ct_pool_set_max(struct ct_model *model, struct ct_pool *pool,
+                     uint32_t max);
+
 /** ct_pool_told_all() - a telling was complete: all workers are known */
 void ct_pool_told_all(struct ct_model *model, struct ct_process *process);
 

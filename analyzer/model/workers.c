@@ -80,6 +80,7 @@ static void spawn_request(struct ct_model *model, struct ct_thread *thread,
     }
     pool->awaited++;
     ct_pool_tell_awaited(model, pool);
+    ct_pool_set_max(model, pool, step->workers.max);
     struct ct_spawn *spawn = ct_pool_add_spawn(model, pool);
     *spawn = (struct ct_spawn){
         .nth = step->value,
@@ -255,6 +256,7 @@ void ct_worker_told(struct ct_model *model, struct ct_process *process,
         ct_worker_get(model, process, step, step->subject, false);
 
     worker->entity.telling = process->telling.number;
+    ct_pool_set_max(model, worker->pool, step->workers.max);
     if (!worker->thread && step->ret) {
         struct ct_thread *thread = ct_thread_get(model, process, step->ret);
         if (!thread->worker) {

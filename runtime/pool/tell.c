@@ -41,7 +41,7 @@ static void tell_workers(uint64_t telling, ThreadPool *pool)
             ct_emit_state_worker(telling, pool->id, worker->id, worker->tid,
                                  worker->req != 0 ? CT_WORKER_STATE_BUSY
                                                   : CT_WORKER_STATE_IDLE,
-                                 worker->req);
+                                 worker->req, pool->max);
         }
     }
     pthread_mutex_unlock(&pool->lock);

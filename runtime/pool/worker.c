@@ -422,7 +422,8 @@ __attribute__((noinline)) void spawn_thread(ThreadPool *pool)
     pool->requests++;
     ct_emit_worker_spawn_request(pool->id, pool->requests, pool->current,
                                  pool->parked_count + pool->waking,
-                                 pool->new_threads, pool->pending_threads);
+                                 pool->new_threads, pool->pending_threads,
+                                 pool->max);
     if (pool->pending_threads == 0) {
         /* Otherwise the one that is starting creates it. */
         aio_bh_schedule(pool->new_thread_bh);

@@ -160,7 +160,8 @@ static void on_counter(struct ct_consumer *consumer,
         .id = (uint64_t)counter->value,
     };
 
-    if (counter->kind == CT_COUNTER_WORKERS_AWAITED) {
+    if (counter->kind == CT_COUNTER_WORKERS_AWAITED ||
+        counter->kind == CT_COUNTER_WORKERS_MAX) {
         return;
     }
     if (counter->kind == CT_COUNTER_WORKERS_IDLE) {

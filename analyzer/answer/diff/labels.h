@@ -102,7 +102,8 @@ struct ct_sequence {
     uint32_t told; /* word: what the program calls it, without a number */
     bool is_pool;
     unsigned peak_busy;
-    unsigned peak_alive; /* workers; not less than peak_busy */
+    unsigned peak_alive; /* workers that it had, or as far as is told might
+                            have had; not less than peak_busy */
     uint64_t saturated;  /* how often an item waited while peak_busy were busy
                             and none was idle */
 };

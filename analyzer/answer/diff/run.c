@@ -446,6 +446,10 @@ static void on_counter(struct ct_consumer *consumer,
         if (counter->value > 0) {
             pool->waiting_busy = 0;
         }
+    } else if (counter->kind == CT_COUNTER_WORKERS_MAX) {
+        struct sequence *pool =
+            sequence_at(run, counter->pid, SEQUENCE_POOL, counter->id);
+        pool->peak_alive = MAX(pool->peak_alive, counter->value);
     } else if (counter->kind == CT_COUNTER_WORK_QUEUED ||
                counter->kind == CT_COUNTER_WORKERS_BUSY ||
                counter->kind == CT_COUNTER_WORKERS_IDLE) {

@@ -116,7 +116,7 @@ struct sequence {
     uint32_t n_gaps;       /* the run's, up to which `busy` knows */
     uint64_t saturated;
     int64_t queued, idle, counted_busy, awaited;
-    int64_t peak_alive; /* workers that had started */
+    int64_t peak_alive; /* workers that had started, or that it might have */
 };
 
 /* The last decision, as long as its label can get better. */

@@ -138,6 +138,8 @@ enum ct_counter_kind {
     CT_COUNTER_REQUESTS,        /* outermost requests in flight; id 0 */
     CT_COUNTER_COROUTINES,      /* alive; id 0 */
     CT_COUNTER_WORKERS_AWAITED, /* asked for, not yet started; by pool */
+    CT_COUNTER_WORKERS_MAX,     /* that a pool may have, if told: when it asks
+                                   for one, and with all that there are */
     CT_COUNTER_KINDS,
 };
 

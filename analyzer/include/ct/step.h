@@ -194,7 +194,8 @@ struct ct_step {
     uint32_t n_addresses;
     struct {
         uint32_t current, idle, new_, pending;
-    } workers; /* CT_STEP_SPAWN_REQUEST */
+        uint32_t max; /* 0: not told */
+    } workers;        /* CT_STEP_SPAWN_REQUEST; CT_STEP_STATE_WORKER: max */
 };
 
 #endif

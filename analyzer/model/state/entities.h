@@ -181,6 +181,7 @@ struct ct_pool {
     int64_t queued;          /* work items */
     int64_t busy, idle;      /* workers */
     int64_t awaited;         /* spawn requests whose worker has not started */
+    uint32_t max;            /* workers that it may have; 0: not told */
     uint64_t named;          /* workers that got a name */
     uint32_t nth;            /* of its process, from 1 */
     struct ct_spawn *spawns; /* not yet created, oldest first */

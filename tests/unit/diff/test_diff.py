@@ -149,9 +149,10 @@ def _(tmp):
     tap.equal((document["identical"], document["exact"]), (True, False))
 
 
-def with_workers(seed, n, late=False):
+def with_workers(seed, n, late=False, most=0):
     """Four requests and n workers, all of them always busy (`late`: the pool
-    has asked for one more, which does not start)."""
+    has asked for one more, which does not start; `most`: that it may have, told
+    with the requests for them)."""
     run = Run(seed)
     run.poll()
     requests = []
@@ -159,7 +160,11 @@ def with_workers(seed, n, late=False):
         requests.append(run.begin(offset))
         run.submit(requests[-1])
     for tid in range(1, n + 1):
-        run.spawn(tid)
+        if most:
+            run.ask_for_worker(tid, most)
+            run.answer_request(tid, tid)
+        else:
+            run.spawn(tid)
     if late:
         run.ask_for_worker(n + 1)
     for i in range(0, 4, n):
@@ -187,6 +192,19 @@ def _(tmp):
 def _(tmp):
     document = compare(tmp, with_workers(0, 2), with_workers(1, 1, late=True), 0)
     tap.equal(document["first_real_divergence"], None)
+
+
+@tap.case("a pool that might have had more workers had no lower limit")
+def _(tmp):
+    """What waits while a worker is on its way back from its item, which no
+    event tells, looks like what waits for want of workers."""
+    wide = with_workers(0, 2, most=2)
+    document = compare(tmp, wide, with_workers(1, 1, most=2), 0)
+    tap.equal(document["first_real_divergence"], None)
+    document = compare(tmp, wide, with_workers(1, 1, most=1), 1)
+    change = document["first_real_divergence"]
+    tap.equal((change["reason"], change["workers_a"], change["workers_b"]),
+              ("workers", 2, 1))
 
 
 def with_lock(seed, first, contended=True):

@@ -40,9 +40,17 @@ class Run:
         self.workers[tid] = self.id()
         self.say("worker_start", tid, pool=self.pool, worker=self.workers[tid])
 
-    def ask_for_worker(self, nth):
+    def ask_for_worker(self, nth, most=0):
+        """`most`: that the pool may have; 0: the trace does not tell."""
         self.say("worker_spawn_request", pool=self.pool, nth=nth,
-                 current=nth, idle=0, new=1, pending=0)
+                 current=nth, idle=0, new=1, pending=0,
+                 **({"max": most} if most else {}))
+
+    def answer_request(self, nth, tid):
+        self.workers[tid] = self.id()
+        self.say("worker_create", pool=self.pool, worker=self.workers[tid],
+                 nth=nth)
+        self.say("worker_start", tid, pool=self.pool, worker=self.workers[tid])
 
     def poll(self):
         self.say("poll_begin", ctx=self.ctx, blocking=1, depth=1, mode="poll")

@@ -91,7 +91,7 @@ static bool step_has_number(const struct ct_step *step, uint64_t n)
         step->stack,        step->created_stack,   step->offset,
         step->bytes,        (uint64_t)step->ns,    (uint64_t)step->ret,
         step->reason,       step->workers.idle,    step->workers.current,
-        step->workers.new_, step->workers.pending,
+        step->workers.new_, step->workers.pending, step->workers.max,
     };
 
     for (unsigned i = 0; i < G_N_ELEMENTS(columns); i++) {
