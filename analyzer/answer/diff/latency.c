@@ -10,6 +10,7 @@
 
 #include "answer/diff/chance.h"
 #include "answer/diff/labels.h"
+#include "answer/diff/sorted.h"
 
 /* How often chance may make any row of a comparison sure. */
 #define ALPHA 0.001
@@ -86,13 +87,6 @@ void ct_times_add_request(struct ct_times *times, uint32_t what,
 }
 
 /* --- comparison ------------------------------------------------------- */
-
-static int by_value(const void *a, const void *b)
-{
-    int64_t one = *(const int64_t *)a, two = *(const int64_t *)b;
-
-    return one < two ? -1 : one > two;
-}
 
 static GArray *find(const struct ct_times *times, const struct ct_timed *key)
 {
@@ -207,7 +201,7 @@ static bool compare_one(const struct ct_times *const runs[],
     for (unsigned side = 0; side < CT_DIFF_SIDES; side++) {
         GArray *own = find(runs[side], key);
         if (own) {
-            g_array_sort(own, by_value);
+            ct_sort_times((int64_t *)(void *)own->data, own->len);
         }
         latency->times[side] =
             describe(samples[side].values, samples[side].zeros);

@@ -145,10 +145,11 @@ struct ct_run {
     struct ct_interned whats;      /* struct request_what */
     GArray *labels; /* struct ct_label, by decision; functions are this run's */
     struct ct_interned functions, places;
-    GPtrArray *processes;  /* struct process */
-    GHashTable *by_pid;    /* pid -> struct process (in `processes`) */
-    GHashTable *threads;   /* key -> struct thread (owned) */
-    struct thread *thread; /* of the last call */
+    GPtrArray *processes;    /* struct process */
+    GHashTable *by_pid;      /* pid -> struct process (in `processes`) */
+    struct process *process; /* looked up last */
+    GHashTable *threads;     /* key -> struct thread (owned) */
+    struct thread *thread;   /* of the last call */
     struct pending pending;
     uint32_t n_slices;
     int64_t lost_to_ns; /* end of the last hole, if there is one */

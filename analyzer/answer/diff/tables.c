@@ -9,9 +9,13 @@
 
 struct process *ct_run_process(struct ct_run *run, int32_t pid)
 {
-    struct process *process = g_hash_table_lookup(run->by_pid, &pid);
+    struct process *process = run->process;
 
+    if (!process || process->pid != pid) {
+        process = g_hash_table_lookup(run->by_pid, &pid);
+    }
     if (process) {
+        run->process = process;
         if (process->n_gaps != run->n_gaps) {
             process->n_gaps = run->n_gaps;
             process->had_gap = true;
