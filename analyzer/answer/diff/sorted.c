@@ -34,7 +34,9 @@ static unsigned digit_of(int64_t time, unsigned digit)
 void ct_sort_times(int64_t *times, unsigned n)
 {
     if (n < FEW) {
-        qsort(times, n, sizeof(*times), by_value);
+        if (n) { /* else there may be no array */
+            qsort(times, n, sizeof(*times), by_value);
+        }
         return;
     }
 

@@ -3,7 +3,6 @@
  * Times put in order, beside the C library's sort.
  */
 #include <stdlib.h>
-#include <string.h>
 
 #include <glib.h>
 
@@ -20,13 +19,13 @@ static int by_value(const void *a, const void *b)
 
 static void check(const int64_t *times, unsigned n)
 {
-    int64_t ours[N_MAX], theirs[N_MAX];
+    g_autofree int64_t *ours = g_memdup2(times, n * sizeof(*times));
+    g_autofree int64_t *theirs = g_memdup2(times, n * sizeof(*times));
 
-    g_assert_cmpuint(n, <=, N_MAX);
-    memcpy(ours, times, n * sizeof(*times));
-    memcpy(theirs, times, n * sizeof(*times));
     ct_sort_times(ours, n);
-    qsort(theirs, n, sizeof(*theirs), by_value);
+    if (n) { /* else there is no array */
+        qsort(theirs, n, sizeof(*theirs), by_value);
+    }
     g_assert_cmpmem(ours, n * sizeof(*ours), theirs, n * sizeof(*theirs));
 }
 
